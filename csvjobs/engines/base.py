@@ -1,0 +1,76 @@
+"""The seam to the engine: a relation in, a few rows or one file out. Steps speak SQL through `Sql`."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from csvjobs.reading.source import Source
+
+
+class Sql(ABC):
+    """The hooks in which engines' SQL differs; everything else a step writes means the same on all."""
+
+    @abstractmethod
+    def text(self, value: str) -> str:
+        """A string literal."""
+
+    @abstractmethod
+    def matches(self, expression: str, pattern: str) -> str:
+        """Whether the *whole* text matches the regular expression (NULL for NULL)."""
+
+    def number(self, expression: str) -> str:
+        """The text as a double, NULL where it is not a plain decimal number.
+
+        Guarded by a regular expression because engines' casts disagree on '1_000', ' 1 ', 'inf', '1d'.
+        """
+        pattern = r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,3})?"
+        return f"CASE WHEN {self.matches(expression, pattern)} THEN TRY_CAST({expression} AS DOUBLE) END"
+
+
+class Engine(ABC):
+    """One run's engine. A relation is the text of a query; columns of text, NULL for an empty cell.
+
+    Raises: ReadFailed when the source is not as clean as it was said to be; MemoryLimit, DiskFull;
+    Interrupted after `interrupt`.
+    """
+
+    sql: Sql
+
+    @abstractmethod
+    def relation(self, source: Source, *, numbered: bool) -> str:
+        """The source's records as columns c0, c1, …; with `__row` (1, 2, …, file order) if numbered."""
+
+    @abstractmethod
+    def keep(self, query: str) -> str:
+        """Runs a query once and keeps its rows, spilling to disk; returns a relation to read them again."""
+
+    @abstractmethod
+    def rows(self, query: str) -> list[tuple[Any, ...]]:
+        """Runs a query with a small result."""
+
+    @abstractmethod
+    def copy(self, query: str, header: Sequence[str], target: Path) -> int:
+        """Streams a query into a new CSV file (UTF-8, comma, LF) under `header`; returns its rows."""
+
+    @abstractmethod
+    def progress(self) -> float:
+        """How much of the running query is done, 0 to 1; from any thread."""
+
+    @abstractmethod
+    def interrupt(self) -> None:
+        """Stops the running query; from any thread."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Gives everything back."""
+
+
+class ReadFailed(Exception):
+    """The engine could not read the source as declared; the careful lane can."""
+
+
+class Interrupted(Exception):
+    """The running query was stopped by `interrupt`."""

@@ -1,0 +1,294 @@
+"""Every error of csvjobs on one page.
+
+    CsvjobsError
+    ├── RequestError     what prevents a job from starting (4xx); the caller can mend it
+    │   ├── BadRequest · EmptyUpload · InvalidPipeline · InvalidOption
+    │   ├── JobNotFound · FileNotFound · PipelineNotFound
+    │   ├── JobNotFinished · JobAlreadyEnded · JobHasNoOutput
+    │   └── UploadTooLarge · UnsupportedMediaType
+    ├── DataError        the file or the pipeline ends the job calmly; never retried
+    │   ├── EmptyFile · NotCsv · BadEncoding · TooManyColumns · FieldTooLong
+    │   ├── BadRow · NoRowsLeft
+    │   ├── UnknownColumn · DuplicateColumn · NotANumber · TooManyCategories · NothingToLearn
+    │   └── TimeLimit · MemoryLimit
+    ├── Cancelled        not a fault: the job's owner asked for the end
+    └── ServiceError     our side (5xx); retried where that can help, always logged
+        └── QueueUnavailable · DiskFull · AccountMismatch · WorkerLost · InternalError · BadSetup
+
+A class's docstring is its title; `code` never changes once released; the message says what, where
+and what was found; `hint` says what to do next.
+"""
+
+from __future__ import annotations
+
+from difflib import get_close_matches
+from typing import ClassVar
+
+
+class CsvjobsError(Exception):
+    """Something went wrong."""
+
+    code: ClassVar[str] = "internal-error"
+    status: ClassVar[int] = 500
+
+    def __init__(
+        self,
+        message: str | None = None,
+        *,
+        hint: str | None = None,
+        line: int | None = None,
+        column: str | None = None,
+        pointer: str | None = None,
+    ) -> None:
+        self.message = message or self.title()
+        self.hint = hint
+        self.line = line
+        self.column = column
+        self.pointer = pointer
+        super().__init__(self.message)
+
+    @classmethod
+    def title(cls) -> str:
+        """The sentence that names this kind of error, the same for every occurrence."""
+        return (cls.__doc__ or "").strip().splitlines()[0]
+
+
+class RequestError(CsvjobsError):
+    """The request cannot be carried out."""
+
+    code = "bad-request"
+    status = 400
+
+
+class BadRequest(RequestError):
+    """The request is not well formed."""
+
+
+class EmptyUpload(RequestError):
+    """The upload holds no bytes."""
+
+    code = "empty-upload"
+    status = 422
+
+
+class InvalidOption(RequestError):
+    """An option has a value that it cannot have."""
+
+    code = "invalid-option"
+    status = 422
+
+
+class InvalidPipeline(RequestError):
+    """The pipeline is not valid.
+
+    `errors` holds all faults at once; each has its own message and JSON pointer (RFC 6901).
+    """
+
+    code = "invalid-pipeline"
+    status = 422
+
+    def __init__(self, errors: list[CsvjobsError], *, hint: str | None = None) -> None:
+        self.errors = errors
+        super().__init__("; ".join(e.message for e in errors), hint=hint)
+
+
+class JobNotFound(RequestError):
+    """There is no such job."""
+
+    code = "job-not-found"
+    status = 404
+
+
+class FileNotFound(RequestError):
+    """The job has no such file."""
+
+    code = "file-not-found"
+    status = 404
+
+
+class PipelineNotFound(RequestError):
+    """There is no such pipeline."""
+
+    code = "pipeline-not-found"
+    status = 404
+
+
+class JobNotFinished(RequestError):
+    """The job has not finished yet."""
+
+    code = "job-not-finished"
+    status = 409
+
+
+class JobAlreadyEnded(RequestError):
+    """The job has already ended."""
+
+    code = "job-already-ended"
+    status = 409
+
+
+class JobHasNoOutput(RequestError):
+    """The job ended without an output."""
+
+    code = "job-has-no-output"
+    status = 409
+
+
+class UploadTooLarge(RequestError):
+    """The upload is larger than this service accepts."""
+
+    code = "upload-too-large"
+    status = 413
+
+
+class UnsupportedMediaType(RequestError):
+    """The body has a media type that this service does not read."""
+
+    code = "unsupported-media-type"
+    status = 415
+
+
+class DataError(CsvjobsError):
+    """The file cannot be processed as asked."""
+
+    code = "data-error"
+    status = 422
+
+
+class EmptyFile(DataError):
+    """The file holds no rows."""
+
+    code = "empty-file"
+
+
+class NotCsv(DataError):
+    """The file is not text in rows and columns."""
+
+    code = "not-csv"
+
+
+class BadEncoding(DataError):
+    """The file's text encoding cannot be read."""
+
+    code = "bad-encoding"
+
+
+class TooManyColumns(DataError):
+    """The file has more columns than this service accepts."""
+
+    code = "too-many-columns"
+
+
+class FieldTooLong(DataError):
+    """A cell is longer than this service accepts."""
+
+    code = "field-too-long"
+
+
+class BadRow(DataError):
+    """A row is bad and the job was told to fail on bad rows."""
+
+    code = "bad-row"
+
+
+class NoRowsLeft(DataError):
+    """Every row of the file was rejected."""
+
+    code = "no-rows-left"
+
+
+class UnknownColumn(DataError):
+    """A step names a column that the file does not have."""
+
+    code = "unknown-column"
+
+    @classmethod
+    def among(cls, name: str, known: list[str], step: str) -> UnknownColumn:
+        """The error for `name` in `step`, with the nearest of the `known` names as its hint."""
+        near = get_close_matches(name, known, n=1)
+        listed = ", ".join(known[:12]) + (", …" if len(known) > 12 else "")
+        hint = f"Did you mean {near[0]!r}?" if near else f"The columns here are: {listed}."
+        return cls(f"Step {step} names the column {name!r}, which is not there.", column=name, hint=hint)
+
+
+class DuplicateColumn(DataError):
+    """A step would make two columns of the same name."""
+
+    code = "duplicate-column"
+
+
+class NotANumber(DataError):
+    """A step needs numbers and found something else."""
+
+    code = "not-a-number"
+
+
+class TooManyCategories(DataError):
+    """A column has more different values than a step allows."""
+
+    code = "too-many-categories"
+
+
+class NothingToLearn(DataError):
+    """A column has no value that a step could learn from."""
+
+    code = "nothing-to-learn"
+
+
+class TimeLimit(DataError):
+    """The job took longer than its time limit."""
+
+    code = "time-limit"
+
+
+class MemoryLimit(DataError):
+    """The job needs more memory than its limit."""
+
+    code = "memory-limit"
+
+
+class Cancelled(CsvjobsError):
+    """The job was cancelled."""
+
+    code = "cancelled"
+    status = 409
+
+
+class ServiceError(CsvjobsError):
+    """The service failed, not the request."""
+
+
+class InternalError(ServiceError):
+    """An unexpected fault inside the service; the service's log has the details."""
+
+
+class QueueUnavailable(ServiceError):
+    """The queue cannot be reached."""
+
+    code = "queue-unavailable"
+    status = 503
+
+
+class DiskFull(ServiceError):
+    """The service has not enough free disk space."""
+
+    code = "disk-full"
+    status = 507
+
+
+class AccountMismatch(ServiceError):
+    """The rows do not add up, so nothing was published."""
+
+    code = "account-mismatch"
+
+
+class WorkerLost(ServiceError):
+    """The job's process died every time that it was tried."""
+
+    code = "worker-lost"
+
+
+class BadSetup(ServiceError):
+    """The service is not set up correctly."""
+
+    code = "bad-setup"

@@ -1,0 +1,155 @@
+"""The job: what was asked (Request) and what a person sees of it (Job)."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, PlainSerializer
+
+from csvjobs.errors import CsvjobsError
+from csvjobs.reading.facts import Facts
+
+
+def now() -> datetime:
+    """The present moment, in UTC."""
+    return datetime.now(UTC)
+
+
+def _rfc3339(moment: datetime) -> str:
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+Moment = Annotated[datetime, PlainSerializer(_rfc3339, return_type=str)]
+
+
+class Status(StrEnum):
+    """Where a job is in its life; the last three are final."""
+
+    QUEUED = "queued"
+    PROCESSING = "processing"
+    DONE = "done"
+    ERROR = "error"
+    CANCELLED = "cancelled"
+
+    @property
+    def final(self) -> bool:
+        return self in (Status.DONE, Status.ERROR, Status.CANCELLED)
+
+
+class Model(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+class PipelineRef(Model):
+    """Which pipeline a job runs; `sha256` is of its canonical JSON."""
+
+    name: str
+    sha256: str
+
+
+class Request(Model):
+    """What was asked: the content of job.json, written before the upload is acknowledged."""
+
+    job_id: str
+    filename: str = Field(description="Base name of the file as the client called it.")
+    created_at: Moment
+    pipeline: dict[str, Any] = Field(description="The whole pipeline, resolved.")
+    pipeline_ref: PipelineRef
+    facts: Facts
+
+
+class Progress(Model):
+    """How far the run is; stages are read, fit, transform, publish in this order."""
+
+    stage: str
+    fraction: float = Field(0.0, ge=0.0, le=1.0, description="Part of the whole run that is done.")
+    bytes_total: int = 0
+    bytes_read: int = Field(0, description="Bytes of the present stage's pass over the input.")
+
+
+class Rows(Model):
+    """The account: read == out + rejected + sum(dropped.values()).
+
+    `read` counts the input's records without its header row.
+    """
+
+    read: int = Field(0, serialization_alias="in", validation_alias="in")
+    out: int = 0
+    rejected: int = 0
+    dropped: dict[str, int] = Field(default_factory=dict, description="Rows dropped, by step.")
+
+    model_config = ConfigDict(frozen=True, populate_by_name=True, serialize_by_alias=True)
+
+    @property
+    def balanced(self) -> bool:
+        return self.read == self.out + self.rejected + sum(self.dropped.values())
+
+
+class Finding(Model):
+    """What was found out about the file: a value, how sure (0 to 1), and what else it might be."""
+
+    value: Any
+    confidence: float = 1.0
+    alternatives: list[Any] = Field(default_factory=list)
+
+
+class Fault(Model):
+    """Why a job ended in error, for a person: what, where, what to do next."""
+
+    code: str
+    message: str
+    line: int | None = None
+    column: str | None = None
+    hint: str | None = None
+
+    @classmethod
+    def of(cls, error: CsvjobsError) -> Fault:
+        return cls(
+            code=error.code,
+            message=error.message,
+            line=error.line,
+            column=error.column,
+            hint=error.hint,
+        )
+
+
+class FileInfo(Model):
+    bytes: int
+    sha256: str
+
+
+class Job(Model):
+    """A job as a person sees it; report.json holds the last one."""
+
+    job_id: str
+    status: Status
+    filename: str
+    created_at: Moment
+    started_at: Moment | None = None
+    finished_at: Moment | None = None
+    attempts: int = 0
+    pipeline: PipelineRef
+    progress: Progress | None = None
+    rows: Rows | None = None
+    detected: dict[str, Finding] = Field(default_factory=dict)
+    error: Fault | None = None
+    warnings: list[str] = Field(default_factory=list)
+    files: dict[str, FileInfo] = Field(default_factory=dict)
+    timings: dict[str, float] = Field(
+        default_factory=dict, description="Seconds spent in each stage of the run."
+    )
+
+    @classmethod
+    def queued(cls, request: Request) -> Job:
+        return cls(
+            job_id=request.job_id,
+            status=Status.QUEUED,
+            filename=request.filename,
+            created_at=request.created_at,
+            pipeline=request.pipeline_ref,
+        )
+
+    def to_json(self) -> bytes:
+        return self.model_dump_json(exclude_none=True).encode()

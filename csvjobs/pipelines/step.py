@@ -1,0 +1,129 @@
+"""What a step is: typed options that, given the columns so far, say what to learn and how to change rows.
+
+To add one: a file here in steps/ with one class, its example and its cases, and its name in catalogue.py.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal, NamedTuple
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from csvjobs.engines.base import Sql
+from csvjobs.errors import DuplicateColumn, UnknownColumn
+
+
+class Column(NamedTuple):
+    """`name` is the user's; `sql` is an expression over the rows so far. User text never becomes SQL."""
+
+    name: str
+    sql: str
+
+
+class Columns(tuple[Column, ...]):
+    """The table's columns, in order."""
+
+    @property
+    def names(self) -> list[str]:
+        return [column.name for column in self]
+
+    def pick(self, names: Iterable[str], step: str) -> Columns:
+        """The columns of those names, in the order of `names`. Raises UnknownColumn."""
+        known = {column.name: column for column in self}
+        for name in (names := list(names)):
+            if name not in known:
+                raise UnknownColumn.among(name, self.names, step)
+        return Columns(known[name] for name in names)
+
+
+Statistic = Literal["mean", "deviation", "min", "max", "quantile", "mode", "values"]
+
+
+class Need(NamedTuple):
+    """One statistic of one column over all rows, missing cells left out.
+
+    mean, deviation (population), min, max, quantile (linear interpolation, as numpy's default): floats
+    of the cells that are numbers. mode: the commonest text (the smallest of equals). values: all different
+    texts in code point order, at most `argument` of them (TooManyCategories beyond).
+    Missing: an empty cell, or one of `missing`.
+    """
+
+    column: str
+    statistic: Statistic
+    argument: float = 0.0
+    missing: tuple[str, ...] = ("",)
+
+
+Learnt = dict[Need, Any]
+
+
+@dataclass(frozen=True)
+class Change:
+    """What a step makes of the rows: new columns, then which rows stay.
+
+    `keep` is a predicate (NULL drops); `first_of` keeps the first row of each group of equal values.
+    """
+
+    columns: Columns
+    keep: str | None = None
+    first_of: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+
+class Example(BaseModel):
+    """A tiny input and what the step makes of it: printed in the docs and run as a test."""
+
+    model_config = ConfigDict(frozen=True)
+
+    options: dict[str, Any]
+    before: str
+    after: str
+
+
+class Step(BaseModel):
+    """The base of all steps. The wire name is the file's name and the field `step`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+
+    example: ClassVar[Example]
+    local: ClassVar[bool] = True
+    """It reads and replaces only its own columns, row by row: others may be learnt in the same pass."""
+
+    step: str
+    columns: list[str] | None = Field(None, description="Names of the columns; all when left out.")
+
+    def chosen(self, columns: Columns) -> Columns:
+        """The columns that the step works on. Raises UnknownColumn."""
+        return columns if self.columns is None else columns.pick(self.columns, self.step)
+
+    def needs(self, columns: Columns) -> tuple[Need, ...]:
+        """What the step has to learn from all rows before it can change one."""
+        return ()
+
+    @abstractmethod
+    def change(self, columns: Columns, learnt: Learnt, sql: Sql) -> Change:
+        """How the step changes the rows. Raises DataError where it cannot."""
+
+    def rewrite(self, columns: Columns, cell: Callable[[Column], str]) -> Columns:
+        """The columns with each chosen one's expression replaced by `cell(column)`."""
+        chosen = set(self.chosen(columns))
+        return Columns(Column(c.name, cell(c)) if c in chosen else c for c in columns)
+
+
+def unique(columns: Columns, step: str) -> Columns:
+    """The columns, if no two have the same name. Raises DuplicateColumn."""
+    seen: set[str] = set()
+    for name in columns.names:
+        if name in seen:
+            raise DuplicateColumn(f"Step {step} would make a second column {name!r}.", column=name)
+        seen.add(name)
+    return columns
+
+
+def missing(sql: Sql, expression: str, texts: Sequence[str] = ("",)) -> str:
+    """A predicate: the cell is empty, or one of `texts`; never NULL."""
+    listed = ", ".join(sql.text(text) for text in texts)
+    return f"({expression} IS NULL OR {expression} IN ({listed}))" if texts else f"({expression} IS NULL)"

@@ -1,0 +1,43 @@
+"""One column of categories into one column of 0 and 1 for each category."""
+
+from typing import ClassVar, Literal
+
+from pydantic import Field
+
+from csvjobs.engines.base import Sql
+from csvjobs.pipelines.step import Change, Column, Columns, Example, Learnt, Need, Step, unique
+
+
+class OneHot(Step):
+    """Replaces each column by one column for each of its values, named `column_value`, of 1 and 0.
+
+    The values stand in code point order; a missing cell is 0 in all of them. The names are those of
+    scikit-learn's OneHotEncoder.get_feature_names_out.
+    """
+
+    example: ClassVar = Example(
+        options={"columns": ["city"]},
+        before="id,city\n1,Rome\n2,Oslo\n3,\n",
+        after="id,city_Oslo,city_Rome\n1,0,1\n2,1,0\n3,0,0\n",
+    )
+
+    step: Literal["one_hot"] = "one_hot"
+    columns: list[str] = Field(min_length=1, description="Names of the columns to encode.")
+    max_categories: int = Field(1000, ge=1, description="More different values than this end the job.")
+
+    def needs(self, columns: Columns) -> tuple[Need, ...]:
+        return tuple(self._need(c.name) for c in self.chosen(columns))
+
+    def change(self, columns: Columns, learnt: Learnt, sql: Sql) -> Change:
+        chosen = set(self.chosen(columns))
+        encoded = (self._encode(c, learnt, sql) if c in chosen else [c] for c in columns)
+        return Change(unique(Columns(c for group in encoded for c in group), self.step))
+
+    def _need(self, name: str) -> Need:
+        return Need(name, "values", self.max_categories)
+
+    def _encode(self, column: Column, learnt: Learnt, sql: Sql) -> list[Column]:
+        return [
+            Column(f"{column.name}_{v}", f"CASE WHEN {column.sql} = {sql.text(v)} THEN '1' ELSE '0' END")
+            for v in learnt[self._need(column.name)]
+        ]

@@ -1,0 +1,27 @@
+"""Removes blanks around cells."""
+
+from typing import ClassVar, Literal
+
+from csvjobs.engines.base import Sql
+from csvjobs.pipelines.step import Change, Columns, Example, Learnt, Step
+
+BLANKS = " \t\n\r\v\f\u00a0\u2007\u202f\u3000\ufeff"
+
+
+class Trim(Step):
+    """Removes spaces, tabs, line breaks and no-break spaces at both ends of each cell.
+
+    A cell that holds nothing else becomes the empty string; an empty cell stays empty.
+    """
+
+    example: ClassVar = Example(
+        options={"columns": ["name"]},
+        before="id,name\n1, Ada \n2,Alan\n",
+        after="id,name\n1,Ada\n2,Alan\n",
+    )
+
+    step: Literal["trim"] = "trim"
+
+    def change(self, columns: Columns, learnt: Learnt, sql: Sql) -> Change:
+        blanks = sql.text(BLANKS)
+        return Change(self.rewrite(columns, lambda c: f"TRIM(BOTH {blanks} FROM {c.sql})"))

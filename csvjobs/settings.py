@@ -1,0 +1,70 @@
+"""One frozen Settings; the only place that reads the environment.
+
+Each setting's default and help stand here once: the CLI, the docs and `csvjobs doctor` are made from them.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from pydantic import Field, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from csvjobs.errors import BadSetup
+
+PREFIX = "CSVJOBS_"
+
+
+class Settings(BaseSettings):
+    """What an operator can set, from environment variables.
+
+    Raises: BadSetup (through `load`) for a value that does not fit or a misspelt CSVJOBS_ variable.
+    """
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, populate_by_name=True)
+
+    redis_url: str = Field(
+        "redis://localhost:6379/0",
+        validation_alias="REDIS_URL",
+        description="Redis or Valkey that holds the queue and the live progress.",
+    )
+    jobs_dir: Path = Field(Path("jobs"), description="Folder that holds one folder for each job.")
+    pipelines_dir: Path = Field(Path("pipelines"), description="Folder of named pipelines (*.yaml).")
+    host: str = Field("127.0.0.1", description="Address that the API listens on.")
+    port: int = Field(8000, ge=0, le=65535, description="Port that the API listens on.")
+    workers: int = Field(2, ge=1, le=256, description="Worker processes that `csvjobs up` starts.")
+    max_upload_bytes: int = Field(
+        100 * 1024**3, ge=1, description="Largest upload that is accepted, in bytes."
+    )
+    min_free_bytes: int = Field(
+        256 * 1024**2, ge=0, description="Free disk space, in bytes, below which uploads are refused."
+    )
+    job_timeout: int = Field(3600, ge=1, description="Longest time that a job may run, in seconds.")
+    job_memory: int = Field(
+        512 * 1024**2, ge=64 * 1024**2, description="Memory that a job's engine may use, in bytes."
+    )
+    job_attempts: int = Field(3, ge=1, description="Times that a job is tried when its process dies.")
+
+    @classmethod
+    def variable(cls, name: str) -> str:
+        """The environment variable that sets the field `name`."""
+        alias = cls.model_fields[name].validation_alias
+        return str(alias) if alias else f"{PREFIX}{name.upper()}"
+
+
+def load() -> Settings:
+    """Settings from the environment, or BadSetup that says which variable is wrong and why."""
+    known = {Settings.variable(name) for name in Settings.model_fields}
+    unknown = sorted(v for v in os.environ if v.startswith(PREFIX) and v not in known)
+    if unknown:
+        raise BadSetup(
+            f"Unknown setting {unknown[0]}.", hint="Known settings: " + ", ".join(sorted(known)) + "."
+        )
+    try:
+        return Settings()
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = str(first["loc"][0])
+        variable = Settings.variable(name) if name in Settings.model_fields else name
+        raise BadSetup(f"{variable}: {first['msg']} (found {first['input']!r}).") from None

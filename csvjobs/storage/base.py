@@ -1,0 +1,134 @@
+"""The seam to storage: a job is a folder of files, begun by a commit and ended by its report.
+
+A job has begun exactly when its request (job.json) is there and has ended exactly when its
+report (report.json) is there. Both appear whole or not at all.
+"""
+
+from __future__ import annotations
+
+import builtins
+from abc import ABC, abstractmethod
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+from csvjobs.errors import FileNotFound, JobNotFound
+
+REQUEST = "job.json"
+REPORT = "report.json"
+INPUT = "input.csv"
+
+
+@dataclass(frozen=True)
+class Stat:
+    """Size in bytes and time of the last change in seconds since the epoch."""
+
+    bytes: int
+    modified: float
+
+
+class Storage(ABC):
+    """Files by (job id, name).
+
+    Raises: JobNotFound, FileNotFound for what is not there; DiskFull where the disk is.
+    """
+
+    # a job begins
+
+    @abstractmethod
+    def reserve(self, job_id: str) -> Path:
+        """An empty local folder to write a new job's files into; nobody else sees it."""
+
+    @abstractmethod
+    def commit(self, job_id: str) -> None:
+        """Makes the reserved folder the job, durably and at once. The folder must hold job.json."""
+
+    @abstractmethod
+    def discard(self, job_id: str) -> None:
+        """Removes a reserved folder that was not committed."""
+
+    # a job runs
+
+    @abstractmethod
+    def lease(self, job_id: str) -> AbstractContextManager[bool]:
+        """Holds the job for one run; yields False at once when another run holds it."""
+
+    @abstractmethod
+    def leased(self, job_id: str) -> bool:
+        """Whether a live run holds the job now."""
+
+    @abstractmethod
+    def attempt(self, job_id: str) -> int:
+        """Counts one more try, durably, and says which number it is (1 for the first)."""
+
+    @abstractmethod
+    def scratch(self, job_id: str) -> AbstractContextManager[Path]:
+        """A local folder for one run, removed at its end."""
+
+    @abstractmethod
+    def fetch(self, job_id: str, name: str) -> AbstractContextManager[Path]:
+        """A local path with the file's content, to read only."""
+
+    @abstractmethod
+    def publish(self, job_id: str, name: str, path: Path) -> None:
+        """Moves a finished local file into the job, durably and whole, replacing an older one."""
+
+    @abstractmethod
+    def withdraw(self, job_id: str, name: str) -> None:
+        """Removes one file of a job; a missing one is not an error."""
+
+    # a job ends
+
+    @abstractmethod
+    def end(self, job_id: str, report: bytes) -> bool:
+        """Writes report.json, durably, if there is none yet; says whether this call wrote it."""
+
+    @abstractmethod
+    def delete(self, job_id: str) -> None:
+        """Removes the job with all its files."""
+
+    # looking
+
+    @abstractmethod
+    def open(self, job_id: str, name: str) -> BinaryIO:
+        """The file, open for reading."""
+
+    @abstractmethod
+    def stat(self, job_id: str, name: str) -> Stat:
+        """Size and time of a file."""
+
+    @abstractmethod
+    def list(self) -> builtins.list[str]:
+        """The ids of all jobs, oldest first."""
+
+    @abstractmethod
+    def pending(self) -> builtins.list[str]:
+        """The ids of the jobs that may not have ended, oldest first."""
+
+    @abstractmethod
+    def free_bytes(self) -> int:
+        """Free space where uploads are written."""
+
+    @abstractmethod
+    def sweep(self) -> None:
+        """Removes what dead runs and abandoned uploads left behind."""
+
+    # the same for all
+
+    def read(self, job_id: str, name: str) -> bytes:
+        """The whole content of a small file."""
+        with self.open(job_id, name) as file:
+            return file.read()
+
+    def has(self, job_id: str, name: str) -> bool:
+        """Whether the job has a file of that name."""
+        try:
+            self.stat(job_id, name)
+        except (FileNotFound, JobNotFound):
+            return False
+        return True
+
+    def ended(self, job_id: str) -> bool:
+        """Whether the job has reached its one final state."""
+        return self.has(job_id, REPORT)

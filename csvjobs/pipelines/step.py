@@ -92,6 +92,12 @@ class Step(BaseModel):
     local: ClassVar[bool] = True
     """It reads and replaces only its own columns, row by row: others may be learnt in the same pass."""
 
+    strict_numbers: ClassVar[bool] = False
+    """A cell that is no number ends the job when the step learns from numbers; else it is left out."""
+
+    by_order: ClassVar[bool] = False
+    """It needs the rows' order in the file."""
+
     step: str
     columns: list[str] | None = Field(None, description="Names of the columns; all when left out.")
 

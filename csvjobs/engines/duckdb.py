@@ -1,0 +1,141 @@
+"""The engine of one machine: DuckDB, told everything, guessing nothing."""
+
+from __future__ import annotations
+
+import csv
+import io
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+import duckdb
+
+from csvjobs.engines.base import Engine, Interrupted, ReadFailed, Sql
+from csvjobs.errors import DiskFull, MemoryLimit
+from csvjobs.reading.source import Source
+
+# A cell may be this long in the express lane; a longer one makes the careful lane say so.
+MAX_LINE = 16 * 1024**2
+
+T = TypeVar("T")
+
+
+class DuckSql(Sql):
+    def text(self, value: str) -> str:
+        return "'" + value.replace("'", "''") + "'"
+
+    def matches(self, expression: str, pattern: str) -> str:
+        return f"regexp_full_match({expression}, {self.text(pattern)})"
+
+
+class DuckEngine(Engine):
+    """One in-memory DuckDB that spills into `scratch` and may touch no other file than its run's.
+
+    memory: bytes that the buffer manager may hold.
+    """
+
+    sql = DuckSql()
+
+    def __init__(self, scratch: Path, memory: int) -> None:
+        self._connection = duckdb.connect()
+        self._tables = 0
+        for name, value in {
+            "temp_directory": str(scratch / "spill"),
+            "memory_limit": f"{memory // 1024}KiB",
+            "threads": os.cpu_count() or 1,
+            "enable_progress_bar": True,
+            "enable_progress_bar_print": False,
+            "autoinstall_known_extensions": False,
+            "autoload_known_extensions": False,
+        }.items():
+            self._execute(f"SET {name} = {self.sql.text(str(value))}")
+
+    def relation(self, source: Source, *, numbered: bool) -> str:
+        columns = ", ".join(f"'c{i}': 'VARCHAR'" for i in range(len(source.columns)))
+        given = {
+            "auto_detect": "false",
+            "header": "false",
+            "skip": str(source.skip),
+            "delim": self.sql.text(source.dialect.delimiter),
+            "quote": self.sql.text(source.dialect.quote),
+            "escape": self.sql.text(source.dialect.escape),
+            "new_line": self.sql.text(source.newline.replace("\r", r"\r").replace("\n", r"\n")),
+            "comment": "''",
+            "columns": f"{{{columns}}}",
+            "strict_mode": "true",
+            "allow_quoted_nulls": "false",
+            "max_line_size": str(MAX_LINE),
+            "compression": "'none'",
+        }
+        options = ", ".join(f"{name} = {value}" for name, value in given.items())
+        row = ", ROW_NUMBER() OVER () AS __row" if numbered else ""
+        return f"SELECT *{row} FROM read_csv({self.sql.text(_no_glob(source.path))}, {options})"
+
+    def keep(self, query: str) -> str:
+        self._tables += 1
+        name = f"kept_{self._tables}"
+        self._execute(f"CREATE TEMP TABLE {name} AS {query}")
+        return f"SELECT * FROM {name}"
+
+    def rows(self, query: str) -> list[tuple[Any, ...]]:
+        return _translated(lambda: self._connection.execute(query).fetchall())
+
+    def copy(self, query: str, header: Sequence[str], target: Path) -> int:
+        """The header row is ours: DuckDB would rename columns that differ by case only."""
+        first = _row(header)
+        # Between rows DuckDB writes the newline, after the last one the suffix.
+        options = f"FORMAT csv, HEADER false, PREFIX {self.sql.text(first)}, SUFFIX '\n'"
+        if len(header) == 1:
+            query = f"SELECT COALESCE(COLUMNS(*), '') FROM ({query})"
+        rows = int(self.rows(f"COPY ({query}) TO {self.sql.text(str(target))} ({options})")[0][0])
+        if rows == 0:
+            target.write_text(first, "utf-8")
+        return rows
+
+    def progress(self) -> float:
+        return max(0.0, self._connection.query_progress() / 100)
+
+    def interrupt(self) -> None:
+        self._connection.interrupt()
+
+    def close(self) -> None:
+        self._connection.close()
+
+    def _execute(self, statement: str) -> None:
+        _translated(lambda: self._connection.execute(statement))
+
+
+def _translated(run: Callable[[], T]) -> T:
+    """Runs it with DuckDB's errors turned into ours."""
+    try:
+        return run()
+    except duckdb.InterruptException:
+        raise Interrupted from None
+    except duckdb.OutOfMemoryException as error:
+        if "disk" in str(error).lower() or "temp_directory_size" in str(error).lower():
+            raise DiskFull(_first_line(error)) from None
+        raise MemoryLimit(_first_line(error), hint="Raise CSVJOBS_JOB_MEMORY.") from None
+    except duckdb.IOException as error:
+        if "No space left" in str(error):
+            raise DiskFull(_first_line(error)) from None
+        raise
+    except (duckdb.InvalidInputException, duckdb.ConversionException) as error:
+        if "CSV" in str(error) or "unicode" in str(error).lower():
+            raise ReadFailed(_first_line(error)) from None
+        raise
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).splitlines()[0]
+
+
+def _row(cells: Sequence[str]) -> str:
+    out = io.StringIO(newline="")
+    csv.writer(out, lineterminator="\n").writerow(cells)
+    return out.getvalue()
+
+
+def _no_glob(path: Path) -> str:
+    """The path as a pattern that matches itself only."""
+    return "".join(f"[{c}]" if c in "[*?" else c for c in str(path))

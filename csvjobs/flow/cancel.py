@@ -1,0 +1,27 @@
+"""Cancel: the report decides, so a cancel and a finish cannot both win; a run notices and stops."""
+
+from __future__ import annotations
+
+import contextlib
+
+from csvjobs.errors import JobAlreadyEnded, QueueUnavailable
+from csvjobs.flow.ending import end
+from csvjobs.flow.services import Services
+from csvjobs.flow.view import view
+from csvjobs.jobs.job import Job, Status, now
+
+
+def cancel(services: Services, job_id: str) -> Job:
+    """Ends the job as cancelled; cancelling it again changes nothing. Raises JobNotFound, JobAlreadyEnded."""
+    job = view(services, job_id)
+    cancelled = job.model_copy(
+        update={"status": Status.CANCELLED, "finished_at": now(), "progress": None}
+    )
+    if not job.status.final and end(services, cancelled):
+        with contextlib.suppress(QueueUnavailable):
+            services.queue.withdraw(job_id)
+        return cancelled
+    ended = view(services, job_id)
+    if ended.status is not Status.CANCELLED:
+        raise JobAlreadyEnded(f"Job {job_id} has already ended as {ended.status}.")
+    return ended

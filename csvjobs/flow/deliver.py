@@ -1,0 +1,64 @@
+"""Deliver: a job's file, once it is whole."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import PurePath
+from typing import BinaryIO
+
+from csvjobs.errors import FileNotFound, JobHasNoOutput, JobNotFinished
+from csvjobs.flow.services import Services
+from csvjobs.flow.view import request_of, view
+from csvjobs.jobs.job import Job, Status
+from csvjobs.storage.base import INPUT, REPORT
+
+OUTPUT = "output.csv"
+REJECTED = "rejected.csv"
+FITTED = "fitted.json"
+ERROR_TEXT = "error.txt"
+FILES = (INPUT, OUTPUT, REJECTED, FITTED, REPORT, ERROR_TEXT)
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """An open file and what a client is told of it; sha256 (hex) where the report or request knows it."""
+
+    file: BinaryIO
+    name: str
+    bytes: int
+    modified: float
+    sha256: str | None
+    download_name: str
+
+
+def deliver(services: Services, job_id: str, name: str) -> Delivery:
+    """The job's file, open. Raises JobNotFound, FileNotFound, JobNotFinished, JobHasNoOutput."""
+    if name not in FILES:
+        raise FileNotFound(f"A job has no file {name!r}.", hint=f"It may have: {', '.join(FILES)}.")
+    job = view(services, job_id)
+    if name != INPUT and not job.status.final:
+        raise JobNotFinished(
+            f"Job {job_id} is still {job.status}.", hint=f"Ask again when GET /jobs/{job_id} says done."
+        )
+    if name == OUTPUT and job.status is not Status.DONE:
+        raise JobHasNoOutput(_why(job), hint=job.error.hint if job.error else None)
+    stat = services.storage.stat(job_id, name)
+    file = services.storage.open(job_id, name)
+    return Delivery(file, name, stat.bytes, stat.modified, _sha256(services, job, name), _called(job, name))
+
+
+def _why(job: Job) -> str:
+    reason = f": {job.error.message}" if job.error else "."
+    return f"Job {job.job_id} ended as {job.status} and has no output{reason}"
+
+
+def _sha256(services: Services, job: Job, name: str) -> str | None:
+    if name == INPUT:
+        return request_of(services, job.job_id).facts.sha256
+    info = job.files.get(name)
+    return info.sha256 if info else None
+
+
+def _called(job: Job, name: str) -> str:
+    """`cities.csv` is downloaded as cities.csv (input), cities.output.csv, cities.rejected.csv …"""
+    return job.filename if name == INPUT else f"{PurePath(job.filename).stem}.{name}"

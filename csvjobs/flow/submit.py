@@ -1,0 +1,114 @@
+"""Submit: bytes stream into a reserved folder; the commit makes it a job; only then is it announced."""
+
+from __future__ import annotations
+
+import logging
+import re
+from pathlib import PurePosixPath, PureWindowsPath
+from typing import BinaryIO
+
+import uuid_utils
+
+from csvjobs.errors import DiskFull, EmptyUpload, QueueUnavailable, UploadTooLarge
+from csvjobs.flow.services import Services
+from csvjobs.jobs.job import Job, PipelineRef, Request, now
+from csvjobs.pipelines.spec import Pipeline, with_read
+from csvjobs.reading.facts import FactsCollector
+from csvjobs.storage.base import INPUT, REQUEST
+
+log = logging.getLogger(__name__)
+
+# Asking the file system for its free space costs little, but not nothing.
+CHECK_FREE_EVERY = 64 * 1024**2
+
+
+class Incoming:
+    """An upload in progress: invisible until `submit`, gone after `discard`.
+
+    Used by one thread at a time. Raises: UploadTooLarge, DiskFull.
+    """
+
+    def __init__(self, services: Services) -> None:
+        self.services = services
+        self.job_id = str(uuid_utils.uuid7())
+        self._check_free()
+        folder = services.storage.reserve(self.job_id)
+        self._folder = folder
+        self._file: BinaryIO = (folder / INPUT).open("xb", buffering=0)
+        self._facts = FactsCollector()
+        self.bytes = 0
+
+    def write(self, chunk: bytes) -> None:
+        """Appends bytes of the file. Raises UploadTooLarge, DiskFull."""
+        before, self.bytes = self.bytes, self.bytes + len(chunk)
+        check_size(self.bytes, self.services.settings.max_upload_bytes)
+        if before // CHECK_FREE_EVERY != self.bytes // CHECK_FREE_EVERY:
+            self._check_free()
+        self._file.write(chunk)
+        self._facts.update(chunk)
+
+    def submit(self, filename: str, pipeline: str | None, options: dict[str, str]) -> Job:
+        """Makes the upload a job and announces it.
+
+        filename: as the client called it; pipeline: a name, or YAML or JSON text; options: read options
+        by name, which win over the pipeline's. A queue that cannot be reached is no error: the job is
+        durable, and the reconciler announces it.
+        Raises: EmptyUpload, PipelineNotFound, InvalidPipeline.
+        """
+        if not self.bytes:
+            raise EmptyUpload("The file is empty.", hint="Send a CSV file with at least a header row.")
+        resolved = with_read(self.services.pipelines.resolve(pipeline), options)
+        request = self._request(filename, resolved)
+        self._file.close()
+        (self._folder / REQUEST).write_bytes(request.model_dump_json().encode())
+        self.services.storage.commit(self.job_id)
+        job = Job.queued(request)
+        announce(self.services, job)
+        return job
+
+    def discard(self) -> None:
+        """Forgets the upload; harmless after a submit that succeeded."""
+        self._file.close()
+        self.services.storage.discard(self.job_id)
+
+    def _request(self, filename: str, pipeline: Pipeline) -> Request:
+        return Request(
+            job_id=self.job_id,
+            filename=base_name(filename),
+            created_at=now(),
+            pipeline=pipeline.document(),
+            pipeline_ref=PipelineRef(name=pipeline.name, sha256=pipeline.sha256),
+            facts=self._facts.finish(),
+        )
+
+    def _check_free(self) -> None:
+        free = self.services.storage.free_bytes()
+        if free < self.services.settings.min_free_bytes:
+            raise DiskFull(
+                f"Only {free} bytes are free where uploads are kept.",
+                hint="Delete old jobs or give the service a larger disk, then send the file again.",
+            )
+
+
+def check_size(size: int, limit: int) -> None:
+    """Raises UploadTooLarge when an upload of `size` bytes is over the limit."""
+    if size > limit:
+        raise UploadTooLarge(f"The upload is larger than {limit} bytes.", hint="Send it in parts.")
+
+
+def announce(services: Services, job: Job) -> None:
+    """Puts a durable job into the index and the queue; what cannot be reached now is reconciled later."""
+    try:
+        services.index.put(job)
+        services.queue.put(job.job_id)
+    except QueueUnavailable as error:
+        log.warning("job %s is safe but not yet announced: %s", job.job_id, error)
+
+
+def base_name(filename: str) -> str:
+    """The last part of what a client calls its file, without control characters; never empty."""
+    last = PureWindowsPath(PurePosixPath(filename).name).name
+    clean = re.sub(r"[\x00-\x1f\x7f]", "", last).strip()
+    return clean[:200] or "input.csv"
+
+

@@ -1,0 +1,60 @@
+"""View: what a person is told of a job. The folder decides; the index adds what is only known live."""
+
+from __future__ import annotations
+
+from csvjobs.errors import JobNotFound, QueueUnavailable
+from csvjobs.flow.services import Services
+from csvjobs.jobs.job import Job, Request, Status
+from csvjobs.storage.base import REPORT, REQUEST
+
+
+def view(services: Services, job_id: str) -> Job:
+    """The job as it stands. Raises JobNotFound."""
+    storage = services.storage
+    if storage.ended(job_id):
+        return Job.model_validate_json(storage.read(job_id, REPORT))
+    queued = Job.queued(request_of(services, job_id))
+    if not storage.leased(job_id):
+        # It may have ended between the two looks.
+        return view(services, job_id) if storage.ended(job_id) else queued
+    live = _live(services, job_id)
+    if live is not None and live.status is Status.PROCESSING:
+        return live
+    return queued.model_copy(update={"status": Status.PROCESSING})
+
+
+def request_of(services: Services, job_id: str) -> Request:
+    """What was asked. Raises JobNotFound."""
+    return Request.model_validate_json(services.storage.read(job_id, REQUEST))
+
+
+def position(services: Services, job_id: str) -> int | None:
+    """How many jobs wait before this one; None when it does not wait or the queue cannot be reached."""
+    try:
+        return services.queue.position(job_id)
+    except QueueUnavailable:
+        return None
+
+
+def listing(
+    services: Services, limit: int, before: str | None = None, status: Status | None = None
+) -> list[Job]:
+    """At most `limit` jobs, newest first, older than the id `before`. Raises QueueUnavailable."""
+    found = services.index.list(limit, before, status)
+    return [job for entry in found if (job := _still_there(services, entry))]
+
+
+def _still_there(services: Services, entry: Job) -> Job | None:
+    if entry.status.final:
+        return entry
+    try:
+        return view(services, entry.job_id)
+    except JobNotFound:
+        return None
+
+
+def _live(services: Services, job_id: str) -> Job | None:
+    try:
+        return services.index.get(job_id)
+    except QueueUnavailable:
+        return None

@@ -1,0 +1,149 @@
+"""Learning: one scan keeps the columns that steps must learn from, then small queries over what was kept.
+
+Exact medians and modes are taken from counted values, which spill to disk; the engine's own hold every
+value in memory.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from csvjobs.engines.base import Engine
+from csvjobs.errors import NotANumber, NothingToLearn, TooManyCategories
+from csvjobs.pipelines.step import Columns, Learnt, Need, Step, missing
+
+NUMERIC = {"mean": "AVG", "deviation": "STDDEV_POP", "min": "MIN", "max": "MAX"}
+
+
+@dataclass(frozen=True)
+class Cells:
+    """One column as kept for learning: numbers for numeric statistics, else texts."""
+
+    column: str
+    missing: tuple[str, ...]
+    numeric: bool
+    strict: bool
+    ref: str
+
+
+def learn(
+    engine: Engine, relation: str, columns: Columns, wanted: Iterable[tuple[Step, tuple[Need, ...]]]
+) -> tuple[Learnt, list[str]]:
+    """All needs over the relation's rows, and warnings about cells that could not be learnt from.
+
+    Raises NotANumber, NothingToLearn, TooManyCategories.
+    """
+    kept: dict[tuple[str, tuple[str, ...], bool, bool], Cells] = {}
+    needs: dict[Need, Cells] = {}
+    for step, step_needs in wanted:
+        for need in step_needs:
+            needs[need] = _cells(need, step, kept)
+    table = engine.keep(_narrow(engine, relation, columns, kept.values()))
+    warnings = [w for cells in kept.values() if cells.numeric for w in _odd(engine, table, cells)]
+    return {need: _statistic(engine, table, need, cells) for need, cells in needs.items()}, warnings
+
+
+def _cells(need: Need, step: Step, kept: dict[Any, Cells]) -> Cells:
+    numeric = need.statistic not in ("mode", "values")
+    key = (need.column, need.missing, numeric, step.strict_numbers)
+    return kept.setdefault(key, Cells(*key, ref=f"k{len(kept)}"))
+
+
+def _narrow(engine: Engine, relation: str, columns: Columns, kept: Iterable[Cells]) -> str:
+    """Missing cells are NULL in what is kept; `<ref>_odd` holds texts that should be numbers and are not."""
+    inner, outer = [], []
+    for cells in kept:
+        (column,) = columns.pick([cells.column], "fit")
+        gone = missing(engine.sql, column.sql, cells.missing)
+        inner.append(f"CASE WHEN NOT {gone} THEN {column.sql} END AS {cells.ref}_text")
+        if cells.numeric:
+            inner.append(f"{engine.sql.number(column.sql)} AS {cells.ref}_number")
+            outer.append(f"CASE WHEN {cells.ref}_text IS NOT NULL THEN {cells.ref}_number END AS {cells.ref}")
+            outer.append(f"CASE WHEN {cells.ref}_number IS NULL THEN {cells.ref}_text END AS {cells.ref}_odd")
+        else:
+            outer.append(f"{cells.ref}_text AS {cells.ref}")
+    return f"SELECT {', '.join(outer)} FROM (SELECT {', '.join(inner)} FROM ({relation}))"
+
+
+def _odd(engine: Engine, table: str, cells: Cells) -> list[str]:
+    """What to say of cells that are there but are no numbers. Raises NotANumber for a strict step."""
+    [(count, example)] = engine.rows(
+        f"SELECT COUNT({cells.ref}_odd), MIN({cells.ref}_odd) FROM ({table})"
+    )
+    if not count:
+        return []
+    found = f"{count} cell{'s' if count > 1 else ''} of column {cells.column!r}"
+    said = f"{found} {'are' if count > 1 else 'is'} not a number, for example {example[:80]!r}"
+    if cells.strict:
+        hint = "Clean the column first, for example with filter or fill_missing and its option missing."
+        raise NotANumber(f"{said}.", column=cells.column, hint=hint)
+    return [f"{said}; not used for learning and left as found."]
+
+
+def _statistic(engine: Engine, table: str, need: Need, cells: Cells) -> Any:
+    if need.statistic == "values":
+        return _values(engine, table, need, cells)
+    if need.statistic == "mode":
+        return _present(_mode(engine, table, cells), cells)
+    if need.statistic == "quantile":
+        return _quantile(engine, table, need.argument, cells)
+    [(value,)] = engine.rows(f"SELECT {NUMERIC[need.statistic]}({cells.ref}) FROM ({table})")
+    return _finite(_present(value, cells), cells)
+
+
+def _present(value: Any, cells: Cells) -> Any:
+    if value is None:
+        what = "number" if cells.numeric else "value"
+        raise NothingToLearn(
+            f"Column {cells.column!r} holds no {what} to learn from.",
+            column=cells.column,
+            hint="Use with: constant, or leave the column out of the step.",
+        )
+    return value
+
+
+def _finite(value: float, cells: Cells) -> float:
+    if not math.isfinite(value):
+        raise NotANumber(f"Column {cells.column!r} holds numbers too large to reckon with.", column=cells.column)
+    return value
+
+
+def _mode(engine: Engine, table: str, cells: Cells) -> str | None:
+    rows = engine.rows(
+        f"SELECT {cells.ref}, COUNT(*) AS n FROM ({table}) WHERE {cells.ref} IS NOT NULL "
+        f"GROUP BY {cells.ref} ORDER BY n DESC, {cells.ref} LIMIT 1"
+    )
+    return rows[0][0] if rows else None
+
+
+def _values(engine: Engine, table: str, need: Need, cells: Cells) -> list[str]:
+    bound = int(need.argument)
+    rows = engine.rows(
+        f"SELECT {cells.ref} FROM ({table}) WHERE {cells.ref} IS NOT NULL "
+        f"GROUP BY {cells.ref} ORDER BY {cells.ref} LIMIT {bound + 1}"
+    )
+    if len(rows) > bound:
+        raise TooManyCategories(
+            f"Column {cells.column!r} has more than {bound} different values.",
+            column=cells.column,
+            hint="Raise max_categories, or choose another column.",
+        )
+    return [value for (value,) in rows]
+
+
+def _quantile(engine: Engine, table: str, q: float, cells: Cells) -> float:
+    """Linear interpolation between order statistics: numpy's default, type 7 of Hyndman and Fan (1996)."""
+    [(count,)] = engine.rows(f"SELECT COUNT({cells.ref}) FROM ({table})")
+    place = q * (count - 1)
+    below, above = math.floor(place), math.ceil(place)
+    [(low, high)] = engine.rows(
+        f"WITH counted AS (SELECT {cells.ref} AS v, COUNT(*) AS n FROM ({table}) "
+        f"WHERE {cells.ref} IS NOT NULL GROUP BY {cells.ref}), "
+        "ranked AS (SELECT v, SUM(n) OVER (ORDER BY v) AS upto FROM counted) "
+        f"SELECT MIN(CASE WHEN upto > {below} THEN v END), MIN(CASE WHEN upto > {above} THEN v END) FROM ranked"
+    )
+    low, high = _finite(_present(low, cells), cells), _finite(_present(high, cells), cells)
+    return float(low + (high - low) * (place - below))

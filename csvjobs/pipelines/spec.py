@@ -1,0 +1,144 @@
+"""The pipeline as data: YAML or JSON in, a frozen Pipeline or all its faults out."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from difflib import get_close_matches
+from typing import Any, Literal, TypeVar
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, SerializeAsAny, ValidationError
+
+from csvjobs.errors import CsvjobsError, InvalidOption, InvalidPipeline
+from csvjobs.pipelines.catalogue import BY_NAME
+from csvjobs.pipelines.step import Step
+from csvjobs.reading.options import ReadOptions
+
+MAX_TEXT = 256 * 1024
+MAX_STEPS = 200
+
+M = TypeVar("M", bound=BaseModel)
+
+
+class WriteOptions(BaseModel):
+    """How the output is written: UTF-8, comma, LF, header row, quotes where RFC 4180 needs them."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    format: Literal["csv"] = "csv"
+
+
+class Pipeline(BaseModel):
+    """A named list of steps with read and write options."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str = Field("unnamed", min_length=1, max_length=100)
+    description: str = Field("", max_length=2000)
+    read: ReadOptions = ReadOptions()
+    steps: tuple[SerializeAsAny[Step], ...] = ()
+    write: WriteOptions = WriteOptions()
+
+    def document(self) -> dict[str, Any]:
+        """The whole pipeline as plain data, from which `build` makes the same one again."""
+        return self.model_dump(mode="json", by_alias=True, exclude_defaults=False)
+
+    @property
+    def sha256(self) -> str:
+        """Of the canonical JSON (sorted keys, no blanks)."""
+        text = json.dumps(self.document(), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+        return hashlib.sha256(text.encode()).hexdigest()
+
+
+def parse(text: str) -> Pipeline:
+    """A pipeline from YAML or JSON text. Scalars stay text until an option asks for a type, so that
+    `equals: 00042` and `equals: NO` mean what they say. Raises InvalidPipeline."""
+    if len(text) > MAX_TEXT:
+        raise InvalidPipeline([InvalidOption(f"The pipeline is longer than {MAX_TEXT} characters.")])
+    return build(_load(text))
+
+
+def build(data: Any) -> Pipeline:
+    """A pipeline from plain data. Raises InvalidPipeline with all faults, each with its JSON pointer."""
+    if not isinstance(data, dict):
+        raise InvalidPipeline([InvalidOption("A pipeline is a mapping with the key 'steps'.", pointer="")])
+    errors: list[CsvjobsError] = []
+    steps = _steps(data.get("steps", []), errors)
+    pipeline = _validated(Pipeline, {**data, "steps": steps}, "", errors)
+    if errors or pipeline is None:
+        raise InvalidPipeline(errors)
+    return pipeline
+
+
+def with_read(pipeline: Pipeline, options: dict[str, str]) -> Pipeline:
+    """The pipeline with read options declared beside it; these win. Raises InvalidPipeline."""
+    if not options:
+        return pipeline
+    errors: list[CsvjobsError] = []
+    merged = pipeline.read.model_dump() | options
+    read = _validated(ReadOptions, merged, "/read", errors)
+    if errors or read is None:
+        raise InvalidPipeline(errors)
+    return pipeline.model_copy(update={"read": read})
+
+
+class _PlainLoader(yaml.BaseLoader):
+    """Scalars as text, no tags, and no aliases: they can blow a small text up to any size."""
+
+    def compose_node(self, parent: Any, index: Any) -> Any:
+        if self.check_event(yaml.AliasEvent):
+            raise yaml.YAMLError("aliases (*name) are not allowed here")
+        return super().compose_node(parent, index)
+
+
+def _load(text: str) -> Any:
+    try:
+        if text.lstrip().startswith("{"):
+            return json.loads(text, parse_int=str, parse_float=str)
+        return yaml.load(text, _PlainLoader)  # noqa: S506 (BaseLoader makes text, lists and dicts only)
+    except (ValueError, RecursionError, yaml.YAMLError) as error:
+        place = " ".join(str(error).split())
+        raise InvalidPipeline([InvalidOption(f"The pipeline is not valid YAML or JSON: {place}.")]) from None
+
+
+def _steps(raw: Any, errors: list[CsvjobsError]) -> list[Step]:
+    if not isinstance(raw, list) or len(raw) > MAX_STEPS:
+        errors.append(InvalidOption(f"'steps' is a list of at most {MAX_STEPS} steps.", pointer="/steps"))
+        return []
+    made = (_step(entry, f"/steps/{place}", errors) for place, entry in enumerate(raw))
+    return [step for step in made if step is not None]
+
+
+def _step(raw: Any, pointer: str, errors: list[CsvjobsError]) -> Step | None:
+    name = raw.get("step") if isinstance(raw, dict) else None
+    if not isinstance(name, str):
+        errors.append(InvalidOption("A step is a mapping with the key 'step'.", pointer=pointer))
+        return None
+    if name not in BY_NAME:
+        errors.append(_unknown("step", name, list(BY_NAME), f"{pointer}/step"))
+        return None
+    return _validated(BY_NAME[name], raw, pointer, errors)
+
+
+def _unknown(kind: str, name: str, known: list[str], pointer: str) -> InvalidOption:
+    near = get_close_matches(name, known, n=1)
+    hint = f"Did you mean {near[0]!r}?" if near else f"Known: {', '.join(known)}."
+    return InvalidOption(f"There is no {kind} {name!r}.", hint=hint, pointer=pointer)
+
+
+def _validated(model: type[M], data: Any, pointer: str, errors: list[CsvjobsError]) -> M | None:
+    try:
+        return model.model_validate(data)
+    except ValidationError as invalid:
+        errors.extend(_fault(model, fault, pointer) for fault in invalid.errors())
+        return None
+
+
+def _fault(model: type[BaseModel], fault: Any, pointer: str) -> InvalidOption:
+    place = "/".join([pointer, *(str(p).replace("~", "~0").replace("/", "~1") for p in fault["loc"])])
+    if fault["type"] == "extra_forbidden":
+        known = [field.alias or name for name, field in model.model_fields.items()]
+        return _unknown("option", str(fault["loc"][-1]), known, place)
+    found = "" if fault["type"] == "missing" else f" (found {fault['input']!r})"
+    return InvalidOption(f"{place}: {fault['msg']}{found}.", pointer=place)

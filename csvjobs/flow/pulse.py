@@ -1,0 +1,122 @@
+"""Pulse: beside a run, shows its progress and notices what should stop it."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from types import TracebackType
+
+from csvjobs.engines.base import Engine, Interrupted
+from csvjobs.errors import Cancelled, CsvjobsError, TimeLimit
+from csvjobs.flow.ending import publish
+from csvjobs.flow.services import Services
+from csvjobs.jobs.job import Job, Progress
+
+EVERY = 0.5
+
+# Where each stage stands in the whole run, as fractions of it.
+STAGES = {"read": (0.0, 0.3), "fit": (0.3, 0.5), "transform": (0.5, 0.95), "publish": (0.95, 1.0)}
+
+
+@dataclass
+class Pulse:
+    """A thread that publishes `job` with its progress, and stops the run when it was cancelled, deleted
+    or has taken longer than `limit` seconds.
+
+    The run calls `check` where it can stop, and `within(engine)` while an engine works for it.
+    """
+
+    services: Services
+    job: Job
+    limit: float
+    bytes_total: int
+    timings: dict[str, float] = field(default_factory=dict)
+    _stage: str = "read"
+    _part: float = 0.0
+    _engine: Engine | None = None
+    _stop: CsvjobsError | None = None
+
+    def __enter__(self) -> Pulse:
+        self._began = time.monotonic()
+        self._done = threading.Event()
+        self._lock = threading.Lock()
+        self._thread = threading.Thread(target=self._beat, name=f"pulse {self.job.job_id}", daemon=True)
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._done.set()
+        self._thread.join()
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        """Names the stage that runs inside, and times it."""
+        self._stage, self._part = name, 0.0
+        began = time.monotonic()
+        try:
+            yield
+        finally:
+            took = time.monotonic() - began
+            self.timings[name] = round(self.timings.get(name, 0.0) + took, 6)
+
+    @contextmanager
+    def within(self, engine: Engine) -> Iterator[Engine]:
+        """Watches and interrupts an engine; its interruption is raised as the reason for it."""
+        with self._lock:
+            self._engine = engine
+        try:
+            yield engine
+        except Interrupted:
+            raise self._stop or Cancelled() from None
+        finally:
+            with self._lock:
+                self._engine = None
+            engine.close()
+
+    def check(self, bytes_read: int = 0) -> None:
+        """Tells how far the present stage is. Raises Cancelled or TimeLimit when the run must stop."""
+        if self.bytes_total:
+            self._part = min(1.0, bytes_read / self.bytes_total)
+        if self._stop:
+            raise self._stop
+
+    def _beat(self) -> None:
+        publish(self.services, self._snapshot())
+        while not self._done.wait(EVERY):
+            self._stop = self._stop or self._reason()
+            if self._stop:
+                self._interrupt()
+            else:
+                publish(self.services, self._snapshot())
+
+    def _reason(self) -> CsvjobsError | None:
+        if not self.services.storage.leased(self.job.job_id) or self.services.storage.ended(self.job.job_id):
+            return Cancelled()
+        if time.monotonic() - self._began > self.limit:
+            return TimeLimit(
+                f"The job took longer than {self.limit:g} seconds.",
+                hint="Raise CSVJOBS_JOB_TIMEOUT, or send the file in parts.",
+            )
+        return None
+
+    def _interrupt(self) -> None:
+        with self._lock:
+            if self._engine:
+                self._engine.interrupt()
+
+    def _snapshot(self) -> Job:
+        with self._lock:
+            part = self._engine.progress() if self._engine else self._part
+        low, high = STAGES[self._stage]
+        progress = Progress(
+            stage=self._stage,
+            fraction=round(low + (high - low) * part, 4),
+            bytes_total=self.bytes_total,
+            bytes_read=round(self.bytes_total * part),
+        )
+        return self.job.model_copy(update={"progress": progress})

@@ -1,0 +1,58 @@
+"""Settings in, Services out: the one place that knows which adapter stands behind each seam."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+
+from redis import Redis
+from redis.backoff import ExponentialWithJitterBackoff
+from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import TimeoutError as RedisTimeoutError
+from redis.retry import Retry
+
+from csvjobs.engines.duckdb import DuckEngine
+from csvjobs.flow.services import Services
+from csvjobs.jobs.memory import MemoryIndex
+from csvjobs.jobs.redis import RedisIndex
+from csvjobs.pipelines.named import NamedPipelines
+from csvjobs.queues.inline import InlineQueue
+from csvjobs.queues.rq import RqQueue
+from csvjobs.settings import Settings
+from csvjobs.storage.local import LocalStorage
+
+
+def services(settings: Settings) -> Services:
+    """The services of the API and the worker: folders, and Redis for all that is live."""
+    redis = connect(settings.redis_url)
+    return Services(
+        settings=settings,
+        storage=LocalStorage(settings.jobs_dir),
+        index=RedisIndex(redis),
+        queue=RqQueue(redis, settings.job_timeout),
+        pipelines=NamedPipelines(settings.pipelines_dir),
+        engine=partial(DuckEngine, memory=settings.job_memory),
+    )
+
+
+def local(settings: Settings, folder: Path) -> Services:
+    """The same without any server, for one file in this process."""
+    return Services(
+        settings=settings,
+        storage=LocalStorage(folder),
+        index=MemoryIndex(),
+        queue=InlineQueue(),
+        pipelines=NamedPipelines(settings.pipelines_dir),
+        engine=partial(DuckEngine, memory=settings.job_memory),
+    )
+
+
+def connect(url: str) -> Redis:
+    """A client that gives up within about 2 s: a request must not hang on a dead server."""
+    return Redis.from_url(
+        url,
+        socket_connect_timeout=2,
+        socket_timeout=2,
+        retry=Retry(ExponentialWithJitterBackoff(cap=0.5, base=0.1), 2),
+        retry_on_error=[RedisConnectionError, RedisTimeoutError],
+    )

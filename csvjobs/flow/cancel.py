@@ -14,9 +14,7 @@ from csvjobs.jobs.job import Job, Status, now
 def cancel(services: Services, job_id: str) -> Job:
     """Ends the job as cancelled; cancelling it again changes nothing. Raises JobNotFound, JobAlreadyEnded."""
     job = view(services, job_id)
-    cancelled = job.model_copy(
-        update={"status": Status.CANCELLED, "finished_at": now(), "progress": None}
-    )
+    cancelled = job.model_copy(update={"status": Status.CANCELLED, "finished_at": now(), "progress": None})
     if not job.status.final and end(services, cancelled):
         with contextlib.suppress(QueueUnavailable):
             services.queue.withdraw(job_id)

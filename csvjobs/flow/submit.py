@@ -110,5 +110,3 @@ def base_name(filename: str) -> str:
     last = PureWindowsPath(PurePosixPath(filename).name).name
     clean = re.sub(r"[\x00-\x1f\x7f]", "", last).strip()
     return clean[:200] or "input.csv"
-
-

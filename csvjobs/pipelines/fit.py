@@ -70,9 +70,7 @@ def _narrow(engine: Engine, relation: str, columns: Columns, kept: Iterable[Cell
 
 def _odd(engine: Engine, table: str, cells: Cells) -> list[str]:
     """What to say of cells that are there but are no numbers. Raises NotANumber for a strict step."""
-    [(count, example)] = engine.rows(
-        f"SELECT COUNT({cells.ref}_odd), MIN({cells.ref}_odd) FROM ({table})"
-    )
+    [(count, example)] = engine.rows(f"SELECT COUNT({cells.ref}_odd), MIN({cells.ref}_odd) FROM ({table})")
     if not count:
         return []
     found = f"{count} cell{'s' if count > 1 else ''} of column {cells.column!r}"
@@ -107,7 +105,8 @@ def _present(value: Any, cells: Cells) -> Any:
 
 def _finite(value: float, cells: Cells) -> float:
     if not math.isfinite(value):
-        raise NotANumber(f"Column {cells.column!r} holds numbers too large to reckon with.", column=cells.column)
+        too_large = f"Column {cells.column!r} holds numbers too large to reckon with."
+        raise NotANumber(too_large, column=cells.column)
     return value
 
 
@@ -143,7 +142,8 @@ def _quantile(engine: Engine, table: str, q: float, cells: Cells) -> float:
         f"WITH counted AS (SELECT {cells.ref} AS v, COUNT(*) AS n FROM ({table}) "
         f"WHERE {cells.ref} IS NOT NULL GROUP BY {cells.ref}), "
         "ranked AS (SELECT v, SUM(n) OVER (ORDER BY v) AS upto FROM counted) "
-        f"SELECT MIN(CASE WHEN upto > {below} THEN v END), MIN(CASE WHEN upto > {above} THEN v END) FROM ranked"
+        f"SELECT MIN(CASE WHEN upto > {below} THEN v END), MIN(CASE WHEN upto > {above} THEN v END) "
+        "FROM ranked"
     )
     low, high = _finite(_present(low, cells), cells), _finite(_present(high, cells), cells)
     return float(low + (high - low) * (place - below))

@@ -1,4 +1,4 @@
-"""The seam to the queue: it carries ids, in order, and may lose all of them (the reconciler puts them back)."""
+"""The seam to the queue: it carries ids, in order; lost ones are put back by the reconciler."""
 
 from __future__ import annotations
 

@@ -31,4 +31,5 @@ class Source:
     records: int
     rejected: int = 0
     dropped: dict[str, int] = field(default_factory=dict)
+    longest: int = 0  # bytes of the longest record, where reading knows it
     lane: str = "express"

@@ -88,12 +88,13 @@ class DuckEngine(Engine):
         """The header row is ours: DuckDB would rename columns that differ by case only."""
         first = _row(header)
         # Between rows DuckDB writes the newline, after the last one the suffix.
-        options = f"FORMAT csv, HEADER false, PREFIX {self.sql.text(first)}, SUFFIX '\n'"
+        options = f"FORMAT csv, HEADER false, USE_TMP_FILE false, PREFIX {self.sql.text(first)}, SUFFIX '\n'"
         if len(header) == 1:
             query = f"SELECT COALESCE(COLUMNS(*), '') FROM ({query})"
         rows = int(self.rows(f"COPY ({query}) TO {self.sql.text(str(target))} ({options})")[0][0])
         if rows == 0:
-            target.write_text(first, "utf-8")
+            # The suffix came although there was no row before it.
+            os.truncate(target, len(first.encode()))
         return rows
 
     def progress(self) -> float:

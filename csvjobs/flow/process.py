@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import logging
 from dataclasses import dataclass, field
@@ -20,6 +19,7 @@ from csvjobs.errors import (
     WorkerLost,
 )
 from csvjobs.flow.deliver import ERROR_TEXT, FITTED, OUTPUT, REJECTED
+from csvjobs.flow.digest import GrowingDigest, file_info
 from csvjobs.flow.ending import end
 from csvjobs.flow.pulse import Pulse
 from csvjobs.flow.services import Services
@@ -40,6 +40,7 @@ class Outcome:
     rows: Rows
     detected: dict[str, Finding]
     warnings: list[str]
+    output: FileInfo
     files: dict[str, Path] = field(default_factory=dict)
 
 
@@ -84,7 +85,8 @@ def _run(services: Services, request: Request, job: Job) -> None:
     ):
         outcome = _work(services, request, path, scratch, pulse)
         with pulse.stage("publish"):
-            files = {name: _file_info(made) for name, made in outcome.files.items()}
+            files = {n: file_info(made) for n, made in outcome.files.items() if n != OUTPUT}
+            files[OUTPUT] = outcome.output
             pulse.check()
             for name, made in outcome.files.items():
                 storage.publish(job.job_id, name, made)
@@ -110,7 +112,7 @@ def _fail(services: Services, job: Job, error: CsvjobsError) -> None:
     with services.storage.scratch(job.job_id) as scratch:
         text = scratch / ERROR_TEXT
         text.write_text(_told(fault), "utf-8")
-        files = {ERROR_TEXT: _file_info(text)}
+        files = {ERROR_TEXT: file_info(text)}
         services.storage.publish(job.job_id, ERROR_TEXT, text)
     update = {"status": Status.ERROR, "finished_at": now(), "error": fault, "files": files}
     end(services, job.model_copy(update=update))
@@ -143,14 +145,16 @@ def _transform(engine: Engine, reading: Reading, pipeline: Pipeline, scratch: Pa
         relation = engine.relation(source, numbered=numbered)
         planned = plan(engine, relation, source.columns, pipeline.steps, numbered)
     with pulse.stage("transform"):
-        out = engine.copy(planned.query(), planned.columns.names, scratch / OUTPUT)
+        with GrowingDigest(scratch / OUTPUT) as digest:
+            out = engine.copy(planned.query(), planned.columns.names, scratch / OUTPUT)
+        output = digest.info if out else file_info(scratch / OUTPUT)
         rows = _account(engine, planned, reading, out)
     files = {OUTPUT: scratch / OUTPUT}
     if source.rejected:
         files[REJECTED] = scratch / REJECTED
     if planned.fitted:
         files[FITTED] = _write_fitted(scratch / FITTED, planned, pipeline)
-    return Outcome(rows, _detected(reading), reading.warnings + planned.warnings, files)
+    return Outcome(rows, _detected(reading), reading.warnings + planned.warnings, output, files)
 
 
 def _account(engine: Engine, planned: Plan, reading: Reading, out: int) -> Rows:
@@ -191,12 +195,6 @@ def _detected(reading: Reading) -> dict[str, Finding]:
         name: Finding(value=f.value, confidence=f.confidence, alternatives=list(f.alternatives))
         for name, f in reading.detected.items()
     }
-
-
-def _file_info(path: Path) -> FileInfo:
-    with path.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256")
-    return FileInfo(bytes=path.stat().st_size, sha256=digest.hexdigest())
 
 
 def _told(fault: Fault) -> str:

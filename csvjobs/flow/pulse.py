@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from types import TracebackType
 
 from csvjobs.engines.base import Engine, Interrupted
-from csvjobs.errors import Cancelled, CsvjobsError, TimeLimit
+from csvjobs.errors import Cancelled, CsvjobsError, JobNotFound, TimeLimit
 from csvjobs.flow.ending import publish
 from csvjobs.flow.services import Services
 from csvjobs.jobs.job import Job, Progress
@@ -95,7 +95,7 @@ class Pulse:
                 publish(self.services, self._snapshot())
 
     def _reason(self) -> CsvjobsError | None:
-        if not self.services.storage.leased(self.job.job_id) or self.services.storage.ended(self.job.job_id):
+        if self._ended_elsewhere():
             return Cancelled()
         if time.monotonic() - self._began > self.limit:
             return TimeLimit(
@@ -103,6 +103,15 @@ class Pulse:
                 hint="Raise CSVJOBS_JOB_TIMEOUT, or send the file in parts.",
             )
         return None
+
+    def _ended_elsewhere(self) -> bool:
+        """Whether the job was cancelled, or deleted with its folder."""
+        try:
+            return self.services.storage.ended(self.job.job_id) or not self.services.storage.leased(
+                self.job.job_id
+            )
+        except JobNotFound:
+            return True
 
     def _interrupt(self) -> None:
         with self._lock:

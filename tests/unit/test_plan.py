@@ -1,0 +1,134 @@
+"""Plans on the real engine: how many scans, which rows, what the account says."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from csvjobs.engines.base import ReadFailed
+from csvjobs.engines.duckdb import DuckEngine
+from csvjobs.errors import DuplicateColumn, TooManyCategories, UnknownColumn
+from csvjobs.pipelines.plan import Plan, needs_row_numbers, plan
+from csvjobs.pipelines.spec import parse
+from csvjobs.reading.source import Dialect, Source
+
+
+class CountingEngine(DuckEngine):
+    """The real engine, counting the scans that fit passes make."""
+
+    scans = 0
+
+    def keep(self, query: str) -> str:
+        self.scans += 1
+        return super().keep(query)
+
+
+@pytest.fixture
+def engine(tmp_path: Path) -> Iterator[CountingEngine]:
+    made = CountingEngine(tmp_path, 64 * 1024**2)
+    yield made
+    made.close()
+
+
+def source(folder: Path, text: str) -> Source:
+    path = folder / "in[1]*.csv"
+    path.write_bytes(text.encode())
+    header, *records = text.splitlines()
+    return Source(path, Dialect(), "\n", 1, tuple(header.split(",")), len(records))
+
+
+def planned(engine: DuckEngine, given: Source, steps: str) -> Plan:
+    pipeline = parse(f"steps: {steps}")
+    numbered = needs_row_numbers(pipeline.steps)
+    relation = engine.relation(given, numbered=numbered)
+    return plan(engine, relation, given.columns, pipeline.steps, numbered)
+
+
+def output(engine: DuckEngine, made: Plan, folder: Path) -> str:
+    engine.copy(made.query(), made.columns.names, folder / "out.csv")
+    return (folder / "out.csv").read_text()
+
+
+TABLE = "id,a,b\n1,4,x\n2,,y\n3,8,\n"
+
+
+@pytest.mark.parametrize(
+    ("steps", "scans"),
+    [
+        ("[]", 0),
+        ("[{step: trim}]", 0),
+        ("[{step: fill_missing, columns: [a], with: mean}]", 1),
+        ("[{step: fill_missing, columns: [a], with: mean}, {step: fill_missing, columns: [b], with: mode}]", 1),
+        ("[{step: fill_missing, columns: [a], with: mean}, {step: one_hot, columns: [b]}]", 1),
+        ("[{step: fill_missing, columns: [a], with: mean}, {step: trim, columns: [b]},"
+         " {step: fill_missing, columns: [b], with: mode}]", 1),
+        ("[{step: fill_missing, columns: [a], with: mean}, {step: scale, columns: [a], method: minmax}]", 2),
+        ("[{step: fill_missing, columns: [a], with: mean}, {step: drop_missing, columns: [b]},"
+         " {step: scale, columns: [id], method: minmax}]", 2),
+    ],
+)  # fmt: skip
+def test_steps_that_do_not_depend_on_each_other_learn_in_one_scan(
+    engine: CountingEngine, tmp_path: Path, steps: str, scans: int
+) -> None:
+    planned(engine, source(tmp_path, TABLE), steps)
+    assert engine.scans == scans
+
+
+def test_a_step_learns_from_the_rows_that_the_steps_before_it_left(
+    engine: CountingEngine, tmp_path: Path
+) -> None:
+    steps = "[{step: drop_missing, columns: [b]}, {step: fill_missing, columns: [a], with: mean}]"
+    made = planned(engine, source(tmp_path, TABLE), steps)
+    # The row 3,8, is gone before the mean is taken: 4 is what is left.
+    assert output(engine, made, tmp_path) == "id,a,b\n1,4,x\n2,4,y\n"
+
+
+def test_each_dropping_step_counts_what_it_saw_and_dropped(engine: CountingEngine, tmp_path: Path) -> None:
+    given = source(tmp_path, "a,b\n1,x\n1,x\n2,\n1,x\n,y\n")
+    steps = (
+        "[{step: drop_missing, columns: [a]}, {step: dedupe, by: [a]}, {step: filter, column: b, equals: x}]"
+    )
+    made = planned(engine, given, steps)
+    assert [(loss.label, engine.rows(loss.query)) for loss in made.losses] == [
+        ("drop_missing (step 1)", [(5, 1)]),
+        ("dedupe (step 2)", [(4, 2)]),
+        ("filter (step 3)", [(2, 1)]),
+    ]
+    assert output(engine, made, tmp_path) == "a,b\n1,x\n"
+
+
+def test_no_row_left_is_a_header_alone(engine: CountingEngine, tmp_path: Path) -> None:
+    made = planned(engine, source(tmp_path, TABLE), "[{step: filter, column: a, equals: nothing}]")
+    assert output(engine, made, tmp_path) == "id,a,b\n"
+
+
+def test_one_column_keeps_its_empty_cells(engine: CountingEngine, tmp_path: Path) -> None:
+    """A blank line would be skipped by readers, so an empty cell is written with quotes."""
+    path = tmp_path / "in.csv"
+    path.write_text('a\n1\n""\n2\n')
+    given = Source(path, Dialect(), "\n", 1, ("a",), 3)
+    assert output(engine, planned(engine, given, "[]"), tmp_path) == 'a\n1\n""\n2\n'
+
+
+def test_names_that_differ_by_case_only_stay_as_they_are(engine: CountingEngine, tmp_path: Path) -> None:
+    text = "Name,name,NAME,select,c0\n1,2,3,4,5\n"
+    assert output(engine, planned(engine, source(tmp_path, text), "[]"), tmp_path) == text
+
+
+def test_a_step_that_does_not_fit_the_file_says_what_is_known(engine: CountingEngine, tmp_path: Path) -> None:
+    given = source(tmp_path, TABLE)
+    with pytest.raises(UnknownColumn) as caught:
+        planned(engine, given, "[{step: trim, columns: [ID]}]")
+    assert caught.value.column == "ID"
+    assert caught.value.hint == "The columns here are: id, a, b."
+    with pytest.raises(TooManyCategories):
+        planned(engine, given, "[{step: one_hot, columns: [id], max_categories: 2}]")
+    clash = source(tmp_path, "a,a_1\n1,2\n")
+    with pytest.raises(DuplicateColumn):
+        planned(engine, clash, "[{step: one_hot, columns: [a]}]")
+
+
+def test_a_source_that_is_not_clean_is_said_to_be_so(engine: CountingEngine, tmp_path: Path) -> None:
+    made = planned(engine, source(tmp_path, "a,b\n1,2\n3\n"), "[]")
+    with pytest.raises(ReadFailed):
+        output(engine, made, tmp_path)

@@ -1,0 +1,85 @@
+"""Pipelines as text: what is accepted, and how all faults are told at once."""
+
+import pytest
+
+from csvjobs.errors import InvalidPipeline, PipelineNotFound
+from csvjobs.pipelines.named import NamedPipelines
+from csvjobs.pipelines.spec import build, parse, with_read
+
+
+def faults(text: str) -> dict[str | None, str]:
+    with pytest.raises(InvalidPipeline) as caught:
+        parse(text)
+    return {fault.pointer: fault.hint or fault.message for fault in caught.value.errors}
+
+
+def test_yaml_and_json_make_the_same_pipeline() -> None:
+    yaml = parse("name: x\nread: {delimiter: ';'}\nsteps:\n  - step: trim\n    columns: [a, b]\n")
+    json = parse(
+        '{"name": "x", "read": {"delimiter": ";"}, "steps": [{"step": "trim", "columns": ["a", "b"]}]}'
+    )
+    assert yaml == json
+    assert yaml.sha256 == json.sha256
+
+
+def test_scalars_stay_text_until_an_option_asks_for_a_type() -> None:
+    pipeline = parse("steps:\n- {step: trim, columns: [NO, 1.10, 00042, null]}")
+    assert pipeline.steps[0].columns == ["NO", "1.10", "00042", "null"]
+    pipeline = parse('{"steps": [{"step": "one_hot", "columns": [1.10], "max_categories": 7}]}')
+    assert pipeline.steps[0].columns == ["1.10"]
+    assert pipeline.steps[0].model_dump()["max_categories"] == 7
+
+
+def test_a_document_makes_the_same_pipeline_again() -> None:
+    pipeline = parse("name: x\nsteps:\n- {step: one_hot, columns: [a]}\n- step: trim\n")
+    assert build(pipeline.document()) == pipeline
+
+
+def test_all_faults_are_told_at_once_each_with_its_place() -> None:
+    told = faults("nmae: x\nsteps:\n- step: tirm\n- {step: trim, colums: [a]}\n- {step: one_hot}\n- trim\n")
+    assert set(told) == {"/nmae", "/steps/0/step", "/steps/1/colums", "/steps/2/columns", "/steps/3"}
+    assert told["/nmae"] == "Did you mean 'name'?"
+    assert told["/steps/0/step"] == "Did you mean 'trim'?"
+    assert told["/steps/1/colums"] == "Did you mean 'columns'?"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[]",
+        "{",
+        "steps: {",
+        "steps: trim",
+        "a: &x [1]\nsteps: [*x]",
+        "steps:\n" + "- {step: trim}\n" * 201,
+        "x" * 300_000,
+        '{"steps": ' + "[" * 100_000,
+    ],
+)
+def test_what_is_no_pipeline_is_refused(text: str) -> None:
+    assert faults(text)
+
+
+def test_declared_read_options_win_over_the_pipelines() -> None:
+    pipeline = parse("read: {delimiter: ';', header: false}")
+    assert with_read(pipeline, {"delimiter": "|"}).read.delimiter == "|"
+    assert with_read(pipeline, {"delimiter": "|"}).read.header is False
+    with pytest.raises(InvalidPipeline) as caught:
+        with_read(pipeline, {"delimeter": "|"})
+    assert caught.value.errors[0].pointer == "/read/delimeter"
+
+
+def test_named_pipelines_are_the_folders_files_and_tidy(tmp_path) -> None:
+    (tmp_path / "clean.yaml").write_text("steps: [{step: trim}]")
+    (tmp_path / "broken.yaml").write_text("steps: [{step: nothing}]")
+    named = NamedPipelines(tmp_path)
+    assert named.names() == ["broken", "clean", "tidy"]
+    assert [pipeline.name for pipeline in named.list()] == ["clean", "tidy"]
+    assert named.resolve("clean").name == "clean"
+    assert named.resolve(None).name == named.resolve(" ").name == "tidy"
+    assert named.resolve("steps: []").steps == ()
+    with pytest.raises(PipelineNotFound) as caught:
+        named.resolve("claen")
+    assert caught.value.hint == "Did you mean 'clean'?"
+    with pytest.raises(InvalidPipeline):
+        named.resolve("../clean")

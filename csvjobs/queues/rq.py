@@ -1,0 +1,106 @@
+"""The queue on RQ: it carries ids, and the reconciler makes good what RQ alone would lose or double."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import cast
+
+from redis import Redis
+from redis.exceptions import RedisError
+from rq import Queue, Retry
+from rq.exceptions import DuplicateJobError
+from rq.executions import ExecutionRegistry
+from rq.job import Job
+from rq.results import Result
+from rq.serializers import JSONSerializer
+
+from csvjobs.errors import QueueUnavailable
+from csvjobs.queues.base import Census, JobQueue
+
+NAME = "csvjobs"
+RUN = "csvjobs.worker.run_job.run_job"
+"""What a worker calls with the job's id; its path rather than the function, which lies in a higher layer."""
+
+TIMEOUT_MARGIN = 60
+"""Seconds beyond a job's own time limit: the run ends itself first, and tells why."""
+
+
+class RqQueue(JobQueue):
+    """Ids on one RQ queue, as JSON. `job_timeout`: seconds that a run may take."""
+
+    def __init__(self, redis: Redis, job_timeout: int) -> None:
+        self._redis = redis
+        self._queue = queue(redis)
+        self._timeout = job_timeout + TIMEOUT_MARGIN
+
+    def put(self, job_id: str) -> None:
+        with _translated(), suppress(DuplicateJobError):
+            self._queue.enqueue_call(
+                RUN,
+                args=(job_id,),
+                job_id=job_id,
+                unique=True,
+                timeout=self._timeout,
+                result_ttl=3600,
+                failure_ttl=86400,
+                # Without an interval: a crash while a job waits for its delayed retry loses it.
+                retry=Retry(max=3),
+            )
+
+    def withdraw(self, job_id: str) -> None:
+        # RQ's own delete looks only where the job's status says that it is; a stale one may be anywhere.
+        started = self._queue.started_job_registry.key
+        with _translated(), self._redis.pipeline() as pipe:
+            entries = cast("list[bytes]", self._redis.zrange(started, 0, -1))
+            for entry in entries:
+                if _job_id(entry) == job_id:
+                    pipe.zrem(started, entry)
+            for registry in (
+                self._queue.finished_job_registry,
+                self._queue.failed_job_registry,
+                self._queue.canceled_job_registry,
+            ):
+                pipe.zrem(registry.key, job_id)
+            for waiting in (self._queue.key, self._queue.intermediate_queue_key):
+                pipe.lrem(waiting, 0, job_id)
+            pipe.delete(
+                Job.key_for(job_id),
+                Result.get_key(job_id),  # type: ignore[no-untyped-call]
+                ExecutionRegistry(job_id, self._redis).key,
+                self._queue.intermediate_queue.get_first_seen_key(job_id),
+            )
+            pipe.execute()
+
+    def position(self, job_id: str) -> int | None:
+        with _translated():
+            place = self._redis.lpos(self._queue.key, job_id)
+        return place if isinstance(place, int) else None
+
+    def census(self) -> Census:
+        # One transaction: a job on its way from one list to the next must not be seen in neither.
+        with _translated(), self._redis.pipeline(transaction=True) as pipe:
+            pipe.lrange(self._queue.key, 0, -1)
+            pipe.lrange(self._queue.intermediate_queue_key, 0, -1)
+            pipe.zrange(self._queue.started_job_registry.key, 0, -1)
+            waiting, moving, started = pipe.execute()
+        in_flight = {_job_id(entry) for entry in (*moving, *started)}
+        return Census(tuple(_job_id(entry) for entry in waiting), frozenset(in_flight))
+
+
+def queue(redis: Redis) -> Queue:
+    """RQ's view of the queue, the same for those who put and those who take."""
+    return Queue(NAME, connection=redis, serializer=JSONSerializer)
+
+
+def _job_id(entry: bytes) -> str:
+    """The id in a queue's entry or in `id:execution` of the registry of the started."""
+    return entry.decode().partition(":")[0]
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    try:
+        yield
+    except RedisError as error:
+        raise QueueUnavailable(f"The queue cannot be reached: {error}") from error

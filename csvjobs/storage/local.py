@@ -1,0 +1,272 @@
+"""Storage in local folders: a rename begins a job, a hard link ends it, a kernel lock holds it.
+
+    jobs/<id>/            a job
+    jobs/.incoming/<id>/  an upload in progress
+    jobs/.pending/<id>    an empty marker from just before the commit until just after the end
+    jobs/.scratch/        one folder for each live run
+    jobs/.trash/          what is being deleted
+
+All of it lies on one file system, so that moves are renames. It must have flock (local disks and NFSv4 do).
+"""
+
+from __future__ import annotations
+
+import builtins
+import errno
+import fcntl
+import os
+import re
+import shutil
+import tempfile
+import time
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+from csvjobs.errors import BadSetup, DiskFull, FileNotFound, JobNotFound
+from csvjobs.storage.base import REPORT, REQUEST, Stat, Storage
+
+UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+LOCK = "lock"
+ATTEMPTS = "attempts"
+
+ABANDONED_AFTER = 3600.0
+"""Seconds without a byte after which an upload that was not committed is swept."""
+
+# Whoever asks whether a job is leased holds its lock for a moment: a run must not take that for another run.
+PROBE_GRACE = 0.2
+PROBE_PAUSE = 0.005
+
+
+class LocalStorage(Storage):
+    """Jobs as folders under `root`. Raises: BadSetup when that cannot be written to."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self._incoming, self._pending, self._scratch, self._trash = (
+            root / name for name in (".incoming", ".pending", ".scratch", ".trash")
+        )
+        try:
+            root.mkdir(parents=True, exist_ok=True)
+            for folder in (self._incoming, self._pending, self._scratch, self._trash):
+                folder.mkdir(mode=0o700, exist_ok=True)
+        except OSError as error:
+            raise BadSetup(f"The jobs folder {root} cannot be written to: {error.strerror}.") from error
+
+    # a job begins
+
+    def reserve(self, job_id: str) -> Path:
+        folder = self._incoming / _checked(job_id)
+        with self._translated(job_id):
+            folder.mkdir()
+        return folder
+
+    def commit(self, job_id: str) -> None:
+        folder = self._incoming / _checked(job_id)
+        with self._translated(job_id):
+            if not (folder / REQUEST).exists():
+                raise FileNotFound(f"The reserved folder of job {job_id} holds no {REQUEST}.")
+            for file in folder.iterdir():
+                _sync(file)
+            _sync(folder)
+            # The marker comes first: a job without one would be out of the reconciler's sight.
+            (self._pending / job_id).touch()
+            _sync(self._pending)
+            folder.rename(self._folder(job_id))
+            _sync(self.root)
+
+    def discard(self, job_id: str) -> None:
+        shutil.rmtree(self._incoming / _checked(job_id), ignore_errors=True)
+
+    # a job runs
+
+    @contextmanager
+    def lease(self, job_id: str) -> Iterator[bool]:
+        with self._translated(job_id):
+            lock = os.open(self._folder(job_id) / LOCK, os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            yield _lock(lock)
+        finally:
+            os.close(lock)
+
+    def leased(self, job_id: str) -> bool:
+        try:
+            lock = os.open(self._folder(job_id) / LOCK, os.O_RDONLY)
+        except (FileNotFoundError, JobNotFound):
+            return False
+        try:
+            # Shared, so that two who ask at once do not take each other for a run.
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+        finally:
+            os.close(lock)
+        return False
+
+    def attempt(self, job_id: str) -> int:
+        with self._translated(job_id), (self._folder(job_id) / ATTEMPTS).open("ab", buffering=0) as file:
+            file.write(b".")
+            os.fsync(file.fileno())
+            return file.tell()
+
+    @contextmanager
+    def scratch(self, job_id: str) -> Iterator[Path]:
+        with self._translated(job_id):
+            folder = tempfile.mkdtemp(prefix=f"{_checked(job_id)}.", dir=self._scratch)
+        try:
+            yield Path(folder)
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+    @contextmanager
+    def fetch(self, job_id: str, name: str) -> Iterator[Path]:
+        self.stat(job_id, name)
+        yield self._file(job_id, name)
+
+    def publish(self, job_id: str, name: str, path: Path) -> None:
+        with self._translated(job_id):
+            _sync(path)
+            path.replace(self._file(job_id, name))
+            _sync(self._folder(job_id))
+
+    def withdraw(self, job_id: str, name: str) -> None:
+        with self._translated(job_id):
+            self._file(job_id, name).unlink(missing_ok=True)
+
+    # a job ends
+
+    def end(self, job_id: str, report: bytes) -> bool:
+        folder = self._folder(job_id)
+        with self._translated(job_id):
+            draft = folder / f".report.{uuid.uuid4().hex}"
+            draft.write_bytes(report)
+            _sync(draft)
+            first = self._link(draft, folder / REPORT)
+            _sync(folder)
+        for left in folder.glob(".report.*"):
+            left.unlink(missing_ok=True)
+        (self._pending / job_id).unlink(missing_ok=True)
+        return first
+
+    def delete(self, job_id: str) -> None:
+        trash = self._trash / f"{_checked(job_id)}.{time.time_ns()}"
+        with self._translated(job_id):
+            self._folder(job_id).rename(trash)
+        (self._pending / job_id).unlink(missing_ok=True)
+        shutil.rmtree(trash, ignore_errors=True)
+
+    # looking
+
+    def open(self, job_id: str, name: str) -> BinaryIO:
+        with self._translated(job_id):
+            return self._file(job_id, name).open("rb")
+
+    def stat(self, job_id: str, name: str) -> Stat:
+        with self._translated(job_id):
+            found = self._file(job_id, name).stat()
+        return Stat(bytes=found.st_size, modified=found.st_mtime)
+
+    def list(self) -> builtins.list[str]:
+        return _ids(self.root)
+
+    def pending(self) -> builtins.list[str]:
+        return _ids(self._pending)
+
+    def free_bytes(self) -> int:
+        return shutil.disk_usage(self.root).free
+
+    def sweep(self) -> None:
+        for folder in self._incoming.iterdir():
+            if time.time() - _last_change(folder) > ABANDONED_AFTER:
+                shutil.rmtree(folder, ignore_errors=True)
+        for folder in self._scratch.iterdir():
+            if not self.leased(folder.name.partition(".")[0]):
+                shutil.rmtree(folder, ignore_errors=True)
+        for folder in self._trash.iterdir():
+            shutil.rmtree(folder, ignore_errors=True)
+        for job_id in self.pending():
+            # In this order: a commit that is under way moves from the first place to the second.
+            if not (self._incoming / job_id).exists() and not self._folder(job_id).exists():
+                (self._pending / job_id).unlink(missing_ok=True)
+
+    # within
+
+    def _folder(self, job_id: str) -> Path:
+        return self.root / _checked(job_id)
+
+    def _file(self, job_id: str, name: str) -> Path:
+        if not name or name.startswith(".") or "/" in name or "\0" in name:
+            raise FileNotFound(f"A job has no file {name!r}.")
+        return self._folder(job_id) / name
+
+    def _link(self, draft: Path, report: Path) -> bool:
+        """Whether the draft has become the report; a winner may have cleared the loser's draft away."""
+        try:
+            report.hardlink_to(draft)
+        except FileExistsError:
+            return False
+        except FileNotFoundError:
+            if report.exists():
+                return False
+            raise
+        return True
+
+    @contextmanager
+    def _translated(self, job_id: str) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            if error.errno in (errno.ENOSPC, errno.EDQUOT):
+                raise DiskFull("The disk that holds the jobs is full.") from error
+            if error.errno not in (errno.ENOENT, errno.ENOTDIR):
+                raise
+            if self._folder(job_id).is_dir():
+                raise FileNotFound(f"Job {job_id} has no file {Path(error.filename).name!r}.") from None
+            raise _not_found(job_id) from None
+
+
+def _checked(job_id: str) -> str:
+    """The id, if it is one: nothing else may become part of a path. Raises JobNotFound."""
+    if not UUID.fullmatch(job_id):
+        raise _not_found(job_id)
+    return job_id
+
+
+def _not_found(job_id: str) -> JobNotFound:
+    return JobNotFound(f"There is no job {job_id!r}.")
+
+
+def _ids(folder: Path) -> list[str]:
+    return sorted(entry.name for entry in os.scandir(folder) if UUID.fullmatch(entry.name))
+
+
+def _lock(descriptor: int) -> bool:
+    """Takes the lock; False when another run holds it."""
+    deadline = time.monotonic() + PROBE_GRACE
+    while True:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() > deadline:
+                return False
+            time.sleep(PROBE_PAUSE)
+        else:
+            return True
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _last_change(folder: Path) -> float:
+    """When anything in the folder changed; now when it is just going away."""
+    try:
+        return max(path.stat().st_mtime for path in (folder, *folder.iterdir()))
+    except FileNotFoundError:
+        return time.time()

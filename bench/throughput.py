@@ -1,0 +1,118 @@
+"""(a) and (b): a job against the bare engine, and against a pandas script."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+
+import curl
+from measure import Failed, Run, run, settle, watched_children
+from report import Row, at_least, at_most, megabytes, seconds
+from service import FILL, Service, moment, service
+
+ROUNDS = 3
+MEMORY = ("512MB", "768MB", "1GB", "2GB", "4GB")
+
+
+@dataclass(frozen=True)
+class JobRun:
+    """One job as the service ran it: seconds, and the peak of the process that ran it."""
+
+    job: float
+    upload: float
+    whole: float
+    stages: dict[str, float]
+    peak: int
+
+
+def bare_engine(source: Path) -> list[Row]:
+    """A job's time over that of the same two passes by hand, runs in turn."""
+    memory = _smallest_memory(source)
+    jobs, bare = [], []
+    with service(source.parent) as serving:
+        run_job(serving, source)
+        for _ in range(ROUNDS):
+            jobs.append(run_job(serving, source))
+            bare.append(_bare(source, memory))
+    return list(_against_bare(jobs, bare, memory))
+
+
+def pandas_script(source: Path) -> list[Row]:
+    """A pandas script's time and memory over those of a job, runs in turn."""
+    jobs, scripts = [], []
+    for _ in range(ROUNDS):
+        with service(source.parent) as serving:
+            jobs.append(run_job(serving, source))
+        scripts.append(_scripted("pandas_script.py", source))
+    return list(_against_pandas(jobs, scripts))
+
+
+def run_job(serving: Service, source: Path) -> JobRun:
+    """Uploads the file, waits for the end of its job and removes it."""
+    settle()
+    assert serving.worker is not None
+    with watched_children(serving.worker) as peaks:
+        began = time.time()
+        job_id = curl.post_raw(serving.upload_url(FILL), source)["job_id"]
+        accepted = time.time()
+        job = serving.wait(job_id)
+        ended = time.time()
+    serving.delete(job_id)
+    return JobRun(
+        job=moment(job["finished_at"]) - moment(job["started_at"]),
+        upload=accepted - began,
+        whole=ended - began,
+        stages=job["timings"],
+        peak=max(peaks.values()),
+    )
+
+
+def _smallest_memory(source: Path) -> str:
+    for memory in MEMORY:
+        try:
+            _bare(source, memory)
+        except Failed:
+            continue
+        return memory
+    raise Failed(f"the bare engine needs more than {MEMORY[-1]}")
+
+
+def _bare(source: Path, memory: str) -> Run:
+    return _scripted("bare_duckdb.py", source, memory)
+
+
+def _scripted(script: str, source: Path, *more: str) -> Run:
+    settle()
+    target = source.parent / "output.csv"
+    try:
+        return run(script, source, target, *more)
+    finally:
+        target.unlink(missing_ok=True)
+
+
+def _against_bare(jobs: list[JobRun], bare: list[Run], memory: str) -> Iterator[Row]:
+    section = "(a) bare engine"
+    job, alone = median(each.job for each in jobs), median(each.printed["total"] for each in bare)
+    yield at_most(section, "job ÷ bare DuckDB", job / alone, 1.10)
+    after = median(each.whole - each.upload for each in jobs)
+    yield Row(section, "POST to done without the upload ÷ bare DuckDB", f"{after / alone:.2f}")
+    yield seconds(section, "job", job)
+    for stage in jobs[0].stages:
+        yield seconds(section, f"  {stage}", median(each.stages[stage] for each in jobs))
+    yield seconds(section, f"bare DuckDB, memory_limit {memory}", alone)
+    for stage in ("fit", "transform"):
+        yield seconds(section, f"  {stage}", median(each.printed[stage] for each in bare))
+    yield seconds(section, "upload", median(each.upload for each in jobs))
+
+
+def _against_pandas(jobs: list[JobRun], scripts: list[Run]) -> Iterator[Row]:
+    section = "(b) pandas script"
+    job, script = median(each.job for each in jobs), median(each.printed["total"] for each in scripts)
+    peak, script_peak = median(each.peak for each in jobs), median(each.peak for each in scripts)
+    yield at_least(section, "pandas ÷ job, time", script / job, 4)
+    yield at_most(section, "job ÷ pandas, peak memory", peak / script_peak, 0.25)
+    yield Row(section, "job", f"{job:.2f} s, {megabytes(peak)}")
+    yield Row(section, "pandas", f"{script:.2f} s, {megabytes(script_peak)}")

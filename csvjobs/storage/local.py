@@ -66,9 +66,10 @@ class LocalStorage(Storage):
     def commit(self, job_id: str) -> None:
         folder = self._incoming / _checked(job_id)
         with self._translated(job_id):
-            if not (folder / REQUEST).exists():
+            files = list(folder.iterdir())
+            if folder / REQUEST not in files:
                 raise FileNotFound(f"The reserved folder of job {job_id} holds no {REQUEST}.")
-            for file in folder.iterdir():
+            for file in files:
                 _sync(file)
             _sync(folder)
             # The marker comes first: a job without one would be out of the reconciler's sight.
@@ -140,13 +141,11 @@ class LocalStorage(Storage):
     def end(self, job_id: str, report: bytes) -> bool:
         folder = self._folder(job_id)
         with self._translated(job_id):
-            draft = folder / f".report.{uuid.uuid4().hex}"
-            draft.write_bytes(report)
-            _sync(draft)
-            first = self._link(draft, folder / REPORT)
+            first = _write_once(folder / REPORT, report)
             _sync(folder)
-        for left in folder.glob(".report.*"):
-            left.unlink(missing_ok=True)
+        # Of this end, of one that lost, or of one that was killed.
+        for draft in folder.glob(".report.*"):
+            draft.unlink(missing_ok=True)
         (self._pending / job_id).unlink(missing_ok=True)
         return first
 
@@ -201,18 +200,6 @@ class LocalStorage(Storage):
             raise FileNotFound(f"A job has no file {name!r}.")
         return self._folder(job_id) / name
 
-    def _link(self, draft: Path, report: Path) -> bool:
-        """Whether the draft has become the report; a winner may have cleared the loser's draft away."""
-        try:
-            report.hardlink_to(draft)
-        except FileExistsError:
-            return False
-        except FileNotFoundError:
-            if report.exists():
-                return False
-            raise
-        return True
-
     @contextmanager
     def _translated(self, job_id: str) -> Iterator[None]:
         try:
@@ -254,6 +241,21 @@ def _lock(descriptor: int) -> bool:
             time.sleep(PROBE_PAUSE)
         else:
             return True
+
+
+def _write_once(path: Path, content: bytes) -> bool:
+    """Writes the file whole and durably, unless it is there; whether this call did."""
+    draft = path.with_name(f".report.{uuid.uuid4().hex}")
+    try:
+        draft.write_bytes(content)
+        _sync(draft)
+        path.hardlink_to(draft)
+    except (FileExistsError, FileNotFoundError):
+        # The second: whoever was first has cleared this draft away.
+        if not path.exists():
+            raise
+        return False
+    return True
 
 
 def _sync(path: Path) -> None:

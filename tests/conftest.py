@@ -1,0 +1,35 @@
+"""What all tests share: an environment without settings, and a real Valkey server."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Iterator
+
+import pytest
+from redis import Redis
+
+from csvjobs.worker.embedded import Embedded
+from csvjobs.worker.tied import tied
+
+for _name in [name for name in os.environ if name.startswith("CSVJOBS_") or name == "REDIS_URL"]:
+    del os.environ[_name]
+
+
+@pytest.fixture(scope="session")
+def valkey_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A Valkey server for the whole session; tests that kill their server start their own."""
+    server = Embedded.under(tmp_path_factory.mktemp("valkey"))
+    process = subprocess.Popen(tied(server.command()))
+    server.wait_ready(lambda: process.poll() is None)
+    yield server.url
+    process.terminate()
+    process.wait()
+
+
+@pytest.fixture
+def redis_url(valkey_url: str) -> str:
+    """The same server, empty."""
+    with Redis.from_url(valkey_url) as client:
+        client.flushall()
+    return valkey_url

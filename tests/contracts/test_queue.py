@@ -1,0 +1,149 @@
+"""What every queue promises."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+
+import pytest
+import uuid_utils
+from redis import Redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+from rq.executions import prepare_execution
+from rq.job import Job
+from rq.serializers import JSONSerializer
+from rq.worker import Worker
+
+from csvjobs.errors import QueueUnavailable
+from csvjobs.queues.base import Census, JobQueue
+from csvjobs.queues.inline import InlineQueue
+from csvjobs.queues.rq import RUN, RqQueue, queue
+
+Take = Callable[[], str | None]
+
+
+@pytest.fixture
+def redis(redis_url: str) -> Iterator[Redis]:
+    with Redis.from_url(redis_url) as redis:
+        yield redis
+
+
+@pytest.fixture(params=["rq", "inline"])
+def pair(request: pytest.FixtureRequest) -> tuple[JobQueue, Take]:
+    """A queue, and what a worker does to get the next job of it."""
+    if request.param == "inline":
+        inline = InlineQueue()
+        return inline, inline.take
+    redis = request.getfixturevalue("redis")
+    return RqQueue(redis, job_timeout=100), lambda: take(redis)
+
+
+@pytest.fixture
+def jobs(pair: tuple[JobQueue, Take]) -> JobQueue:
+    return pair[0]
+
+
+def take(redis: Redis) -> str | None:
+    """As RQ does it: off the list into the intermediate one, which takes two steps."""
+    ours = queue(redis)
+    found = ours.dequeue_any([ours], None, redis, serializer=ours.serializer)
+    return found[0].id if found else None
+
+
+def ids(number: int) -> list[str]:
+    return [str(uuid_utils.uuid7()) for _ in range(number)]
+
+
+def test_first_in_first_out(pair: tuple[JobQueue, Take]) -> None:
+    jobs, take_next = pair
+    put = ids(5)
+    for job_id in put:
+        jobs.put(job_id)
+    assert jobs.census() == Census(tuple(put), frozenset())
+    assert [take_next() for _ in range(6)] == [*put, None]
+    assert jobs.census() == Census((), frozenset(put))
+
+
+def test_a_job_that_is_there_stays_where_it_is(pair: tuple[JobQueue, Take]) -> None:
+    jobs, take_next = pair
+    first, second = ids(2)
+    jobs.put(first)
+    jobs.put(second)
+    jobs.put(first)
+    assert jobs.census().waiting == (first, second)
+    assert take_next() == first
+    jobs.put(first)
+    assert jobs.census() == Census((second,), frozenset([first]))
+
+
+def test_the_position_is_how_many_wait_before(pair: tuple[JobQueue, Take]) -> None:
+    jobs, take_next = pair
+    first, second, third = ids(3)
+    for job_id in (first, second, third):
+        jobs.put(job_id)
+    assert [jobs.position(job_id) for job_id in (first, second, third)] == [0, 1, 2]
+    take_next()
+    assert [jobs.position(job_id) for job_id in (first, second, third)] == [None, 0, 1]
+    assert jobs.position(ids(1)[0]) is None
+
+
+def test_a_withdrawn_job_is_gone_and_may_come_again(pair: tuple[JobQueue, Take]) -> None:
+    jobs, take_next = pair
+    waiting, flying = ids(2)
+    jobs.put(flying)
+    jobs.put(waiting)
+    take_next()
+    for job_id in (waiting, flying):
+        jobs.withdraw(job_id)
+        jobs.withdraw(job_id)
+    assert jobs.census() == Census((), frozenset())
+    assert take_next() is None
+    jobs.put(flying)
+    assert jobs.census().waiting == (flying,)
+
+
+def test_withdrawing_an_unknown_job_is_no_error(jobs: JobQueue) -> None:
+    jobs.withdraw(ids(1)[0])
+
+
+def test_a_started_job_is_in_flight_until_withdrawn_and_leaves_nothing_behind(redis: Redis) -> None:
+    jobs = RqQueue(redis, job_timeout=100)
+    job_id, other = ids(2)
+    jobs.put(job_id)
+    jobs.put(other)
+    worker = Worker([queue(redis)], connection=redis, serializer=JSONSerializer)
+    for _ in range(2):
+        taken = take(redis)
+        assert taken is not None
+        job = Job.fetch(taken, connection=redis, serializer=worker.serializer)
+        prepare_execution(worker, job)
+        worker.prepare_job_execution(job, remove_from_intermediate_queue=True)
+    assert jobs.census().in_flight == {job_id, other}
+    redis.set(queue(redis).intermediate_queue.get_first_seen_key(job_id), 1.0)
+    jobs.withdraw(job_id)
+    assert jobs.census().in_flight == {other}
+    left = [key for key in redis.scan_iter() if job_id.encode() in key and b":execution:" not in key]
+    assert left == []
+
+
+def test_the_message_is_json_and_names_our_function_and_limits(redis: Redis) -> None:
+    jobs = RqQueue(redis, job_timeout=100)
+    [job_id] = ids(1)
+    jobs.put(job_id)
+    job = queue(redis).fetch_job(job_id)
+    assert job is not None
+    assert (job.func_name, list(job.args)) == (RUN, [job_id])
+    assert job.timeout == 160
+    assert (job.retries_left, job.retry_intervals) == (3, [0])
+    assert json.loads(job.data) == [RUN, None, [job_id], {}]
+
+
+def test_a_server_that_is_away_is_said_to_be() -> None:
+    with Redis(unix_socket_path="/nonexistent/q.sock", retry=Retry(NoBackoff(), 0)) as redis:
+        jobs = RqQueue(redis, job_timeout=1)
+        for verb in (jobs.put, jobs.withdraw, jobs.position):
+            with pytest.raises(QueueUnavailable):
+                verb(ids(1)[0])
+        with pytest.raises(QueueUnavailable):
+            jobs.census()

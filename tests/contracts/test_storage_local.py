@@ -1,0 +1,163 @@
+"""What the local folders promise beyond the contract: what a process leaves behind when it is killed."""
+
+from __future__ import annotations
+
+import errno
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import uuid_utils
+
+from csvjobs.errors import BadSetup, DiskFull
+from csvjobs.storage import local
+from csvjobs.storage.base import INPUT, REPORT, REQUEST
+from csvjobs.storage.local import ABANDONED_AFTER, LocalStorage
+
+HOLD = """
+import sys
+from pathlib import Path
+from csvjobs.storage.local import LocalStorage
+storage = LocalStorage(Path(sys.argv[1]))
+with storage.lease(sys.argv[2]) as mine, storage.scratch(sys.argv[2]) as scratch:
+    (scratch / "part").write_bytes(b"x")
+    print(mine, flush=True)
+    sys.stdin.read()
+"""
+
+
+@pytest.fixture
+def storage(tmp_path: Path) -> LocalStorage:
+    return LocalStorage(tmp_path / "jobs")
+
+
+def reserved(storage: LocalStorage) -> str:
+    job_id = str(uuid_utils.uuid7())
+    folder = storage.reserve(job_id)
+    (folder / INPUT).write_bytes(b"a\n1\n")
+    (folder / REQUEST).write_bytes(b"{}")
+    return job_id
+
+
+def committed(storage: LocalStorage) -> str:
+    job_id = reserved(storage)
+    storage.commit(job_id)
+    return job_id
+
+
+def entries(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_a_killed_run_frees_its_job_and_its_scratch_is_swept(storage: LocalStorage) -> None:
+    job_id = committed(storage)
+    with subprocess.Popen(
+        [sys.executable, "-c", HOLD, str(storage.root), job_id],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as run:
+        assert run.stdout is not None
+        assert run.stdout.readline() == "True\n"
+        assert storage.leased(job_id)
+        storage.sweep()
+        assert len(entries(storage.root / ".scratch")) == 1
+        run.kill()
+    assert not storage.leased(job_id)
+    storage.sweep()
+    assert entries(storage.root / ".scratch") == []
+
+
+def test_an_upload_is_swept_an_hour_after_its_last_byte(storage: LocalStorage) -> None:
+    abandoned, slow = reserved(storage), reserved(storage)
+    old = time.time() - ABANDONED_AFTER - 1
+    for job_id in (abandoned, slow):
+        folder = storage.root / ".incoming" / job_id
+        for path in (*folder.iterdir(), folder):
+            os.utime(path, (old, old))
+    with (storage.root / ".incoming" / slow / INPUT).open("ab") as file:
+        file.write(b"2\n")
+    storage.sweep()
+    assert entries(storage.root / ".incoming") == [slow]
+
+
+def test_a_marker_whose_commit_never_came_is_swept_but_not_during_a_commit(storage: LocalStorage) -> None:
+    dead, under_way = str(uuid_utils.uuid7()), reserved(storage)
+    alive = committed(storage)
+    for job_id in (dead, under_way):
+        (storage.root / ".pending" / job_id).touch()
+    storage.sweep()
+    assert storage.pending() == sorted([under_way, alive])
+
+
+def test_an_end_killed_before_it_removed_the_marker_can_be_finished(storage: LocalStorage) -> None:
+    job_id = committed(storage)
+    folder = storage.root / job_id
+    (folder / ".report.1").write_bytes(b"{}")
+    (folder / REPORT).hardlink_to(folder / ".report.1")
+    assert storage.pending() == [job_id]
+    assert not storage.end(job_id, storage.read(job_id, REPORT))
+    assert storage.pending() == []
+    assert entries(folder) == [INPUT, REQUEST, REPORT]
+
+
+def test_the_trash_is_emptied(storage: LocalStorage) -> None:
+    (storage.root / ".trash" / "half" / "deep").mkdir(parents=True)
+    storage.sweep()
+    assert entries(storage.root / ".trash") == []
+
+
+def test_other_things_in_the_folder_are_no_jobs(storage: LocalStorage) -> None:
+    (storage.root / "notes").mkdir()
+    (storage.root / ".git").mkdir()
+    assert storage.list() == []
+
+
+def test_a_full_disk_has_its_own_error(storage: LocalStorage, monkeypatch: pytest.MonkeyPatch) -> None:
+    job_id, waiting = committed(storage), reserved(storage)
+
+    def full(descriptor: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(local.os, "fsync", full)
+    with pytest.raises(DiskFull):
+        storage.commit(waiting)
+    with pytest.raises(DiskFull):
+        storage.attempt(job_id)
+    with pytest.raises(DiskFull):
+        storage.end(job_id, b"{}")
+    monkeypatch.undo()
+    assert storage.list() == [job_id]
+    assert not storage.ended(job_id)
+    storage.commit(waiting)
+    assert storage.end(job_id, b"{}")
+
+
+def test_everything_is_on_disk_before_a_job_begins_or_ends(
+    storage: LocalStorage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced: list[str] = []
+    sync = local._sync
+
+    def record(path: Path) -> None:
+        synced.append(path.name)
+        sync(path)
+
+    monkeypatch.setattr(local, "_sync", record)
+    job_id = reserved(storage)
+    storage.commit(job_id)
+    assert set(synced[:2]) == {INPUT, REQUEST}
+    assert synced[2:] == [job_id, ".pending", "jobs"]
+    synced.clear()
+    storage.end(job_id, b"{}")
+    assert synced[0].startswith(".report.")
+    assert synced[1:] == [job_id]
+
+
+def test_a_folder_that_cannot_be_made_is_told(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(BadSetup, match="cannot be written"):
+        LocalStorage(tmp_path / "file" / "jobs")

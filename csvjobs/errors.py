@@ -9,7 +9,8 @@
     ├── DataError        the file or the pipeline ends the job calmly; never retried
     │   ├── EmptyFile · NotCsv · BadEncoding · TooManyColumns · FieldTooLong
     │   ├── BadRow · NoRowsLeft
-    │   ├── UnknownColumn · DuplicateColumn · NotANumber · TooManyCategories · NothingToLearn
+    │   ├── UnknownColumn · DuplicateColumn · NotANumber · TooManyCategories · UnknownCategory
+    │   ├── NothingToLearn
     │   └── TimeLimit · MemoryLimit
     ├── Cancelled        not a fault: the job's owner asked for the end
     └── ServiceError     our side (5xx); retried where that can help, always logged
@@ -227,6 +228,12 @@ class TooManyCategories(DataError):
     """A column has more different values than a step allows."""
 
     code = "too-many-categories"
+
+
+class UnknownCategory(DataError):
+    """A column holds a value that a step was not told of."""
+
+    code = "unknown-category"
 
 
 class NothingToLearn(DataError):

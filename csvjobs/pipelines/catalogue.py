@@ -1,12 +1,30 @@
 """Every step, in the order in which a reader meets them. A test holds this tuple against the folder."""
 
 from csvjobs.pipelines.step import Step
+from csvjobs.pipelines.steps.dedupe import Dedupe
+from csvjobs.pipelines.steps.drop_missing import DropMissing
+from csvjobs.pipelines.steps.fill_missing import FillMissing
+from csvjobs.pipelines.steps.filter import Filter
+from csvjobs.pipelines.steps.label import Label
 from csvjobs.pipelines.steps.one_hot import OneHot
+from csvjobs.pipelines.steps.ordinal import Ordinal
+from csvjobs.pipelines.steps.rename import Rename
+from csvjobs.pipelines.steps.scale import Scale
+from csvjobs.pipelines.steps.select import Select
 from csvjobs.pipelines.steps.trim import Trim
 
 STEPS: tuple[type[Step], ...] = (
     Trim,
+    Rename,
+    Select,
+    Filter,
+    Dedupe,
+    DropMissing,
+    FillMissing,
+    Scale,
     OneHot,
+    Label,
+    Ordinal,
 )
 
 

@@ -15,7 +15,8 @@ from csvjobs.engines.base import Engine
 from csvjobs.errors import NotANumber, NothingToLearn, TooManyCategories
 from csvjobs.pipelines.step import Columns, Learnt, Need, Step, missing
 
-NUMERIC = {"mean": "AVG", "deviation": "STDDEV_POP", "min": "MIN", "max": "MAX"}
+TEXTS = ("mode", "values", "sample")
+NUMERIC = {"deviation": "STDDEV_POP", "min": "MIN", "max": "MAX"}
 
 
 @dataclass(frozen=True)
@@ -47,7 +48,7 @@ def learn(
 
 
 def _cells(need: Need, step: Step, kept: dict[Any, Cells]) -> Cells:
-    numeric = need.statistic not in ("mode", "values")
+    numeric = need.statistic not in TEXTS
     key = (need.column, need.missing, numeric, step.strict_numbers)
     return kept.setdefault(key, Cells(*key, ref=f"k{len(kept)}"))
 
@@ -84,12 +85,24 @@ def _odd(engine: Engine, table: str, cells: Cells) -> list[str]:
 def _statistic(engine: Engine, table: str, need: Need, cells: Cells) -> Any:
     if need.statistic == "values":
         return _values(engine, table, need, cells)
+    if need.statistic == "sample":
+        return _texts(engine, table, cells, int(need.argument))
     if need.statistic == "mode":
         return _present(_mode(engine, table, cells), cells)
     if need.statistic == "quantile":
         return _quantile(engine, table, need.argument, cells)
+    if need.statistic == "mean":
+        return _mean(engine, table, cells)
     [(value,)] = engine.rows(f"SELECT {NUMERIC[need.statistic]}({cells.ref}) FROM ({table})")
     return _finite(_present(value, cells), cells)
+
+
+def _mean(engine: Engine, table: str, cells: Cells) -> float:
+    """The average, then its rounding error taken out: a column of 0.1 alone has the mean 0.1."""
+    average = f"SELECT AVG({cells.ref}) AS average FROM ({table})"
+    rest = f"AVG({cells.ref} - average)"
+    rows = engine.rows(f"SELECT average + {rest} FROM ({table}), ({average}) GROUP BY average")
+    return _finite(_present(rows[0][0] if rows else None, cells), cells)
 
 
 def _present(value: Any, cells: Cells) -> Any:
@@ -120,16 +133,21 @@ def _mode(engine: Engine, table: str, cells: Cells) -> str | None:
 
 def _values(engine: Engine, table: str, need: Need, cells: Cells) -> list[str]:
     bound = int(need.argument)
-    rows = engine.rows(
-        f"SELECT {cells.ref} FROM ({table}) WHERE {cells.ref} IS NOT NULL "
-        f"GROUP BY {cells.ref} ORDER BY {cells.ref} LIMIT {bound + 1}"
-    )
-    if len(rows) > bound:
+    values = _texts(engine, table, cells, bound + 1)
+    if len(values) > bound:
         raise TooManyCategories(
             f"Column {cells.column!r} has more than {bound} different values.",
             column=cells.column,
             hint="Raise max_categories, or choose another column.",
         )
+    return values
+
+
+def _texts(engine: Engine, table: str, cells: Cells, bound: int) -> list[str]:
+    rows = engine.rows(
+        f"SELECT {cells.ref} FROM ({table}) WHERE {cells.ref} IS NOT NULL "
+        f"GROUP BY {cells.ref} ORDER BY {cells.ref} LIMIT {bound}"
+    )
     return [value for (value,) in rows]
 
 

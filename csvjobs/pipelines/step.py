@@ -6,11 +6,13 @@ To add one: a file here in steps/ with one class, its example and its cases, and
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal, NamedTuple
+from typing import Annotated, Any, ClassVar, Literal, NamedTuple
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic_core import PydanticCustomError
 
 from csvjobs.engines.base import Sql
 from csvjobs.errors import DuplicateColumn, UnknownColumn
@@ -39,7 +41,20 @@ class Columns(tuple[Column, ...]):
         return Columns(known[name] for name in names)
 
 
-Statistic = Literal["mean", "deviation", "min", "max", "quantile", "mode", "values"]
+def _each_once(names: list[str]) -> list[str]:
+    if not names:
+        raise PydanticCustomError("no_name", "Name at least one column")
+    name, times = Counter(names).most_common(1)[0]
+    if times > 1:
+        raise PydanticCustomError("name_twice", "The column {name} is named twice", {"name": repr(name)})
+    return names
+
+
+Names = Annotated[
+    list[str], AfterValidator(_each_once), Field(json_schema_extra={"minItems": 1, "uniqueItems": True})
+]
+
+Statistic = Literal["mean", "deviation", "min", "max", "quantile", "mode", "values", "sample"]
 
 
 class Need(NamedTuple):
@@ -47,7 +62,8 @@ class Need(NamedTuple):
 
     mean, deviation (population), min, max, quantile (linear interpolation, as numpy's default): floats
     of the cells that are numbers. mode: the commonest text (the smallest of equals). values: all different
-    texts in code point order, at most `argument` of them (TooManyCategories beyond).
+    texts in code point order, at most `argument` of them (TooManyCategories beyond). sample: the first
+    `argument` of them, however many there are.
     Missing: an empty cell, or one of `missing`.
     """
 
@@ -99,11 +115,10 @@ class Step(BaseModel):
     """It needs the rows' order in the file."""
 
     step: str
-    columns: list[str] | None = Field(None, description="Names of the columns; all when left out.")
 
     def chosen(self, columns: Columns) -> Columns:
         """The columns that the step works on. Raises UnknownColumn."""
-        return columns if self.columns is None else columns.pick(self.columns, self.step)
+        return columns
 
     def needs(self, columns: Columns) -> tuple[Need, ...]:
         """What the step has to learn from all rows before it can change one."""
@@ -117,6 +132,15 @@ class Step(BaseModel):
         """The columns with each chosen one's expression replaced by `cell(column)`."""
         chosen = set(self.chosen(columns))
         return Columns(Column(c.name, cell(c)) if c in chosen else c for c in columns)
+
+
+class ColumnStep(Step):
+    """The base of steps that work on some columns, whichever the user names."""
+
+    columns: Names | None = Field(None, description="Names of the columns; all when left out.")
+
+    def chosen(self, columns: Columns) -> Columns:
+        return columns if self.columns is None else columns.pick(self.columns, self.step)
 
 
 def unique(columns: Columns, step: str) -> Columns:
@@ -133,3 +157,8 @@ def missing(sql: Sql, expression: str, texts: Sequence[str] = ("",)) -> str:
     """A predicate: the cell is empty, or one of `texts`; never NULL."""
     listed = ", ".join(sql.text(text) for text in texts)
     return f"({expression} IS NULL OR {expression} IN ({listed}))" if texts else f"({expression} IS NULL)"
+
+
+def constant(sql: Sql, number: float) -> str:
+    """A number as a double: bare literals are decimals on some engines."""
+    return f"CAST({sql.text(repr(number))} AS DOUBLE)"

@@ -5,10 +5,10 @@ from typing import ClassVar, Literal
 from pydantic import Field
 
 from csvjobs.engines.base import Sql
-from csvjobs.pipelines.step import Change, Column, Columns, Example, Learnt, Need, Step, unique
+from csvjobs.pipelines.step import Change, Column, Columns, ColumnStep, Example, Learnt, Names, Need, unique
 
 
-class OneHot(Step):
+class OneHot(ColumnStep):
     """Replaces each column by one column for each of its values, named `column_value`, of 1 and 0.
 
     The values stand in code point order; a missing cell is 0 in all of them. The names are those of
@@ -22,8 +22,10 @@ class OneHot(Step):
     )
 
     step: Literal["one_hot"] = "one_hot"
-    columns: list[str] = Field(min_length=1, description="Names of the columns to encode.")
-    max_categories: int = Field(1000, ge=1, description="More different values than this end the job.")
+    columns: Names = Field(description="Names of the columns to encode.")
+    max_categories: int = Field(
+        1000, ge=1, le=10_000, description="More different values than this end the job."
+    )
 
     def needs(self, columns: Columns) -> tuple[Need, ...]:
         return tuple(self._need(c.name) for c in self.chosen(columns))

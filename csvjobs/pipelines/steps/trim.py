@@ -3,12 +3,12 @@
 from typing import ClassVar, Literal
 
 from csvjobs.engines.base import Sql
-from csvjobs.pipelines.step import Change, Columns, Example, Learnt, Step
+from csvjobs.pipelines.step import Change, Columns, ColumnStep, Example, Learnt
 
 BLANKS = " \t\n\r\v\f\u00a0\u2007\u202f\u3000\ufeff"
 
 
-class Trim(Step):
+class Trim(ColumnStep):
     """Removes spaces, tabs, line breaks and no-break spaces at both ends of each cell.
 
     A cell that holds nothing else becomes the empty string; an empty cell stays empty.

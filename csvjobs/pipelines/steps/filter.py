@@ -1,0 +1,97 @@
+"""Keeps the rows whose cell in one column passes all comparisons given."""
+
+from collections.abc import Callable, Iterable
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import AfterValidator, Field, model_validator
+from pydantic_core import PydanticCustomError, SchemaError, SchemaValidator, core_schema
+
+from csvjobs.engines.base import Sql
+from csvjobs.pipelines.step import Change, Columns, Example, Learnt, Step, constant, missing
+
+COMPARISONS: dict[str, Callable[[str, Any, Sql], str]] = {
+    "equals": lambda cell, text, sql: f"{_text(cell)} = {sql.text(text)}",
+    "not_equals": lambda cell, text, sql: f"{_text(cell)} <> {sql.text(text)}",
+    "one_of": lambda cell, texts, sql: f"{_text(cell)} IN ({_listed(texts, sql)})",
+    "none_of": lambda cell, texts, sql: f"{_text(cell)} NOT IN ({_listed(texts, sql)})",
+    "matches": lambda cell, pattern, sql: sql.matches(_text(cell), pattern),
+    "contains": lambda cell, text, sql: f"POSITION({sql.text(text)} IN {_text(cell)}) > 0",
+    "above": lambda cell, number, sql: f"{sql.number(cell)} > {constant(sql, number)}",
+    "at_least": lambda cell, number, sql: f"{sql.number(cell)} >= {constant(sql, number)}",
+    "below": lambda cell, number, sql: f"{sql.number(cell)} < {constant(sql, number)}",
+    "at_most": lambda cell, number, sql: f"{sql.number(cell)} <= {constant(sql, number)}",
+    "is_missing": lambda cell, wanted, sql: f"{'' if wanted else 'NOT '}{missing(sql, cell)}",
+}
+
+
+def _text(cell: str) -> str:
+    """An empty cell as the empty text, so that it can be equal and different like any other."""
+    return f"COALESCE({cell}, '')"
+
+
+def _listed(texts: Iterable[str], sql: Sql) -> str:
+    return ", ".join(sql.text(text) for text in texts)
+
+
+def _pattern(pattern: str) -> str:
+    """A pattern without look-around and back-references, which pydantic's own engine lacks like ours:
+    both take time in proportion to the text."""
+    try:
+        SchemaValidator(core_schema.str_schema(pattern=pattern))
+    except SchemaError as error:
+        reason = str(error).splitlines()[-1].removeprefix("error: ").rstrip(".")
+        said = "Not a regular expression in RE2 syntax: {reason}"
+        raise PydanticCustomError("bad_pattern", said, {"reason": reason}) from None
+    return pattern
+
+
+Number = Annotated[float, Field(allow_inf_nan=False)]
+Texts = Annotated[list[str], Field(min_length=1)]
+
+
+class Filter(Step):
+    """Keeps the rows whose cell in `column` passes all comparisons given, and leaves out all others.
+
+    Texts are compared as they stand, upper and lower case apart: `equals: 007` is not 7. An empty
+    cell, quoted (`""`) or not, is the empty text, so `not_equals: closed` keeps it. `matches` is a regular
+    expression in RE2 syntax for the whole cell; `(?i)` in front ignores case. `above`, `at_least`,
+    `below` and `at_most` compare numbers (12, -1.5, 3e8); a cell that is no such number does not pass.
+    """
+
+    example: ClassVar = Example(
+        options={"column": "age", "at_least": 18, "below": 65},
+        before="name,age\nAda,36\nMax,9\nEve,unknown\nNoor,\nAlan,41.5\n",
+        after="name,age\nAda,36\nAlan,41.5\n",
+    )
+    local: ClassVar = False
+
+    step: Literal["filter"] = "filter"
+    column: str = Field(description="Name of the column to look at.")
+    equals: str | None = Field(None, description="The cell is this text.")
+    not_equals: str | None = Field(None, description="The cell is not this text.")
+    one_of: Texts | None = Field(None, description="The cell is one of these texts.")
+    none_of: Texts | None = Field(None, description="The cell is none of these texts.")
+    matches: Annotated[str, AfterValidator(_pattern)] | None = Field(
+        None, description="The whole cell matches this regular expression."
+    )
+    contains: str | None = Field(None, min_length=1, description="The cell holds this text somewhere.")
+    above: Number | None = Field(None, description="The cell is a number larger than this.")
+    at_least: Number | None = Field(None, description="The cell is a number as large as this or larger.")
+    below: Number | None = Field(None, description="The cell is a number smaller than this.")
+    at_most: Number | None = Field(None, description="The cell is a number as small as this or smaller.")
+    is_missing: bool | None = Field(None, description="Whether the cell is empty.")
+
+    @model_validator(mode="after")
+    def _compares(self) -> "Filter":
+        if not self._given():
+            said = "Give at least one comparison: {known}"
+            raise PydanticCustomError("no_comparison", said, {"known": ", ".join(COMPARISONS)})
+        return self
+
+    def change(self, columns: Columns, learnt: Learnt, sql: Sql) -> Change:
+        (column,) = columns.pick([self.column], self.step)
+        passed = (COMPARISONS[name](column.sql, value, sql) for name, value in self._given().items())
+        return Change(columns, keep=" AND ".join(passed))
+
+    def _given(self) -> dict[str, Any]:
+        return self.model_dump(include=set(COMPARISONS), exclude_none=True)

@@ -1,0 +1,79 @@
+"""Brings numbers to a common scale."""
+
+from math import isfinite
+from typing import ClassVar, Literal
+
+from pydantic import Field
+
+from csvjobs.engines.base import Sql
+from csvjobs.errors import NotANumber
+from csvjobs.pipelines.step import (
+    Change,
+    Column,
+    Columns,
+    ColumnStep,
+    Example,
+    Learnt,
+    Names,
+    Need,
+    Statistic,
+    constant,
+)
+
+STATISTICS: dict[str, tuple[tuple[Statistic, float], ...]] = {
+    "standard": (("mean", 0), ("deviation", 0)),
+    "minmax": (("min", 0), ("max", 0)),
+    "robust": (("quantile", 0.25), ("quantile", 0.5), ("quantile", 0.75)),
+}
+
+
+class Scale(ColumnStep):
+    """Brings the numbers of each column to a common scale: (number - centre) / spread.
+
+    `standard`: centre is the mean, spread the population standard deviation. `minmax`: centre is the
+    smallest number, spread the distance to the largest, so that all lie in 0 to 1. `robust`: centre is
+    the median, spread the distance between the quartiles (linear interpolation). A column whose spread
+    is 0 is divided by 1. The results are those of scikit-learn's StandardScaler, MinMaxScaler and
+    RobustScaler.
+
+    An empty cell stays as it is; any other cell that is no number ends the job.
+    """
+
+    example: ClassVar = Example(
+        options={"columns": ["height"], "method": "minmax"},
+        before="name,height\nAda,160\nAlan,180\nGrace,165\nNoor,\n",
+        after="name,height\nAda,0.0\nAlan,1.0\nGrace,0.25\nNoor,\n",
+    )
+    strict_numbers: ClassVar = True
+
+    step: Literal["scale"] = "scale"
+    columns: Names = Field(description="Names of the columns to scale.")
+    method: Literal["standard", "minmax", "robust"] = Field(description="What the centre and the spread are.")
+
+    def needs(self, columns: Columns) -> tuple[Need, ...]:
+        return tuple(need for c in self.chosen(columns) for need in self._needs(c.name))
+
+    def change(self, columns: Columns, learnt: Learnt, sql: Sql) -> Change:
+        def cell(column: Column) -> str:
+            centre, spread = self._centre_and_spread(column.name, learnt)
+            scaled = f"({sql.number(column.sql)} - {constant(sql, centre)}) / {constant(sql, spread)}"
+            return f"COALESCE(CAST({scaled} AS VARCHAR), {column.sql})"
+
+        return Change(self.rewrite(columns, cell))
+
+    def _needs(self, name: str) -> list[Need]:
+        return [Need(name, *statistic) for statistic in STATISTICS[self.method]]
+
+    def _centre_and_spread(self, name: str, learnt: Learnt) -> tuple[float, float]:
+        """Raises NotANumber when the spread is beyond what a double can hold."""
+        found = [learnt[need] for need in self._needs(name)]
+        match self.method:
+            case "standard":
+                centre, spread = found
+            case "minmax":
+                centre, spread = found[0], found[1] - found[0]
+            case "robust":
+                centre, spread = found[1], found[2] - found[0]
+        if not isfinite(spread):
+            raise NotANumber(f"The numbers of column {name!r} lie too far apart to scale.", column=name)
+        return centre, spread or 1.0

@@ -1,0 +1,312 @@
+"""A job from its bytes to its report, on the real engine, with storage in folders and in memory."""
+
+import csv
+import hashlib
+import io
+import json
+import threading
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from csvjobs.engines.duckdb import DuckEngine
+from csvjobs.errors import (
+    DiskFull,
+    EmptyUpload,
+    InvalidPipeline,
+    JobAlreadyEnded,
+    JobHasNoOutput,
+    JobNotFinished,
+    JobNotFound,
+    PipelineNotFound,
+    UploadTooLarge,
+)
+from csvjobs.flow.cancel import cancel
+from csvjobs.flow.delete import delete
+from csvjobs.flow.deliver import OUTPUT, REJECTED, deliver
+from csvjobs.flow.process import process
+from csvjobs.flow.services import Services
+from csvjobs.flow.submit import Incoming
+from csvjobs.flow.view import listing, view
+from csvjobs.jobs.job import Job, Status
+from csvjobs.jobs.memory import MemoryIndex
+from csvjobs.pipelines.named import NamedPipelines
+from csvjobs.queues.inline import InlineQueue
+from csvjobs.settings import Settings
+from csvjobs.storage.local import LocalStorage
+from csvjobs.storage.memory import MemoryStorage
+
+
+def make(folder: Path, storage: LocalStorage | MemoryStorage, **changed: int) -> Services:
+    configured = Settings(pipelines_dir=folder, min_free_bytes=0, **changed)
+    engine = partial(DuckEngine, memory=64 * 1024**2)
+    return Services(configured, storage, MemoryIndex(), InlineQueue(), NamedPipelines(folder), engine)
+
+
+@pytest.fixture(params=["folders", "memory"])
+def services(request: pytest.FixtureRequest, tmp_path: Path) -> Services:
+    storage = LocalStorage(tmp_path / "jobs") if request.param == "folders" else MemoryStorage()
+    return make(tmp_path, storage)
+
+
+def submit(services: Services, content: bytes, pipeline: str | None = None, **options: str) -> str:
+    incoming = Incoming(services)
+    for start in range(0, len(content), 7000):
+        incoming.write(content[start : start + 7000])
+    return incoming.submit("given.csv", pipeline, options).job_id
+
+
+def run(services: Services, content: bytes, pipeline: str | None = None, **options: str) -> Job:
+    job_id = submit(services, content, pipeline, **options)
+    process(services, job_id)
+    return view(services, job_id)
+
+
+def read(services: Services, job: Job, name: str) -> bytes:
+    with deliver(services, job.job_id, name).file as file:
+        return file.read()
+
+
+def test_a_job_goes_from_queued_to_done(services: Services) -> None:
+    content = b'id,note\n00042,NA\n1.10,12345678901234567890\n"","a ""b""\nc"\n'
+    job_id = submit(services, content)
+    assert view(services, job_id).status is Status.QUEUED
+    assert services.queue.census().waiting == (job_id,)
+    with pytest.raises(JobNotFinished):
+        deliver(services, job_id, OUTPUT)
+    process(services, job_id)
+    job = view(services, job_id)
+    assert job.status is Status.DONE
+    assert job.rows is not None
+    assert (job.rows.read, job.rows.out, job.rows.rejected, job.rows.dropped) == (3, 3, 0, {})
+    assert read(services, job, OUTPUT) == content
+    assert job.files[OUTPUT].sha256 == hashlib.sha256(content).hexdigest()
+    assert job.created_at <= job.started_at <= job.finished_at
+    assert [entry.job_id for entry in listing(services, 10)] == [job_id]
+    assert listing(services, 10, status=Status.DONE)[0].status is Status.DONE
+
+
+def test_bad_rows_are_set_aside_with_their_line_and_reason(services: Services) -> None:
+    job = run(services, b'a,b\n1,2\n3\n"x\ny",4\n5,6,7\n')
+    assert job.status is Status.DONE
+    assert (job.rows.read, job.rows.out, job.rows.rejected) == (4, 2, 2)
+    assert read(services, job, OUTPUT) == b'a,b\n1,2\n"x\ny",4\n'
+    rejected = list(csv.DictReader(io.StringIO(read(services, job, REJECTED).decode(), newline="")))
+    assert [(row["_line"], row["_code"]) for row in rejected] == [("3", "missing-cell"), ("6", "extra-cell")]
+
+
+@pytest.mark.parametrize(
+    ("content", "pipeline", "options", "code"),
+    [
+        (b"\n\n\n", None, {}, "empty-file"),
+        (b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 8, None, {}, "not-csv"),
+        (b"\x1f\x8b\x08\x00" + bytes(range(256)), None, {}, "not-csv"),
+        (b"a,b\n1\n2\n", None, {}, "no-rows-left"),
+        (b"a,b\n1\n2,3\n", None, {"bad_rows": "fail"}, "bad-row"),
+        (b"a,b\n1,2\n", "steps: [{step: trim, columns: [c]}]", {}, "unknown-column"),
+        (b"a,b\n1,x\n", "steps: [{step: scale, columns: [b], method: minmax}]", {}, "not-a-number"),
+        (b"a,b\n,x\n", "steps: [{step: fill_missing, columns: [a], with: mean}]", {}, "nothing-to-learn"),
+    ],
+)
+def test_what_is_wrong_with_a_file_ends_its_job_calmly(
+    services: Services, content: bytes, pipeline: str | None, options: dict[str, str], code: str
+) -> None:
+    job = run(services, content, pipeline, **options)
+    assert job.status is Status.ERROR
+    assert job.error.code == code
+    assert job.attempts == 1
+    told = read(services, job, "error.txt").decode()
+    assert told.startswith(code)
+    assert job.error.message in told
+    with pytest.raises(JobHasNoOutput):
+        deliver(services, job.job_id, OUTPUT)
+
+
+def test_a_header_alone_is_a_table_without_rows(services: Services) -> None:
+    job = run(services, b"a,b\n")
+    assert job.status is Status.DONE
+    assert job.rows.out == 0
+    assert read(services, job, OUTPUT) == b"a,b\n"
+
+
+def test_what_prevents_a_job_is_refused_and_leaves_nothing(services: Services) -> None:
+    with pytest.raises(PipelineNotFound):
+        submit(services, b"a\n1\n", "nowhere")
+    with pytest.raises(InvalidPipeline):
+        submit(services, b"a\n1\n", "steps: [{step: nothing}]")
+    with pytest.raises(InvalidPipeline):
+        submit(services, b"a\n1\n", bad_rows="shrug")
+    with pytest.raises(EmptyUpload):
+        submit(services, b"")
+    assert services.storage.list() == []
+    assert services.queue.census().waiting == ()
+
+
+def test_limits_stop_an_upload_while_it_streams(tmp_path: Path) -> None:
+    small = make(tmp_path, MemoryStorage(), max_upload_bytes=10)
+    incoming = Incoming(small)
+    incoming.write(b"a\n" * 5)
+    with pytest.raises(UploadTooLarge):
+        incoming.write(b"a")
+    full = replace(small, settings=small.settings.model_copy(update={"min_free_bytes": 1 << 62}))
+    with pytest.raises(DiskFull):
+        Incoming(full)
+
+
+def test_learnt_values_are_written_down(services: Services) -> None:
+    job = run(services, b"a,b\n1,x\n3,\n,x\n", "steps: [{step: fill_missing, columns: [a], with: mean}]")
+    assert read(services, job, OUTPUT) == b"a,b\n1,x\n3,\n2,x\n"
+    fitted = json.loads(read(services, job, "fitted.json"))
+    assert fitted["pipeline"]["sha256"] == job.pipeline.sha256
+    assert fitted["steps"] == [
+        {
+            "step": "fill_missing",
+            "learnt": [{"column": "a", "statistic": "mean", "argument": 0, "value": 2.0}],
+        }
+    ]
+
+
+def test_dropped_rows_are_counted_against_their_step(services: Services) -> None:
+    steps = "steps: [{step: drop_missing, columns: [b]}, {step: dedupe, by: [a]}]"
+    job = run(services, b"a,b\n1,x\n1,y\n\n2,\n3,z\n4\n", steps)
+    assert job.rows.dropped == {"blank lines": 1, "drop_missing (step 1)": 1, "dedupe (step 2)": 1}
+    assert (job.rows.read, job.rows.out, job.rows.rejected) == (6, 2, 1)
+
+
+def test_a_second_delivery_changes_nothing(services: Services) -> None:
+    job = run(services, b"a,b\n1,2\n")
+    process(services, job.job_id)
+    assert view(services, job.job_id) == job
+
+
+def test_a_job_that_ends_its_process_each_time_is_given_up(services: Services) -> None:
+    job_id = submit(services, b"a,b\n1,2\n")
+    for _ in range(services.settings.job_attempts):
+        services.storage.attempt(job_id)
+    process(services, job_id)
+    job = view(services, job_id)
+    assert job.status is Status.ERROR
+    assert job.error.code == "worker-lost"
+
+
+def test_our_own_fault_is_tried_again_and_then_told_without_details(services: Services) -> None:
+    def broken(_: Path) -> DuckEngine:
+        raise OSError("secret detail")
+
+    faulty = replace(services, engine=broken)
+    job_id = submit(faulty, b"a,b\n1,2\n")
+    for _ in range(services.settings.job_attempts - 1):
+        with pytest.raises(OSError, match="secret"):
+            process(faulty, job_id)
+        assert view(faulty, job_id).status is Status.QUEUED
+    process(faulty, job_id)
+    job = view(faulty, job_id)
+    assert job.status is Status.ERROR
+    assert job.error.code == "internal-error"
+    assert "secret" not in job.to_json().decode()
+
+
+def test_cancelling_before_the_start_and_again(services: Services) -> None:
+    job_id = submit(services, b"a,b\n1,2\n")
+    assert cancel(services, job_id).status is Status.CANCELLED
+    assert cancel(services, job_id).status is Status.CANCELLED
+    assert services.queue.census().waiting == ()
+    process(services, job_id)
+    assert view(services, job_id).status is Status.CANCELLED
+    done = run(services, b"a,b\n1,2\n")
+    with pytest.raises(JobAlreadyEnded):
+        cancel(services, done.job_id)
+
+
+class SlowEngine(DuckEngine):
+    """Copies for ever, until it is interrupted."""
+
+    started: threading.Event
+
+    def copy(self, query: str, header: object, target: Path) -> int:
+        self.started.set()
+        endless = (
+            "SELECT COUNT(*) FROM range(1000000000000) a, range(1000000000000) b WHERE a.range % 7 = b.range"
+        )
+        return len(self.rows(endless))
+
+
+@pytest.fixture
+def slow(services: Services) -> tuple[Services, threading.Event]:
+    started = threading.Event()
+
+    def engine(scratch: Path) -> SlowEngine:
+        made = SlowEngine(scratch, 64 * 1024**2)
+        made.started = started
+        return made
+
+    return replace(services, engine=engine), started
+
+
+@pytest.mark.parametrize("stop", [cancel, delete])
+def test_a_running_job_stops_when_it_is_cancelled_or_deleted(
+    slow: tuple[Services, threading.Event], stop: object
+) -> None:
+    services, started = slow
+    job_id = submit(services, b"a,b\n1,2\n")
+    runner = threading.Thread(target=process, args=(services, job_id))
+    runner.start()
+    assert started.wait(30)
+    assert view(services, job_id).status is Status.PROCESSING
+    stop(services, job_id)
+    runner.join(30)
+    assert not runner.is_alive()
+    if stop is cancel:
+        job = view(services, job_id)
+        assert job.status is Status.CANCELLED
+        assert set(job.files) == set()
+        assert not services.storage.has(job_id, OUTPUT)
+    else:
+        with pytest.raises(JobNotFound):
+            view(services, job_id)
+        assert listing(services, 10) == []
+
+
+def test_a_job_over_its_time_limit_ends_as_such(slow: tuple[Services, threading.Event]) -> None:
+    services, _ = slow
+    short = replace(services, settings=services.settings.model_copy(update={"job_timeout": 1}))
+    job = run(short, b"a,b\n1,2\n")
+    assert job.status is Status.ERROR
+    assert job.error.code == "time-limit"
+
+
+# Any text but surrogates, which no encoding has, and NUL, which is not text.
+TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=8)
+CELL = st.one_of(
+    TEXT, st.sampled_from(["00042", "NA", "1.10", "", " x ", 'a"b', "a,b", "a\nb", "a\r\nb", "\ufeff"])
+)
+
+
+@st.composite
+def tables(draw: st.DrawFn) -> list[list[str]]:
+    width = draw(st.integers(2, 5))
+    header = [f"h{i}" for i in range(width)]
+    return [header, *draw(st.lists(st.lists(CELL, min_size=width, max_size=width), max_size=8))]
+
+
+@pytest.fixture(scope="module")
+def in_memory(tmp_path_factory: pytest.TempPathFactory) -> Services:
+    return make(tmp_path_factory.mktemp("pipelines"), MemoryStorage())
+
+
+@settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(tables(), st.sampled_from(["\n", "\r\n"]), st.sampled_from([csv.QUOTE_MINIMAL, csv.QUOTE_ALL]))
+def test_tidy_changes_no_cell(
+    in_memory: Services, table: list[list[str]], newline: str, quoting: int
+) -> None:
+    text = io.StringIO(newline="")
+    csv.writer(text, lineterminator=newline, quoting=quoting).writerows(table)
+    job = run(in_memory, text.getvalue().encode(), delimiter=",")
+    assert job.status is Status.DONE, job.error
+    out = io.StringIO(read(in_memory, job, OUTPUT).decode(), newline="")
+    assert list(csv.reader(out)) == table
+    assert job.rows.read == job.rows.out == len(table) - 1

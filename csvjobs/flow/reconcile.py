@@ -1,0 +1,116 @@
+"""Reconcile: the folders say what must still run, the queue what will; the difference is put back."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import suppress
+
+from csvjobs.errors import JobNotFound
+from csvjobs.flow.services import Services
+from csvjobs.flow.view import view
+from csvjobs.jobs.job import Job, Status
+from csvjobs.storage.base import REPORT, REQUEST
+
+log = logging.getLogger(__name__)
+
+UNKNOWN_ROUNDS = 2
+"""Rounds in which the queue must not know a job: one may fall between a commit and its announcement."""
+
+IN_FLIGHT_ROUNDS = 3
+"""Rounds in which a job must be in nobody's hands: a worker takes a moment from the queue to the lease."""
+
+SWEEP_EVERY = 60.0
+PAGE = 500
+
+
+class Reconciler:
+    """Finds what died or was lost, and mends it. Any number may run at once.
+
+    Work in a round is in proportion to the jobs that have not ended.
+    """
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+        self._missed: Counter[str] = Counter()
+        self._swept = float("-inf")
+        self._witness: str | None = None
+
+    def once(self) -> None:
+        """One round; call it about once a second. Raises QueueUnavailable."""
+        due = time.monotonic() - self._swept > SWEEP_EVERY
+        if due:
+            self._swept = time.monotonic()
+            self._services.storage.sweep()
+        self._restore_queue()
+        self._restore_index()
+        if due:
+            self._refresh_index()
+
+    def _restore_queue(self) -> None:
+        # The folders first: what is committed after this look is no business of this round.
+        pending = self._services.storage.pending()
+        census = self._services.queue.census()
+        waiting = set(census.waiting)
+        self._missed = Counter(
+            {
+                job_id: self._missed[job_id] + 1
+                for job_id in pending
+                if job_id not in waiting and self._in_nobodys_hands(job_id)
+            }
+        )
+        for job_id, rounds in self._missed.items():
+            if rounds >= (IN_FLIGHT_ROUNDS if job_id in census.in_flight else UNKNOWN_ROUNDS):
+                log.warning("job %s was lost by the queue and is put back", job_id)
+                self._services.queue.withdraw(job_id)
+                self._services.queue.put(job_id)
+                self._missed[job_id] = 0
+
+    def _in_nobodys_hands(self, job_id: str) -> bool:
+        """Whether the job has begun, has not ended, and no live run holds it."""
+        storage = self._services.storage
+        if storage.ended(job_id):
+            self._settle(job_id)
+            return False
+        # Without a request its commit is under way, or it was deleted since.
+        return not storage.leased(job_id) and storage.has(job_id, REQUEST)
+
+    def _settle(self, job_id: str) -> None:
+        """Finishes an end that was killed between its report and what follows it."""
+        with suppress(JobNotFound):
+            report = self._services.storage.read(job_id, REPORT)
+            self._services.index.put(Job.model_validate_json(report))
+            self._services.storage.end(job_id, report)
+
+    def _restore_index(self) -> None:
+        """Puts all jobs back into an index that has lost a job that it had, which is to say all."""
+        services = self._services
+        if self._witness and services.index.get(self._witness):
+            return
+        for job_id in reversed(services.storage.list()):
+            if services.index.get(job_id) is None:
+                self._show(job_id)
+            self._witness = job_id
+
+    def _refresh_index(self) -> None:
+        """Corrects what the index shows as living although it is not: its last change was never told."""
+        pending = set(self._services.storage.pending())
+        for job_id in [job.job_id for job in self._shown_as_living() if job.job_id not in pending]:
+            self._show(job_id)
+
+    def _shown_as_living(self) -> Iterator[Job]:
+        for status in (Status.QUEUED, Status.PROCESSING):
+            before = None
+            while page := self._services.index.list(PAGE, before, status):
+                yield from page
+                before = page[-1].job_id
+
+    def _show(self, job_id: str) -> None:
+        services = self._services
+        with suppress(JobNotFound):
+            services.index.put(view(services, job_id))
+        # It may be deleted in this moment; nobody else would take it out again.
+        if not services.storage.has(job_id, REQUEST):
+            services.index.remove(job_id)

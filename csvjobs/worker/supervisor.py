@@ -1,0 +1,290 @@
+"""The supervisor: starts the processes that the service is made of, restarts what dies, ends all at once."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+
+import csvjobs
+from csvjobs.errors import BadSetup
+from csvjobs.settings import Settings, load
+from csvjobs.worker.embedded import Embedded
+from csvjobs.worker.tied import tied
+
+LOOK_EVERY = 0.1
+GRACE = 8.0
+"""Seconds that everything has to end after the first signal."""
+
+LAST_GRACE = 2.0
+STEADY_AFTER = 30.0
+LONGEST_PAUSE = 10.0
+LOCK_WITHIN = 5.0
+
+
+@dataclass(frozen=True)
+class Program:
+    """What to run. `keep`: descriptors that it inherits; `last`: others need it until they have ended."""
+
+    name: str
+    command: list[str]
+    keep: tuple[int, ...] = ()
+    last: bool = False
+
+
+@dataclass
+class Child:
+    """A program's process, started again after it ended by itself, ever later if it does not last."""
+
+    program: Program
+    env: dict[str, str]
+    failures: int = 0
+    due: float = 0.0
+    process: subprocess.Popen[bytes] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.start()
+
+    def start(self) -> None:
+        self.began = time.monotonic()
+        # A session of its own: the terminal's Ctrl-C reaches the supervisor alone, which ends it in order.
+        self.process = subprocess.Popen(
+            tied(self.program.command),
+            env=self.env,
+            pass_fds=self.program.keep,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+        relay = threading.Thread(target=_relay, args=(self.program.name, self.process), daemon=True)
+        relay.start()
+
+    def alive(self) -> bool:
+        return self.process.poll() is None
+
+    def tend(self) -> None:
+        """Starts it again when it has ended and its pause is over."""
+        if self.alive():
+            return
+        if not self.due:
+            if time.monotonic() - self.began > STEADY_AFTER:
+                self.failures = 0
+            pause = min(0.25 * 2**self.failures, LONGEST_PAUSE)
+            self.failures += 1
+            self.due = time.monotonic() + pause
+            say("csvjobs", f"{self.program.name} ended ({_how(self.process)}); again in {pause:g} s")
+        elif time.monotonic() > self.due:
+            self.due = 0.0
+            self.start()
+
+    def kill(self) -> None:
+        with suppress(ProcessLookupError):
+            os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait()
+
+
+class Supervisor:
+    """The children, and their common end.
+
+    As a context: SIGTERM is like Ctrl-C inside, and leaving it ends all children.
+    """
+
+    def __init__(self) -> None:
+        self._children: list[Child] = []
+
+    def __enter__(self) -> Supervisor:
+        self._before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> bool:
+        try:
+            if self._children:
+                say("csvjobs", "stopping; once more to stop at once")
+            self._end([child for child in self._children if not child.program.last], GRACE)
+            self._end([child for child in self._children if child.program.last], LAST_GRACE)
+        except KeyboardInterrupt:
+            pass
+        finally:
+            for child in self._children:
+                child.kill()
+            signal.signal(signal.SIGTERM, self._before)
+        return kind is KeyboardInterrupt
+
+    def start(self, program: Program, env: dict[str, str]) -> Child:
+        child = Child(program, env)
+        self._children.append(child)
+        return child
+
+    def tend(self) -> None:
+        """One look at all children."""
+        for child in self._children:
+            child.tend()
+
+    def _end(self, children: list[Child], grace: float) -> None:
+        for child in children:
+            child.process.terminate()
+        deadline = time.monotonic() + grace
+        while any(child.alive() for child in children) and time.monotonic() < deadline:
+            time.sleep(LOOK_EVERY)
+
+
+def up(settings: Settings) -> None:
+    """Runs the whole service until Ctrl-C or SIGTERM: queue (unless REDIS_URL is set), API, workers,
+    reconciler. Raises BadSetup when another one uses the folder or the port, or no queue can be had."""
+    with only_one(settings.jobs_dir) as lock, Supervisor() as supervisor:
+        check_port_free(settings)
+        if "redis_url" not in settings.model_fields_set:
+            settings = settings.model_copy(update={"redis_url": _start_queue(supervisor, settings, lock)})
+        env = environment(settings)
+        supervisor.start(Program("api", _api(settings)), env)
+        _start_workers(supervisor, env, settings.workers)
+        told = False
+        while True:
+            supervisor.tend()
+            if not told and _listens(settings):
+                told = True
+                _tell(settings)
+            time.sleep(LOOK_EVERY)
+
+
+def work(settings: Settings, workers: int = 1) -> None:
+    """Runs workers and a reconciler on the Redis at `redis_url` until Ctrl-C or SIGTERM."""
+    with Supervisor() as supervisor:
+        _start_workers(supervisor, environment(settings), workers)
+        while True:
+            supervisor.tend()
+            time.sleep(LOOK_EVERY)
+
+
+def main() -> None:
+    """What `python worker.py` does."""
+    try:
+        work(load())
+    except BadSetup as error:
+        sys.exit(" ".join(filter(None, (error.message, error.hint))))
+
+
+@contextmanager
+def only_one(folder: Path) -> Iterator[int]:
+    """Holds the jobs folder for this supervisor; yields the lock's descriptor. Raises BadSetup.
+
+    The queue's server inherits the descriptor: while it lives, no second one can take its data over.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(folder / ".up.lock", os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        deadline = time.monotonic() + LOCK_WITHIN
+        while True:
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                # The server of a supervisor that was killed may take a moment to follow it.
+                if time.monotonic() > deadline:
+                    raise BadSetup(
+                        f"Another `csvjobs up` uses the jobs folder {folder.resolve()}.",
+                        hint="End it, or set CSVJOBS_JOBS_DIR to another folder.",
+                    ) from None
+                time.sleep(LOOK_EVERY)
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+def check_port_free(settings: Settings) -> None:
+    """Raises BadSetup when something else listens on the API's port."""
+    with socket.socket(socket.AF_INET6 if ":" in settings.host else socket.AF_INET) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((settings.host, settings.port))
+        except OSError as error:
+            raise BadSetup(
+                f"The API cannot listen on {settings.host}:{settings.port}: {error.strerror}.",
+                hint="Set CSVJOBS_PORT to another port.",
+            ) from None
+
+
+def environment(settings: Settings) -> dict[str, str]:
+    """The environment in which a child finds these settings and this package."""
+    root = str(Path(csvjobs.__file__).parent.parent)
+    path = [root, *filter(None, [os.environ.get("PYTHONPATH")])]
+    env = {**os.environ, "PYTHONPATH": os.pathsep.join(path), "PYTHONUNBUFFERED": "1"}
+    for name in settings.model_fields_set:
+        env[Settings.variable(name)] = str(getattr(settings, name))
+    return env
+
+
+def say(name: str, line: str) -> None:
+    """Prints a line of one of the processes."""
+    sys.stderr.write(f"{name:<10} {line}\n")
+    sys.stderr.flush()
+
+
+def _start_queue(supervisor: Supervisor, settings: Settings, lock: int) -> str:
+    server = Embedded.under(settings.jobs_dir / ".valkey")
+    child = supervisor.start(
+        Program("queue", server.command(), keep=(lock,), last=True), environment(settings)
+    )
+    server.wait_ready(child.alive)
+    return server.url
+
+
+def _start_workers(supervisor: Supervisor, env: dict[str, str], number: int) -> None:
+    supervisor.start(Program("reconciler", [sys.executable, "-m", "csvjobs.worker.reconciler"]), env)
+    for place in range(1, number + 1):
+        command = [sys.executable, "-m", "csvjobs.worker.process"]
+        supervisor.start(Program(f"worker-{place}", command), env)
+
+
+def _api(settings: Settings) -> list[str]:
+    return [
+        *(sys.executable, "-m", "uvicorn", "csvjobs.api.app:app"),
+        *("--host", settings.host, "--port", str(settings.port)),
+        # Open event streams would keep it for ever.
+        *("--timeout-graceful-shutdown", "5"),
+        "--no-access-log",
+    ]
+
+
+def _listens(settings: Settings) -> bool:
+    try:
+        socket.create_connection((_reachable(settings.host), settings.port), timeout=0.5).close()
+    except OSError:
+        return False
+    return True
+
+
+def _reachable(host: str) -> str:
+    return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104
+
+
+def _tell(settings: Settings) -> None:
+    host = _reachable(settings.host)
+    base = f"http://{f'[{host}]' if ':' in host else host}:{settings.port}"
+    example = next(iter(sorted(Path("examples").glob("*.csv"))), Path("your.csv"))
+    say("csvjobs", f"ready: {base}/ (API: {base}/docs), jobs in {settings.jobs_dir.resolve()}")
+    say("csvjobs", f"try:   curl -F file=@{example} {base}/upload_csv")
+
+
+def _relay(name: str, process: subprocess.Popen[bytes]) -> None:
+    with process.stdout or nullcontext(()) as output:
+        for line in output:
+            say(name, line.decode(errors="replace").rstrip())
+
+
+def _how(process: subprocess.Popen[bytes]) -> str:
+    status = process.returncode
+    return signal.Signals(-status).name if status < 0 else f"exit status {status}"

@@ -1,0 +1,170 @@
+"""The reconciler on storage, queue and index in memory: each way in which they can disagree."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import NoReturn
+
+import pytest
+
+from csvjobs.errors import QueueUnavailable
+from csvjobs.flow import reconcile
+from csvjobs.flow.ending import end
+from csvjobs.flow.reconcile import Reconciler
+from csvjobs.flow.services import Services
+from csvjobs.flow.submit import Incoming
+from csvjobs.flow.view import view
+from csvjobs.jobs.job import Job, Status
+from csvjobs.jobs.memory import MemoryIndex
+from csvjobs.pipelines.named import NamedPipelines
+from csvjobs.queues.inline import InlineQueue
+from csvjobs.settings import Settings
+from csvjobs.storage.memory import MemoryStorage
+
+
+class Parts:
+    """A service in memory whose parts can be lost one by one."""
+
+    def __init__(self) -> None:
+        self.storage, self.queue, self.index = MemoryStorage(), InlineQueue(), MemoryIndex()
+        self.reconciler = Reconciler(self.services)
+
+    @property
+    def services(self) -> Services:
+        return Services(
+            settings=Settings(),
+            storage=self.storage,
+            index=self.index,
+            queue=self.queue,
+            pipelines=NamedPipelines(Path("none")),
+            engine=no_engine,
+        )
+
+    def submit(self) -> str:
+        incoming = Incoming(self.services)
+        incoming.write(b"a,b\n1,2\n")
+        return incoming.submit("x.csv", None, {}).job_id
+
+    def lose_queue_and_index(self) -> None:
+        for job_id in self.storage.list():
+            self.queue.withdraw(job_id)
+            self.index.remove(job_id)
+
+    def rounds(self, number: int) -> None:
+        for _ in range(number):
+            self.reconciler.once()
+
+    def waiting(self) -> list[str]:
+        return list(self.queue.census().waiting)
+
+    def finish(self, job_id: str) -> Job:
+        done = view(self.services, job_id).model_copy(update={"status": Status.DONE})
+        end(self.services, done)
+        return done
+
+
+def no_engine(scratch: Path) -> NoReturn:
+    raise AssertionError("the reconciler runs nothing")
+
+
+@pytest.fixture
+def parts() -> Parts:
+    return Parts()
+
+
+def test_what_waits_is_left_alone(parts: Parts) -> None:
+    jobs = [parts.submit() for _ in range(3)]
+    parts.rounds(5)
+    assert parts.waiting() == jobs
+
+
+def test_lost_jobs_are_put_back_in_the_order_of_their_age(parts: Parts) -> None:
+    jobs = [parts.submit() for _ in range(4)]
+    parts.lose_queue_and_index()
+    parts.rounds(reconcile.UNKNOWN_ROUNDS)
+    assert parts.waiting() == jobs
+    assert [job.job_id for job in parts.index.list(10)] == jobs[::-1]
+
+
+def test_a_job_between_commit_and_announcement_is_given_a_moment(parts: Parts) -> None:
+    job_id = parts.submit()
+    parts.queue.withdraw(job_id)
+    parts.rounds(reconcile.UNKNOWN_ROUNDS - 1)
+    assert parts.waiting() == []
+    parts.queue.put(job_id)
+    parts.rounds(1)
+    parts.queue.withdraw(job_id)
+    parts.rounds(reconcile.UNKNOWN_ROUNDS - 1)
+    assert parts.waiting() == []
+
+
+def test_a_held_job_is_left_alone_however_long(parts: Parts) -> None:
+    job_id = parts.submit()
+    parts.queue.take()
+    with parts.storage.lease(job_id):
+        parts.queue.withdraw(job_id)
+        parts.rounds(10)
+        assert parts.waiting() == []
+    parts.rounds(reconcile.UNKNOWN_ROUNDS)
+    assert parts.waiting() == [job_id]
+
+
+def test_a_job_said_to_be_in_flight_but_in_nobodys_hands_is_put_back(parts: Parts) -> None:
+    job_id = parts.submit()
+    parts.queue.take()
+    parts.rounds(reconcile.IN_FLIGHT_ROUNDS - 1)
+    assert parts.waiting() == []
+    parts.rounds(1)
+    assert parts.waiting() == [job_id]
+
+
+def test_an_end_that_was_killed_before_it_was_told_is_told(parts: Parts) -> None:
+    job_id = parts.submit()
+    done = view(parts.services, job_id).model_copy(update={"status": Status.DONE})
+    parts.storage.end(job_id, done.to_json())
+    parts.rounds(1)
+    assert parts.index.get(job_id) == done
+
+
+def test_what_ended_is_never_put_back(parts: Parts) -> None:
+    job_id = parts.submit()
+    parts.finish(job_id)
+    parts.lose_queue_and_index()
+    parts.rounds(5)
+    assert parts.waiting() == []
+    assert [job.status for job in parts.index.list(10)] == [Status.DONE]
+
+
+def test_an_index_that_is_lost_again_is_restored_again(parts: Parts) -> None:
+    jobs = [parts.submit() for _ in range(3)]
+    parts.rounds(1)
+    parts.lose_queue_and_index()
+    parts.finish(jobs[1])
+    parts.rounds(1)
+    found = {job.job_id: job.status for job in parts.index.list(10)}
+    assert found == {jobs[0]: Status.QUEUED, jobs[1]: Status.DONE, jobs[2]: Status.QUEUED}
+
+
+def test_a_deleted_job_does_not_linger_in_the_index(parts: Parts, monkeypatch: pytest.MonkeyPatch) -> None:
+    job_id, kept = parts.submit(), parts.submit()
+    parts.rounds(1)
+    parts.storage.delete(job_id)
+    monkeypatch.setattr(reconcile, "SWEEP_EVERY", -1.0)
+    parts.rounds(1)
+    assert [job.job_id for job in parts.index.list(10)] == [kept]
+
+
+def test_a_queue_that_is_away_is_no_end_of_it(parts: Parts, monkeypatch: pytest.MonkeyPatch) -> None:
+    job_id = parts.submit()
+    parts.queue.withdraw(job_id)
+    parts.rounds(1)
+
+    def away() -> NoReturn:
+        raise QueueUnavailable
+
+    with monkeypatch.context() as patch:
+        patch.setattr(parts.queue, "census", away)
+        with pytest.raises(QueueUnavailable):
+            parts.rounds(1)
+    parts.rounds(reconcile.UNKNOWN_ROUNDS)
+    assert parts.waiting() == [job_id]

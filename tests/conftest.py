@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 import subprocess
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
+from chaos import Service
 from redis import Redis
 
 from csvjobs.worker.embedded import Embedded
@@ -33,3 +35,11 @@ def redis_url(valkey_url: str) -> str:
     with Redis.from_url(valkey_url) as client:
         client.flushall()
     return valkey_url
+
+
+@pytest.fixture
+def service(tmp_path: Path, redis_url: str) -> Iterator[Service]:
+    """A service of real processes, none started yet; all end with the test."""
+    service = Service(tmp_path, redis_url)
+    yield service
+    service.stop()

@@ -1,0 +1,143 @@
+"""A service of real processes that a test may kill, and the invariants that must hold afterwards."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+from redis import Redis
+
+from csvjobs import wiring
+from csvjobs.flow.services import Services
+from csvjobs.flow.submit import Incoming
+from csvjobs.jobs.job import Job, Status
+from csvjobs.settings import Settings
+from csvjobs.storage.base import REPORT
+from csvjobs.worker.supervisor import environment
+from csvjobs.worker.tied import tied
+
+WITHIN = 60.0
+ROW = b"Ada Lovelace,42,London\n"
+
+
+class Service:
+    """Folders, queue and processes of one test."""
+
+    def __init__(self, folder: Path, redis_url: str) -> None:
+        self.settings = Settings(
+            redis_url=redis_url, jobs_dir=folder / "jobs", pipelines_dir=folder / "pipelines"
+        )
+        self.services: Services = wiring.services(self.settings)
+        self.redis = Redis.from_url(redis_url)
+        self.jobs: list[str] = []
+        self.processes: list[subprocess.Popen[bytes]] = []
+
+    @property
+    def root(self) -> Path:
+        return self.settings.jobs_dir
+
+    # what a client does
+
+    def submit(self, rows: int = 1, services: Services | None = None) -> str:
+        """A job with so many rows; with 1,000,000 it runs long enough to be caught at it."""
+        incoming = Incoming(services or self.services)
+        incoming.write(b"name,age,city\n")
+        for start in range(0, rows, 100_000):
+            incoming.write(ROW * min(100_000, rows - start))
+        self.jobs.append(incoming.submit("people.csv", None, {}).job_id)
+        return self.jobs[-1]
+
+    # what a supervisor does
+
+    def start_worker(self) -> subprocess.Popen[bytes]:
+        return self._start("csvjobs.worker.process")
+
+    def start_reconciler(self) -> subprocess.Popen[bytes]:
+        return self._start("csvjobs.worker.reconciler")
+
+    def _start(self, module: str) -> subprocess.Popen[bytes]:
+        process = subprocess.Popen(
+            tied([sys.executable, "-m", module]), env=environment(self.settings), start_new_session=True
+        )
+        self.processes.append(process)
+        return process
+
+    def stop(self) -> None:
+        for process in self.processes:
+            process.kill()
+            process.wait()
+        self.redis.close()
+
+    # what a nemesis does
+
+    def kill_child_at_work(self, worker: subprocess.Popen[bytes], job_id: str) -> int:
+        """Kills the child that runs the job, while it does; returns its pid."""
+        eventually(lambda: self.services.storage.leased(job_id))
+        [child] = children(worker.pid)
+        os.kill(child, signal.SIGKILL)
+        return child
+
+    # what a judge does
+
+    def ended(self, job_id: str) -> Job:
+        """The job's report, which comes in time."""
+        eventually(lambda: self.services.storage.ended(job_id))
+        return Job.model_validate_json(self.services.storage.read(job_id, REPORT))
+
+    def attempts(self, job_id: str) -> int:
+        with suppress(FileNotFoundError):
+            return (self.root / job_id / "attempts").stat().st_size
+        return 0
+
+    def judge(self) -> list[Job]:
+        """Every acknowledged job has ended once and whole, and nothing is left over. Returns the ends."""
+        ends = [self.ended(job_id) for job_id in self.jobs]
+        assert self.services.storage.list() == sorted(self.jobs)
+        eventually(lambda: self.services.storage.pending() == [])
+        eventually(lambda: not any(map(self.services.storage.leased, self.jobs)))
+        self.services.storage.sweep()
+        for hidden in (".incoming", ".scratch", ".trash", ".pending"):
+            assert list((self.root / hidden).iterdir()) == []
+        for job in ends:
+            self._judge_files(job)
+        return ends
+
+    def _judge_files(self, job: Job) -> None:
+        folder = self.root / job.job_id
+        assert job.status.final
+        assert not list(folder.glob(".*"))
+        assert (job.status is Status.DONE) == ("output.csv" in job.files)
+        for name, info in job.files.items():
+            content = (folder / name).read_bytes()
+            assert (len(content), hashlib.sha256(content).hexdigest()) == (info.bytes, info.sha256)
+
+
+def children(pid: int) -> list[int]:
+    """The pids of a process's children."""
+    found = subprocess.run(["pgrep", "-P", str(pid)], capture_output=True, text=True, check=False)
+    return [int(line) for line in found.stdout.split()]
+
+
+def eventually(true: Callable[[], object], within: float = WITHIN) -> None:
+    """Waits until it is true."""
+    deadline = time.monotonic() + within
+    while not true():
+        assert time.monotonic() < deadline, "did not come true in time"
+        time.sleep(0.005)
+
+
+def gone(pid: int) -> bool:
+    """Whether the process has ended; a zombie has."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return True
+    state = subprocess.run(["ps", "-o", "stat=", "-p", str(pid)], capture_output=True, text=True, check=False)
+    return state.stdout.strip()[:1] in ("", "Z")

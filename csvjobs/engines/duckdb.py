@@ -135,9 +135,10 @@ def _first_line(error: Exception) -> str:
 
 
 def _row(cells: Sequence[str]) -> str:
+    """Ends in CRLF at first: the writer puts quotes around the characters of its own line end only."""
     out = io.StringIO(newline="")
-    csv.writer(out, lineterminator="\n").writerow(cells)
-    return out.getvalue()
+    csv.writer(out, lineterminator="\r\n").writerow(cells)
+    return out.getvalue().removesuffix("\r\n") + "\n"
 
 
 def _no_glob(path: Path) -> str:

@@ -1,0 +1,89 @@
+"""The tables in cases/ and each step's own example: options, what comes in, what must come out.
+
+A case has `before` and `after`, or `before` and the `error` that ends the job (with its `column`),
+or no `before` and `invalid`: words in the fault found in the options before any file is read.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from pydantic import BaseModel, ConfigDict
+from workbench import Bench
+
+from csvjobs.errors import DataError, InvalidPipeline
+from csvjobs.pipelines.catalogue import BY_NAME, STEPS
+from csvjobs.pipelines.spec import build
+
+CASES = Path(__file__).parent / "cases"
+
+
+class Case(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    name: str
+    options: dict[str, Any] = {}
+    before: str | None = None
+    after: str | None = None
+    warnings: list[str] = []
+    error: str | None = None
+    column: str | None = None
+    invalid: str | None = None
+
+
+def cases(kind: str) -> list[Any]:
+    """All cases that have `kind`, each with its step. Scalars stay text, as in a pipeline."""
+    found = []
+    for path in sorted(CASES.glob("*.yaml")):
+        for raw in yaml.load(path.read_text(), yaml.BaseLoader):
+            case = Case(**raw)
+            if getattr(case, kind) is not None:
+                found.append(pytest.param(path.stem, case, id=f"{path.stem}: {case.name}"))
+    return found
+
+
+@pytest.mark.parametrize(("step", "case"), cases("after"))
+def test_rows_come_out_as_the_case_says(bench: Bench, step: str, case: Case) -> None:
+    out = bench.text([{"step": step, **case.options}], case.before or "")
+    assert out.text == case.after
+    assert out.warnings == case.warnings
+
+
+@pytest.mark.parametrize(("step", "case"), cases("error"))
+def test_data_that_a_step_cannot_take_ends_the_job(bench: Bench, step: str, case: Case) -> None:
+    with pytest.raises(DataError) as caught:
+        bench.text([{"step": step, **case.options}], case.before or "")
+    assert (caught.value.code, caught.value.column) == (case.error, case.column)
+
+
+@pytest.mark.parametrize(("step", "case"), cases("invalid"))
+def test_options_that_make_no_sense_are_refused_at_once(step: str, case: Case) -> None:
+    with pytest.raises(InvalidPipeline) as caught:
+        build({"steps": [{"step": step, **case.options}]})
+    assert case.invalid is not None
+    assert case.invalid in str(caught.value)
+    assert all((fault.pointer or "").startswith("/steps/0") for fault in caught.value.errors)
+
+
+@pytest.mark.parametrize("step", BY_NAME)
+def test_the_example_in_the_reference_is_true(bench: Bench, step: str) -> None:
+    example = BY_NAME[step].example
+    assert bench.text([{"step": step, **example.options}], example.before).text == example.after
+
+
+def test_every_step_has_cases() -> None:
+    assert {path.stem for path in CASES.glob("*.yaml")} == set(BY_NAME)
+
+
+def test_every_step_and_option_is_described() -> None:
+    for step in STEPS:
+        assert (step.__doc__ or "").strip(), step
+        for name, field in step.model_fields.items():
+            assert name == "step" or field.description, (step, name)
+
+
+def test_a_step_is_the_same_after_a_trip_through_its_document() -> None:
+    for name, step in BY_NAME.items():
+        pipeline = build({"steps": [{"step": name, **step.example.options}]})
+        assert build(pipeline.document()) == pipeline

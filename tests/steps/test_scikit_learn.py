@@ -1,0 +1,107 @@
+"""What steps learn and write agrees with scikit-learn on random columns.
+
+Numbers are whole ones up to a million in size times a power of ten: huge and tiny columns, but none
+so flat for its height that a double cannot tell its cells apart.
+"""
+
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sklearn.impute import SimpleImputer
+from sklearn.preprocessing import MinMaxScaler, OneHotEncoder, OrdinalEncoder, RobustScaler, StandardScaler
+from workbench import Bench
+
+SCALERS = {"standard": StandardScaler, "minmax": MinMaxScaler, "robust": RobustScaler}
+
+
+@st.composite
+def numbers(draw: st.DrawFn) -> list[float | None]:
+    """A column with at least one number; None where a cell is missing. Few different numbers at times."""
+    unit = 10.0 ** draw(st.integers(-12, 12))
+    height = draw(st.sampled_from([1, 3, 1000, 1_000_000]))
+    cell = st.none() | st.integers(-height, height).map(lambda n: n * unit)
+    column = draw(st.lists(cell, min_size=1, max_size=40).filter(any_there))
+    return draw(st.permutations(column))
+
+
+def any_there(column: list[Any]) -> bool:
+    return any(cell is not None for cell in column)
+
+
+texts = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), min_size=1, max_size=5)
+categories = st.lists(st.sampled_from("abcXYZéß😀09") | texts, min_size=1, max_size=30)
+
+
+def written(column: list[float | None]) -> list[str | None]:
+    return [None if cell is None else repr(cell) for cell in column]
+
+
+def as_array(column: list[float | None]) -> Any:
+    return np.array([[np.nan if cell is None else cell] for cell in column])
+
+
+def as_text(column: list[str | None]) -> Any:
+    return np.array([[np.nan if cell is None else cell] for cell in column], dtype=object)
+
+
+def read_back(rows: list[list[str]]) -> Any:
+    return np.array([[float(cell) if cell else np.nan for cell in row] for row in rows])
+
+
+@pytest.mark.parametrize("method", SCALERS)
+@given(column=numbers())
+def test_scalers(bench: Bench, method: str, column: list[float | None]) -> None:
+    ours = read_back(bench.column({"step": "scale", "columns": ["x"], "method": method}, written(column)))
+    theirs = SCALERS[method]().fit_transform(as_array(column))
+    spread_is_zero = len({cell for cell in column if cell is not None}) == 1
+    if spread_is_zero:
+        theirs = theirs - np.nanmean(theirs)  # theirs keeps the rounding error of the mean; ours is 0
+    np.testing.assert_allclose(ours, theirs, rtol=1e-9, atol=1e-9, equal_nan=True)
+
+
+@pytest.mark.parametrize("strategy", ["mean", "median"])
+@given(column=numbers())
+def test_imputers_of_numbers(bench: Bench, strategy: str, column: list[float | None]) -> None:
+    step = {"step": "fill_missing", "columns": ["x"], "with": strategy}
+    ours = read_back(bench.column(step, written(column)))
+    theirs = SimpleImputer(strategy=strategy).fit_transform(as_array(column))
+    largest = max(abs(cell) for cell in column if cell is not None)
+    np.testing.assert_allclose(ours, theirs, rtol=1e-9, atol=1e-12 * largest)
+
+
+@given(column=st.lists(st.none() | st.sampled_from("abcé"), min_size=1, max_size=30).filter(any_there))
+def test_imputer_of_texts(bench: Bench, column: list[str | None]) -> None:
+    ours = bench.column({"step": "fill_missing", "columns": ["x"], "with": "mode"}, column)
+    theirs = SimpleImputer(strategy="most_frequent").fit_transform(as_text(column))
+    assert ours == theirs.tolist()
+
+
+@given(column=categories)
+def test_one_hot_encoder(bench: Bench, column: list[str]) -> None:
+    rows = [(str(place), cell) for place, cell in enumerate(column)]
+    ours = bench.table([{"step": "one_hot", "columns": ["x"]}], ("place", "x"), rows)
+    encoder = OneHotEncoder(sparse_output=False, dtype=int)
+    theirs = encoder.fit_transform(as_text(column)).astype(str).tolist()
+    assert [row[1:] for row in ours.rows] == theirs
+    assert ours.header[1:] == encoder.get_feature_names_out(["x"]).tolist()
+
+
+@given(column=categories)
+def test_label_is_the_ordinal_encoder(bench: Bench, column: list[str]) -> None:
+    ours = bench.column({"step": "label", "columns": ["x"]}, column)
+    theirs = OrdinalEncoder(dtype=int).fit_transform(as_text(column))
+    assert ours == theirs.astype(str).tolist()
+
+
+@given(order=st.lists(texts, min_size=1, max_size=8, unique=True), data=st.data())
+def test_ordinal_encoder_with_unknown_values(bench: Bench, order: list[str], data: st.DataObject) -> None:
+    column = data.draw(st.lists(st.sampled_from(order) | texts, min_size=1, max_size=20))
+    ours = bench.column({"step": "ordinal", "order": {"x": order}, "unknown": "empty"}, column)
+    encoder = OrdinalEncoder(
+        categories=[order], dtype=float, handle_unknown="use_encoded_value", unknown_value=np.nan
+    )
+    theirs = encoder.fit(as_text(order)).transform(as_text(column))
+    np.testing.assert_array_equal(read_back(ours), theirs)

@@ -1,0 +1,81 @@
+"""Steps run through the real parser, plan and engine, on small tables."""
+
+import csv
+import io
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from csvjobs.engines.duckdb import DuckEngine
+from csvjobs.pipelines.plan import needs_row_numbers, plan
+from csvjobs.pipelines.spec import parse
+from csvjobs.reading.source import Dialect, Source
+
+Cell = str | None
+Row = Sequence[Cell]
+
+
+@dataclass(frozen=True)
+class Output:
+    """The CSV text that came out, and what was warned of."""
+
+    text: str
+    warnings: list[str]
+
+    @property
+    def header(self) -> list[str]:
+        return self.table[0]
+
+    @property
+    def rows(self) -> list[list[str]]:
+        return self.table[1:]
+
+    @property
+    def table(self) -> list[list[str]]:
+        return list(csv.reader(io.StringIO(self.text, newline="")))
+
+
+class Bench:
+    """One engine for many small runs."""
+
+    def __init__(self, engine: DuckEngine, folder: Path) -> None:
+        self._engine, self._folder = engine, folder
+
+    def text(self, steps: list[dict[str, Any]], before: str) -> Output:
+        """Runs the steps on CSV text with a header row."""
+        reader = csv.reader(io.StringIO(before, newline=""))
+        names = next(reader)
+        records = before.splitlines(keepends=True)[reader.line_num :]
+        return self._run(steps, names, "".join(records), len(list(reader)))
+
+    def table(self, steps: list[dict[str, Any]], names: Sequence[str], rows: Sequence[Row]) -> Output:
+        """Runs the steps on cells; None is an empty cell, "" a quoted empty one."""
+        return self._run(steps, names, "".join(map(_record, rows)), len(rows))
+
+    def column(self, step: dict[str, Any], cells: Sequence[Cell]) -> list[list[str]]:
+        """The rows that a step makes of one column `x` beside a row number, the number left out."""
+        rows = [(str(place), cell) for place, cell in enumerate(cells)]
+        return [row[1:] for row in self.table([step], ("place", "x"), rows).rows]
+
+    def _run(self, steps: list[dict[str, Any]], names: Sequence[str], records: str, count: int) -> Output:
+        path, out = self._folder / "in.csv", self._folder / "out.csv"
+        path.write_bytes(records.encode())
+        pipeline = parse(json.dumps({"steps": steps}))
+        numbered = needs_row_numbers(pipeline.steps)
+        source = Source(path, Dialect(), "\n", 0, tuple(names), count)
+        relation = self._engine.relation(source, numbered=numbered)
+        planned = plan(self._engine, relation, names, pipeline.steps, numbered)
+        written = self._engine.copy(planned.query(), planned.columns.names, out)
+        lost = sum(self._engine.rows(loss.query)[0][1] for loss in planned.losses)
+        assert written + lost == count, "the account does not add up"
+        return Output(out.read_bytes().decode(), planned.warnings)
+
+
+def _record(row: Row) -> str:
+    return ",".join("" if cell is None else f'"{_doubled(cell)}"' for cell in row) + "\n"
+
+
+def _doubled(cell: str) -> str:
+    return cell.replace('"', '""')

@@ -1,0 +1,148 @@
+"""The parts of the worker's side: tied processes, the embedded server, RQ's worker as we set it."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import pytest
+from chaos import eventually, gone
+from redis import Redis
+
+from csvjobs.errors import BadSetup
+from csvjobs.queues.rq import RUN
+from csvjobs.worker import embedded, process
+from csvjobs.worker.embedded import LONGEST_SOCKET, Embedded
+from csvjobs.worker.run_job import run_job
+from csvjobs.worker.tied import tied
+
+PARENT = """
+import subprocess, sys, time
+from csvjobs.worker import tied
+sleeper = [sys.executable, "-c", "import os, time; print(os.getpid(), flush=True); time.sleep(600)"]
+command = tied.tied(sleeper)
+if sys.argv[1] == "watched":
+    between = "import sys; from csvjobs.worker.tied import *; stand_between(int(sys.argv[1]), sys.argv[2:])"
+    command = [sys.executable, "-c", between, *command[3:]]
+subprocess.Popen(command)
+time.sleep(600)
+"""
+
+
+@pytest.mark.parametrize("way", ["by the kernel", "watched"])
+def test_a_tied_process_dies_with_its_parent(way: str) -> None:
+    with subprocess.Popen([sys.executable, "-c", PARENT, way], stdout=subprocess.PIPE, text=True) as parent:
+        assert parent.stdout is not None
+        child = int(parent.stdout.readline())
+        assert not gone(child)
+        parent.kill()
+        eventually(lambda: gone(child))
+
+
+def test_a_process_whose_parent_is_already_gone_does_not_start() -> None:
+    command = tied(["touch", "/nonexistent"])
+    command[3] = "1"
+    assert subprocess.run(command, check=False).returncode == 1
+
+
+def test_signals_pass_through_a_watched_process() -> None:
+    code = "from csvjobs.worker.tied import *; sys.exit(stand_between(os.getppid(), sys.argv[1:]))"
+    sleeper = [sys.executable, "-c", "import time; print('up', flush=True); time.sleep(600)"]
+    with subprocess.Popen(
+        [sys.executable, "-c", code, *sleeper], stdout=subprocess.PIPE, text=True
+    ) as between:
+        assert between.stdout is not None
+        assert between.stdout.readline() == "up\n"
+        between.send_signal(signal.SIGTERM)
+        assert between.wait(timeout=20) != 0
+
+
+def test_the_queue_names_the_function_that_there_is() -> None:
+    assert f"{run_job.__module__}.{run_job.__qualname__}" == RUN
+
+
+def test_the_embedded_server_keeps_its_data_through_a_kill(tmp_path: Path) -> None:
+    server = Embedded.under(tmp_path / "data")
+    for value in (None, b"kept"):
+        running = subprocess.Popen(tied(server.command()), stdout=subprocess.DEVNULL)
+        try:
+            server.wait_ready(lambda running=running: running.poll() is None)
+            with Redis.from_url(server.url) as redis:
+                assert redis.get("key") == value
+                redis.set("key", "kept")
+        finally:
+            running.kill()
+            running.wait()
+
+
+def test_the_embedded_server_listens_to_nobody_else(tmp_path: Path) -> None:
+    server = Embedded.under(tmp_path / "data")
+    command = server.command()
+    assert command[command.index("--port") + 1] == "0"
+    assert command[command.index("--unixsocketperm") + 1] == "700"
+    assert server.data.stat().st_mode & 0o077 == 0
+
+
+def test_a_socket_path_is_short_and_in_a_folder_of_ours(tmp_path: Path) -> None:
+    deep = tmp_path / ("x" * 90) / ("y" * 90)
+    server = Embedded.under(deep)
+    try:
+        assert len(str(server.socket)) <= LONGEST_SOCKET
+        assert server.data == deep
+        assert server.socket.parent.stat().st_mode & 0o077 == 0
+        assert Embedded.under(deep) == server
+        server.socket.parent.chmod(0o755)
+        with pytest.raises(BadSetup, match="open to other users"):
+            Embedded.under(deep)
+    finally:
+        server.socket.parent.rmdir()
+    assert server.socket.parent.parent == Path(tempfile.gettempdir())
+
+
+def test_an_odd_folder_name_is_no_trouble(tmp_path: Path) -> None:
+    server = Embedded.under(tmp_path / "a b%20é#?&")
+    running = subprocess.Popen(tied(server.command()), stdout=subprocess.DEVNULL)
+    try:
+        server.wait_ready(lambda: running.poll() is None)
+    finally:
+        running.kill()
+        running.wait()
+
+
+def test_no_server_at_all_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def missing() -> Path:
+        raise embedded.ValkeyBinaryNotFoundError
+
+    monkeypatch.setattr(embedded, "get_binary_path", missing)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(BadSetup, match="no Valkey server"):
+        Embedded.under(tmp_path / "data").command()
+
+
+def test_a_server_that_does_not_start_is_told(tmp_path: Path) -> None:
+    with pytest.raises(BadSetup, match="does not start"):
+        Embedded.under(tmp_path / "data").wait_ready(lambda: False)
+
+
+def test_a_worker_without_a_child_kills_nobody(redis_url: str) -> None:
+    with process.patient(redis_url) as redis:
+        idle = process.worker(redis)
+        assert idle.horse_pid == 0
+        idle.kill_horse()
+
+
+def test_a_worker_has_no_thread_to_fork_beside(redis_url: str) -> None:
+    with process.patient(redis_url) as redis:
+        one = process.worker(redis)
+        one.subscribe()
+        assert one.pubsub_thread is None
+        assert [queue.name for queue in one.queues] == ["csvjobs"]
+
+
+def test_an_address_is_shown_without_its_password() -> None:
+    assert process._shown("redis://user:secret@example.org:7000/0") == "example.org:7000"
+    assert process._shown("redis://:secret@localhost/0") == "localhost:6379"
+    assert process._shown("unix:///run/q.sock?db=0") == "/run/q.sock"

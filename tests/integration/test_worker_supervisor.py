@@ -1,0 +1,203 @@
+"""The supervisor with real processes: one command starts all, one signal ends all, nothing is left over."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from chaos import Service, children, eventually, gone
+
+from csvjobs.errors import BadSetup
+from csvjobs.jobs.job import Status
+from csvjobs.settings import Settings
+from csvjobs.worker.embedded import Embedded
+from csvjobs.worker.supervisor import check_port_free, environment, only_one
+
+ROOT = Path(__file__).parents[2]
+UP = [sys.executable, "-c", "from csvjobs.worker.supervisor import *; up(load())"]
+WORKER = [sys.executable, str(ROOT / "worker.py")]
+
+
+class Run:
+    """A command under test; what it prints is in `printed`."""
+
+    def __init__(self, command: list[str], settings: Settings, folder: Path) -> None:
+        self.out = folder / "out.txt"
+        with self.out.open("ab") as out:
+            self.process = subprocess.Popen(
+                command, env=environment(settings), cwd=folder, stdout=out, stderr=out, start_new_session=True
+            )
+
+    @property
+    def printed(self) -> str:
+        return self.out.read_text()
+
+    def family(self) -> dict[int, str]:
+        """What it has started and runs now, by pid."""
+        listed = subprocess.run(
+            ["ps", "-eww", "-o", "pid=,ppid=,args="], capture_output=True, text=True, check=True
+        )
+        rows = [line.split(None, 2) for line in listed.stdout.splitlines()]
+        return {int(pid): args for pid, parent, args in rows if int(parent) == self.process.pid}
+
+    def members(self, name: str) -> list[int]:
+        return [pid for pid, args in self.family().items() if name in args]
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+@pytest.fixture
+def embedded(tmp_path: Path) -> Settings:
+    """Settings without a REDIS_URL."""
+    return Settings(jobs_dir=tmp_path / "jobs", port=free_port(), workers=2)
+
+
+@pytest.fixture
+def up(embedded: Settings, tmp_path: Path) -> Iterator[Run]:
+    run = Run(UP, embedded, tmp_path)
+    yield run
+    run.process.kill()
+    run.process.wait()
+
+
+@pytest.fixture
+def client(embedded: Settings, tmp_path: Path) -> Iterator[Service]:
+    service = Service(tmp_path, Embedded.under(embedded.jobs_dir / ".valkey").url)
+    yield service
+    service.stop()
+
+
+def ready(run: Run) -> None:
+    eventually(lambda: "ready: " in run.printed)
+    eventually(lambda: run.printed.count("waits for jobs") >= 2)
+
+
+def test_up_runs_everything_and_one_interrupt_ends_it(up: Run, client: Service) -> None:
+    ready(up)
+    assert "curl -F file=@" in up.printed
+    parts = ("valkey-server", "uvicorn", "worker.reconciler", "worker.process")
+    assert [len(up.members(part)) for part in parts] == [1, 1, 1, 2]
+    assert len(up.family()) == 5
+    client.submit()
+    [job] = client.judge()
+    assert job.status is Status.DONE
+    family = list(up.family())
+    up.process.send_signal(signal.SIGINT)
+    assert up.process.wait(timeout=15) == 0
+    assert all(map(gone, family))
+
+
+def test_up_ends_in_time_although_a_job_runs_which_ends_at_the_next_start(
+    up: Run, client: Service, embedded: Settings, tmp_path: Path
+) -> None:
+    ready(up)
+    job_id = client.submit(20_000_000)
+    eventually(lambda: client.services.storage.leased(job_id))
+    runs = [child for worker in up.members("worker.process") for child in children(worker)]
+    everybody = [*up.family(), *runs]
+    up.process.terminate()
+    assert up.process.wait(timeout=15) == 0
+    assert all(map(gone, everybody))
+    again = Run(UP, embedded, tmp_path)
+    try:
+        [job] = client.judge()
+        assert job.status is Status.DONE
+    finally:
+        again.process.terminate()
+        again.process.wait()
+
+
+def test_a_killed_supervisor_leaves_nothing_and_can_be_started_again(
+    up: Run, embedded: Settings, tmp_path: Path
+) -> None:
+    ready(up)
+    family = list(up.family())
+    up.process.kill()
+    up.process.wait()
+    eventually(lambda: all(map(gone, family)))
+    again = Run(UP, embedded, tmp_path)
+    try:
+        eventually(lambda: again.printed.count("ready: ") == 2)
+    finally:
+        again.process.terminate()
+        assert again.process.wait() == 0
+
+
+@pytest.mark.parametrize("victim", ["worker.process", "worker.reconciler", "valkey-server"])
+def test_what_dies_is_started_again(up: Run, client: Service, victim: str) -> None:
+    ready(up)
+    [dead, *_] = up.members(victim)
+    os.kill(dead, signal.SIGKILL)
+    eventually(lambda: "SIGKILL" in up.printed)
+    eventually(lambda: dead not in up.members(victim) and up.members(victim))
+    for _ in range(3):
+        client.submit()
+    assert {job.status for job in client.judge()} == {Status.DONE}
+
+
+def test_a_folder_has_one_supervisor(up: Run, embedded: Settings) -> None:
+    ready(up)
+    other = embedded.model_copy(update={"port": free_port()})
+    second = subprocess.run(UP, env=environment(other), capture_output=True, text=True, check=False)
+    assert second.returncode != 0
+    assert "Another `csvjobs up` uses the jobs folder" in second.stderr
+
+
+def test_the_lock_is_free_again_afterwards(tmp_path: Path) -> None:
+    for _ in range(2):
+        with only_one(tmp_path / "jobs"):
+            pass
+
+
+def test_a_port_in_use_is_told(embedded: Settings) -> None:
+    with socket.socket() as taken:
+        taken.bind((embedded.host, embedded.port))
+        taken.listen()
+        with pytest.raises(BadSetup, match=str(embedded.port)):
+            check_port_free(embedded)
+    check_port_free(embedded)
+
+
+def test_worker_py_processes_jobs_and_ends_at_sigterm(service: Service, tmp_path: Path) -> None:
+    run = Run(WORKER, service.settings, tmp_path)
+    try:
+        service.submit()
+        [job] = service.judge()
+        assert job.status is Status.DONE
+        family = list(run.family())
+        run.process.terminate()
+        assert run.process.wait(timeout=15) == 0
+        assert all(map(gone, family))
+    finally:
+        run.process.kill()
+        run.process.wait()
+
+
+def test_worker_py_says_what_it_waits_for(tmp_path: Path) -> None:
+    nowhere = Settings(redis_url=f"redis://:secret@127.0.0.1:{free_port()}/0", jobs_dir=tmp_path / "jobs")
+    run = Run(WORKER, nowhere, tmp_path)
+    try:
+        eventually(lambda: "waiting for Redis at 127.0.0.1:" in run.printed)
+        assert "secret" not in run.printed
+        assert run.process.poll() is None
+    finally:
+        run.process.terminate()
+        assert run.process.wait(timeout=15) == 0
+
+
+def test_worker_py_tells_a_wrong_setting(tmp_path: Path) -> None:
+    env = {**os.environ, "CSVJOBS_WORKRES": "3"}
+    run = subprocess.run(WORKER, env=env, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert run.returncode == 1
+    assert run.stderr.startswith("Unknown setting CSVJOBS_WORKRES.")

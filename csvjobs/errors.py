@@ -10,7 +10,7 @@
     │   ├── EmptyFile · NotCsv · BadEncoding · TooManyColumns · FieldTooLong
     │   ├── BadRow · NoRowsLeft
     │   ├── UnknownColumn · DuplicateColumn · NotANumber · TooManyCategories · UnknownCategory
-    │   ├── NothingToLearn
+    │   ├── NothingToLearn · BadPattern
     │   └── TimeLimit · MemoryLimit
     ├── Cancelled        not a fault: the job's owner asked for the end
     └── ServiceError     our side (5xx); retried where that can help, always logged
@@ -240,6 +240,12 @@ class NothingToLearn(DataError):
     """A column has no value that a step could learn from."""
 
     code = "nothing-to-learn"
+
+
+class BadPattern(DataError):
+    """A step's regular expression is not one that the engine understands."""
+
+    code = "bad-pattern"
 
 
 class TimeLimit(DataError):

@@ -6,13 +6,14 @@ import csv
 import io
 import os
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, TypeVar
 
 import duckdb
 
 from csvjobs.engines.base import Engine, Interrupted, ReadFailed, Sql
-from csvjobs.errors import DiskFull, MemoryLimit
+from csvjobs.errors import BadPattern, DiskFull, MemoryLimit
 from csvjobs.reading.source import Source
 
 # Smaller than DuckDB's own 32 MiB, and measured both faster and leaner. It must hold the longest record.
@@ -27,6 +28,7 @@ class DuckSql(Sql):
         return "'" + value.replace("'", "''") + "'"
 
     def matches(self, expression: str, pattern: str) -> str:
+        _check_pattern(pattern)
         return f"regexp_full_match({expression}, {self.text(pattern)})"
 
 
@@ -128,6 +130,18 @@ def _translated(run: Callable[[], T]) -> T:
         if "CSV" in str(error) or "unicode" in str(error).lower():
             raise ReadFailed(_first_line(error)) from None
         raise
+
+
+@lru_cache(maxsize=256)
+def _check_pattern(pattern: str) -> None:
+    """Raises BadPattern now, where a query with the pattern would fail as if the fault were ours."""
+    with duckdb.connect() as connection:
+        try:
+            connection.execute("SELECT regexp_full_match('', ?)", [pattern]).fetchall()
+        except duckdb.InvalidInputException as error:
+            reason = _first_line(error).removeprefix("Invalid Input Error: ")
+            hint = "Patterns are in RE2 syntax."
+            raise BadPattern(f"{pattern[:80]!r} is no regular expression: {reason}.", hint=hint) from None
 
 
 def _first_line(error: Exception) -> str:

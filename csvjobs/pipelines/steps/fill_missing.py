@@ -89,5 +89,4 @@ class FillMissing(ColumnStep):
 
 def _shortest(number: float) -> str:
     """The shortest text that reads back as the number; whole ones as integers up to 1e16, as repr does."""
-    text = repr(number + 0.0)  # makes -0.0 a 0.0
-    return text.removesuffix(".0")
+    return repr(number).removesuffix(".0")

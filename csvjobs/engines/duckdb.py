@@ -63,7 +63,7 @@ class DuckEngine(Engine):
             "skip": str(source.skip),
             "delim": self.sql.text(source.dialect.delimiter),
             "quote": self.sql.text(source.dialect.quote),
-            "escape": self.sql.text(source.dialect.escape),
+            "escape": self.sql.text(source.dialect.quote),
             "new_line": self.sql.text(source.newline.replace("\r", r"\r").replace("\n", r"\n")),
             "comment": "''",
             "columns": f"{{{columns}}}",

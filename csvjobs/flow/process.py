@@ -133,7 +133,9 @@ def _lane(
     pipeline = build(request.pipeline)
     rejected = scratch / REJECTED
     with pulse.stage("read"):
-        reading = read(path, request.facts, pipeline.read, scratch, rejected, pulse.check, careful=careful)
+        reading = read(
+            path, request.facts, pipeline.read, scratch, rejected, pulse.check, force_careful=careful
+        )
     _check_any_row(reading)
     with pulse.within(services.engine(scratch)) as engine:
         return _transform(engine, reading, pipeline, scratch, pulse)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import re
 from pathlib import PurePosixPath, PureWindowsPath
+from types import TracebackType
 from typing import BinaryIO
 
 import uuid_utils
@@ -25,7 +26,7 @@ CHECK_FREE_EVERY = 64 * 1024**2
 class Incoming:
     """An upload in progress: invisible until `submit`, gone after `discard`.
 
-    Used by one thread at a time. Raises: UploadTooLarge, DiskFull.
+    As a context manager it is discarded at the end unless it was submitted. Used by one thread at a time. Raises: UploadTooLarge, DiskFull.
     """
 
     def __init__(self, services: Services) -> None:
@@ -37,6 +38,14 @@ class Incoming:
         self._file: BinaryIO = (folder / INPUT).open("xb", buffering=0)
         self._facts = FactsCollector()
         self.bytes = 0
+
+    def __enter__(self) -> Incoming:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.discard()
 
     def write(self, chunk: bytes) -> None:
         """Appends bytes of the file. Raises UploadTooLarge, DiskFull."""

@@ -4,32 +4,41 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 
 @dataclass(frozen=True)
 class Dialect:
-    """How the bytes are a table (RFC 4180 with other characters). `escape` equals `quote` when doubled."""
+    """How the bytes are a table (RFC 4180 with other characters); an empty quote means that there is none."""
 
     delimiter: str = ","
     quote: str = '"'
-    escape: str = '"'
+
+
+@dataclass(frozen=True)
+class Found:
+    """What was found out: a value, how sure (0 to 1), and what else it might be, likeliest first."""
+
+    value: Any
+    confidence: float = 1.0
+    alternatives: tuple[Any, ...] = ()
 
 
 @dataclass(frozen=True)
 class Source:
     """UTF-8 text in which every record has `len(columns)` cells and ends in `newline`.
 
-    `skip` physical lines (byte order mark, header row) stand before the first record.
-    `records` and `rejected` are counted by reading, not by the engine: the account is checked with them.
+    `skip` lines (header row) stand before the first record. `records`, `rejected` and `dropped` are
+    counted by reading, not by the engine: the account is checked with them. `longest` is the size of
+    the longest record in bytes, where reading knows it.
     """
 
     path: Path
     dialect: Dialect
-    newline: str  # "\n" or "\r\n"
+    newline: str
     skip: int
     columns: tuple[str, ...]
     records: int
     rejected: int = 0
     dropped: dict[str, int] = field(default_factory=dict)
-    longest: int = 0  # bytes of the longest record, where reading knows it
-    lane: str = "express"
+    longest: int = 0

@@ -54,10 +54,10 @@ def services(request: pytest.FixtureRequest, tmp_path: Path) -> Services:
 
 
 def submit(services: Services, content: bytes, pipeline: str | None = None, **options: str) -> str:
-    incoming = Incoming(services)
-    for start in range(0, len(content), 7000):
-        incoming.write(content[start : start + 7000])
-    return incoming.submit("given.csv", pipeline, options).job_id
+    with Incoming(services) as incoming:
+        for start in range(0, len(content), 7000):
+            incoming.write(content[start : start + 7000])
+        return incoming.submit("given.csv", pipeline, options).job_id
 
 
 def run(services: Services, content: bytes, pipeline: str | None = None, **options: str) -> Job:
@@ -148,10 +148,11 @@ def test_what_prevents_a_job_is_refused_and_leaves_nothing(services: Services) -
 
 def test_limits_stop_an_upload_while_it_streams(tmp_path: Path) -> None:
     small = make(tmp_path, MemoryStorage(), max_upload_bytes=10)
-    incoming = Incoming(small)
-    incoming.write(b"a\n" * 5)
-    with pytest.raises(UploadTooLarge):
-        incoming.write(b"a")
+    with Incoming(small) as incoming:
+        incoming.write(b"a\n" * 5)
+        with pytest.raises(UploadTooLarge):
+            incoming.write(b"a")
+    assert small.storage.list() == []
     full = replace(small, settings=small.settings.model_copy(update={"min_free_bytes": 1 << 62}))
     with pytest.raises(DiskFull):
         Incoming(full)

@@ -1,0 +1,156 @@
+"""The careful lane: one pass that lets good records through as they stand and sets bad ones aside.
+
+What it writes is in the file's own dialect, so that a good record needs no new quotes and an empty cell
+and a quoted empty one stay what they are.
+"""
+
+from __future__ import annotations
+
+import codecs
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from csvjobs.errors import BadRow
+from csvjobs.reading.options import ReadOptions
+from csvjobs.reading.records import Record, Tokenizer, lines
+from csvjobs.reading.rejects import RejectsWriter
+from csvjobs.reading.source import Dialect, Source
+
+BLANK_LINES = "blank lines"
+BUFFER = 1024**2
+TICK_EVERY = 4 * 1024**2
+
+FAULTS = {
+    "unclosed-quote": "A quote is opened and not closed where a cell could end.",
+    "text-after-quote": "Text follows a closing quote.",
+    "bad-bytes": "The record holds bytes that are not UTF-8.",
+}
+
+
+@dataclass
+class Filter:
+    """What becomes of each record, and how many there were of each kind."""
+
+    tokenizer: Tokenizer
+    columns: tuple[str, ...]
+    options: ReadOptions
+    rejects: RejectsWriter
+    check_bytes: bool
+    kept: int = 0
+    blank: int = 0
+    longest: int = 0
+    _width: int = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._width = len(self.columns)
+
+    def pass_on(self, record: Record) -> bytes | None:
+        """The record as the engine will read it, or None when it was set aside."""
+        if not record.text and self._width > 1:
+            self.blank += 1
+            return None
+        good = self._checked(record)
+        if good is not None:
+            self.kept += 1
+            if len(good) > self.longest:
+                self.longest = len(good)
+        return good
+
+    def _checked(self, record: Record) -> bytes | None:
+        if record.fault:
+            self._reject(record, record.fault, FAULTS[record.fault])
+            return None
+        if self.check_bytes and not _is_utf8(record.text):
+            self._reject(record, "bad-bytes", FAULTS["bad-bytes"])
+            return None
+        if record.plain:
+            width = record.text.count(self.tokenizer.dialect.delimiter.encode()) + 1
+            return record.text if width == self._width else self._ragged(record, width)
+        cells = self.tokenizer.cells(record)
+        if len(cells) != self._width:
+            return self._ragged(record, len(cells))
+        return self._unambiguous(record, cells)
+
+    def _unambiguous(self, record: Record, cells: list[bytes]) -> bytes:
+        """Cells with a quote in the middle get quotes of their own, so that every reader sees the same."""
+        odd = self.tokenizer.odd
+        if not any(odd(cell) for cell in cells):
+            return record.text
+        quoted = self.tokenizer.quoted
+        delimiter = self.tokenizer.dialect.delimiter.encode()
+        return delimiter.join(quoted(cell) if odd(cell) else cell for cell in cells)
+
+    def _ragged(self, record: Record, width: int) -> bytes | None:
+        found = f"{width} cell{'s' if width != 1 else ''} where {self._width} are expected"
+        if width < self._width and self.options.bad_rows == "pad":
+            text = self._unambiguous(record, self.tokenizer.cells(record))
+            return text + self.tokenizer.dialect.delimiter.encode() * (self._width - width)
+        if width > self._width:
+            self._reject(record, "extra-cell", f"The record has {found}.")
+        else:
+            self._reject(record, "missing-cell", f"The record has {found}.", self.columns[width])
+        return None
+
+    def _reject(self, record: Record, code: str, message: str, column: str = "") -> None:
+        if self.options.bad_rows == "fail":
+            hint = "Correct the line, or set bad_rows: reject to put such rows aside."
+            raise BadRow(f"Line {record.first}: {message}", line=record.first, column=column, hint=hint)
+        whole = record.fault is not None or code != "missing-cell"
+        cells = [] if record.fault else [_text(self.tokenizer.text(c)) for c in self.tokenizer.cells(record)]
+        self.rejects.add(record.first, code, message, cells, _text(record.text) if whole else "", column)
+
+
+def careful(
+    path: Path,
+    dialect: Dialect,
+    columns: tuple[str, ...],
+    header_line: int,
+    options: ReadOptions,
+    target: Path,
+    rejected: Path,
+    tick: Callable[[int], None],
+    *,
+    check_bytes: bool,
+) -> Source:
+    """A clean copy of the records after physical line `header_line` (0 for none), at `target`.
+
+    Raises BadRow under `bad_rows: fail`, and whatever `tick(bytes read)` raises.
+    """
+    tokenizer = Tokenizer(dialect)
+    with (
+        path.open("rb", buffering=BUFFER) as file,
+        target.open("wb", buffering=BUFFER) as out,
+        RejectsWriter(rejected, columns) as rejects,
+    ):
+        if file.read(3) != codecs.BOM_UTF8:
+            file.seek(0)
+        sieve = Filter(tokenizer, columns, options, rejects, check_bytes)
+        # A line to skip: the engine would take a byte order mark in the first cell for the file's own.
+        out.write(b"-\n")
+        next_tick = TICK_EVERY
+        for record in tokenizer.records(lines(file)):
+            if record.first <= header_line:
+                sieve.blank += not record.text
+                continue
+            good = sieve.pass_on(record)
+            if good is not None:
+                out.write(good)
+                out.write(b"\n")
+            if (position := file.tell()) >= next_tick:
+                tick(position)
+                next_tick = position + TICK_EVERY
+    dropped = {BLANK_LINES: sieve.blank} if sieve.blank else {}
+    return Source(target, dialect, "\n", 1, columns, sieve.kept, rejects.count, dropped, sieve.longest)
+
+
+def _is_utf8(text: bytes) -> bool:
+    try:
+        text.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _text(raw: bytes) -> str:
+    return raw.decode("utf-8", "replace")

@@ -1,0 +1,128 @@
+"""Bytes into records, without losing one: the tokenizer of the careful lane and of detection.
+
+A record is a physical line, or several where a quoted cell holds line ends. LF, CRLF and a lone CR end a
+line. Grammar: RFC 4180, and a quote inside a cell that does not begin with one is plain text.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import deque
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+from csvjobs.reading.source import Dialect
+
+# How far a quote that nobody closes may reach before its line is called bad.
+MAX_OPEN_LINES = 1000
+MAX_OPEN_BYTES = 16 * 1024**2
+
+
+class Line(NamedTuple):
+    number: int
+    content: bytes
+    ending: bytes
+
+
+class Record(NamedTuple):
+    """`fault` is a reject code when the text is no record; `plain` says that no quote stands in it."""
+
+    first: int
+    text: bytes
+    plain: bool
+    fault: str | None = None
+
+
+def lines(file: Iterable[bytes]) -> Iterator[Line]:
+    """Physical lines of a binary file, numbered from 1."""
+    number = 0
+    for raw in file:
+        if b"\r" not in raw:
+            number += 1
+            yield Line(number, raw.removesuffix(b"\n"), raw[-1:] if raw.endswith(b"\n") else b"")
+            continue
+        for content, ending in _split_at_cr(raw):
+            number += 1
+            yield Line(number, content, ending)
+
+
+def _split_at_cr(raw: bytes) -> Iterator[tuple[bytes, bytes]]:
+    ending = next(end for end in (b"\r\n", b"\n", b"\r", b"") if raw.endswith(end))
+    *before, last = raw.removesuffix(ending).split(b"\r")
+    for content in before:
+        yield content, b"\r"
+    yield last, ending
+
+
+class Tokenizer:
+    """Records and cells of one dialect."""
+
+    def __init__(self, dialect: Dialect) -> None:
+        self.dialect = dialect
+        self._delimiter = dialect.delimiter.encode()
+        self._quote = dialect.quote.encode()
+        d, q = re.escape(self._delimiter), re.escape(self._quote or b"\0")
+        quoted = rb"%b(?:[^%b]|%b%b)*+%b" % (q, q, q, q, q)
+        unquoted = rb"(?!%b)[^%b\r\n]*+" % (q, d)
+        cell = rb"(?:%b|%b)" % (quoted, unquoted)
+        self._whole = re.compile(rb"%b(?:%b%b)*+" % (cell, d, cell))
+        self._open = re.compile(rb"(?:%b%b)*+%b(?:[^%b]|%b%b)*+" % (cell, d, q, q, q, q))
+        self._cell = re.compile(rb"(?:^|%b)(%b)" % (d, cell))
+
+    def records(self, given: Iterable[Line]) -> Iterator[Record]:
+        """All records, good and bad, blank lines among them as records of no text."""
+        source, back = iter(given), deque[Line]()
+        while (line := back.popleft() if back else next(source, None)) is not None:
+            if not self._quote or self._quote not in line.content:
+                yield Record(line.number, line.content, plain=True)
+            elif self._whole.fullmatch(line.content):
+                yield Record(line.number, line.content, plain=False)
+            elif self._open.fullmatch(line.content):
+                yield self._spanning(line, source, back)
+            else:
+                yield Record(line.number, line.content, False, "text-after-quote")
+
+    def cells(self, record: Record) -> list[bytes]:
+        """The raw cells of a record without a fault, quotes and all."""
+        if record.plain:
+            return record.text.split(self._delimiter)
+        return self._cell.findall(record.text)
+
+    def text(self, cell: bytes) -> bytes:
+        """What a raw cell says."""
+        if self._quote and cell.startswith(self._quote):
+            return cell[1:-1].replace(self._quote * 2, self._quote)
+        return cell
+
+    def odd(self, cell: bytes) -> bool:
+        """Whether the cell is plain text with a quote in it, which other readers may take otherwise."""
+        return bool(self._quote) and self._quote in cell and not cell.startswith(self._quote)
+
+    def quoted(self, text: bytes) -> bytes:
+        """A raw cell that says `text`."""
+        return self._quote + text.replace(self._quote, self._quote * 2) + self._quote
+
+    def _spanning(self, first: Line, source: Iterator[Line], back: deque[Line]) -> Record:
+        """The record of a line that leaves a quote open; a bad one gives its other lines back."""
+        taken, size = [first], len(first.content)
+        while len(taken) < MAX_OPEN_LINES and size < MAX_OPEN_BYTES:
+            line = back.popleft() if back else next(source, None)
+            if line is None:
+                break
+            taken.append(line)
+            size += len(line.content)
+            if self._quote not in line.content:
+                continue
+            # A line that begins inside a quote reads like one that begins with a quote.
+            inside = self._quote + line.content
+            if self._whole.fullmatch(inside):
+                return Record(first.number, _joined(taken), plain=False)
+            if not self._open.fullmatch(inside):
+                break
+        back.extendleft(reversed(taken[1:]))
+        return Record(first.number, first.content, False, "unclosed-quote")
+
+
+def _joined(taken: list[Line]) -> bytes:
+    parts = [part for line in taken for part in (line.content, line.ending)]
+    return b"".join(parts[:-1])

@@ -122,7 +122,7 @@ def _work(services: Services, request: Request, path: Path, scratch: Path, pulse
     """The express lane first; the careful one where the engine finds the file other than it looked."""
     try:
         return _lane(services, request, path, scratch, pulse, careful=False)
-    except ReadFailed as reason:
+    except (ReadFailed, AccountMismatch) as reason:
         log.info("job %s: reading with care: %s", request.job_id, reason)
         return _lane(services, request, path, scratch, pulse, careful=True)
 

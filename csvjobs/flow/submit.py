@@ -26,7 +26,8 @@ CHECK_FREE_EVERY = 64 * 1024**2
 class Incoming:
     """An upload in progress: invisible until `submit`, gone after `discard`.
 
-    As a context manager it is discarded at the end unless it was submitted. Used by one thread at a time. Raises: UploadTooLarge, DiskFull.
+    As a context manager it is discarded at the end unless it was submitted. Used by one thread at a
+    time. Raises: UploadTooLarge, DiskFull.
     """
 
     def __init__(self, services: Services) -> None:

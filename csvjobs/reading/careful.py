@@ -141,7 +141,7 @@ def careful(
                 tick(position)
                 next_tick = position + TICK_EVERY
     dropped = {BLANK_LINES: sieve.blank} if sieve.blank else {}
-    return Source(target, dialect, "\n", 1, columns, sieve.kept, rejects.count, dropped, sieve.longest)
+    return Source(target, dialect, 1, columns, sieve.kept, rejects.count, dropped, sieve.longest)
 
 
 def _is_utf8(text: bytes) -> bool:

@@ -31,6 +31,7 @@ MAGIC = {
     b"PAR1": "Parquet",
     b"SQLite format 3": "SQLite database",
 }
+MANY_CONTROLS = 16
 CONTROLS = frozenset(range(32)) - frozenset(b"\t\n\v\f\r\x1a\x1b")
 
 
@@ -39,7 +40,8 @@ def check_text(path: Path, facts: Facts) -> None:
     with path.open("rb") as file:
         head = file.read(HEAD)
     kind = next((name for magic, name in MAGIC.items() if head.startswith(magic)), None)
-    if kind is None and (facts.bom or sum(byte in CONTROLS for byte in head) <= len(head) // 50):
+    controls = sum(byte in CONTROLS for byte in head)
+    if kind is None and (facts.bom or controls <= max(MANY_CONTROLS, len(head) // 50)):
         return
     what = f"looks like a {kind} file" if kind else "is binary data"
     raise NotCsv(f"The file {what}, not CSV text.", hint="Unpack or export it as CSV and send that.")

@@ -43,7 +43,7 @@ class Newlines(BaseModel):
 class Facts(BaseModel):
     """Counted over all bytes, whatever they mean.
 
-    `outside` counts the line feeds and delimiters that stand
+    `outside` counts line feeds, carriage returns and delimiters that stand
     outside of `"` quotes, by parity.
 
     `blank_lines` and `blanks_at_quotes` may be true for what stands inside quotes, never false for
@@ -79,7 +79,7 @@ class FactsCollector:
         self._inside = False
         self._blank_lines = self._blanks_at_quotes = False
         self._newlines = {"lf": 0, "crlf": 0, "cr": 0}
-        self._outside = dict.fromkeys("\n" + DELIMITERS, 0)
+        self._outside = dict.fromkeys("\r\n" + DELIMITERS, 0)
 
     def update(self, chunk: bytes) -> None:
         """The next bytes of the file."""

@@ -26,7 +26,7 @@ class Found:
 
 @dataclass(frozen=True)
 class Source:
-    """UTF-8 text in which every record has `len(columns)` cells and ends in `newline`.
+    """UTF-8 text in which every record has `len(columns)` cells and ends in LF, or in CRLF.
 
     `skip` lines (header row) stand before the first record. `records`, `rejected` and `dropped` are
     counted by reading, not by the engine: the account is checked with them. `longest` is the size of
@@ -35,7 +35,6 @@ class Source:
 
     path: Path
     dialect: Dialect
-    newline: str
     skip: int
     columns: tuple[str, ...]
     records: int

@@ -64,7 +64,7 @@ class Bench:
         path.write_bytes(records.encode())
         pipeline = parse(json.dumps({"steps": steps}))
         numbered = needs_row_numbers(pipeline.steps)
-        source = Source(path, Dialect(), "\n", 0, tuple(names), count)
+        source = Source(path, Dialect(), 0, tuple(names), count)
         relation = self._engine.relation(source, numbered=numbered)
         planned = plan(self._engine, relation, names, pipeline.steps, numbered)
         written = self._engine.copy(planned.query(), planned.columns.names, out)

@@ -34,7 +34,7 @@ def source(folder: Path, text: str) -> Source:
     path = folder / "in[1]*.csv"
     path.write_bytes(text.encode())
     header, *records = text.splitlines()
-    return Source(path, Dialect(), "\n", 1, tuple(header.split(",")), len(records))
+    return Source(path, Dialect(), 1, tuple(header.split(",")), len(records))
 
 
 def planned(engine: DuckEngine, given: Source, steps: str) -> Plan:
@@ -106,7 +106,7 @@ def test_one_column_keeps_its_empty_cells(engine: CountingEngine, tmp_path: Path
     """A blank line would be skipped by readers, so an empty cell is written with quotes."""
     path = tmp_path / "in.csv"
     path.write_text('a\n1\n""\n2\n')
-    given = Source(path, Dialect(), "\n", 1, ("a",), 3)
+    given = Source(path, Dialect(), 1, ("a",), 3)
     assert output(engine, planned(engine, given, "[]"), tmp_path) == 'a\n1\n""\n2\n'
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Annotated, Any
@@ -150,6 +151,11 @@ class Job(Model):
             created_at=request.created_at,
             pipeline=request.pipeline_ref,
         )
+
+    @property
+    def version(self) -> str:
+        """Changes whenever the document does."""
+        return hashlib.sha256(self.to_json()).hexdigest()[:16]
 
     def to_json(self) -> bytes:
         return self.model_dump_json(exclude_none=True).encode()

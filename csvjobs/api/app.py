@@ -1,0 +1,51 @@
+"""The API: routes, what wraps them, and what they are given."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI
+from starlette.middleware import Middleware
+
+import csvjobs
+from csvjobs import settings, wiring
+from csvjobs.api import problems
+from csvjobs.api.middleware import RequestId
+from csvjobs.api.routes import catalogue, files, health, jobs, submit
+from csvjobs.api.watch import Watch
+from csvjobs.flow.services import Services
+from csvjobs.web.page import mount
+
+ABOUT = """Send a CSV file of any size, have it processed outside the request, watch it, download the result.
+Every error is `application/problem+json` (RFC 9457)."""
+
+
+def create_app(services: Services | None = None) -> FastAPI:
+    """The app; without services it makes them from the environment when it starts."""
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        app.state.services = services or wiring.services(settings.load())
+        async with Watch(app.state.services).listening() as watch:
+            app.state.watch = watch
+            yield
+
+    app = FastAPI(
+        title="csvjobs",
+        version=csvjobs.__version__,
+        description=ABOUT,
+        lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+        middleware=[Middleware(RequestId)],
+    )
+    problems.install(app)
+    for module in (submit, jobs, files, catalogue, health):
+        app.include_router(module.router)
+    mount(app)
+    return app
+
+
+app = create_app()

@@ -1,0 +1,60 @@
+"""A job's files."""
+
+from __future__ import annotations
+
+from anyio import to_thread
+from fastapi import APIRouter, Request
+from starlette.responses import Response
+
+from csvjobs.api.downloads import MEDIA_TYPES, download
+from csvjobs.api.problems import responses
+from csvjobs.api.routes.deps import Given
+from csvjobs.flow.deliver import OUTPUT, deliver
+from csvjobs.flow.services import Services
+
+router = APIRouter(tags=["files"])
+
+
+_CONTENT = {kind.partition(";")[0]: {"schema": {"type": "string"}} for kind in MEDIA_TYPES.values()}
+_CSV = {"text/csv": _CONTENT["text/csv"]}
+_REFUSED = responses(404, 409)
+
+
+def _answers(content: dict[str, dict[str, dict[str, str]]]) -> dict[int | str, dict[str, object]]:
+    return {
+        200: {"description": "The file", "content": content},
+        206: {"description": "The range asked for", "content": content},
+        304: {"description": "Not Modified"},
+        416: {"description": "Range Not Satisfiable"},
+        **_REFUSED,
+    }
+
+
+async def _send(request: Request, services: Services, job_id: str, name: str) -> Response:
+    return download(request, await to_thread.run_sync(deliver, services, job_id, name))
+
+
+@router.get(
+    "/download_csv/{job_id}/",
+    operation_id="download_csv",
+    response_class=Response,
+    responses=_answers(_CSV),
+)
+@router.get("/download_csv/{job_id}", include_in_schema=False)
+@router.head("/download_csv/{job_id}/", include_in_schema=False)
+@router.head("/download_csv/{job_id}", include_in_schema=False)
+async def download_csv(job_id: str, request: Request, services: Given) -> Response:
+    """The processed file, once the job is done."""
+    return await _send(request, services, job_id, OUTPUT)
+
+
+@router.get(
+    "/jobs/{job_id}/{name}",
+    operation_id="get_file",
+    response_class=Response,
+    responses=_answers(_CONTENT),
+)
+@router.head("/jobs/{job_id}/{name}", include_in_schema=False)
+async def get_file(job_id: str, name: str, request: Request, services: Given) -> Response:
+    """One file of the job: input.csv, output.csv, rejected.csv, fitted.json, report.json or error.txt."""
+    return await _send(request, services, job_id, name)

@@ -1,0 +1,119 @@
+"""A job's state: look, wait, follow, list, cancel, delete."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from anyio import to_thread
+from fastapi import APIRouter, Header, Query, Request, Response
+from starlette.responses import StreamingResponse
+
+from csvjobs.api.events import events
+from csvjobs.api.problems import responses
+from csvjobs.api.routes.deps import Given, Watching
+from csvjobs.api.schemas import JobDocument, JobList, document
+from csvjobs.flow.cancel import cancel
+from csvjobs.flow.delete import delete
+from csvjobs.flow.services import Services
+from csvjobs.flow.view import listing, position, view
+from csvjobs.jobs.job import Job, Status
+
+router = APIRouter(tags=["jobs"])
+
+
+@router.get(
+    "/jobs", operation_id="list_jobs", response_model_exclude_none=True, responses=responses(422, 503)
+)
+async def list_jobs(
+    request: Request,
+    response: Response,
+    services: Given,
+    status: Status | None = None,
+    limit: Annotated[int, Query(ge=1, le=200)] = 50,
+    cursor: Annotated[str | None, Query(description="`next_cursor` of the page before.")] = None,
+) -> JobList:
+    """Jobs, newest first, a page at a time."""
+    jobs = await to_thread.run_sync(listing, services, limit, cursor, status)
+    following = jobs[-1].job_id if len(jobs) == limit else None
+    if following:
+        url = request.url.include_query_params(cursor=following)
+        response.headers["Link"] = f'<{url.path}?{url.query}>; rel="next"'
+    return JobList(jobs=[document(job) for job in jobs], next_cursor=following)
+
+
+@router.get(
+    "/jobs/{job_id}",
+    operation_id="get_job",
+    response_model=JobDocument,
+    response_model_exclude_none=True,
+    responses={304: {"description": "Not Modified"}, **responses(404, 422)},
+)
+async def get_job(
+    job_id: str,
+    response: Response,
+    services: Given,
+    watch: Watching,
+    wait: Annotated[
+        float, Query(ge=0, le=60, description="Answer on the next change, or after so many seconds.")
+    ] = 0,
+    if_none_match: Annotated[str | None, Header()] = None,
+) -> JobDocument | Response:
+    """The job as it stands. With `wait` and `If-None-Match`, as soon as it is another than that."""
+    seen = if_none_match.strip().removeprefix("W/").strip('"') if if_none_match else None
+    if wait:
+        job = await watch.changes(job_id, seen or await _version(services, job_id), wait)
+    else:
+        job = await to_thread.run_sync(view, services, job_id)
+    headers = {"ETag": f'W/"{job.version}"', "Cache-Control": "no-cache"}
+    if not job.status.final:
+        headers["Retry-After"] = "1"
+    if job.version == seen:
+        return Response(status_code=304, headers=headers)
+    response.headers.update(headers)
+    return await _document(services, job)
+
+
+@router.get(
+    "/jobs/{job_id}/events",
+    operation_id="job_events",
+    response_class=StreamingResponse,
+    responses={200: {"content": {"text/event-stream": {"schema": {"type": "string"}}}}, **responses(404)},
+)
+async def job_events(
+    job_id: str, services: Given, watch: Watching, last_event_id: Annotated[str | None, Header()] = None
+) -> Response:
+    """The job as server-sent events: `job` on each change, `end` at the end, each the whole document."""
+    await to_thread.run_sync(view, services, job_id)
+    stream = events(
+        watch, job_id, last_event_id, lambda job: document(job).model_dump_json(exclude_none=True)
+    )
+    headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+    return StreamingResponse(stream, media_type="text/event-stream", headers=headers)
+
+
+@router.post(
+    "/jobs/{job_id}/cancel",
+    operation_id="cancel_job",
+    status_code=202,
+    response_model_exclude_none=True,
+    responses=responses(404, 409),
+)
+async def cancel_job(job_id: str, services: Given) -> JobDocument:
+    """Ends the job as cancelled, waiting or running; a second time changes nothing."""
+    return document(await to_thread.run_sync(cancel, services, job_id))
+
+
+@router.delete("/jobs/{job_id}", operation_id="delete_job", status_code=204, responses=responses(404, 507))
+async def delete_job(job_id: str, services: Given) -> None:
+    """Removes the job with all its files; one that runs is cancelled first."""
+    await to_thread.run_sync(delete, services, job_id)
+
+
+async def _version(services: Services, job_id: str) -> str:
+    return (await to_thread.run_sync(view, services, job_id)).version
+
+
+async def _document(services: Services, job: Job) -> JobDocument:
+    if job.status is not Status.QUEUED:
+        return document(job)
+    return document(job, await to_thread.run_sync(position, services, job.job_id))

@@ -1,0 +1,62 @@
+"""POST: a file becomes a job."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from anyio import to_thread
+from fastapi import APIRouter, Request, Response
+
+from csvjobs.api.problems import responses
+from csvjobs.api.routes.deps import Given
+from csvjobs.api.schemas import JobDocument, document
+from csvjobs.api.uploads import receive
+from csvjobs.flow.view import position
+from csvjobs.reading.options import ReadOptions
+
+router = APIRouter(tags=["jobs"])
+
+
+def _body() -> dict[str, Any]:
+    """The OpenAPI of a body that is streamed, and so no parameter of the function."""
+    options = ReadOptions.model_json_schema()["properties"]
+    fields = {
+        "file": {"type": "string", "contentMediaType": "text/csv", "description": "The CSV file."},
+        "pipeline": {"type": "string", "description": "A pipeline's name, or the pipeline as YAML or JSON."},
+        **options,
+    }
+    form = {"type": "object", "required": ["file"], "properties": fields}
+    raw = {"schema": {"type": "string", "contentMediaType": "text/csv"}}
+    return {
+        "requestBody": {
+            "required": True,
+            "content": {"multipart/form-data": {"schema": form}, "text/csv": raw},
+        }
+    }
+
+
+DESCRIPTION = """Send a CSV file of any size as the multipart field `file`, or as the raw body with
+`Content-Type: text/csv` and the options as query parameters. The answer comes when the file is safe on disk;
+processing happens afterwards. Follow the job at `Location`."""
+
+
+async def submit(request: Request, response: Response, services: Given) -> JobDocument:
+    job = await receive(request, services)
+    response.headers["Location"] = f"/jobs/{job.job_id}"
+    response.headers["Retry-After"] = "1"
+    return document(job, await to_thread.run_sync(position, services, job.job_id))
+
+
+for _path, _name in (("/upload_csv", "upload_csv"), ("/upload", "upload"), ("/jobs", "create_job")):
+    router.add_api_route(
+        _path,
+        submit,
+        methods=["POST"],
+        status_code=202,
+        operation_id=_name,
+        summary="Submit a CSV file",
+        description=DESCRIPTION,
+        response_model_exclude_none=True,
+        openapi_extra=_body(),
+        responses=responses(400, 404, 413, 415, 422, 507),
+    )

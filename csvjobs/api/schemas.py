@@ -1,0 +1,71 @@
+"""What the API answers with: the job document with its links."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import BaseModel, Field
+
+from csvjobs.jobs.job import FileInfo, Job, Status
+
+
+class FileLink(FileInfo):
+    """A file of the job, and where to get it."""
+
+    href: str
+
+
+class JobDocument(Job):
+    """The job as it stands; `links` say what can be done with it now."""
+
+    files: dict[str, FileLink] = Field(default_factory=dict)  # type: ignore[assignment]
+    position: int | None = Field(None, description="How many jobs wait before this one.")
+    links: dict[str, str] = Field(default_factory=dict)
+
+
+class JobList(BaseModel):
+    """A page of jobs, newest first; `next_cursor` asks for the next page."""
+
+    jobs: list[JobDocument]
+    next_cursor: str | None = None
+
+
+class StepInfo(BaseModel):
+    """A step of the vocabulary: its options as JSON Schema, and an example that is run as a test."""
+
+    step: str
+    summary: str
+    description: str
+    options: dict[str, Any]
+    example: dict[str, Any]
+
+
+class PipelineInfo(BaseModel):
+    """A named pipeline, whole."""
+
+    name: str
+    description: str
+    sha256: str
+    pipeline: dict[str, Any]
+
+
+class Health(BaseModel):
+    """`status` is ok, or what is wrong."""
+
+    status: str
+    version: str
+
+
+def document(job: Job, position: int | None = None) -> JobDocument:
+    """The job with its links."""
+    base = f"/jobs/{job.job_id}"
+    links = {"self": base, "events": f"{base}/events", "input": f"{base}/input.csv"}
+    if job.status is Status.DONE:
+        links["download"] = f"/download_csv/{job.job_id}/"
+    if not job.status.final:
+        links["cancel"] = f"{base}/cancel"
+    files = {
+        name: FileLink(bytes=f.bytes, sha256=f.sha256, href=f"{base}/{name}") for name, f in job.files.items()
+    }
+    given = job.model_dump(exclude={"files"}, by_alias=False)
+    return JobDocument(**given, files=files, position=position, links=links)

@@ -1,0 +1,180 @@
+"""Uploads as a stream: multipart or raw, a mebibyte at a time, never in memory and never on disk twice."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from anyio import to_thread
+from fastapi import Request
+from python_multipart.exceptions import FormParserError
+from python_multipart.multipart import MultipartParser, parse_options_header
+
+from csvjobs.errors import BadRequest, InvalidOption, UnsupportedMediaType
+from csvjobs.flow.services import Services
+from csvjobs.flow.submit import Incoming, check_size
+from csvjobs.jobs.job import Job
+
+CHUNK = 1024**2
+MAX_FIELDS = 32
+MAX_FIELD_BYTES = 256 * 1024
+# What the parts around the file may take, so that a file of the largest size still fits.
+ENVELOPE = 1024**2
+
+RAW_TYPES = (
+    "text/csv",
+    "text/plain",
+    "text/tab-separated-values",
+    "application/csv",
+    "application/octet-stream",
+    "application/vnd.ms-excel",
+    "",
+)
+
+
+async def receive(request: Request, services: Services) -> Job:
+    """Streams the request's body into a new job.
+
+    Raises: RequestError for what is wrong with it, DiskFull; ClientDisconnect when the client is gone.
+    Whatever happens before the end of the body, nothing is left of it.
+    """
+    _check_length(request, services.settings.max_upload_bytes)
+    kind, options = parse_options_header(request.headers.get("content-type"))
+    incoming = await to_thread.run_sync(Incoming, services)
+    try:
+        if kind == b"multipart/form-data":
+            form = await _multipart(request, incoming, options.get(b"boundary", b""))
+        elif kind.decode("latin-1") in RAW_TYPES:
+            form = await _raw(request, incoming)
+        else:
+            raise UnsupportedMediaType(
+                f"The body is {kind.decode('latin-1')!r}.",
+                hint="Send multipart/form-data with a field file, or the CSV itself as text/csv.",
+            )
+        return await to_thread.run_sync(_submit, incoming, form)
+    finally:
+        await to_thread.run_sync(incoming.discard)
+
+
+@dataclass
+class Form:
+    """What stands beside the file: its name, and the fields."""
+
+    filename: str = "input.csv"
+    fields: dict[str, str] = field(default_factory=dict)
+    has_file: bool = False
+
+
+def _submit(incoming: Incoming, form: Form) -> Job:
+    fields = dict(form.fields)
+    pipeline = fields.pop("pipeline", None)
+    given = {name: value for name, value in fields.items() if value != ""}
+    return incoming.submit(fields.pop("filename", "") or form.filename, pipeline, given)
+
+
+def _check_length(request: Request, limit: int) -> None:
+    """Refuses before the first byte is read what says that it is too large."""
+    length = request.headers.get("content-length", "")
+    if length.isdigit():
+        multipart = request.headers.get("content-type", "").startswith("multipart/")
+        check_size(int(length) - (ENVELOPE if multipart else 0), limit)
+
+
+async def _raw(request: Request, incoming: Incoming) -> Form:
+    buffer = bytearray()
+    async for chunk in request.stream():
+        buffer += chunk
+        await _flush(buffer, incoming.write, CHUNK)
+    await _flush(buffer, incoming.write, 1)
+    return Form(fields=dict(request.query_params), has_file=True)
+
+
+async def _multipart(request: Request, incoming: Incoming, boundary: bytes) -> Form:
+    if not boundary:
+        raise BadRequest("The multipart body has no boundary.")
+    parts = Parts(Form(fields=dict(request.query_params)))
+    try:
+        parser = MultipartParser(boundary, parts.callbacks())  # type: ignore[arg-type]
+        async for chunk in request.stream():
+            parser.write(chunk)
+            await _flush(parts.file, incoming.write, CHUNK)
+        parser.finalize()
+    except FormParserError as error:
+        raise BadRequest(f"The multipart body is broken: {error}") from None
+    if not parts.ended:
+        raise BadRequest("The multipart body ends before its last boundary.")
+    if not parts.form.has_file:
+        raise BadRequest(
+            "There is no file.", hint="Send it as the multipart field file: curl -F file=@my.csv …"
+        )
+    await _flush(parts.file, incoming.write, 1)
+    return parts.form
+
+
+async def _flush(buffer: bytearray, write: Callable[[bytes], None], least: int) -> None:
+    """Writes what has gathered, in a thread: one write at a time, so a slow disk slows the client down."""
+    if len(buffer) >= least:
+        await to_thread.run_sync(write, bytes(buffer))
+        buffer.clear()
+
+
+class Parts:
+    """Listens to the multipart parser: bytes of the part `file` gather in `file`, fields in the form."""
+
+    def __init__(self, form: Form) -> None:
+        self.form = form
+        self.file = bytearray()
+        self.ended = False
+        self._header = bytearray()
+        self._value = bytearray()
+        self._disposition = b""
+        self._name: str | None = None
+        self._field = bytearray()
+
+    def callbacks(self) -> dict[str, Callable[..., Any]]:
+        return {
+            "on_part_begin": self._begin,
+            "on_header_field": lambda data, start, end: self._header.extend(data[start:end]),
+            "on_header_value": lambda data, start, end: self._value.extend(data[start:end]),
+            "on_header_end": self._header_end,
+            "on_headers_finished": self._headers_finished,
+            "on_part_data": self._data,
+            "on_part_end": self._end,
+            "on_end": self._all_ended,
+        }
+
+    def _begin(self) -> None:
+        self._disposition = b""
+        self._field.clear()
+
+    def _header_end(self) -> None:
+        if self._header.lower() == b"content-disposition":
+            self._disposition = bytes(self._value)
+        self._header.clear()
+        self._value.clear()
+
+    def _headers_finished(self) -> None:
+        _, options = parse_options_header(self._disposition)
+        self._name = options.get(b"name", b"").decode("utf-8", "replace")
+        if self._name == "file":
+            if self.form.has_file:
+                raise BadRequest("There are two files.", hint="Send one file a job.")
+            self.form.has_file = True
+            self.form.filename = options.get(b"filename", b"input.csv").decode("utf-8", "replace")
+
+    def _data(self, data: bytes, start: int, end: int) -> None:
+        if self._name == "file":
+            self.file += memoryview(data)[start:end]
+            return
+        self._field += data[start:end]
+        if len(self._field) > MAX_FIELD_BYTES or len(self.form.fields) >= MAX_FIELDS:
+            most = f"at most {MAX_FIELDS} fields of {MAX_FIELD_BYTES} bytes"
+            raise InvalidOption(f"The field {self._name!r} is too much: {most}.")
+
+    def _end(self) -> None:
+        if self._name and self._name != "file":
+            self.form.fields[self._name] = self._field.decode("utf-8", "replace")
+
+    def _all_ended(self) -> None:
+        self.ended = True

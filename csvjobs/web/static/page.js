@@ -1,0 +1,252 @@
+// The page uses the public API and nothing else. Text from files and servers goes in as text, never as HTML.
+
+const $ = (id) => document.getElementById(id);
+const number = new Intl.NumberFormat("en");
+const PREVIEW_BYTES = 64 * 1024;
+const PREVIEW_ROWS = 20;
+const STAGES = { read: "Reading", fit: "Learning from the rows", transform: "Writing the output", publish: "Finishing" };
+
+let stream = null;
+let shown = null;
+
+function element(name, text = "", attributes = {}) {
+  const made = Object.assign(document.createElement(name), attributes);
+  made.textContent = text;
+  return made;
+}
+
+function bytes(count) {
+  const units = ["bytes", "KB", "MB", "GB", "TB"];
+  let unit = 0;
+  while (count >= 1000 && unit < units.length - 1) {
+    count /= 1000;
+    unit += 1;
+  }
+  return `${unit ? count.toFixed(1) : count} ${units[unit]}`;
+}
+
+function fault(box, problem) {
+  const lines = [element("p", problem.detail || problem.message || problem.title)];
+  for (const one of problem.errors || []) lines.push(element("p", one.hint ? `${one.detail} ${one.hint}` : one.detail));
+  const where = [problem.line && `line ${problem.line}`, problem.column && `column ${problem.column}`].filter(Boolean);
+  if (where.length) lines.push(element("p", `Where: ${where.join(", ")}.`));
+  if (problem.hint) lines.push(element("p", problem.hint));
+  if (problem.code) lines.push(element("code", problem.code));
+  box.replaceChildren(...lines);
+  box.hidden = false;
+}
+
+// Submitting
+
+function choose() {
+  const file = $("file").files[0];
+  $("chosen").textContent = file ? file.name : "Drop a file here, or choose one";
+  $("chosen-size").textContent = file ? bytes(file.size) : "Any size, any delimiter. It stays on this service.";
+}
+
+function uploading(part, sent, total) {
+  $("upload").hidden = false;
+  $("upload-bar").value = part;
+  $("upload-text").textContent = part < 1 ? `Sending ${bytes(sent)} of ${bytes(total)}` : "Sent; making it safe …";
+}
+
+function send(event) {
+  event.preventDefault();
+  const form = new FormData();
+  const own = $("own").open && $("text").value.trim();
+  form.append("pipeline", own || $("pipeline").value);
+  form.append("file", $("file").files[0]);
+  const request = new XMLHttpRequest();
+  request.upload.onprogress = (at) => uploading(at.loaded / at.total, at.loaded, at.total);
+  request.onloadend = () => sent(request);
+  request.open("POST", "/upload_csv");
+  $("refused").hidden = true;
+  document.querySelector("#submit .primary").disabled = true;
+  request.send(form);
+}
+
+function sent(request) {
+  document.querySelector("#submit .primary").disabled = false;
+  $("upload").hidden = true;
+  let answer = { detail: "The service did not answer. Try again in a moment." };
+  try {
+    answer = JSON.parse(request.responseText);
+  } catch {}
+  if (request.status !== 202) return fault($("refused"), answer);
+  $("submit").reset();
+  choose();
+  location.hash = answer.job_id;
+}
+
+// Following
+
+function follow() {
+  stream?.close();
+  const id = location.hash.slice(1);
+  shown = null;
+  $("job").hidden = true;
+  if (!id) return;
+  stream = new EventSource(`/jobs/${encodeURIComponent(id)}/events`);
+  stream.addEventListener("job", (event) => show(JSON.parse(event.data)));
+  stream.addEventListener("end", (event) => {
+    stream.close();
+    show(JSON.parse(event.data));
+    recent();
+  });
+}
+
+function show(job) {
+  const first = shown !== job.job_id;
+  shown = job.job_id;
+  $("job").hidden = false;
+  $("job-name").textContent = job.filename;
+  $("job-status").textContent = job.status;
+  $("job-status").className = `badge ${job.status}`;
+  $("job-about").textContent = `Pipeline ${job.pipeline.name}, sent ${new Date(job.created_at).toLocaleString()}`;
+  showProgress(job);
+  if (job.error) fault($("job-error"), job.error);
+  else $("job-error").hidden = true;
+  $("job-rows").replaceChildren(...figures(job.rows));
+  $("job-warnings").replaceChildren(...(job.warnings || []).map((text) => element("li", text)));
+  $("job-actions").replaceChildren(...actions(job));
+  $("preview").hidden = true;
+  if (job.status === "done") preview(job);
+  if (first) {
+    recent();
+    $("job").scrollIntoView({ block: "nearest" });
+  }
+}
+
+function showProgress(job) {
+  const running = job.status === "processing";
+  $("job-progress").hidden = !running;
+  $("job-bar").value = job.progress?.fraction ?? 0;
+  $("job-stage").textContent = stage(job);
+}
+
+function stage(job) {
+  if (job.status === "queued") return job.position ? `${job.position} jobs wait before this one` : "Next in line";
+  if (job.status === "processing") {
+    const percent = Math.round((job.progress?.fraction ?? 0) * 100);
+    return `${STAGES[job.progress?.stage] ?? "Starting"}, ${percent} %`;
+  }
+  const seconds = (new Date(job.finished_at) - new Date(job.started_at ?? job.created_at)) / 1000;
+  return job.status === "done" ? `Done in ${seconds.toFixed(1)} seconds` : "";
+}
+
+function figures(rows) {
+  if (!rows) return [];
+  const named = [["Rows in", rows.in], ["Rows out", rows.out], ["Rejected", rows.rejected], ...Object.entries(rows.dropped)];
+  return named.map(([name, count]) => {
+    const pair = document.createElement("div");
+    pair.append(element("dt", name), element("dd", number.format(count)));
+    return pair;
+  });
+}
+
+function actions(job) {
+  const made = [];
+  const order = ["output.csv", "rejected.csv", "fitted.json", "error.txt"];
+  for (const name of order.filter((one) => job.files[one])) {
+    const text = `${name === "output.csv" ? "Download " : ""}${name} (${bytes(job.files[name].bytes)})`;
+    made.push(element("a", text, { href: job.files[name].href, className: name === "output.csv" ? "button primary" : "button" }));
+  }
+  const call = job.links.cancel ? ["Cancel", "POST", job.links.cancel] : ["Delete", "DELETE", job.links.self];
+  const button = element("button", call[0], { type: "button" });
+  button.onclick = () => act(button, call[1], call[2]);
+  return [...made, button];
+}
+
+async function act(button, method, path) {
+  button.disabled = true;
+  const answer = await fetch(path, { method });
+  if (method === "DELETE" && answer.ok) {
+    location.hash = "";
+    recent();
+  }
+}
+
+// The first rows, read from the start of the file and cut at the last whole record.
+
+async function preview(job) {
+  const answer = await fetch(job.files["output.csv"].href, { headers: { Range: `bytes=0-${PREVIEW_BYTES - 1}` } });
+  if (!answer.ok || shown !== job.job_id) return;
+  const whole = answer.status === 200 || job.files["output.csv"].bytes <= PREVIEW_BYTES;
+  const [header, ...rows] = parse(await answer.text(), whole);
+  if (!header) return;
+  const line = (cells, kind) => {
+    const row = document.createElement("tr");
+    row.append(...cells.map((cell) => element(kind, cell, kind === "th" ? { scope: "col" } : {})));
+    return row;
+  };
+  $("preview").querySelector("thead").replaceChildren(line(header, "th"));
+  $("preview").querySelector("tbody").replaceChildren(...rows.slice(0, PREVIEW_ROWS).map((cells) => line(cells, "td")));
+  $("preview").hidden = false;
+}
+
+// Our own output only: RFC 4180, comma, LF.
+function parse(text, whole) {
+  const rows = [[]];
+  let rest = 0;
+  const cell = /(?:"((?:[^"]|"")*)"|([^",\n]*))(,|\n|$)/y;
+  while (rest < text.length && rows.length <= PREVIEW_ROWS + 2) {
+    cell.lastIndex = rest;
+    const match = cell.exec(text);
+    if (!match || (match[3] === "" && !whole)) break;
+    rows.at(-1).push(match[1]?.replaceAll('""', '"') ?? match[2]);
+    rest = cell.lastIndex;
+    if (match[3] === "\n") rows.push([]);
+  }
+  return rows.slice(0, -1);
+}
+
+// What there is to choose from, and what was done lately
+
+async function pipelines() {
+  const known = await (await fetch("/pipelines")).json();
+  const about = Object.fromEntries(known.map((one) => [one.name, one.description]));
+  $("pipeline").replaceChildren(...known.map((one) => element("option", one.name, { value: one.name })));
+  const tell = () => ($("about").textContent = about[$("pipeline").value] || "");
+  $("pipeline").value = "tidy";
+  $("pipeline").onchange = tell;
+  $("submit").addEventListener("reset", () => setTimeout(() => { $("pipeline").value = "tidy"; tell(); }));
+  tell();
+}
+
+async function recent() {
+  const answer = await fetch("/jobs?limit=20");
+  if (!answer.ok) {
+    $("none").textContent = "The list cannot be had just now; the jobs are safe.";
+    $("none").hidden = false;
+    return;
+  }
+  const { jobs } = await answer.json();
+  $("none").hidden = jobs.length > 0;
+  $("recent").replaceChildren(...jobs.map((job) => {
+    const link = element("a", "", { href: `#${job.job_id}` });
+    const time = element("time", new Date(job.created_at).toLocaleString(), { dateTime: job.created_at });
+    link.append(element("span", job.filename, { className: "name" }), time, element("span", job.status, { className: `badge ${job.status}` }));
+    const item = document.createElement("li");
+    item.append(link);
+    return item;
+  }));
+}
+
+function dropping() {
+  const drop = $("drop");
+  for (const name of ["dragenter", "dragover"]) drop.addEventListener(name, (event) => { event.preventDefault(); drop.classList.add("over"); });
+  for (const name of ["dragleave", "drop"]) drop.addEventListener(name, () => drop.classList.remove("over"));
+  drop.addEventListener("drop", (event) => {
+    event.preventDefault();
+    $("file").files = event.dataTransfer.files;
+    choose();
+  });
+}
+
+$("file").addEventListener("change", choose);
+$("submit").addEventListener("submit", send);
+addEventListener("hashchange", follow);
+dropping();
+pipelines();
+recent();
+follow();

@@ -1,0 +1,3 @@
+"""`uvicorn main:app --reload` serves the API."""
+
+from csvjobs.api.app import app as app

@@ -27,6 +27,7 @@ class Settings(BaseSettings):
     redis_url: str = Field(
         "redis://localhost:6379/0",
         validation_alias="REDIS_URL",
+        pattern="^(redis|rediss|unix)://",
         description="Redis or Valkey that holds the queue and the live progress.",
     )
     jobs_dir: Path = Field(Path("jobs"), description="Folder that holds one folder for each job.")

@@ -69,8 +69,9 @@ class Form:
 def _submit(incoming: Incoming, form: Form) -> Job:
     fields = dict(form.fields)
     pipeline = fields.pop("pipeline", None)
-    given = {name: value for name, value in fields.items() if value != ""}
-    return incoming.submit(fields.pop("filename", "") or form.filename, pipeline, given)
+    filename = fields.pop("filename", "") or form.filename
+    # A form sends its empty fields too; they say nothing.
+    return incoming.submit(filename, pipeline, {name: value for name, value in fields.items() if value})
 
 
 def _check_length(request: Request, limit: int) -> None:

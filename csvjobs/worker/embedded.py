@@ -67,7 +67,7 @@ class Embedded:
             "tcp-keepalive": "60",
             "loglevel": "warning",
         }
-        return [_binary(), *(part for name, value in options.items() for part in (f"--{name}", value))]
+        return [binary(), *(part for name, value in options.items() for part in (f"--{name}", value))]
 
     def wait_ready(self, alive: Callable[[], bool]) -> None:
         """Waits until the server answers. Raises BadSetup when it has ended or takes too long."""
@@ -83,7 +83,7 @@ class Embedded:
         raise BadSetup(f"The embedded Valkey server with its data in {self.data} does not start.")
 
 
-def _binary() -> str:
+def binary() -> str:
     # Only the package's binary: its Python class turns persistence off and stops the server in a destructor.
     try:
         return str(get_binary_path())

@@ -6,11 +6,15 @@ import signal
 import subprocess
 import sys
 import tempfile
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from chaos import eventually, gone
 from redis import Redis
+from rq.job import Job as RqJob
+from rq.serializers import JSONSerializer
+from rq.utils import now
 
 from csvjobs.errors import BadSetup
 from csvjobs.queues.rq import RUN
@@ -140,6 +144,31 @@ def test_a_worker_has_no_thread_to_fork_beside(redis_url: str) -> None:
         one.subscribe()
         assert one.pubsub_thread is None
         assert [queue.name for queue in one.queues] == ["csvjobs"]
+
+
+def test_a_child_that_does_not_obey_its_time_limit_is_killed(redis_url: str) -> None:
+    with process.patient(redis_url) as redis, subprocess.Popen(["sleep", "600"]) as child:
+        one = process.worker(redis)
+        job = RqJob.create(RUN, timeout=10, origin="csvjobs", connection=redis, serializer=JSONSerializer)
+        job.save()
+        execution = one.prepare_execution(job)
+        one._horse_pid = child.pid
+        job.started_at = now() - timedelta(seconds=10)
+        one.maintain_heartbeats(job, execution)
+        assert child.poll() is None
+        job.started_at = now() - timedelta(seconds=10 + process.KILL_AFTER + 1)
+        one.maintain_heartbeats(job, execution)
+        assert child.wait(timeout=20) == -signal.SIGKILL
+
+
+def test_a_dead_worker_is_noticed_within_half_a_minute(redis_url: str) -> None:
+    with process.patient(redis_url) as redis:
+        one = process.worker(redis)
+        job = RqJob.create(RUN, timeout=3600, origin="csvjobs", connection=redis, serializer=JSONSerializer)
+        job.save()
+        one.prepare_execution(job)
+        [(_, expires)] = redis.zrange(one.queues[0].started_job_registry.key, 0, -1, withscores=True)
+        assert expires - now().timestamp() <= process.HEARTBEAT_TTL
 
 
 def test_an_address_is_shown_without_its_password() -> None:

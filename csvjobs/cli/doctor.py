@@ -1,0 +1,99 @@
+"""csvjobs doctor"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import typer
+
+from csvjobs import wiring
+from csvjobs.engines.duckdb import DuckEngine
+from csvjobs.errors import BadSetup, CsvjobsError, DiskFull
+from csvjobs.pipelines.named import NamedPipelines
+from csvjobs.settings import Settings, load
+from csvjobs.storage.local import LocalStorage
+from csvjobs.worker.embedded import binary
+from csvjobs.worker.supervisor import check_port_free
+
+
+def doctor() -> None:
+    """Check the set-up, and say what is wrong and how to mend it.
+
+    Example: `csvjobs doctor`
+    """
+    bad = False
+    settings = None
+    for name, check in CHECKS.items():
+        try:
+            settings = settings or load()
+            typer.echo(f"ok     {name:<10} {check(settings)}")
+        except CsvjobsError as error:
+            bad = True
+            typer.echo(f"WRONG  {name:<10} {error.message}")
+            if error.hint:
+                typer.echo(f"{'':<17} {error.hint}")
+            if settings is None:
+                break
+    raise typer.Exit(3 if bad else 0)
+
+
+def _settings(settings: Settings) -> str:
+    changed = sorted(Settings.variable(name) for name in settings.model_fields_set)
+    return f"{', '.join(changed) or 'all at their defaults'}"
+
+
+def _python(_: Settings) -> str:
+    return f"Python {sys.version.split()[0]}"
+
+
+def _engine(settings: Settings) -> str:
+    with TemporaryDirectory() as folder:
+        engine = DuckEngine(Path(folder), settings.job_memory)
+        [(version,)] = engine.rows("SELECT version()")
+        engine.close()
+    return f"DuckDB {version}, {settings.job_memory // 1024**2} MiB a job, {os.cpu_count()} threads"
+
+
+def _jobs(settings: Settings) -> str:
+    free = LocalStorage(settings.jobs_dir).free_bytes()
+    if free < settings.min_free_bytes:
+        raise DiskFull(f"Only {free // 1024**2} MiB are free.", hint="Free some, or set CSVJOBS_JOBS_DIR.")
+    return f"{settings.jobs_dir.resolve()}, {free / 1024**3:.1f} GiB free"
+
+
+def _queue(settings: Settings) -> str:
+    if "redis_url" in settings.model_fields_set:
+        wiring.services(settings).queue.census()
+        return "the server at REDIS_URL answers"
+    found = subprocess.run([binary(), "--version"], capture_output=True, text=True, check=False)
+    if found.returncode:
+        raise BadSetup(f"The embedded server does not start: {found.stderr.strip()}.", hint="Set REDIS_URL.")
+    return f"embedded: {' '.join(found.stdout.split()[:3])}"
+
+
+def _port(settings: Settings) -> str:
+    check_port_free(settings)
+    return f"{settings.host}:{settings.port} is free"
+
+
+def _pipelines(settings: Settings) -> str:
+    named = NamedPipelines(settings.pipelines_dir)
+    for name in named.names():
+        named.get(name)
+    return f"{len(named.names())} in {settings.pipelines_dir}"
+
+
+CHECKS: dict[str, Callable[[Settings], str]] = {
+    "settings": _settings,
+    "python": _python,
+    "engine": _engine,
+    "jobs": _jobs,
+    "queue": _queue,
+    "port": _port,
+    "pipelines": _pipelines,
+}

@@ -1,0 +1,33 @@
+"""csvjobs status"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from csvjobs.cli.options import SERVER, ServerOption
+from csvjobs.cli.output import running, tell
+from csvjobs.client import Client
+
+
+def status(
+    job: Annotated[str, typer.Argument(help="The job's id.")],
+    wait: Annotated[bool, typer.Option("--wait", "-w", help="Follow the job to its end.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="The whole job as JSON.")] = False,
+    server: ServerOption = SERVER,
+) -> None:
+    """Show how a job stands.
+
+    Example: `csvjobs status 01a20bb3-f8d8-76f6-9be9-fca0ab82e341 --wait`
+    """
+    with Client(server) as client:
+        if wait:
+            with running() as bar:
+                found = client.wait(job, bar.show)
+        else:
+            found = client.job(job)
+    if json:
+        typer.echo(found.to_json())
+    else:
+        tell(found)

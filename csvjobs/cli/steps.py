@@ -1,0 +1,76 @@
+"""csvjobs steps"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+import yaml
+
+from csvjobs.errors import InvalidOption
+from csvjobs.pipelines.catalogue import BY_NAME, STEPS, wire_name
+from csvjobs.pipelines.step import Step
+
+
+def steps(
+    name: Annotated[str | None, typer.Argument(help="Show this one whole.")] = None,
+    markdown: Annotated[bool, typer.Option("--markdown", help="The reference of all steps.")] = False,
+) -> None:
+    """List the steps of which pipelines are made, or explain one.
+
+    Example: `csvjobs steps fill_missing`
+    """
+    if markdown:
+        typer.echo(reference(), nl=False)
+    elif name is None:
+        for step in STEPS:
+            typer.echo(f"{wire_name(step):<14} {_paragraphs(step)[0]}")
+    elif name in BY_NAME:
+        typer.echo(page(BY_NAME[name]), nl=False)
+    else:
+        raise InvalidOption(f"There is no step {name!r}.", hint=f"Known: {', '.join(BY_NAME)}.")
+
+
+def reference() -> str:
+    """All steps as one Markdown page."""
+    head = "# Steps\n\nMade by `csvjobs steps --markdown`. Each example is run as a test.\n"
+    return "\n".join([head, *(page(step) for step in STEPS)])
+
+
+def page(step: type[Step]) -> str:
+    """One step: what it does, its options, an example."""
+    example = yaml.safe_dump([{"step": wire_name(step), **step.example.options}], sort_keys=False)
+    return "\n".join(
+        [
+            f"## {wire_name(step)}\n",
+            "\n\n".join(_paragraphs(step)),
+            "\n| option | what it is | when left out |\n|---|---|---|",
+            *(_option(*item) for item in _options(step).items()),
+            f"\n```yaml\nsteps:\n{example}```\n",
+            f"```csv\n{step.example.before}```\n\nbecomes\n\n```csv\n{step.example.after}```\n",
+        ]
+    )
+
+
+def _options(step: type[Step]) -> dict[str, Any]:
+    schema = step.model_json_schema()
+    required = schema.get("required", [])
+    return {
+        name: {**option, "required": name in required}
+        for name, option in schema["properties"].items()
+        if name != "step"
+    }
+
+
+def _option(name: str, option: dict[str, Any]) -> str:
+    default = option.get("default")
+    left_out = "required" if option["required"] else "" if default in (None, []) else f"`{default}`"
+    return f"| `{name}` | {option.get('description', '')}{_choices(option)} | {left_out} |"
+
+
+def _choices(option: dict[str, Any]) -> str:
+    return f" One of {', '.join(f'`{one}`' for one in option['enum'])}." if "enum" in option else ""
+
+
+def _paragraphs(step: type[Step]) -> list[str]:
+    return [" ".join(part.split()) for part in (step.__doc__ or "").split("\n\n")]

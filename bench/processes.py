@@ -10,12 +10,16 @@ from contextlib import contextmanager
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
+LOG = Path(__file__).parent / "data" / "servers.log"
 
 
 @contextmanager
 def process(command: list[str], environment: dict[str, str] | None = None) -> Iterator[int]:
-    """The id of a process that is asked to end with the block."""
-    with subprocess.Popen(command, env=environment, cwd=ROOT, stdout=subprocess.DEVNULL) as running:
+    """The id of a process that is asked to end with the block; what it says goes to servers.log."""
+    with (
+        LOG.open("ab") as log,
+        subprocess.Popen(command, env=environment, cwd=ROOT, stdout=log, stderr=log) as running,
+    ):
         try:
             yield running.pid
         finally:

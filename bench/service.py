@@ -12,7 +12,6 @@ from datetime import datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
-from urllib.parse import urlencode
 
 import httpx
 from processes import answers, free_port, process, until
@@ -40,7 +39,7 @@ class Service:
     def upload_url(self, pipeline: dict[str, Any] | None = None) -> str:
         """Where a file is posted to, with the pipeline that it shall go through."""
         query = {"filename": "bench.csv"} | ({"pipeline": json.dumps(pipeline)} if pipeline else {})
-        return f"{self.client.base_url}upload_csv?{urlencode(query)}"
+        return str(self.client.base_url.join("/upload_csv").copy_with(params=query))
 
     def wait(self, job_id: str) -> dict[str, Any]:
         """The job once it is done. Raises RuntimeError when it ends otherwise."""

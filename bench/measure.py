@@ -50,7 +50,7 @@ def run(script: str, *arguments: str | Path) -> Run:
 
 
 def cpu_seconds(pid: int) -> float:
-    """CPU seconds that a live process and its descendants have used so far, in all their threads."""
+    """CPU seconds of a live process and its descendants so far, those that have ended included."""
     return sum(_ticks(each) for each in family(pid)) / TICKS
 
 
@@ -105,7 +105,7 @@ def _ticks(pid: int) -> int:
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     except (FileNotFoundError, ProcessLookupError):
         return 0
-    return int(fields[11]) + int(fields[12])
+    return sum(map(int, fields[11:15]))
 
 
 def _children(pid: int) -> list[int]:

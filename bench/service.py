@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import sys
@@ -49,6 +50,14 @@ class Service:
         if job["status"] != "done":
             raise RuntimeError(f"the job ended as {job['status']}: {job.get('error')}")
         return job
+
+    def sha256(self, job_id: str) -> str:
+        """Of the output as a client downloads it."""
+        digest = hashlib.sha256()
+        with self.client.stream("GET", f"/download_csv/{job_id}/") as answer:
+            for chunk in answer.raise_for_status().iter_bytes():
+                digest.update(chunk)
+        return digest.hexdigest()
 
     def delete(self, job_id: str) -> None:
         """Removes the job with its files."""

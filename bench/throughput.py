@@ -9,7 +9,7 @@ from pathlib import Path
 from statistics import median
 
 import curl
-from measure import Failed, Run, run, settle, watched_children
+from measure import Failed, Run, cpu_seconds, run, settle, watched_children
 from report import Row, at_least, at_most, megabytes, seconds
 from service import FILL, Service, moment, service
 
@@ -19,9 +19,12 @@ MEMORY = ("512MB", "768MB", "1GB", "2GB", "4GB")
 
 @dataclass(frozen=True)
 class JobRun:
-    """One job as the service ran it: seconds, and the peak of the process that ran it."""
+    """One job as the service ran it: seconds, CPU seconds of the worker's processes, the peak of the one
+    that ran it, and whether the output is what the report says."""
 
     job: float
+    cpu: float
+    exact: bool
     upload: float
     whole: float
     stages: dict[str, float]
@@ -57,11 +60,15 @@ def run_job(serving: Service, source: Path) -> JobRun:
     with watched_children(serving.worker) as peaks:
         began = time.time()
         job_id = curl.post_raw(serving.upload_url(FILL), source)["job_id"]
-        accepted = time.time()
+        accepted, cpu = time.time(), cpu_seconds(serving.worker)
         job = serving.wait(job_id)
         ended = time.time()
+        cpu = cpu_seconds(serving.worker) - cpu
+    exact = serving.sha256(job_id) == job["files"]["output.csv"]["sha256"]
     serving.delete(job_id)
     return JobRun(
+        cpu=cpu,
+        exact=exact,
         job=moment(job["finished_at"]) - moment(job["started_at"]),
         upload=accepted - began,
         whole=ended - began,
@@ -97,6 +104,9 @@ def _against_bare(jobs: list[JobRun], bare: list[Run], memory: str) -> Iterator[
     section = "(a) bare engine"
     job, alone = median(each.job for each in jobs), median(each.printed["total"] for each in bare)
     yield at_most(section, "job ÷ bare DuckDB", job / alone, 1.10)
+    yield Row(section, "  in CPU seconds", f"{median(j.cpu for j in jobs) / median(b.cpu for b in bare):.2f}")
+    exact = sum(each.exact for each in jobs)
+    yield Row(section, "outputs as reported", f"{exact} of {len(jobs)}", "all", exact == len(jobs))
     after = median(each.whole - each.upload for each in jobs)
     yield Row(section, "POST to done without the upload ÷ bare DuckDB", f"{after / alone:.2f}")
     yield seconds(section, "job", job)

@@ -6,16 +6,13 @@ import os
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
+from chaos import Service
 from redis import Redis
 
 from csvjobs.worker.embedded import Embedded
 from csvjobs.worker.tied import tied
-
-if TYPE_CHECKING:
-    from chaos import Service
 
 for _name in [name for name in os.environ if name.startswith("CSVJOBS_") or name == "REDIS_URL"]:
     del os.environ[_name]
@@ -43,8 +40,6 @@ def redis_url(valkey_url: str) -> str:
 @pytest.fixture
 def service(tmp_path: Path, redis_url: str) -> Iterator[Service]:
     """A service of real processes, none started yet; all end with the test."""
-    from chaos import Service
-
     service = Service(tmp_path, redis_url)
     yield service
     service.stop()

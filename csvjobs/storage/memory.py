@@ -11,6 +11,7 @@ import shutil
 import tempfile
 import threading
 import time
+import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -34,9 +35,12 @@ class MemoryStorage(Storage):
         self._attempts: dict[str, int] = {}
         self._leases: set[str] = set()
         self._lock = threading.RLock()
+        self._folder = Path(tempfile.mkdtemp(prefix="csvjobs-"))
+        weakref.finalize(self, shutil.rmtree, self._folder)
 
     def reserve(self, job_id: str) -> Path:
-        self._reserved[job_id] = Path(tempfile.mkdtemp(prefix="csvjobs-"))
+        self._reserved[job_id] = self._folder / job_id
+        self._reserved[job_id].mkdir()
         return self._reserved[job_id]
 
     def commit(self, job_id: str) -> None:

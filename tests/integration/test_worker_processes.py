@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 
@@ -146,19 +147,30 @@ def test_a_worker_has_no_thread_to_fork_beside(redis_url: str) -> None:
         assert [queue.name for queue in one.queues] == ["csvjobs"]
 
 
-def test_a_child_that_does_not_obey_its_time_limit_is_killed(redis_url: str) -> None:
-    with process.patient(redis_url) as redis, subprocess.Popen(["sleep", "600"]) as child:
+@pytest.fixture
+def sleeper() -> Iterator[subprocess.Popen[bytes]]:
+    process = subprocess.Popen(["sleep", "600"])
+    yield process
+    process.kill()
+    process.wait()
+
+
+def test_a_child_that_does_not_obey_its_time_limit_is_killed(
+    redis_url: str, sleeper: subprocess.Popen[bytes]
+) -> None:
+    with process.patient(redis_url) as redis:
         one = process.worker(redis)
+        one.register_birth()
         job = RqJob.create(RUN, timeout=10, origin="csvjobs", connection=redis, serializer=JSONSerializer)
         job.save()
         execution = one.prepare_execution(job)
-        one._horse_pid = child.pid
+        one._horse_pid = sleeper.pid
         job.started_at = now() - timedelta(seconds=10)
         one.maintain_heartbeats(job, execution)
-        assert child.poll() is None
+        assert sleeper.poll() is None
         job.started_at = now() - timedelta(seconds=10 + process.KILL_AFTER + 1)
         one.maintain_heartbeats(job, execution)
-        assert child.wait(timeout=20) == -signal.SIGKILL
+        assert sleeper.wait(timeout=20) == -signal.SIGKILL
 
 
 def test_a_dead_worker_is_noticed_within_half_a_minute(redis_url: str) -> None:

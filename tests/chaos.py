@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 from redis import Redis
 
@@ -30,9 +31,9 @@ ROW = b"Ada Lovelace,42,London\n"
 class Service:
     """Folders, queue and processes of one test."""
 
-    def __init__(self, folder: Path, redis_url: str) -> None:
+    def __init__(self, folder: Path, redis_url: str, **settings: Any) -> None:
         self.settings = Settings(
-            redis_url=redis_url, jobs_dir=folder / "jobs", pipelines_dir=folder / "pipelines"
+            redis_url=redis_url, jobs_dir=folder / "jobs", pipelines_dir=folder / "pipelines", **settings
         )
         self.services: Services = wiring.services(self.settings)
         self.redis = Redis.from_url(redis_url)
@@ -78,8 +79,8 @@ class Service:
     # what a nemesis does
 
     def kill_child_at_work(self, worker: subprocess.Popen[bytes], job_id: str) -> int:
-        """Kills the child that runs the job, while it does; returns its pid."""
-        eventually(lambda: self.services.storage.leased(job_id))
+        """Kills the child that runs the job, once that counts as an attempt; returns its pid."""
+        eventually(lambda: self.attempts(job_id) and self.services.storage.leased(job_id))
         [child] = children(worker.pid)
         os.kill(child, signal.SIGKILL)
         return child

@@ -14,9 +14,10 @@ LOOK_EVERY = 0.05
 
 
 class GrowingDigest:
-    """Reads what is appended to `path` while the block runs; `info` is ready when it ends.
+    """Reads `path` while the block writes it; `info` is ready when the block ends.
 
-    The file must only grow at its end. At 1 GB this hides the cost of hashing behind the engine's work.
+    Each byte must be written once, in any order: what is not written yet reads as NUL, and nothing behind
+    a NUL is believed before the end. At 1 GB this hides the cost of hashing behind the engine's work.
     """
 
     def __init__(self, path: Path) -> None:
@@ -43,12 +44,19 @@ class GrowingDigest:
 
     def _follow(self) -> None:
         with self._path.open("rb", buffering=0) as file:
-            last = False
-            while not last:
-                last = self._finished.wait(LOOK_EVERY)
+            while not self._finished.wait(LOOK_EVERY):
                 while chunk := file.read(CHUNK):
-                    self._sha256.update(chunk)
-                    self._bytes += len(chunk)
+                    written = chunk.partition(b"\0")[0]
+                    self._add(written)
+                    if len(written) < len(chunk):
+                        file.seek(self._bytes)
+                        break
+            while chunk := file.read(CHUNK):
+                self._add(chunk)
+
+    def _add(self, chunk: bytes) -> None:
+        self._sha256.update(chunk)
+        self._bytes += len(chunk)
 
 
 def file_info(path: Path) -> FileInfo:

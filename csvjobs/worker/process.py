@@ -9,6 +9,7 @@ import logging
 import os
 import signal
 import time
+from resource import struct_rusage
 from urllib.parse import urlsplit
 
 from redis import Redis
@@ -57,6 +58,11 @@ class CsvWorker(Worker):
             log.warning("job %s does not obey its time limit: killed", job.id)
             self.kill_horse()
         super().maintain_heartbeats(job, execution)
+
+    def handle_work_horse_killed(
+        self, job: Job, retpid: int, ret_val: int, rusage: struct_rusage | None
+    ) -> None:
+        log.warning("job %s: its process ended without a word (wait status %s)", job.id, ret_val)
 
     def kill_horse(self, sig: signal.Signals = signal.SIGKILL) -> None:
         # RQ kills the group: that of this worker itself, when there is no child or it is only just born.
@@ -117,7 +123,7 @@ def main() -> None:
     url = load().redis_url
     await_server(url)
     log.info("worker %d waits for jobs", os.getpid())
-    worker(patient(url)).work(logging_level="WARNING")
+    worker(patient(url)).work(logging_level="ERROR")
 
 
 if __name__ == "__main__":

@@ -41,7 +41,7 @@ def test_a_job_whose_child_is_killed_is_done_at_the_second_try(service: Service)
 def test_a_killed_worker_takes_its_child_along_and_another_worker_finishes(service: Service) -> None:
     job_id = service.submit(LONG)
     worker = service.start_worker()
-    eventually(lambda: service.services.storage.leased(job_id))
+    eventually(lambda: service.attempts(job_id))
     [child] = children(worker.pid)
     worker.kill()
     worker.wait()

@@ -61,10 +61,10 @@ class Bench:
 
     def _run(self, steps: list[dict[str, Any]], names: Sequence[str], records: str, count: int) -> Output:
         path, out = self._folder / "in.csv", self._folder / "out.csv"
-        path.write_bytes(records.encode())
+        path.write_bytes(f"-\n{records}".encode())
         pipeline = parse(json.dumps({"steps": steps}))
         numbered = needs_row_numbers(pipeline.steps)
-        source = Source(path, Dialect(), 0, tuple(names), count)
+        source = Source(path, Dialect(), 1, tuple(names), count)
         relation = self._engine.relation(source, numbered=numbered)
         planned = plan(self._engine, relation, names, pipeline.steps, numbered)
         written = self._engine.copy(planned.query(), planned.columns.names, out)

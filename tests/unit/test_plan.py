@@ -58,7 +58,11 @@ TABLE = "id,a,b\n1,4,x\n2,,y\n3,8,\n"
         ("[]", 0),
         ("[{step: trim}]", 0),
         ("[{step: fill_missing, columns: [a], with: mean}]", 1),
-        ("[{step: fill_missing, columns: [a], with: mean}, {step: fill_missing, columns: [b], with: mode}]", 1),
+        (
+            "[{step: fill_missing, columns: [a], with: mean},"
+            " {step: fill_missing, columns: [b], with: mode}]",
+            1,
+        ),
         ("[{step: fill_missing, columns: [a], with: mean}, {step: one_hot, columns: [b]}]", 1),
         ("[{step: fill_missing, columns: [a], with: mean}, {step: trim, columns: [b]},"
          " {step: fill_missing, columns: [b], with: mode}]", 1),

@@ -5,7 +5,7 @@
     │   ├── BadRequest · EmptyUpload · InvalidPipeline · InvalidOption
     │   ├── JobNotFound · FileNotFound · PipelineNotFound
     │   ├── JobNotFinished · JobAlreadyEnded · JobHasNoOutput
-    │   └── UploadTooLarge · UnsupportedMediaType
+    │   └── UploadTooLarge · UnsupportedMediaType · DigestMismatch · RangeNotSatisfiable
     ├── DataError        the file or the pipeline ends the job calmly; never retried
     │   ├── EmptyFile · NotCsv · BadEncoding · TooManyColumns · FieldTooLong
     │   ├── BadRow · NoRowsLeft
@@ -147,6 +147,19 @@ class UnsupportedMediaType(RequestError):
 
     code = "unsupported-media-type"
     status = 415
+
+
+class DigestMismatch(RequestError):
+    """The bytes that arrived are not those that were sent."""
+
+    code = "digest-mismatch"
+
+
+class RangeNotSatisfiable(RequestError):
+    """The file has no bytes in the range asked for."""
+
+    code = "range-not-satisfiable"
+    status = 416
 
 
 class DataError(CsvjobsError):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -24,6 +25,7 @@ from csvjobs.storage.base import REPORT
 from csvjobs.worker.supervisor import environment
 from csvjobs.worker.tied import tied
 
+ROOT = Path(__file__).parents[1]
 WITHIN = 60.0
 ROW = b"Ada Lovelace,42,London\n"
 
@@ -63,10 +65,16 @@ class Service:
     def start_reconciler(self) -> subprocess.Popen[bytes]:
         return self._start("csvjobs.worker.reconciler")
 
-    def _start(self, module: str) -> subprocess.Popen[bytes]:
-        process = subprocess.Popen(
-            tied([sys.executable, "-m", module]), env=environment(self.settings), start_new_session=True
-        )
+    def start_api(self) -> str:
+        """Starts the API as the inherited contract says; returns its address."""
+        port = free_port()
+        self._start("uvicorn", "main:app", "--port", str(port), "--log-level", "warning")
+        eventually(lambda: _listens(port))
+        return f"http://127.0.0.1:{port}"
+
+    def _start(self, module: str, *arguments: str) -> subprocess.Popen[bytes]:
+        command = tied([sys.executable, "-m", module, *arguments])
+        process = subprocess.Popen(command, env=environment(self.settings), cwd=ROOT, start_new_session=True)
         self.processes.append(process)
         return process
 
@@ -118,6 +126,20 @@ class Service:
         for name, info in job.files.items():
             content = (folder / name).read_bytes()
             assert (len(content), hashlib.sha256(content).hexdigest()) == (info.bytes, info.sha256)
+
+
+def free_port() -> int:
+    """A port of this machine on which nothing listens."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def _listens(port: int) -> bool:
+    with suppress(OSError), socket.create_connection(("127.0.0.1", port)):
+        return True
+    return False
 
 
 def children(pid: int) -> list[int]:

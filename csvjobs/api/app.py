@@ -6,12 +6,13 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
+from fastapi.routing import APIRoute
 from starlette.middleware import Middleware
 
 import csvjobs
 from csvjobs import settings, wiring
 from csvjobs.api import problems
-from csvjobs.api.middleware import RequestId
+from csvjobs.api.middleware import EarlyAnswer, Head, RequestId
 from csvjobs.api.routes import catalogue, files, health, jobs, submit
 from csvjobs.api.watch import Watch
 from csvjobs.flow.services import Services
@@ -39,12 +40,16 @@ def create_app(services: Services | None = None) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
-        middleware=[Middleware(RequestId)],
+        middleware=[Middleware(each) for each in (RequestId, EarlyAnswer, Head)],
     )
     problems.install(app)
+    plain = app.openapi
+    app.openapi = lambda: problems.describe(plain())  # type: ignore[method-assign]
+    mount(app)
+    app.state.routes = [route for route in app.routes if isinstance(route, APIRoute)]
     for module in (submit, jobs, files, catalogue, health):
         app.include_router(module.router)
-    mount(app)
+        app.state.routes += module.router.routes
     return app
 
 

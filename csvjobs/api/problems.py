@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
 
@@ -10,14 +11,17 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
+from pydantic.json_schema import models_json_schema
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
+from starlette.routing import Match
 
 from csvjobs.errors import CsvjobsError, InternalError, InvalidPipeline
 
 log = logging.getLogger(__name__)
 
 MEDIA_TYPE = "application/problem+json"
+CONTENT = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
 
 # Asking again soon can help with these.
 RETRY_AFTER = {"job-not-finished": "1", "queue-unavailable": "5", "disk-full": "60"}
@@ -42,25 +46,22 @@ class Problem(BaseModel):
     code: str
     hint: str | None = None
     errors: list[ProblemError] | None = None
-    request_id: str | None = None
+    request_id: str
 
 
-def problem(request: Request, error: CsvjobsError, status: int | None = None) -> Response:
+def problem(request: Request, error: CsvjobsError, headers: Mapping[str, str] | None = None) -> Response:
     """The error as a response to the request."""
-    body = Problem(
-        type=f"/problems/{error.code}",
-        title=error.title(),
-        status=status or error.status,
-        detail=error.message,
-        instance=request.url.path,
+    retry = {"Retry-After": RETRY_AFTER[error.code]} if error.code in RETRY_AFTER else {}
+    return _answer(
+        request,
+        {**retry, **(headers or {})},
         code=error.code,
+        title=error.title(),
+        status=error.status,
+        detail=error.message,
         hint=error.hint,
         errors=_errors(error),
-        request_id=request.scope.get("request_id"),
     )
-    retry = {"Retry-After": RETRY_AFTER[error.code]} if error.code in RETRY_AFTER else None
-    content = body.model_dump(exclude_none=True)
-    return JSONResponse(content, status_code=body.status, headers=retry, media_type=MEDIA_TYPE)
 
 
 def install(app: FastAPI) -> None:
@@ -73,8 +74,20 @@ def install(app: FastAPI) -> None:
 
 def responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """What the OpenAPI document says of these failures."""
-    content = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
-    return {s: {"description": HTTPStatus(s).phrase, "model": Problem, "content": content} for s in statuses}
+    return {s: {"description": HTTPStatus(s).phrase, "content": CONTENT} for s in statuses}
+
+
+def describe(openapi: dict[str, Any]) -> dict[str, Any]:
+    """The OpenAPI document with problems in the place of the framework's own validation errors."""
+    schemas = openapi["components"]["schemas"]
+    for name in ("HTTPValidationError", "ValidationError"):
+        schemas.pop(name, None)
+    _, defined = models_json_schema([(Problem, "serialization")], ref_template="#/components/schemas/{model}")
+    schemas.update(defined["$defs"])
+    for operation in (each for path in openapi["paths"].values() for each in path.values()):
+        if "422" in operation["responses"]:
+            operation["responses"]["422"] = responses(422)[422]
+    return openapi
 
 
 async def _ours(request: Request, error: Exception) -> Response:
@@ -86,40 +99,52 @@ async def _ours(request: Request, error: Exception) -> Response:
 
 async def _invalid(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)  # noqa: S101
-    body = Problem(
-        type="/problems/invalid-request",
+    return _answer(
+        request,
+        code="invalid-request",
         title="The request has a value that it cannot have.",
         status=422,
         detail="; ".join(f"{_pointer(e)}: {e['msg']}" for e in error.errors()),
-        instance=request.url.path,
-        code="invalid-request",
         errors=[ProblemError(detail=e["msg"], pointer=_pointer(e)) for e in error.errors()],
-        request_id=request.scope.get("request_id"),
     )
-    return JSONResponse(body.model_dump(exclude_none=True), status_code=422, media_type=MEDIA_TYPE)
 
 
 async def _http(request: Request, error: Exception) -> Response:
     """What the framework refuses by itself: unknown paths and methods."""
     assert isinstance(error, HTTPException)  # noqa: S101
     phrase = HTTPStatus(error.status_code).phrase
-    code = phrase.lower().replace(" ", "-")
-    body = Problem(
-        type=f"/problems/{code}",
+    allow = {"Allow": _allowed(request)} if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED else {}
+    return _answer(
+        request,
+        {**(error.headers or {}), **allow},
+        code=phrase.lower().replace(" ", "-"),
         title=phrase,
         status=error.status_code,
         detail=f"{request.method} {request.url.path}: {phrase.lower()}.",
-        instance=request.url.path,
-        code=code,
-        request_id=request.scope.get("request_id"),
     )
-    content = body.model_dump(exclude_none=True)
-    return JSONResponse(content, status_code=error.status_code, headers=error.headers, media_type=MEDIA_TYPE)
 
 
 async def _unexpected(request: Request, error: Exception) -> Response:
     # The server logs the traceback; a client gets a sentence.
     return problem(request, InternalError())
+
+
+def _answer(request: Request, headers: Mapping[str, str] | None = None, **members: Any) -> Response:
+    request_id = request.scope["request_id"]
+    body = Problem(
+        type=f"/problems/{members['code']}", instance=request.url.path, request_id=request_id, **members
+    )
+    # The last resort for unexpected errors stands outside of what names requests, so it is named here.
+    named = {"X-Request-ID": request_id, **(headers or {})}
+    content = body.model_dump(exclude_none=True)
+    return JSONResponse(content, status_code=body.status, headers=named, media_type=MEDIA_TYPE)
+
+
+def _allowed(request: Request) -> str:
+    """The methods of all routes at this path; the framework knows of the first one only."""
+    there = (r for r in request.app.state.routes if r.matches(request.scope)[0] is not Match.NONE)
+    methods = {method for route in there for method in route.methods or ()}
+    return ", ".join(sorted(methods | ({"HEAD"} if "GET" in methods else set())))
 
 
 def _errors(error: CsvjobsError) -> list[ProblemError] | None:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import base64
+import hashlib
+import re
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,7 +14,7 @@ from fastapi import Request
 from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
 
-from csvjobs.errors import BadRequest, InvalidOption, UnsupportedMediaType
+from csvjobs.errors import BadRequest, DigestMismatch, InvalidOption, UnsupportedMediaType
 from csvjobs.flow.services import Services
 from csvjobs.flow.submit import Incoming, check_size
 from csvjobs.jobs.job import Job
@@ -52,7 +55,7 @@ async def receive(request: Request, services: Services) -> Job:
                 f"The body is {kind.decode('latin-1')!r}.",
                 hint="Send multipart/form-data with a field file, or the CSV itself as text/csv.",
             )
-        return await to_thread.run_sync(_submit, incoming, form)
+        return await to_thread.run_sync(incoming.submit, form.called, form.pipeline, form.options)
     finally:
         await to_thread.run_sync(incoming.discard)
 
@@ -65,13 +68,19 @@ class Form:
     fields: dict[str, str] = field(default_factory=dict)
     has_file: bool = False
 
+    @property
+    def called(self) -> str:
+        return self.fields.get("filename") or self.filename
 
-def _submit(incoming: Incoming, form: Form) -> Job:
-    fields = dict(form.fields)
-    pipeline = fields.pop("pipeline", None)
-    filename = fields.pop("filename", "") or form.filename
-    # A form sends its empty fields too; they say nothing.
-    return incoming.submit(filename, pipeline, {name: value for name, value in fields.items() if value})
+    @property
+    def pipeline(self) -> str | None:
+        return self.fields.get("pipeline")
+
+    @property
+    def options(self) -> dict[str, str]:
+        """Read options by name. A form sends its empty fields too; they say nothing."""
+        others = ("pipeline", "filename")
+        return {name: value for name, value in self.fields.items() if value and name not in others}
 
 
 def _check_length(request: Request, limit: int) -> None:
@@ -83,12 +92,14 @@ def _check_length(request: Request, limit: int) -> None:
 
 
 async def _raw(request: Request, incoming: Incoming) -> Form:
+    form = Form(fields=dict(request.query_params), has_file=True)
+    await to_thread.run_sync(incoming.resolve, form.pipeline, form.options)
     buffer = bytearray()
-    async for chunk in request.stream():
+    async for chunk in _verified(request):
         buffer += chunk
         await _flush(buffer, incoming.write, CHUNK)
     await _flush(buffer, incoming.write, 1)
-    return Form(fields=dict(request.query_params), has_file=True)
+    return form
 
 
 async def _multipart(request: Request, incoming: Incoming, boundary: bytes) -> Form:
@@ -97,8 +108,13 @@ async def _multipart(request: Request, incoming: Incoming, boundary: bytes) -> F
     parts = Parts(Form(fields=dict(request.query_params)))
     try:
         parser = MultipartParser(boundary, parts.callbacks())  # type: ignore[arg-type]
-        async for chunk in request.stream():
+        resolved = False
+        async for chunk in _verified(request):
             parser.write(chunk)
+            if parts.form.has_file and not resolved:
+                # What stands before the file can be refused before it arrives.
+                await to_thread.run_sync(incoming.resolve, parts.form.pipeline, parts.form.options)
+                resolved = True
             await _flush(parts.file, incoming.write, CHUNK)
         parser.finalize()
     except FormParserError as error:
@@ -111,6 +127,27 @@ async def _multipart(request: Request, incoming: Incoming, boundary: bytes) -> F
         )
     await _flush(parts.file, incoming.write, 1)
     return parts.form
+
+
+async def _verified(request: Request) -> AsyncIterator[bytes]:
+    """The body; at its end it is compared with Content-Digest (RFC 9530), where sha-256 stands in it.
+
+    Raises BadRequest, DigestMismatch.
+    """
+    given = request.headers.get("content-digest", "")
+    match = re.search(r"\bsha-256=:([A-Za-z0-9+/]{43}=):", given)
+    if "sha-256" in given and not match:
+        raise BadRequest(f"Content-Digest is not well formed: {given[:80]!r}.", hint="sha-256=:<base64>:")
+    digest = hashlib.sha256()
+    async for chunk in request.stream():
+        if match:
+            digest.update(chunk)
+        yield chunk
+    arrived = base64.b64encode(digest.digest()).decode()
+    if match and match[1] != arrived:
+        raise DigestMismatch(
+            f"The body has the sha-256 {arrived}, not {match[1]}.", hint="Send the file again."
+        )
 
 
 async def _flush(buffer: bytearray, write: Callable[[bytes], None], least: int) -> None:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import signal
+import threading
 from collections import defaultdict
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from types import FrameType
 
 from anyio import to_thread
 
@@ -35,11 +38,10 @@ class Watch:
 
         stop = await to_thread.run_sync(self.services.index.listen, heard)
         try:
-            yield self
+            with _told_of_the_end(lambda: loop.call_soon_threadsafe(self._close)):
+                yield self
         finally:
-            self._closing.set()
-            for job_id in list(self._events):
-                self._wake(job_id)
+            self._close()
             await to_thread.run_sync(stop)
 
     async def changes(self, job_id: str, seen: str | None, seconds: float) -> Job:
@@ -63,6 +65,11 @@ class Watch:
     def closing(self) -> bool:
         return self._closing.is_set()
 
+    def _close(self) -> None:
+        self._closing.set()
+        for job_id in list(self._events):
+            self._wake(job_id)
+
     async def _wait(self, event: asyncio.Event, seconds: float) -> None:
         try:
             async with asyncio.timeout(seconds):
@@ -78,3 +85,29 @@ class Watch:
         self._events[job_id].discard(event)
         if not self._events[job_id]:
             del self._events[job_id]
+
+
+@contextmanager
+def _told_of_the_end(tell: Callable[[], object]) -> Iterator[None]:
+    """Calls `tell` at the signals that end the server, and then what the server does at them.
+
+    The server waits for open answers before it tells the app of the end, and those wait for a change.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+
+    def handle(number: int, frame: FrameType | None) -> None:
+        tell()
+        earlier = before[signal.Signals(number)]
+        if callable(earlier):
+            earlier(number, frame)
+
+    for number in before:
+        signal.signal(number, handle)
+    try:
+        yield
+    finally:
+        for number, earlier in before.items():
+            signal.signal(number, earlier)

@@ -57,6 +57,13 @@ class Incoming:
         self._file.write(chunk)
         self._facts.update(chunk)
 
+    def resolve(self, pipeline: str | None, options: dict[str, str]) -> Pipeline:
+        """What the file shall go through, as in `submit`; for refusing early.
+
+        Raises: PipelineNotFound, InvalidPipeline.
+        """
+        return with_read(self.services.pipelines.resolve(pipeline), options)
+
     def submit(self, filename: str, pipeline: str | None, options: dict[str, str]) -> Job:
         """Makes the upload a job and announces it.
 
@@ -67,8 +74,7 @@ class Incoming:
         """
         if not self.bytes:
             raise EmptyUpload("The file is empty.", hint="Send a CSV file with at least a header row.")
-        resolved = with_read(self.services.pipelines.resolve(pipeline), options)
-        request = self._request(filename, resolved)
+        request = self._request(filename, self.resolve(pipeline, options))
         self._file.close()
         (self._folder / REQUEST).write_bytes(request.model_dump_json().encode())
         self.services.storage.commit(self.job_id)

@@ -95,8 +95,12 @@ class _PlainLoader(yaml.BaseLoader):
 def _load(text: str) -> Any:
     try:
         if text.lstrip().startswith("{"):
-            return json.loads(text, parse_int=str, parse_float=str)
-        return yaml.load(text, _PlainLoader)  # noqa: S506 (BaseLoader makes text, lists and dicts only)
+            loaded = json.loads(text, parse_int=str, parse_float=str)
+        else:
+            loaded = yaml.load(text, _PlainLoader)  # noqa: S506 (BaseLoader makes text, lists and dicts only)
+        # Escapes can spell halves of characters, which no file can hold.
+        json.dumps(loaded, ensure_ascii=False).encode()
+        return loaded
     except (ValueError, RecursionError, yaml.YAMLError) as error:
         place = " ".join(str(error).split())
         raise InvalidPipeline([InvalidOption(f"The pipeline is not valid YAML or JSON: {place}.")]) from None

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from chaos import Service, children, eventually, gone
+from chaos import Service, children, eventually, free_port, gone
 
 from csvjobs.errors import BadSetup
 from csvjobs.jobs.job import Status
@@ -48,13 +48,6 @@ class Run:
 
     def members(self, name: str) -> list[int]:
         return [pid for pid, args in self.family().items() if name in args]
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 @pytest.fixture

@@ -17,7 +17,6 @@ router = APIRouter(tags=["files"])
 
 _CONTENT = {kind.partition(";")[0]: {"schema": {"type": "string"}} for kind in MEDIA_TYPES.values()}
 _CSV = {"text/csv": _CONTENT["text/csv"]}
-_REFUSED = responses(404, 409)
 
 
 def _answers(content: dict[str, dict[str, dict[str, str]]]) -> dict[int | str, dict[str, object]]:
@@ -25,8 +24,7 @@ def _answers(content: dict[str, dict[str, dict[str, str]]]) -> dict[int | str, d
         200: {"description": "The file", "content": content},
         206: {"description": "The range asked for", "content": content},
         304: {"description": "Not Modified"},
-        416: {"description": "Range Not Satisfiable"},
-        **_REFUSED,
+        **responses(404, 409, 416),
     }
 
 
@@ -41,8 +39,6 @@ async def _send(request: Request, services: Services, job_id: str, name: str) ->
     responses=_answers(_CSV),
 )
 @router.get("/download_csv/{job_id}", include_in_schema=False)
-@router.head("/download_csv/{job_id}/", include_in_schema=False)
-@router.head("/download_csv/{job_id}", include_in_schema=False)
 async def download_csv(job_id: str, request: Request, services: Given) -> Response:
     """The processed file, once the job is done."""
     return await _send(request, services, job_id, OUTPUT)
@@ -54,7 +50,6 @@ async def download_csv(job_id: str, request: Request, services: Given) -> Respon
     response_class=Response,
     responses=_answers(_CONTENT),
 )
-@router.head("/jobs/{job_id}/{name}", include_in_schema=False)
 async def get_file(job_id: str, name: str, request: Request, services: Given) -> Response:
     """One file of the job: input.csv, output.csv, rejected.csv, fitted.json, report.json or error.txt."""
     return await _send(request, services, job_id, name)

@@ -80,7 +80,11 @@ async def get_job(
     responses={200: {"content": {"text/event-stream": {"schema": {"type": "string"}}}}, **responses(404)},
 )
 async def job_events(
-    job_id: str, services: Given, watch: Watching, last_event_id: Annotated[str | None, Header()] = None
+    job_id: str,
+    request: Request,
+    services: Given,
+    watch: Watching,
+    last_event_id: Annotated[str | None, Header()] = None,
 ) -> Response:
     """The job as server-sent events: `job` on each change, `end` at the end, each the whole document."""
     await to_thread.run_sync(view, services, job_id)
@@ -88,6 +92,8 @@ async def job_events(
         watch, job_id, last_event_id, lambda job: document(job).model_dump_json(exclude_none=True)
     )
     headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+    if "head" in request.scope:
+        return Response(media_type="text/event-stream", headers=headers)
     return StreamingResponse(stream, media_type="text/event-stream", headers=headers)
 
 

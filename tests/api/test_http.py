@@ -1,0 +1,119 @@
+"""What holds for every request: problems, names, methods, HEAD; and what the OpenAPI document says."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from served import Serve, Served, refused
+
+PROBLEM = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
+
+
+def test_an_unknown_path_is_a_problem(api: Served) -> None:
+    refused(api.client.get("/nosuch"), 404, "not-found")
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "allow"),
+    [
+        ("PUT", "/jobs", "GET, HEAD, POST"),
+        ("GET", "/upload_csv", "POST"),
+        ("PATCH", "/jobs/x", "DELETE, GET, HEAD"),
+        ("POST", "/download_csv/x/", "GET, HEAD"),
+    ],
+)
+def test_a_wrong_method_is_told_all_right_ones(api: Served, method: str, path: str, allow: str) -> None:
+    answer = api.client.request(method, path)
+    refused(answer, 405, "method-not-allowed")
+    assert answer.headers["allow"] == allow
+
+
+@pytest.mark.parametrize(
+    "path", ["/", "/docs", "/jobs", "/steps", "/pipelines", "/healthz", "/openapi.json", "/static/page.js"]
+)
+def test_head_is_answered_wherever_get_is(api: Served, path: str) -> None:
+    head, got = api.client.head(path), api.client.get(path)
+    assert (head.status_code, head.content) == (got.status_code, b"") == (200, b"")
+    assert head.headers["content-type"] == got.headers["content-type"]
+
+
+def test_head_of_events_ends(api: Served) -> None:
+    job_id = api.done(b"a\n1\n")["job_id"]
+    answer = api.client.head(f"/jobs/{job_id}/events")
+    assert answer.headers["content-type"].startswith("text/event-stream")
+
+
+def test_a_request_keeps_the_name_that_its_client_gave_it(api: Served) -> None:
+    given = {"X-Request-ID": "order-66_a.b"}
+    assert api.client.get("/nosuch", headers=given).json()["request_id"] == "order-66_a.b"
+    for odd in ("a b", "x" * 200, "<script>"):
+        named = api.client.get("/healthz", headers={"X-Request-ID": odd}).headers["x-request-id"]
+        assert named != odd
+        assert len(named) == 32
+
+
+def test_an_unexpected_fault_is_a_problem_without_a_traceback(serve: Serve) -> None:
+    broken = serve()
+    job_id = broken.post(b"a\n1\n")["job_id"]
+    (broken.root / job_id / "job.json").write_text("{")
+    body = refused(broken.client.get(f"/jobs/{job_id}"), 500, "internal-error")
+    assert "Traceback" not in str(body)
+    assert "job.json" not in str(body)
+
+
+def operations(api: Served) -> list[tuple[str, str, dict[str, Any]]]:
+    document = api.client.get("/openapi.json").json()
+    return [
+        (method, path, operation)
+        for path, methods in document["paths"].items()
+        for method, operation in methods.items()
+    ]
+
+
+def test_every_operation_has_a_name_of_its_own_and_a_sentence(api: Served) -> None:
+    names = [operation["operationId"] for _, _, operation in operations(api)]
+    assert len(set(names)) == len(names)
+    assert all(operation.get("description") or operation["summary"] for _, _, operation in operations(api))
+    assert all(operation["tags"] for _, _, operation in operations(api))
+
+
+def test_every_failure_is_described_as_a_problem(api: Served) -> None:
+    for method, path, operation in operations(api):
+        for status, answer in operation["responses"].items():
+            if int(status) >= 400:
+                assert answer["content"] == PROBLEM, (method, path, status)
+
+
+def test_every_reference_of_the_document_leads_somewhere(api: Served) -> None:
+    document = api.client.get("/openapi.json").json()
+    assert document["openapi"].startswith("3.1")
+    schemas = document["components"]["schemas"]
+    found = list(references(document))
+    assert {ref.removeprefix("#/components/schemas/") for ref in found} == set(schemas)
+
+
+def references(node: Any) -> Any:
+    if isinstance(node, dict):
+        if isinstance(node.get("$ref"), str):
+            yield node["$ref"]
+        for value in node.values():
+            yield from references(value)
+    elif isinstance(node, list):
+        for value in node:
+            yield from references(value)
+
+
+def test_files_have_their_real_media_types(api: Served) -> None:
+    paths = api.client.get("/openapi.json").json()["paths"]
+    assert set(paths["/download_csv/{job_id}/"]["get"]["responses"]["200"]["content"]) == {"text/csv"}
+    assert set(paths["/upload_csv"]["post"]["requestBody"]["content"]) == {"multipart/form-data", "text/csv"}
+
+
+def test_steps_and_pipelines_are_listed(api: Served) -> None:
+    steps = api.client.get("/steps").json()
+    assert {"trim", "fill_missing", "one_hot"} <= {step["step"] for step in steps}
+    assert all(step["options"]["properties"] for step in steps)
+    assert [pipeline["name"] for pipeline in api.client.get("/pipelines").json()] == ["tidy"]
+    assert api.client.get("/pipelines/tidy").json()["pipeline"]["steps"] == []
+    refused(api.client.get("/pipelines/nosuch"), 404, "pipeline-not-found")

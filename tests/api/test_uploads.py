@@ -1,0 +1,281 @@
+"""Uploads as clients send them: whole, in pieces, broken off, too long, wrong."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+from chaos import eventually
+from served import Serve, Served, refused
+
+pytestmark = pytest.mark.usefixtures("tidy_up")
+CSV = b'id,name\n00042,"Ada, Countess"\n'
+
+
+def input_of(api: Served, job_id: str) -> bytes:
+    return (api.root / job_id / "input.csv").read_bytes()
+
+
+def exchange(api: Served, *pieces: bytes) -> bytes:
+    """Sends the bytes as they stand; returns all that comes back until the connection is closed."""
+    parts = urlsplit(api.url)
+    with socket.create_connection((parts.hostname, parts.port), timeout=30) as connection:
+        for piece in pieces:
+            connection.sendall(piece)
+        return b"".join(iter(lambda: connection.recv(65536), b""))
+
+
+@pytest.mark.parametrize("path", ["/upload_csv", "/upload", "/jobs"])
+def test_a_multipart_upload_is_accepted(api: Served, path: str) -> None:
+    answer = api.client.post(path, files={"file": ("people.csv", CSV)})
+    job = answer.json()
+    assert answer.status_code == 202
+    assert answer.headers["location"] == f"/jobs/{job['job_id']}"
+    assert int(answer.headers["retry-after"]) >= 1
+    assert (job["status"], job["filename"]) == ("queued", "people.csv")
+    assert input_of(api, job["job_id"]) == CSV
+
+
+def test_a_raw_body_is_accepted_with_options_in_the_query(api: Served) -> None:
+    content = CSV.replace(b",", b";")
+    job = api.done(content, filename="people.csv", pipeline="tidy", delimiter=";")
+    assert (job["status"], job["filename"]) == ("done", "people.csv")
+    assert job["detected"]["delimiter"]["confidence"] == 1.0
+    assert input_of(api, job["job_id"]) == content
+
+
+def test_a_body_in_chunks_of_unknown_length_is_accepted(api: Served) -> None:
+    def pieces() -> Iterator[bytes]:
+        for start in range(0, len(CSV), 5):
+            yield CSV[start : start + 5]
+
+    answer = api.client.post("/upload_csv", content=pieces())
+    assert input_of(api, answer.json()["job_id"]) == CSV
+
+
+@pytest.mark.parametrize("before", [True, False])
+def test_fields_may_stand_before_the_file_or_after_it(api: Served, before: bool) -> None:
+    file = ("file", ("people.csv", CSV))
+    field = ("pipeline", (None, "steps: [{step: select, columns: [name]}]"))
+    answer = api.client.post("/upload_csv", files=[field, file] if before else [file, field])
+    job = answer.json()
+    assert answer.status_code == 202
+    assert [step["step"] for step in api_request(api, job["job_id"])["pipeline"]["steps"]] == ["select"]
+
+
+def api_request(api: Served, job_id: str) -> dict[str, dict[str, list[dict[str, str]]]]:
+    document: dict[str, dict[str, list[dict[str, str]]]] = json.loads(
+        (api.root / job_id / "job.json").read_text()
+    )
+    return document
+
+
+def test_bytes_that_look_like_a_boundary_stay_in_the_file(api: Served) -> None:
+    content = b"a,b\n--x,1\r\n--xy\r\n\r\n--\r\n"
+    body = b"--x\r\nContent-Disposition: form-data; name=file; filename=t.csv\r\n\r\n%b\r\n--x--\r\n" % (
+        content.replace(b"\r\n--xy", b"\r\n--y")
+    )
+    answer = api.client.post(
+        "/upload_csv", content=body, headers={"Content-Type": "multipart/form-data; boundary=x"}
+    )
+    assert answer.status_code == 202, answer.text
+    assert input_of(api, answer.json()["job_id"]) == content.replace(b"\r\n--xy", b"\r\n--y")
+
+
+@pytest.mark.parametrize(
+    ("sent", "kept"),
+    [
+        ("../../etc/passwd", "passwd"),
+        ("C:\\data\\täglich.csv", "täglich.csv"),
+        ("a\nb\x00.csv", "ab.csv"),
+        ("/", "input.csv"),
+    ],
+)
+def test_only_the_base_name_of_a_file_is_kept(api: Served, sent: str, kept: str) -> None:
+    assert api.post(CSV, filename=sent)["filename"] == kept
+
+
+def test_an_empty_file_is_refused(api: Served) -> None:
+    refused(api.client.post("/upload_csv", content=b""), 422, "empty-upload")
+    refused(api.client.post("/upload_csv", files={"file": ("a.csv", b"")}), 422, "empty-upload")
+
+
+def test_a_form_without_a_file_is_refused(api: Served) -> None:
+    body = refused(api.client.post("/upload_csv", files={"pipeline": (None, "tidy")}), 400, "bad-request")
+    assert "-F file=@" in str(body["hint"])
+
+
+def test_two_files_are_refused(api: Served) -> None:
+    files = [("file", ("a.csv", CSV)), ("file", ("b.csv", CSV))]
+    refused(api.client.post("/upload_csv", files=files), 400, "bad-request")
+
+
+@pytest.mark.parametrize("kind", ["multipart/form-data", "multipart/form-data; boundary="])
+def test_a_form_without_a_boundary_is_refused(api: Served, kind: str) -> None:
+    refused(api.client.post("/upload_csv", content=CSV, headers={"Content-Type": kind}), 400, "bad-request")
+
+
+def test_a_form_that_ends_early_is_refused(api: Served) -> None:
+    body = b"--x\r\nContent-Disposition: form-data; name=file; filename=t.csv\r\n\r\na,b\n"
+    kind = {"Content-Type": "multipart/form-data; boundary=x"}
+    refused(api.client.post("/upload_csv", content=body, headers=kind), 400, "bad-request")
+
+
+@pytest.mark.parametrize("kind", ["application/json", "image/png", "application/x-www-form-urlencoded"])
+def test_other_media_types_are_refused(api: Served, kind: str) -> None:
+    answer = api.client.post("/upload_csv", content=CSV, headers={"Content-Type": kind})
+    refused(answer, 415, "unsupported-media-type")
+
+
+@pytest.mark.parametrize(
+    ("query", "status", "code"),
+    [
+        ({"pipeline": "nosuch"}, 404, "pipeline-not-found"),
+        ({"pipeline": "steps: [{step: trimm}]"}, 422, "invalid-pipeline"),
+        ({"pipeline": "steps: [{step: trim, column: a}]"}, 422, "invalid-pipeline"),
+        ({"pipeline": "{"}, 422, "invalid-pipeline"),
+        ({"pipeline": '{"name": "\\ud800"}'}, 422, "invalid-pipeline"),
+        ({"delimiter": "ab"}, 422, "invalid-pipeline"),
+        ({"nosuch": "1"}, 422, "invalid-pipeline"),
+    ],
+)
+@pytest.mark.parametrize("form", [True, False])
+def test_a_wrong_option_is_refused(
+    api: Served, query: dict[str, str], status: int, code: str, form: bool
+) -> None:
+    if form:
+        answer = api.client.post("/upload_csv", data=query, files={"file": ("a.csv", CSV)})
+    else:
+        answer = api.client.post("/upload_csv", content=CSV, params=query)
+    refused(answer, status, code)
+
+
+def test_all_faults_of_a_pipeline_are_told_with_their_places(api: Served) -> None:
+    text = "steps: [{step: trimm}, {step: fill_missing, columns: [a], with: avg}]"
+    body = refused(
+        api.client.post("/upload_csv", content=CSV, params={"pipeline": text}), 422, "invalid-pipeline"
+    )
+    errors = body["errors"]
+    assert isinstance(errors, list)
+    assert [error["pointer"] for error in errors] == ["/steps/0/step", "/steps/1/with"]
+    assert errors[0]["hint"] == "Did you mean 'trim'?"
+
+
+HEAD = b"POST /upload_csv%b HTTP/1.1\r\nHost: x\r\nContent-Type: text/csv\r\n"
+
+
+def test_a_wrong_option_is_refused_before_the_file_is_sent(api: Served) -> None:
+    """Only the head arrives, and yet the answer comes, with the connection closed: nothing to wait for."""
+    head = HEAD % b"?pipeline=nosuch"
+    answer = exchange(api, head + b"Content-Length: 1000000000\r\n\r\n")
+    assert answer.startswith(b"HTTP/1.1 404 ")
+    assert b"connection: close" in answer.lower()
+
+
+def test_a_length_over_the_limit_is_refused_before_the_file_is_sent(api: Served) -> None:
+    answer = exchange(api, HEAD % b"" + b"Content-Length: 999999999999999\r\nExpect: 100-continue\r\n\r\n")
+    assert answer.startswith(b"HTTP/1.1 413 ")
+    assert b"100 Continue" not in answer
+
+
+def test_a_client_that_waits_for_100_is_told_to_go_on(api: Served) -> None:
+    head = HEAD % b"" + b"Content-Length: %d\r\nExpect: 100-continue\r\nConnection: close\r\n\r\n" % len(CSV)
+    parts = urlsplit(api.url)
+    with socket.create_connection((parts.hostname, parts.port), timeout=30) as connection:
+        connection.sendall(head)
+        assert connection.recv(100) == b"HTTP/1.1 100 Continue\r\n\r\n"
+        connection.sendall(CSV)
+        assert connection.recv(100).startswith(b"HTTP/1.1 202 ")
+
+
+def test_a_client_that_does_not_wait_can_read_why_it_was_refused(serve: Serve) -> None:
+    small = serve(max_upload_bytes=1000)
+    answer = small.client.post("/upload_csv", content=b"x" * 20_000_000)
+    refused(answer, 413, "upload-too-large")
+
+
+@pytest.mark.parametrize("form", [True, False])
+def test_a_body_of_unknown_length_is_refused_where_it_passes_the_limit(serve: Serve, form: bool) -> None:
+    small = serve(max_upload_bytes=1000)
+
+    def pieces() -> Iterator[bytes]:
+        if form:
+            yield b"--x\r\nContent-Disposition: form-data; name=file; filename=t.csv\r\n\r\n"
+        for _ in range(100):
+            yield b"x" * 1_000_000
+
+    kind = "multipart/form-data; boundary=x" if form else "text/csv"
+    answer = small.client.post("/upload_csv", content=pieces(), headers={"Content-Type": kind})
+    refused(answer, 413, "upload-too-large")
+    eventually(lambda: not small.leftovers())
+    assert small.service.services.storage.list() == []
+
+
+def test_the_largest_file_allowed_is_accepted_in_a_form_too(serve: Serve) -> None:
+    small = serve(max_upload_bytes=len(CSV))
+    assert small.client.post("/upload_csv", files={"file": ("a.csv", CSV)}).status_code == 202
+    assert small.client.post("/upload_csv", content=CSV).status_code == 202
+    answer = small.client.post("/upload_csv", files={"file": ("a.csv", CSV + b"x")})
+    refused(answer, 413, "upload-too-large")
+
+
+def test_a_disk_that_is_short_refuses(serve: Serve) -> None:
+    full = serve(min_free_bytes=2**60)
+    body = refused(full.client.post("/upload_csv", content=CSV), 507, "disk-full")
+    assert body["hint"]
+
+
+@pytest.mark.parametrize("kind", [b"text/csv", b"multipart/form-data; boundary=x"])
+def test_of_an_upload_that_breaks_off_nothing_is_left(serve: Serve, kind: bytes) -> None:
+    alone = serve()
+    parts = urlsplit(alone.url)
+    head = b"POST /upload_csv HTTP/1.1\r\nHost: x\r\nContent-Type: %b\r\nContent-Length: 5000000\r\n\r\n"
+    part = b"--x\r\nContent-Disposition: form-data; name=file; filename=t.csv\r\n\r\n"
+    with socket.create_connection((parts.hostname, parts.port), timeout=30) as connection:
+        connection.sendall(head % kind + part + b"a,b\n" * 500_000)
+        eventually(lambda: any(path.stat().st_size for path in alone.root.glob(".incoming/*/input.csv")))
+    eventually(lambda: not alone.leftovers())
+    assert alone.service.services.storage.list() == []
+
+
+def digest(content: bytes) -> str:
+    return f"sha-256=:{base64.b64encode(hashlib.sha256(content).digest()).decode()}:"
+
+
+def test_a_content_digest_is_verified(api: Served) -> None:
+    other = "sha-512=:AAAA:, "
+    for value in (digest(CSV), other + digest(CSV), "sha-512=:AAAA:"):
+        answer = api.client.post("/upload_csv", content=CSV, headers={"Content-Digest": value})
+        assert answer.status_code == 202, answer.text
+    wrong = {"Content-Digest": digest(CSV + b"x")}
+    refused(api.client.post("/upload_csv", content=CSV, headers=wrong), 400, "digest-mismatch")
+    odd = {"Content-Digest": "sha-256=abc"}
+    refused(api.client.post("/upload_csv", content=CSV, headers=odd), 400, "bad-request")
+
+
+def test_memory_does_not_grow_with_the_upload(serve: Serve) -> None:
+    alone = serve()
+    [api] = alone.service.processes
+    alone.client.post("/upload_csv", content=CSV)
+    before = peak(api.pid)
+    row = b"x" * 999 + b"\n"
+
+    def pieces() -> Iterator[bytes]:
+        for _ in range(200):
+            yield row * 1000
+
+    answer = alone.client.post("/upload_csv", content=pieces())
+    assert (alone.root / answer.json()["job_id"] / "input.csv").stat().st_size == 200_000_000
+    assert peak(api.pid) - before < 40_000_000
+
+
+def peak(pid: int) -> int:
+    """Peak resident memory in bytes."""
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM:"))

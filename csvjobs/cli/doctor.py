@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Annotated
 
 import typer
 
@@ -21,11 +22,30 @@ from csvjobs.worker.embedded import binary
 from csvjobs.worker.supervisor import check_port_free
 
 
-def doctor() -> None:
+def doctor(
+    settings: Annotated[bool, typer.Option("--settings", help="The table of all settings instead.")] = False,
+) -> None:
     """Check the set-up, and say what is wrong and how to mend it.
 
     Example: `csvjobs doctor`
     """
+    if settings:
+        typer.echo(settings_table(), nl=False)
+        return
+    raise typer.Exit(3 if _find_faults() else 0)
+
+
+def settings_table() -> str:
+    """All settings as one Markdown page."""
+    rows = [
+        f"| `{Settings.variable(name)}` | {field.description} | `{field.default}` |"
+        for name, field in Settings.model_fields.items()
+    ]
+    head = "# Settings\n\nMade by `csvjobs doctor --settings`. All are environment variables.\n\n"
+    return head + "\n".join(["| variable | what it is | default |", "|---|---|---|", *rows]) + "\n"
+
+
+def _find_faults() -> bool:
     bad = False
     settings = None
     for name, check in CHECKS.items():
@@ -39,7 +59,7 @@ def doctor() -> None:
                 typer.echo(f"{'':<17} {error.hint}")
             if settings is None:
                 break
-    raise typer.Exit(3 if bad else 0)
+    return bad
 
 
 def _settings(settings: Settings) -> str:

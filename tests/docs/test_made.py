@@ -1,0 +1,16 @@
+"""Documents that are made from the code are as the code makes them now."""
+
+from chaos import ROOT
+
+from csvjobs.cli.doctor import settings_table
+from csvjobs.cli.steps import reference
+
+
+def test_the_settings_are_those_of_the_code() -> None:
+    made = "csvjobs doctor --settings > docs/settings.md"
+    assert (ROOT / "docs/settings.md").read_text("utf-8") == settings_table(), f"make it anew: {made}"
+
+
+def test_the_steps_are_those_of_the_code() -> None:
+    made = "csvjobs steps --markdown > docs/steps.md"
+    assert (ROOT / "docs/steps.md").read_text("utf-8") == reference(), f"make it anew: {made}"

@@ -77,7 +77,7 @@ async def get_job(
     "/jobs/{job_id}/events",
     operation_id="job_events",
     response_class=StreamingResponse,
-    responses={200: {"content": {"text/event-stream": {"schema": {"type": "string"}}}}, **responses(404)},
+    responses={200: {"content": {"text/event-stream": {}}}, **responses(404)},
 )
 async def job_events(
     job_id: str,

@@ -19,18 +19,18 @@ router = APIRouter(tags=["jobs"])
 
 def _body() -> dict[str, Any]:
     """The OpenAPI of a body that is streamed, and so no parameter of the function."""
+    csv = {"contentMediaType": "text/csv", "minLength": 1}
     options = ReadOptions.model_json_schema()["properties"]
     fields = {
-        "file": {"type": "string", "contentMediaType": "text/csv", "description": "The CSV file."},
+        "file": {**csv, "type": "string", "description": "The CSV file."},
         "pipeline": {"type": "string", "description": "A pipeline's name, or the pipeline as YAML or JSON."},
         **options,
     }
-    form = {"type": "object", "required": ["file"], "properties": fields}
-    raw = {"schema": {"type": "string", "contentMediaType": "text/csv"}}
+    form = {"type": "object", "required": ["file"], "properties": fields, "additionalProperties": False}
     return {
         "requestBody": {
             "required": True,
-            "content": {"multipart/form-data": {"schema": form}, "text/csv": raw},
+            "content": {"multipart/form-data": {"schema": form}, "text/csv": {"schema": csv}},
         }
     }
 

@@ -25,9 +25,11 @@ _STRUCTURE = b'"\r\n' + DELIMITERS.encode()
 _OTHERS = bytes(byte for byte in range(256) if byte not in _STRUCTURE)
 # Beside these, a blank at a quote stands between cells; readers disagree on what it means.
 _MARKS = frozenset({*(mark.encode() for mark in DELIMITERS), b"\n", b"\r", b" "})
-_BLANK_LINES = (b"\n\n", b"\r\r", b"\n\r\n", b"\r\n\r")
-# The longest of the patterns above, less one: what must be kept of one chunk to find them across two.
-_OVERLAP = 3
+_BLANK_LINES = (b"\n\n", b"\r\r", b"\n\r")
+# A blank at a quote and the byte beside it, less one: what must be kept of one chunk to see it in two.
+_OVERLAP = 2
+# A byte order mark, and what may stand behind it or at the start without one.
+_HEAD = 5
 
 
 class Newlines(BaseModel):
@@ -87,7 +89,7 @@ class FactsCollector:
             return
         self._sha256.update(chunk)
         self._bytes += len(chunk)
-        self._head = (self._head + chunk[:4])[:4]
+        self._head = (self._head + chunk[:_HEAD])[:_HEAD]
         self._nul += chunk.count(0)
         self._check_utf8(chunk)
         self._look_across(chunk)
@@ -99,6 +101,7 @@ class FactsCollector:
     def finish(self) -> Facts:
         """The facts about all bytes given."""
         self._count(self._held)
+        self._look_at_edges()
         return Facts(
             bytes=self._bytes,
             sha256=self._sha256.hexdigest(),
@@ -123,13 +126,18 @@ class FactsCollector:
 
     def _look_across(self, chunk: bytes) -> None:
         """Patterns that may lie across two chunks."""
-        first = self._bytes == len(chunk)
         seen = self._tail + chunk
         self._tail = seen[-_OVERLAP:]
         if not self._blank_lines:
-            self._blank_lines = (first and chunk[:1] in b"\r\n") or any(p in seen for p in _BLANK_LINES)
+            self._blank_lines = any(pattern in seen for pattern in _BLANK_LINES)
         if not self._blanks_at_quotes:
-            self._blanks_at_quotes = (first and chunk.startswith(b' "')) or _blank_at_quote(seen)
+            self._blanks_at_quotes = _blank_at_quote(seen)
+
+    def _look_at_edges(self) -> None:
+        """The same patterns where the file's start or end takes the place of a line end."""
+        start = self._head.removeprefix(codecs.BOM_UTF8)
+        self._blank_lines |= start.startswith((b"\n", b"\r"))
+        self._blanks_at_quotes |= start.startswith(b' "') or self._tail.endswith(b'" ')
 
     def _count(self, data: bytes) -> None:
         """Counts structure; pairs of quotes cancel out, whether they are an escape or an empty cell."""

@@ -1,0 +1,90 @@
+"""Which delimiter and which header a small file has."""
+
+from __future__ import annotations
+
+import io
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from csvjobs.reading.dialect import find_dialect
+from csvjobs.reading.header import column_names, numbered_names
+from csvjobs.reading.options import ReadOptions
+from csvjobs.reading.records import lines
+from csvjobs.reading.source import Dialect, Found
+
+
+def find(content: str, **options: str) -> tuple[Dialect, dict[str, Found]]:
+    head = list(lines(io.BytesIO(content.encode())))
+    return find_dialect(head, ReadOptions.model_validate(options))
+
+
+@pytest.mark.parametrize(
+    ("content", "delimiter"),
+    [
+        ("a,b\n1,2\n", ","),
+        ("a;b\n1,5;2,5\n3,5;4,5\n", ";"),
+        ("a\tb\n1, 2\tx\n", "\t"),
+        ("a|b|c\n1|2|3\n", "|"),
+        ('name,text\nx,"a;b;c"\ny,"d;e;f"\n', ","),
+        ('"a;b",c\n"d;e",f\n', ","),
+        ("name;when\nx;12:30, noon\ny;1, 2, 3\n", ";"),
+        ("a,b,c\n1,2\n3,4,5\n6,7,8\n", ","),
+        ("one\ntwo\nthree\n", ","),
+        ("a,b\n", ","),
+        ("date;text\n2024-01-01;a, b\n2024-01-02;c\n", ";"),
+    ],
+)
+def test_the_delimiter_is_the_one_that_cuts_most_evenly(content: str, delimiter: str) -> None:
+    dialect, found = find(content)
+    assert dialect.delimiter == found["delimiter"].value == delimiter
+
+
+def test_what_is_declared_wins_and_is_sure() -> None:
+    dialect, found = find("a,b;c\n1,2;3\n", delimiter=";", quote="'")
+    assert dialect == Dialect(";", "'")
+    assert found["delimiter"].confidence == found["quote"].confidence == 1.0
+
+
+def test_doubts_are_told_with_the_alternatives() -> None:
+    _, found = find("a,b;c\n1,2;3\n4,5;6\n")
+    assert found["delimiter"].alternatives
+    _, found = find("one\ntwo\n")
+    assert found["delimiter"].confidence < 0.8
+    _, found = find("a,b\n1,2\n3,4\n")
+    assert found["delimiter"] == Found(",", 1.0, ())
+
+
+@pytest.mark.parametrize(
+    ("cells", "names", "warned"),
+    [
+        (["a", "b"], ("a", "b"), 0),
+        ([" a ", "b\t"], ("a", "b"), 0),
+        (["a", "", "c"], ("a", "column_2", "c"), 1),
+        (["a", "a", "a"], ("a", "a_2", "a_3"), 2),
+        (["a", "a", "a_2"], ("a", "a_3", "a_2"), 1),
+        (["", "column_1"], ("column_1_2", "column_1"), 1),
+        (["A", "a"], ("A", "a"), 0),
+        (["\ufeffa"], ("a",), 0),
+    ],
+)
+def test_columns_get_names(cells: list[str], names: tuple[str, ...], warned: int) -> None:
+    found, warnings = column_names(cells)
+    assert found == names
+    assert len(warnings) == warned
+
+
+@given(
+    st.lists(st.sampled_from(["", " ", "a", "a ", "a_2", "a_2_2", "column_1", "column_2", "A"]), max_size=8)
+)
+def test_names_are_whole_and_no_two_the_same(cells: list[str]) -> None:
+    names, _ = column_names(cells)
+    assert len(names) == len(cells) == len(set(names))
+    assert all(name and name == name.strip() for name in names)
+    for cell, name in zip(cells, names, strict=True):
+        assert name == cell.strip() or not cell.strip() or cells.count(cell) > 1 or cell.strip() in names
+
+
+def test_a_table_without_a_header_has_numbers() -> None:
+    assert numbered_names(3) == ("column_1", "column_2", "column_3")

@@ -1,0 +1,101 @@
+"""Facts gathered chunk by chunk equal those that their definitions give over all bytes at once."""
+
+from __future__ import annotations
+
+import hashlib
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from csvjobs.reading.facts import BOMS, DELIMITERS, Facts, FactsCollector
+
+PIECE = st.sampled_from(
+    [
+        b'"',
+        b'"',
+        b",",
+        b";",
+        b"\t",
+        b"|",
+        b"\r",
+        b"\n",
+        b"\r\n",
+        b" ",
+        b"a",
+        "é".encode(),
+        b"\x00",
+        b"\xff",
+        b"\xc3",
+    ]
+    + [mark for mark, _ in BOMS]
+)
+SOUP = st.lists(PIECE, max_size=40).map(b"".join)
+
+
+def gather(chunks: list[bytes]) -> Facts:
+    collector = FactsCollector()
+    for chunk in chunks:
+        collector.update(chunk)
+    return collector.finish()
+
+
+def outside_of_quotes(content: bytes) -> bytes:
+    """The bytes before which an even number of quotes stands."""
+    return b"".join(
+        content[place : place + 1] for place in range(len(content)) if content[:place].count(b'"') % 2 == 0
+    )
+
+
+def is_utf8(content: bytes) -> bool:
+    try:
+        content.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+@given(SOUP)
+def test_each_fact_is_what_its_name_says(content: bytes) -> None:
+    facts = gather([content])
+    bare = outside_of_quotes(content)
+    assert facts.bytes == len(content)
+    assert facts.sha256 == hashlib.sha256(content).hexdigest()
+    assert facts.utf8 == is_utf8(content)
+    assert facts.nul == content.count(b"\0")
+    assert facts.quotes == content.count(b'"')
+    assert facts.newlines.crlf == content.count(b"\r\n")
+    assert facts.newlines.lf == content.count(b"\n") - content.count(b"\r\n")
+    assert facts.newlines.cr == content.count(b"\r") - content.count(b"\r\n")
+    assert facts.outside == {mark: bare.count(mark.encode()) for mark in "\r\n" + DELIMITERS}
+    assert facts.final_newline == content.endswith((b"\n", b"\r"))
+    assert facts.bom == next((name for mark, name in BOMS if content.startswith(mark)), None)
+
+
+@given(SOUP)
+def test_what_could_trouble_the_engine_is_never_overlooked(content: bytes) -> None:
+    facts = gather([content])
+    lines = content.replace(b"\r\n", b"\n").replace(b"\r", b"\n").split(b"\n")
+    if content and b"" in lines[:-1]:
+        assert facts.blank_lines
+    marks = [mark.encode() for mark in DELIMITERS] + [b"\n", b"\r"]
+    beside = [b' "', *(mark + b' "' for mark in marks)]
+    behind = [b'" ' + mark for mark in marks]
+    if content.startswith(beside[0]) or any(pattern in content for pattern in beside[1:] + behind):
+        assert facts.blanks_at_quotes
+
+
+@given(SOUP, st.lists(st.integers(1, 6), min_size=1, max_size=5))
+def test_chunks_make_no_difference(content: bytes, sizes: list[int]) -> None:
+    chunks, place, turn = [], 0, 0
+    while place < len(content):
+        size = sizes[turn % len(sizes)]
+        chunks.append(content[place : place + size])
+        place, turn = place + size, turn + 1
+    assert gather(chunks) == gather([content])
+
+
+@pytest.mark.parametrize("content", [b"a,b\n1,2\n", b'a,b\r\n"x\ny",2\r\n'])
+def test_a_plain_file_raises_no_doubt(content: bytes) -> None:
+    facts = gather([content])
+    assert (facts.utf8, facts.blank_lines, facts.blanks_at_quotes) == (True, False, False)

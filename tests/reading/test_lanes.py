@@ -1,0 +1,262 @@
+"""Whichever lane a file takes: the same cells, in the same order, and every record accounted for."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from csvjobs.engines.base import ReadFailed
+from csvjobs.engines.duckdb import DuckEngine
+from csvjobs.errors import BadRow, DataError, EmptyFile, FieldTooLong, TooManyColumns
+from csvjobs.reading.facts import FactsCollector
+from csvjobs.reading.options import ReadOptions
+from csvjobs.reading.reading import HEAD_BYTES, MAX_COLUMNS, Reading, read
+from csvjobs.reading.source import Source
+
+Cells = list[tuple[str | None, ...]]
+
+
+@dataclass
+class Lab:
+    """A folder and an engine in which files are read."""
+
+    folder: Path
+    engine: DuckEngine
+
+    @property
+    def rejected(self) -> Path:
+        return self.folder / "rejected.csv"
+
+    def read(self, content: bytes, *, careful: bool = False, **options: object) -> Reading:
+        path = self.folder / "input.csv"
+        path.write_bytes(content)
+        collector = FactsCollector()
+        collector.update(content)
+        self.rejected.unlink(missing_ok=True)
+        declared = ReadOptions.model_validate(options)
+        return read(
+            path,
+            collector.finish(),
+            declared,
+            self.folder,
+            self.rejected,
+            lambda done: None,
+            force_careful=careful,
+        )
+
+    def cells(self, source: Source) -> Cells:
+        return self.engine.rows(self.engine.relation(source, numbered=False))
+
+    def is_express(self, reading: Reading) -> bool:
+        return reading.source.path == self.folder / "input.csv"
+
+    def rejects(self) -> list[dict[str, str]]:
+        if not self.rejected.exists():
+            return []
+        return list(csv.DictReader(io.StringIO(self.rejected.read_bytes().decode(), newline="")))
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+    folder = tmp_path_factory.mktemp("lanes")
+    engine = DuckEngine(folder, 64 * 1024**2)
+    yield Lab(folder, engine)
+    engine.close()
+
+
+CELL = st.sampled_from(
+    [
+        "",
+        "a",
+        "NA",
+        "00042",
+        "1.10",
+        " x ",
+        "x,y",
+        "x;y",
+        'q"q',
+        '"',
+        "l\nf",
+        "c\rr",
+        "c\r\nl",
+        "é",
+        "\ufeff",
+        "\x00",
+        "-",
+    ]
+)
+
+
+@st.composite
+def written(draw: st.DrawFn) -> bytes:
+    """What writers make: mostly right, some of it ragged, blank or cut short."""
+    width = draw(st.integers(1, 4))
+    ragged = draw(st.booleans())
+    sizes = st.integers(0, 5) if ragged else st.just(width)
+    rows = [[f"h{place}" for place in range(width)]]
+    for _ in range(draw(st.integers(0, 6))):
+        size = draw(sizes)
+        rows.append(draw(st.lists(CELL, min_size=size, max_size=size)))
+    out = io.StringIO(newline="")
+    quoting = draw(st.sampled_from([csv.QUOTE_MINIMAL, csv.QUOTE_ALL]))
+    csv.writer(out, lineterminator=draw(st.sampled_from(["\n", "\r\n", "\r"])), quoting=quoting).writerows(
+        rows
+    )
+    text = out.getvalue()
+    text = text.rstrip("\r\n") if draw(st.booleans()) else text
+    return draw(st.sampled_from([b"", b"\xef\xbb\xbf"])) + text.encode()
+
+
+SOUP = st.lists(
+    st.sampled_from(
+        [b'"', b'"', b",", b",", b"\n", b"\n", b"\r\n", b"\r", b"a", b"b", b" ", b"\xff", b"\xc3\xa9", b"\0"]
+    ),
+    max_size=30,
+).map(lambda pieces: b"a,b\n" + b"".join(pieces))
+
+
+@settings(deadline=None, max_examples=400)
+@given(st.one_of(written(), SOUP), st.sampled_from([None, False]))
+@example(b'a,b\n" ",c\n', None)
+@example(b'a,b\r\n"x\ny",2\r\n', None)
+@example(b'"\r\n",x\na,b\n', False)
+def test_both_lanes_read_the_same(lab: Lab, content: bytes, header: bool | None) -> None:
+    try:
+        one = lab.read(content, delimiter=",", header=header)
+        by_default = lab.cells(one.source)
+    except (DataError, ReadFailed):
+        # The flow turns to the careful lane when the engine says that it cannot; never the other way round.
+        by_default = None
+    try:
+        careful = lab.read(content, careful=True, delimiter=",", header=header)
+    except DataError:
+        assert by_default is None
+        return
+    cells = lab.cells(careful.source)
+    assert len(cells) == careful.source.records
+    assert len(lab.rejects()) == careful.source.rejected
+    if by_default is not None and len(by_default) == one.source.records:
+        assert by_default == cells
+        assert (one.source.columns, one.source.records, one.source.rejected, one.source.dropped) == (
+            careful.source.columns,
+            careful.source.records,
+            careful.source.rejected,
+            careful.source.dropped,
+        )
+
+
+@settings(deadline=None, max_examples=200)
+@given(SOUP)
+def test_every_line_is_a_record_a_reject_or_blank(lab: Lab, content: bytes) -> None:
+    """Judged without our tokenizer: where no quote stands, records are lines."""
+    content = content.replace(b'"', b"").replace(b"\xff", b"")
+    try:
+        source = lab.read(content, delimiter=",").source
+    except EmptyFile:
+        assert not content.strip(b"\r\n")
+        return
+    after = content.replace(b"\r\n", b"\n").replace(b"\r", b"\n").removesuffix(b"\n").split(b"\n")
+    first = next(place for place, line in enumerate(after) if line)
+    blank = sum(not line for line in after)
+    assert source.dropped.get("blank lines", 0) == blank
+    assert source.records + source.rejected + blank == len(after) - 1
+    assert len(after[first].split(b",")) == len(source.columns)
+
+
+PLAIN = b"a,b\n1,2\n3,4\n"
+
+
+@pytest.mark.parametrize(
+    ("content", "express"),
+    [
+        (PLAIN, True),
+        (PLAIN.replace(b"\n", b"\r\n"), True),
+        (b"\xef\xbb\xbf" + PLAIN, True),
+        (b'a,b\n"x\ny, z",""\n', True),
+        (b"a,b\n1\n", False),
+        (b"a,b\n1,2\n\n3,4\n", False),
+        (b'a,b\n1, "x"\n', False),
+        (b'a,b\n1,"x" \n', False),
+        (b"a,b\n1,2\r\n3,4\n", False),
+        (b"a,b\n1,\xff\n", False),
+        (b'a,b\n1,"\n', False),
+        ("a,b\n1,é\n".encode("utf-16"), False),
+    ],
+)
+def test_the_express_lane_is_for_what_is_proven(lab: Lab, content: bytes, express: bool) -> None:
+    assert lab.is_express(lab.read(content, delimiter=",")) == express
+
+
+def test_empty_and_quoted_empty_cells_stay_apart(lab: Lab) -> None:
+    content = b'a,b,c\n,"",x\n'
+    for careful in (False, True):
+        assert lab.cells(lab.read(content, careful=careful).source) == [(None, "", "x")]
+
+
+def test_blanks_and_quotes_in_cells_stay(lab: Lab) -> None:
+    content = b'a,b\n x , "y"\n5" p,"z" \n'
+    reading = lab.read(content, delimiter=",")
+    assert lab.cells(reading.source) == [(" x ", ' "y"')]
+    assert [(row["_line"], row["_code"]) for row in lab.rejects()] == [("3", "text-after-quote")]
+
+
+def test_rejects_say_where_why_and_what(lab: Lab) -> None:
+    content = b'a,b\n1,2\n"x\ny",3\n4\n5,6,7\n"8,9\n10,11\xff\n"12"3,4\n5,6\n'
+    reading = lab.read(content, delimiter=",", encoding="utf-8")
+    assert lab.cells(reading.source) == [("1", "2"), ("x\ny", "3"), ("5", "6")]
+    told = [(row["_line"], row["_code"], row["_column"], row["_record"]) for row in lab.rejects()]
+    assert told == [
+        ("5", "missing-cell", "b", ""),
+        ("6", "extra-cell", "", "5,6,7"),
+        ("7", "unclosed-quote", "", '"8,9'),
+        ("8", "bad-bytes", "", "10,11\ufffd"),
+        ("9", "text-after-quote", "", '"12"3,4'),
+    ]
+    assert all(row["_message"] for row in lab.rejects())
+    assert (lab.rejects()[0]["a"], lab.rejects()[1]["a"], lab.rejects()[1]["b"]) == ("4", "5", "6")
+
+
+def test_short_rows_may_be_filled_up(lab: Lab) -> None:
+    reading = lab.read(b'a,b,c\n1\n"2",3\n4,5,6\n7,8,9,10\n', bad_rows="pad")
+    assert lab.cells(reading.source) == [("1", None, None), ("2", "3", None), ("4", "5", "6")]
+    assert [row["_code"] for row in lab.rejects()] == ["extra-cell"]
+
+
+def test_a_bad_row_may_fail_the_job(lab: Lab) -> None:
+    with pytest.raises(BadRow) as failed:
+        lab.read(b"a,b\n1,2\n3\n", bad_rows="fail")
+    assert (failed.value.line, failed.value.column) == (3, "b")
+    assert lab.read(b"a,b\n1,2\n", bad_rows="fail").source.records == 1
+
+
+def test_a_header_may_span_lines(lab: Lab) -> None:
+    reading = lab.read(b'"a\nb",c\n1,2\n3\n')
+    assert reading.source.columns == ("a\nb", "c")
+    assert lab.cells(reading.source) == [("1", "2")]
+    assert lab.rejects()[0]["_line"] == "4"
+
+
+def test_without_a_header_the_first_row_is_data(lab: Lab) -> None:
+    reading = lab.read(PLAIN, header=False)
+    assert reading.source.columns == ("column_1", "column_2")
+    assert lab.cells(reading.source) == [("a", "b"), ("1", "2"), ("3", "4")]
+
+
+@pytest.mark.parametrize("content", [b"\n", b"\r\n\r\n", b"\xef\xbb\xbf", b"\xef\xbb\xbf\n\n"])
+def test_nothing_but_blank_lines_is_an_empty_file(lab: Lab, content: bytes) -> None:
+    with pytest.raises(EmptyFile):
+        lab.read(content)
+
+
+def test_limits_are_told_as_such(lab: Lab) -> None:
+    with pytest.raises(TooManyColumns, match=str(MAX_COLUMNS)):
+        lab.read(b"a," * MAX_COLUMNS + b"a\n")
+    with pytest.raises(FieldTooLong):
+        lab.read(b"x" * (HEAD_BYTES + 1))

@@ -34,9 +34,8 @@ class Service:
     """Folders, queue and processes of one test."""
 
     def __init__(self, folder: Path, redis_url: str, **settings: Any) -> None:
-        self.settings = Settings(
-            redis_url=redis_url, jobs_dir=folder / "jobs", pipelines_dir=folder / "pipelines", **settings
-        )
+        given = {"jobs_dir": folder / "jobs", "pipelines_dir": folder / "pipelines", **settings}
+        self.settings = Settings(redis_url=redis_url, **given)
         self.services: Services = wiring.services(self.settings)
         self.redis = Redis.from_url(redis_url)
         self.jobs: list[str] = []

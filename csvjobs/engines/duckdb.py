@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import os
 from collections.abc import Callable, Sequence
 from functools import lru_cache
@@ -14,6 +12,7 @@ import duckdb
 
 from csvjobs.engines.base import Engine, Interrupted, ReadFailed, Sql
 from csvjobs.errors import BadPattern, DiskFull, MemoryLimit
+from csvjobs.reading.rows import row
 from csvjobs.reading.source import Source
 
 # Smaller than DuckDB's own 32 MiB, and measured both faster and leaner. It must hold the longest record.
@@ -74,8 +73,8 @@ class DuckEngine(Engine):
             "compression": "'none'",
         }
         options = ", ".join(f"{name} = {value}" for name, value in given.items())
-        row = ", ROW_NUMBER() OVER () AS __row" if numbered else ""
-        return f"SELECT *{row} FROM read_csv({self.sql.text(_no_glob(source.path))}, {options})"
+        number = ", ROW_NUMBER() OVER () AS __row" if numbered else ""
+        return f"SELECT *{number} FROM read_csv({self.sql.text(_no_glob(source.path))}, {options})"
 
     def keep(self, query: str) -> str:
         self._tables += 1
@@ -88,7 +87,7 @@ class DuckEngine(Engine):
 
     def copy(self, query: str, header: Sequence[str], target: Path) -> int:
         """The header row is ours: DuckDB would rename columns that differ by case only."""
-        first = _row(header)
+        first = row(header)
         # Between rows DuckDB writes the newline, after the last one the suffix.
         options = f"FORMAT csv, HEADER false, USE_TMP_FILE false, PREFIX {self.sql.text(first)}, SUFFIX '\n'"
         if len(header) == 1:
@@ -146,13 +145,6 @@ def _check_pattern(pattern: str) -> None:
 
 def _first_line(error: Exception) -> str:
     return str(error).splitlines()[0]
-
-
-def _row(cells: Sequence[str]) -> str:
-    """Ends in CRLF at first: the writer puts quotes around the characters of its own line end only."""
-    out = io.StringIO(newline="")
-    csv.writer(out, lineterminator="\r\n").writerow(cells)
-    return out.getvalue().removesuffix("\r\n") + "\n"
 
 
 def _no_glob(path: Path) -> str:

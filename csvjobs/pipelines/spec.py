@@ -145,4 +145,5 @@ def _fault(model: type[BaseModel], fault: Any, pointer: str) -> InvalidOption:
         known = [field.alias or name for name, field in model.model_fields.items()]
         return _unknown("option", str(fault["loc"][-1]), known, place)
     found = "" if fault["type"] == "missing" else f" (found {fault['input']!r})"
-    return InvalidOption(f"{place}: {fault['msg']}{found}.", pointer=place)
+    message = fault["msg"].removeprefix("Value error, ")
+    return InvalidOption(f"{place}: {message}{found}.", pointer=place)

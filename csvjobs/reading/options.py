@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 
 class ReadOptions(BaseModel):
@@ -12,8 +12,10 @@ class ReadOptions(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    delimiter: str | None = Field(None, min_length=1, max_length=1, description="Character between cells.")
-    quote: str | None = Field(None, max_length=1, description="Character around cells; empty for none.")
+    delimiter: str | None = Field(None, pattern=r"^[^\r\n\x00]$", description="Character between cells.")
+    quote: str | None = Field(
+        None, pattern=r"^[!-~]?$", description="ASCII character around cells; empty for none."
+    )
     encoding: str | None = Field(None, description="Name of the text encoding, for example latin-1.")
     header: bool | None = Field(None, description="Whether the first row names the columns.")
     bad_rows: Literal["reject", "pad", "fail"] = Field(
@@ -21,3 +23,9 @@ class ReadOptions(BaseModel):
         description="What becomes of a row with too few or too many cells: set it aside in "
         "rejected.csv, fill it up with empty cells (only where cells are missing), or fail the job.",
     )
+
+    @model_validator(mode="after")
+    def _two_characters(self) -> ReadOptions:
+        if self.delimiter is not None and self.delimiter == (self.quote if self.quote is not None else '"'):
+            raise ValueError("delimiter and quote must differ")
+        return self

@@ -62,11 +62,12 @@ class Tokenizer:
         self._delimiter = dialect.delimiter.encode()
         self._quote = dialect.quote.encode()
         d, q = re.escape(self._delimiter), re.escape(self._quote or b"\0")
-        quoted = rb"%b(?:[^%b]|%b%b)*+%b" % (q, q, q, q, q)
-        unquoted = rb"(?!%b)[^%b\r\n]*+" % (q, d)
+        inside = rb"(?:%b|%b%b)*+" % (_other_than(q), q, q)
+        quoted = rb"%b%b%b" % (q, inside, q)
+        unquoted = rb"(?!%b)%b*+" % (q, _other_than(d, rb"\r\n"))
         cell = rb"(?:%b|%b)" % (quoted, unquoted)
         self._whole = re.compile(rb"%b(?:%b%b)*+" % (cell, d, cell))
-        self._open = re.compile(rb"(?:%b%b)*+%b(?:[^%b]|%b%b)*+" % (cell, d, q, q, q, q))
+        self._open = re.compile(rb"(?:%b%b)*+%b%b" % (cell, d, q, inside))
         self._cell = re.compile(rb"(?:^|%b)(%b)" % (d, cell))
 
     def records(self, given: Iterable[Line]) -> Iterator[Record]:
@@ -121,6 +122,14 @@ class Tokenizer:
                 break
         back.extendleft(reversed(taken[1:]))
         return Record(first.number, first.content, False, "unclosed-quote")
+
+
+def _other_than(mark: bytes, more: bytes = b"") -> bytes:
+    """A pattern for one byte that neither begins the (escaped) mark, which may be of several, nor is in
+    `more`."""
+    if len(mark.removeprefix(b"\\")) == 1:
+        return rb"[^%b%b]" % (mark, more)
+    return rb"(?:(?!%b)%b)" % (mark, rb"[^%b]" % more if more else rb"[\x00-\xff]")
 
 
 def _joined(taken: list[Line]) -> bytes:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import csv
 from pathlib import Path
 from types import TracebackType
 from typing import TextIO
+
+from csvjobs.reading.rows import row
 
 EXTRA = ("_line", "_code", "_column", "_message", "_record")
 
@@ -37,9 +38,8 @@ class RejectsWriter:
         """One bad record: its cells where it could be split, else its text."""
         if self._file is None:
             self._file = self._path.open("w", encoding="utf-8", newline="")
-            self._writer = csv.writer(self._file, lineterminator="\n")
-            self._writer.writerow([*self._columns, *EXTRA])
+            self._file.write(row((*self._columns, *EXTRA)))
         width = len(self._columns)
         fitted = (cells + [""] * width)[:width]
-        self._writer.writerow([*fitted, line, code, column, message, record])
+        self._file.write(row((*fitted, line, code, column, message, record)))
         self.count += 1

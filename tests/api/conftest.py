@@ -1,8 +1,7 @@
-"""A real API behind uvicorn, with a worker and a Valkey of its own."""
+"""A real API behind uvicorn, with a worker."""
 
 from __future__ import annotations
 
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,25 +10,11 @@ import pytest
 from chaos import eventually
 from served import Serve, Served
 
-from csvjobs.worker.embedded import Embedded
-from csvjobs.worker.tied import tied
-
 
 @pytest.fixture(scope="session")
-def api_redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A Valkey that no other test empties."""
-    server = Embedded.under(tmp_path_factory.mktemp("valkey-api"))
-    process = subprocess.Popen(tied(server.command()), stdout=subprocess.DEVNULL)
-    server.wait_ready(lambda: process.poll() is None)
-    yield server.url
-    process.terminate()
-    process.wait()
-
-
-@pytest.fixture(scope="session")
-def api(tmp_path_factory: pytest.TempPathFactory, api_redis: str) -> Iterator[Served]:
+def api(tmp_path_factory: pytest.TempPathFactory, lasting_redis_url: str) -> Iterator[Served]:
     """The API with a worker, for tests that leave it as it is."""
-    served = Served(tmp_path_factory.mktemp("api"), api_redis)
+    served = Served(tmp_path_factory.mktemp("api"), lasting_redis_url)
     served.service.start_worker()
     yield served
     served.stop()

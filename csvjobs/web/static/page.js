@@ -93,6 +93,15 @@ function follow() {
     show(JSON.parse(event.data));
     recent();
   });
+  stream.onerror = () => shown ?? missing(id);
+}
+
+// Why there are no events: the job may be gone.
+async function missing(id) {
+  const answer = await fetch(`/jobs/${encodeURIComponent(id)}`);
+  if (answer.ok) return;
+  stream.close();
+  fault($("refused"), await answer.json());
 }
 
 function show(job) {

@@ -1,0 +1,53 @@
+"""A real service, and a real Chromium that is watched: what it complains of and whom it talks to."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+
+import pytest
+from chaos import ROOT
+from playwright.sync_api import Browser, Page, sync_playwright
+from served import Served
+
+QUIET = ["--disable-gpu", "--disable-quic", "--disable-background-networking", "--disable-component-update"]
+
+
+@pytest.fixture(scope="session")
+def service(tmp_path_factory: pytest.TempPathFactory, lasting_redis_url: str) -> Iterator[Served]:
+    served = Served(
+        tmp_path_factory.mktemp("e2e"), redis_url=lasting_redis_url, pipelines_dir=ROOT / "pipelines"
+    )
+    served.service.start_worker()
+    yield served
+    served.stop()
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=shutil.which("chromium"), args=["--no-sandbox", "--no-first-run", *QUIET]
+        )
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(params=["light"])
+def page(browser: Browser, service: Served, request: pytest.FixtureRequest) -> Iterator[Page]:
+    """The page, open; afterwards it has not complained, and has talked to the service alone."""
+    context = browser.new_context(base_url=service.url, color_scheme=request.param, accept_downloads=True)
+    context.set_default_timeout(20_000)
+    page = context.new_page()
+    complaints: list[str] = []
+    asked: list[str] = []
+
+    page.on("console", lambda said: said.type in ("error", "warning") and complaints.append(said.text))
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    page.on("request", lambda asking: asked.append(asking.url))
+    page.goto("/")
+    yield page
+    context.close()
+    # A refusal that the page shows is in the console too.
+    assert not [text for text in complaints if "responded with a status of 4" not in text]
+    assert not [url for url in asked if not url.startswith((service.url, "blob:", "data:"))]

@@ -127,7 +127,7 @@ def careful(
             file.seek(0)
         sieve = Filter(tokenizer, columns, options, rejects, check_bytes)
         # A line to skip: the engine would take a byte order mark in the first cell for the file's own.
-        out.write(b"-\n")
+        out.write(b"+\n" if dialect.quote == "-" else b"-\n")
         next_tick = TICK_EVERY
         for record in tokenizer.records(lines(file)):
             if record.first <= header_line:

@@ -22,12 +22,13 @@ def find_dialect(head: list[Line], options: ReadOptions) -> tuple[Dialect, dict[
 
 
 def _find_delimiter(head: list[Line], quote: str) -> Found:
-    scores = {delimiter: _score(head, Dialect(delimiter, quote)) for delimiter in DELIMITERS}
+    candidates = DELIMITERS.replace(quote, "") if quote else DELIMITERS
+    scores = {delimiter: _score(head, Dialect(delimiter, quote)) for delimiter in candidates}
     ranked = sorted(scores, key=lambda delimiter: scores[delimiter], reverse=True)
     best, others = ranked[0], tuple(d for d in ranked[1:] if scores[d][0] > 0)
     if scores[best][0] == 0:
         # One column: nothing to cut, so nothing that a wrong guess could harm.
-        return Found(",", 0.5)
+        return Found(candidates[0], 0.5)
     return Found(best, round(scores[best][0], 2), others)
 
 

@@ -31,18 +31,22 @@ MAGIC = {
     b"PAR1": "Parquet",
     b"SQLite format 3": "SQLite database",
 }
+# A header row may begin with these letters; the files that do go on with bytes that are no text.
+LETTERS = (b"BZh", b"PAR1", b"SQLite format 3")
 MANY_CONTROLS = 16
-CONTROLS = frozenset(range(32)) - frozenset(b"\t\n\v\f\r\x1a\x1b")
+CONTROLS = frozenset(map(chr, range(32))) - frozenset("\t\n\v\f\r\x1a\x1b")
 
 
-def check_text(path: Path, facts: Facts) -> None:
-    """Raises NotCsv for a file that is plainly no text."""
+def check_text(path: Path, facts: Facts, declared: str | None = None) -> None:
+    """Raises NotCsv for a file that is plainly no text, read as `declared`; BadEncoding as below."""
     with path.open("rb") as file:
         head = file.read(HEAD)
-    kind = next((name for magic, name in MAGIC.items() if head.startswith(magic)), None)
-    controls = sum(byte in CONTROLS for byte in head)
-    if kind is None and (facts.bom or controls <= max(MANY_CONTROLS, len(head) // 50)):
+    controls = _controls(head, "latin-1" if declared is None else _codec(declared))
+    text = facts.utf8 and not controls
+    magics = [magic for magic in MAGIC if head.startswith(magic) and not (text and magic in LETTERS)]
+    if not magics and (facts.bom or controls <= max(MANY_CONTROLS, len(head) // 50)):
         return
+    kind = MAGIC[magics[0]] if magics else None
     what = f"looks like a {kind} file" if kind else "is binary data"
     raise NotCsv(f"The file {what}, not CSV text.", hint="Unpack or export it as CSV and send that.")
 
@@ -82,10 +86,19 @@ def transcode(path: Path, encoding: str, target: Path, tick: Callable[[int], Non
     return target
 
 
+def _controls(head: bytes, encoding: str) -> int:
+    """How many control characters there are: in UTF-16 a NUL byte is none."""
+    try:
+        return sum(character in CONTROLS for character in head.decode(encoding, "replace"))
+    except UnicodeError:
+        # A few codecs replace nothing; the transcoder says what does not fit.
+        return 0
+
+
 def _codec(name: str) -> str:
     try:
         codec = codecs.lookup(name)
-    except LookupError:
+    except (LookupError, ValueError):
         codec = None
     # Other codecs (base64, zip …) turn bytes into bytes.
     if codec is None or not codec._is_text_encoding:

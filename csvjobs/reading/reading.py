@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from itertools import islice
+from itertools import dropwhile, islice
 from pathlib import Path
 from typing import NamedTuple
 
 from csvjobs.errors import EmptyFile, FieldTooLong, TooManyColumns
-from csvjobs.reading.careful import careful
+from csvjobs.reading.careful import FAULTS, careful
 from csvjobs.reading.dialect import find_dialect
 from csvjobs.reading.encoding import check_text, find_encoding, is_utf8, transcode
 from csvjobs.reading.express import express
@@ -58,7 +58,7 @@ def read(
     `tick(bytes read)` is called now and then and may raise to stop.
     Raises DataError for what cannot be read.
     """
-    check_text(path, facts)
+    check_text(path, facts, options.encoding)
     encoding = find_encoding(path, facts, options.encoding)
     native = is_utf8(encoding.value)
     text = path if native else transcode(path, encoding.value, scratch / "utf8.csv", tick)
@@ -79,16 +79,20 @@ def read(
 
 
 def _head(path: Path) -> list[Line]:
-    """The first lines of a UTF-8 file, the last one whole. Raises EmptyFile, FieldTooLong."""
+    """The first lines of a UTF-8 file but for blank ones before them, the last one whole.
+
+    Raises EmptyFile, FieldTooLong.
+    """
     with path.open("rb") as file:
         start = file.read(HEAD_BYTES)
     kept = start.removeprefix(b"\xef\xbb\xbf").splitlines(keepends=True)
     cut = len(start) == HEAD_BYTES
     # bytes.splitlines knows the three line ends of text files, and no others.
-    found = list(islice(lines(kept[:-1] if cut else kept), HEAD_LINES))
-    if cut and not found:
-        raise FieldTooLong(f"The first line is longer than {HEAD_BYTES} bytes.", line=1)
-    if not any(line.content for line in found):
+    whole = lines(kept[:-1] if cut else kept)
+    found = list(islice(dropwhile(lambda line: not line.content, whole), HEAD_LINES))
+    if not found and cut:
+        raise FieldTooLong(f"No row ends within the first {HEAD_BYTES} bytes.", line=len(kept))
+    if not found:
         raise EmptyFile("The file holds no rows.", hint="Send a file with at least a header row.")
     return found
 
@@ -105,7 +109,10 @@ def _header(head: list[Line], dialect: Dialect, options: ReadOptions) -> Header:
         )
     if options.header is False:
         return Header(numbered_names(len(cells)), 0, [])
-    names, warnings = column_names(tokenizer.text(cell).decode("utf-8", "replace") for cell in cells)
+    said = cells if first.fault else map(tokenizer.text, cells)
+    names, warnings = column_names(cell.decode("utf-8", "replace") for cell in said)
+    if first.fault:
+        warnings.insert(0, f"The header row was cut at each delimiter: {FAULTS[first.fault]}")
     spans = first.text.replace(b"\r\n", b"\n").replace(b"\r", b"\n").count(b"\n")
     return Header(names, first.first + spans, warnings)
 

@@ -9,6 +9,9 @@ from typing import Any
 
 from csvjobs.reading.source import Source
 
+NUMBER = r"\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*"
+"""What counts as a number in a cell, in ASCII."""
+
 
 class Sql(ABC):
     """The hooks in which engines' SQL differs; everything else a step writes means the same on all."""
@@ -21,13 +24,12 @@ class Sql(ABC):
     def matches(self, expression: str, pattern: str) -> str:
         """Whether the *whole* text matches the regular expression (NULL for NULL)."""
 
+    @abstractmethod
     def number(self, expression: str) -> str:
-        """The text as a double, NULL where it is not a plain decimal number.
+        """The text as a double, NULL where it is no NUMBER or too large for one.
 
-        Guarded by a regular expression because engines' casts disagree on '1_000', ' 1 ', 'inf', '1d'.
+        Engines' own casts disagree on '1_000', 'inf', '1d', '+-1'.
         """
-        pattern = r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,3})?"
-        return f"CASE WHEN {self.matches(expression, pattern)} THEN TRY_CAST({expression} AS DOUBLE) END"
 
 
 class Engine(ABC):

@@ -1,7 +1,6 @@
 """Learning: one scan keeps the columns that steps must learn from, then small queries over what was kept.
 
-Exact medians and modes are taken from counted values, which spill to disk; the engine's own hold every
-value in memory.
+Modes are taken from counted values, which spill to disk; the engine's own holds every value in memory.
 """
 
 from __future__ import annotations
@@ -13,10 +12,10 @@ from typing import Any
 
 from csvjobs.engines.base import Engine
 from csvjobs.errors import NotANumber, NothingToLearn, TooManyCategories
+from csvjobs.pipelines.numbers import Numbers
 from csvjobs.pipelines.step import Columns, Learnt, Need, Step, missing
 
 TEXTS = ("mode", "values", "sample")
-NUMERIC = {"deviation": "STDDEV_POP", "min": "MIN", "max": "MAX"}
 
 
 @dataclass(frozen=True)
@@ -58,15 +57,15 @@ def _narrow(engine: Engine, relation: str, columns: Columns, kept: Iterable[Cell
     inner, outer = [], []
     for cells in kept:
         (column,) = columns.pick([cells.column], "fit")
-        gone = missing(engine.sql, column.sql, cells.missing)
-        inner.append(f"CASE WHEN NOT {gone} THEN {column.sql} END AS {cells.ref}_text")
-        if cells.numeric:
-            inner.append(f"{engine.sql.number(column.sql)} AS {cells.ref}_number")
-            outer.append(f"CASE WHEN {cells.ref}_text IS NOT NULL THEN {cells.ref}_number END AS {cells.ref}")
-            outer.append(f"CASE WHEN {cells.ref}_number IS NULL THEN {cells.ref}_text END AS {cells.ref}_odd")
-        else:
-            outer.append(f"{cells.ref}_text AS {cells.ref}")
-    return f"SELECT {', '.join(outer)} FROM (SELECT {', '.join(inner)} FROM ({relation}))"
+        text = f"CASE WHEN NOT {missing(engine.sql, column.sql, cells.missing)} THEN {column.sql} END"
+        if not cells.numeric:
+            outer.append(f"{text} AS {cells.ref}")
+            continue
+        # An empty cell is no number anyway; other missing texts may be.
+        number = engine.sql.number(column.sql if set(cells.missing) <= {""} else f"({text})")
+        inner.append(f"{number} AS {cells.ref}")
+        outer.append(f"{cells.ref}, CASE WHEN {cells.ref} IS NULL THEN {text} END AS {cells.ref}_odd")
+    return f"SELECT {', '.join(outer)} FROM (SELECT {', '.join(['*', *inner])} FROM ({relation}))"
 
 
 def _odd(engine: Engine, table: str, cells: Cells) -> list[str]:
@@ -88,47 +87,48 @@ def _statistic(engine: Engine, table: str, need: Need, cells: Cells) -> Any:
     if need.statistic == "sample":
         return _texts(engine, table, cells, int(need.argument))
     if need.statistic == "mode":
-        return _present(_mode(engine, table, cells), cells)
-    if need.statistic == "quantile":
-        return _quantile(engine, table, need.argument, cells)
-    if need.statistic == "mean":
-        return _mean(engine, table, cells)
-    [(value,)] = engine.rows(f"SELECT {NUMERIC[need.statistic]}({cells.ref}) FROM ({table})")
-    return _finite(_present(value, cells), cells)
-
-
-def _mean(engine: Engine, table: str, cells: Cells) -> float:
-    """The average, then its rounding error taken out: a column of 0.1 alone has the mean 0.1."""
-    average = f"SELECT AVG({cells.ref}) AS average FROM ({table})"
-    rest = f"AVG({cells.ref} - average)"
-    rows = engine.rows(f"SELECT average + {rest} FROM ({table}), ({average}) GROUP BY average")
-    return _finite(_present(rows[0][0] if rows else None, cells), cells)
-
-
-def _present(value: Any, cells: Cells) -> Any:
-    if value is None:
-        what = "number" if cells.numeric else "value"
-        raise NothingToLearn(
-            f"Column {cells.column!r} holds no {what} to learn from.",
-            column=cells.column,
-            hint="Use with: constant, or leave the column out of the step.",
-        )
-    return value
-
-
-def _finite(value: float, cells: Cells) -> float:
+        return _mode(engine, table, cells)
+    numbers = Numbers(engine, table, cells.ref)
+    if not numbers.count:
+        raise _nothing(cells, "number")
+    value = _number(numbers, need)
     if not math.isfinite(value):
         too_large = f"Column {cells.column!r} holds numbers too large to reckon with."
         raise NotANumber(too_large, column=cells.column)
     return value
 
 
-def _mode(engine: Engine, table: str, cells: Cells) -> str | None:
+def _number(numbers: Numbers, need: Need) -> float:
+    match need.statistic:
+        case "mean":
+            return numbers.mean()
+        case "deviation":
+            return numbers.deviation()
+        case "quantile":
+            return numbers.quantile(need.argument)
+        case "min":
+            return numbers.low
+        case _:
+            return numbers.high
+
+
+def _nothing(cells: Cells, what: str) -> NothingToLearn:
+    return NothingToLearn(
+        f"Column {cells.column!r} holds no {what} to learn from.",
+        column=cells.column,
+        hint="Use with: constant, or leave the column out of the step.",
+    )
+
+
+def _mode(engine: Engine, table: str, cells: Cells) -> str:
     rows = engine.rows(
         f"SELECT {cells.ref}, COUNT(*) AS n FROM ({table}) WHERE {cells.ref} IS NOT NULL "
         f"GROUP BY {cells.ref} ORDER BY n DESC, {cells.ref} LIMIT 1"
     )
-    return rows[0][0] if rows else None
+    if not rows:
+        raise _nothing(cells, "value")
+    mode: str = rows[0][0]
+    return mode
 
 
 def _values(engine: Engine, table: str, need: Need, cells: Cells) -> list[str]:
@@ -149,19 +149,3 @@ def _texts(engine: Engine, table: str, cells: Cells, bound: int) -> list[str]:
         f"GROUP BY {cells.ref} ORDER BY {cells.ref} LIMIT {bound}"
     )
     return [value for (value,) in rows]
-
-
-def _quantile(engine: Engine, table: str, q: float, cells: Cells) -> float:
-    """Linear interpolation between order statistics: numpy's default, type 7 of Hyndman and Fan (1996)."""
-    [(count,)] = engine.rows(f"SELECT COUNT({cells.ref}) FROM ({table})")
-    place = q * (count - 1)
-    below, above = math.floor(place), math.ceil(place)
-    [(low, high)] = engine.rows(
-        f"WITH counted AS (SELECT {cells.ref} AS v, COUNT(*) AS n FROM ({table}) "
-        f"WHERE {cells.ref} IS NOT NULL GROUP BY {cells.ref}), "
-        "ranked AS (SELECT v, SUM(n) OVER (ORDER BY v) AS upto FROM counted) "
-        f"SELECT MIN(CASE WHEN upto > {below} THEN v END), MIN(CASE WHEN upto > {above} THEN v END) "
-        "FROM ranked"
-    )
-    low, high = _finite(_present(low, cells), cells), _finite(_present(high, cells), cells)
-    return float(low + (high - low) * (place - below))

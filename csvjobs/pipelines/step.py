@@ -159,6 +159,6 @@ def missing(sql: Sql, expression: str, texts: Sequence[str] = ("",)) -> str:
     return f"({expression} IS NULL OR {expression} IN ({listed}))" if texts else f"({expression} IS NULL)"
 
 
-def constant(sql: Sql, number: float) -> str:
+def constant(number: float) -> str:
     """A number as a double: bare literals are decimals on some engines."""
-    return f"CAST({sql.text(repr(number))} AS DOUBLE)"
+    return f"CAST('{number!r}' AS DOUBLE)"

@@ -12,12 +12,16 @@ def express(path: Path, facts: Facts, dialect: Dialect, columns: tuple[str, ...]
     """The file itself as a source, or None where only a look at each record can tell.
 
     `skip`: header lines. What is let through was compared with the careful lane on random files; DuckDB
-    would change or lose in silence: a delimiter after the last cell, blanks beside quotes, blank lines,
-    line ends of several kinds.
+    would change or lose in silence: a delimiter after the last cell, blanks or text beside quotes, blank
+    lines, line ends of several kinds.
     """
     usual = dialect.quote == '"' and dialect.delimiter in facts.outside and facts.bom in (None, "utf-8-sig")
-    odd = facts.blanks_at_quotes or facts.quotes % 2 or (facts.blank_lines and len(columns) > 1)
-    if odd or not (usual and facts.utf8 and _one_line_end(facts)):
+    stray = facts.quotes % 2 or not set(facts.beside_quotes) <= {dialect.delimiter}
+    if (
+        stray
+        or (facts.blank_lines and len(columns) > 1)
+        or not (usual and facts.utf8 and _one_line_end(facts))
+    ):
         return None
     records = facts.outside["\n"] + (not facts.final_newline)
     if facts.outside[dialect.delimiter] != (len(columns) - 1) * records:

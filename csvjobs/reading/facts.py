@@ -23,13 +23,10 @@ BOMS: tuple[tuple[bytes, Bom], ...] = (
 
 _STRUCTURE = b'"\r\n' + DELIMITERS.encode()
 _OTHERS = bytes(byte for byte in range(256) if byte not in _STRUCTURE)
-# Beside these, a blank at a quote stands between cells; readers disagree on what it means.
-_MARKS = frozenset({*(mark.encode() for mark in DELIMITERS), b"\n", b"\r", b" "})
 _BLANK_LINES = (b"\n\n", b"\r\r", b"\n\r")
-# A blank at a quote and the byte beside it, less one: what must be kept of one chunk to see it in two.
-_OVERLAP = 2
-# A byte order mark, and what may stand behind it or at the start without one.
-_HEAD = 5
+# What stands for any byte that has no business beside a quote.
+_OTHER = "*"
+_PLAIN = bytes(byte if byte in _STRUCTURE else ord(_OTHER) for byte in range(256))
 
 
 class Newlines(BaseModel):
@@ -48,8 +45,11 @@ class Facts(BaseModel):
     `outside` counts line feeds, carriage returns and delimiters that stand
     outside of `"` quotes, by parity.
 
-    `blank_lines` and `blanks_at_quotes` may be true for what stands inside quotes, never false for
-    what stands outside.
+    `beside_quotes` holds the delimiters that touch a quote from outside, and "*" for any other byte that
+    does; with the delimiter alone in it every quote begins or ends a cell, and only then does parity tell
+    what is outside.
+
+    `blank_lines` may be true for what stands inside quotes, never false for what stands outside.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -63,7 +63,7 @@ class Facts(BaseModel):
     newlines: Newlines = Newlines()
     outside: dict[str, int] = {}
     blank_lines: bool = False
-    blanks_at_quotes: bool = False
+    beside_quotes: str = ""
     final_newline: bool = False
 
 
@@ -77,9 +77,10 @@ class FactsCollector:
         self._tail = b""
         self._held = b""
         self._bytes = self._nul = self._quotes = 0
-        self._utf8 = True
-        self._inside = False
-        self._blank_lines = self._blanks_at_quotes = False
+        self._utf8 = self._at_start = True
+        self._inside = self._blank_lines = False
+        self._last_outside = b"\n"
+        self._beside = set[str]()
         self._newlines = {"lf": 0, "crlf": 0, "cr": 0}
         self._outside = dict.fromkeys("\r\n" + DELIMITERS, 0)
 
@@ -89,19 +90,22 @@ class FactsCollector:
             return
         self._sha256.update(chunk)
         self._bytes += len(chunk)
-        self._head = (self._head + chunk[:_HEAD])[:_HEAD]
+        self._head = (self._head + chunk[:4])[:4]
         self._nul += chunk.count(0)
         self._check_utf8(chunk)
         self._look_across(chunk)
-        # A carriage return waits for what follows it.
         data = self._held + chunk
+        if self._bytes < len(codecs.BOM_UTF8):
+            self._held = data
+            return
+        # A carriage return waits for what follows it, as the first bytes do.
         self._held = data[-1:] if data.endswith(b"\r") else b""
         self._count(data.removesuffix(self._held) if self._held else data)
 
     def finish(self) -> Facts:
         """The facts about all bytes given."""
         self._count(self._held)
-        self._look_at_edges()
+        self._blank_lines |= self._head.removeprefix(codecs.BOM_UTF8).startswith((b"\n", b"\r"))
         return Facts(
             bytes=self._bytes,
             sha256=self._sha256.hexdigest(),
@@ -112,7 +116,7 @@ class FactsCollector:
             newlines=Newlines(**self._newlines),
             outside=self._outside,
             blank_lines=self._blank_lines,
-            blanks_at_quotes=self._blanks_at_quotes,
+            beside_quotes="".join(sorted(self._beside)),
             final_newline=self._tail.endswith((b"\n", b"\r")),
         )
 
@@ -125,30 +129,36 @@ class FactsCollector:
             self._utf8 = False
 
     def _look_across(self, chunk: bytes) -> None:
-        """Patterns that may lie across two chunks."""
+        """Blank lines, which may lie across two chunks."""
         seen = self._tail + chunk
-        self._tail = seen[-_OVERLAP:]
-        if not self._blank_lines:
-            self._blank_lines = any(pattern in seen for pattern in _BLANK_LINES)
-        if not self._blanks_at_quotes:
-            self._blanks_at_quotes = _blank_at_quote(seen)
-
-    def _look_at_edges(self) -> None:
-        """The same patterns where the file's start or end takes the place of a line end."""
-        start = self._head.removeprefix(codecs.BOM_UTF8)
-        self._blank_lines |= start.startswith((b"\n", b"\r"))
-        self._blanks_at_quotes |= start.startswith(b' "') or self._tail.endswith(b'" ')
+        self._tail = seen[-1:]
+        self._blank_lines = self._blank_lines or any(pattern in seen for pattern in _BLANK_LINES)
 
     def _count(self, data: bytes) -> None:
-        """Counts structure; pairs of quotes cancel out, whether they are an escape or an empty cell."""
-        bare = data.translate(None, _OTHERS)
-        self._quotes += bare.count(b'"')
-        pieces = bare.replace(b'""', b"").split(b'"')
-        outside = b"".join(pieces[1 if self._inside else 0 :: 2])
-        for mark in self._outside:
-            self._outside[mark] += outside.count(mark.encode())
+        """Counts structure, and looks at both sides of what stands in quotes."""
+        if self._at_start:
+            data, self._at_start = data.removeprefix(codecs.BOM_UTF8), False
+        pieces = data.split(b'"')
+        outside = b'"'.join(pieces[1 if self._inside else 0 :: 2])
+        self._quotes += len(pieces) - 1
         self._inside ^= len(pieces) % 2 == 0
+        if len(pieces) > 1 and self._inside:
+            outside += b'"'
+        bare = outside.translate(None, _OTHERS)
+        for mark in self._outside:
+            self._outside[mark] += bare.count(mark.encode())
+        self._look_beside(self._last_outside + outside)
         self._add_newlines(data)
+
+    def _look_beside(self, outside: bytes) -> None:
+        """What stands in quotes is left out of `outside`; one quote stands for it."""
+        self._last_outside = outside[-1:]
+        if b'"' not in outside:
+            return
+        plain = outside.translate(_PLAIN)
+        for mark in set(DELIMITERS + _OTHER) - self._beside:
+            if f'{mark}"'.encode() in plain or f'"{mark}'.encode() in plain:
+                self._beside.add(mark)
 
     def _add_newlines(self, data: bytes) -> None:
         lf, cr = data.count(b"\n"), data.count(b"\r")
@@ -156,9 +166,3 @@ class FactsCollector:
         self._newlines["lf"] += lf - crlf
         self._newlines["crlf"] += crlf
         self._newlines["cr"] += cr - crlf
-
-
-def _blank_at_quote(data: bytes) -> bool:
-    before = {piece[-1:] for piece in data.split(b' "')[:-1]}
-    after = {piece[:1] for piece in data.split(b'" ')[1:]}
-    return not (before | after).isdisjoint(_MARKS)

@@ -16,10 +16,10 @@ COMPARISONS: dict[str, Callable[[str, Any, Sql], str]] = {
     "none_of": lambda cell, texts, sql: f"{_text(cell)} NOT IN ({_listed(texts, sql)})",
     "matches": lambda cell, pattern, sql: sql.matches(_text(cell), pattern),
     "contains": lambda cell, text, sql: f"POSITION({sql.text(text)} IN {_text(cell)}) > 0",
-    "above": lambda cell, number, sql: f"{sql.number(cell)} > {constant(sql, number)}",
-    "at_least": lambda cell, number, sql: f"{sql.number(cell)} >= {constant(sql, number)}",
-    "below": lambda cell, number, sql: f"{sql.number(cell)} < {constant(sql, number)}",
-    "at_most": lambda cell, number, sql: f"{sql.number(cell)} <= {constant(sql, number)}",
+    "above": lambda cell, number, sql: f"{sql.number(cell)} > {constant(number)}",
+    "at_least": lambda cell, number, sql: f"{sql.number(cell)} >= {constant(number)}",
+    "below": lambda cell, number, sql: f"{sql.number(cell)} < {constant(number)}",
+    "at_most": lambda cell, number, sql: f"{sql.number(cell)} <= {constant(number)}",
     "is_missing": lambda cell, wanted, sql: f"{'' if wanted else 'NOT '}{missing(sql, cell)}",
 }
 

@@ -56,7 +56,7 @@ class Scale(ColumnStep):
     def change(self, columns: Columns, learnt: Learnt, sql: Sql) -> Change:
         def cell(column: Column) -> str:
             centre, spread = self._centre_and_spread(column.name, learnt)
-            scaled = f"({sql.number(column.sql)} - {constant(sql, centre)}) / {constant(sql, spread)}"
+            scaled = f"({sql.number(column.sql)} - {constant(centre)}) / {constant(spread)}"
             return f"COALESCE(CAST({scaled} AS VARCHAR), {column.sql})"
 
         return Change(self.rewrite(columns, cell))

@@ -17,11 +17,8 @@ def express(path: Path, facts: Facts, dialect: Dialect, columns: tuple[str, ...]
     """
     usual = dialect.quote == '"' and dialect.delimiter in facts.outside and facts.bom in (None, "utf-8-sig")
     stray = facts.quotes % 2 or not set(facts.beside_quotes) <= {dialect.delimiter}
-    if (
-        stray
-        or (facts.blank_lines and len(columns) > 1)
-        or not (usual and facts.utf8 and _one_line_end(facts))
-    ):
+    odd = stray or (facts.blank_lines and len(columns) > 1)
+    if odd or not (usual and facts.utf8 and _one_line_end(facts)):
         return None
     records = facts.outside["\n"] + (not facts.final_newline)
     if facts.outside[dialect.delimiter] != (len(columns) - 1) * records:

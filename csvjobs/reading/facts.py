@@ -24,9 +24,8 @@ BOMS: tuple[tuple[bytes, Bom], ...] = (
 _STRUCTURE = b'"\r\n' + DELIMITERS.encode()
 _OTHERS = bytes(byte for byte in range(256) if byte not in _STRUCTURE)
 _BLANK_LINES = (b"\n\n", b"\r\r", b"\n\r")
-# What stands for any byte that has no business beside a quote.
-_OTHER = "*"
-_PLAIN = bytes(byte if byte in _STRUCTURE else ord(_OTHER) for byte in range(256))
+# What a byte beside a quote is called in the facts: nothing if it ends a line, or is no byte or a quote.
+_MARKS = {mark.encode(): mark for mark in DELIMITERS} | dict.fromkeys((b"", b'"', b"\n", b"\r"), "")
 
 
 class Newlines(BaseModel):
@@ -80,7 +79,7 @@ class FactsCollector:
         self._utf8 = self._at_start = True
         self._inside = self._blank_lines = False
         self._last_outside = b"\n"
-        self._beside = set[str]()
+        self._beside = set[bytes]()
         self._newlines = {"lf": 0, "crlf": 0, "cr": 0}
         self._outside = dict.fromkeys("\r\n" + DELIMITERS, 0)
 
@@ -116,7 +115,7 @@ class FactsCollector:
             newlines=Newlines(**self._newlines),
             outside=self._outside,
             blank_lines=self._blank_lines,
-            beside_quotes="".join(sorted(self._beside)),
+            beside_quotes="".join(sorted({_MARKS.get(byte, "*") for byte in self._beside})),
             final_newline=self._tail.endswith((b"\n", b"\r")),
         )
 
@@ -139,26 +138,24 @@ class FactsCollector:
         if self._at_start:
             data, self._at_start = data.removeprefix(codecs.BOM_UTF8), False
         pieces = data.split(b'"')
-        outside = b'"'.join(pieces[1 if self._inside else 0 :: 2])
+        outside = pieces[1 if self._inside else 0 :: 2]
         self._quotes += len(pieces) - 1
         self._inside ^= len(pieces) % 2 == 0
-        if len(pieces) > 1 and self._inside:
-            outside += b'"'
-        bare = outside.translate(None, _OTHERS)
+        bare = b"".join(outside).translate(None, _OTHERS)
         for mark in self._outside:
             self._outside[mark] += bare.count(mark.encode())
-        self._look_beside(self._last_outside + outside)
+        if outside:
+            self._look_beside(outside, opened=self._inside and len(pieces) > 1)
         self._add_newlines(data)
 
-    def _look_beside(self, outside: bytes) -> None:
-        """What stands in quotes is left out of `outside`; one quote stands for it."""
-        self._last_outside = outside[-1:]
-        if b'"' not in outside:
-            return
-        plain = outside.translate(_PLAIN)
-        for mark in set(DELIMITERS + _OTHER) - self._beside:
-            if f'{mark}"'.encode() in plain or f'"{mark}'.encode() in plain:
-                self._beside.add(mark)
+    def _look_beside(self, outside: list[bytes], *, opened: bool) -> None:
+        """Between two pieces of `outside` stands what is in quotes, and after the last one if `opened`."""
+        last = self._last_outside
+        parts = [b"", *outside] if last == b'"' else [last + outside[0], *outside[1:]]
+        self._last_outside = b'"' if opened else parts[-1][-1:] or b'"'
+        if opened:
+            parts.append(b"")
+        self._beside |= {part[-1:] for part in parts[:-1]} | {part[:1] for part in parts[1:]}
 
     def _add_newlines(self, data: bytes) -> None:
         lf, cr = data.count(b"\n"), data.count(b"\r")

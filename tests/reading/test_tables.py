@@ -104,6 +104,7 @@ ENGINE = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 @ENGINE
 @given(written=files())
+@example(written=Written(b'a;b\n;x,";y,";\n', ";", [], [(2, "extra-cell", ';x,";y,";')], 0, ("a", "b")))
 def test_what_was_written_is_read_by_both_lanes(bench: ReadBench, written: Written) -> None:
     check(bench.table(written.content, delimiter=written.delimiter), written)
     check(bench.table(written.content, delimiter=written.delimiter, careful=True), written)
@@ -130,6 +131,8 @@ def same(one: Table, other: Table) -> None:
 
 @ENGINE
 @given(start=STARTS, soup=SOUP, header=st.booleans(), bad_rows=st.sampled_from(["reject", "pad"]))
+@example(start=b"", soup=b'""x","y"\n",', header=True, bad_rows="reject")
+@example(start=b"a,b,c\n", soup=b',a",a",\n', header=True, bad_rows="reject")
 @example(start=BOM, soup=b' "a",c\n', header=False, bad_rows="reject")
 @example(start=b"a,b\n", soup=b'1,"a" ', header=True, bad_rows="reject")
 @example(start=BOM, soup=b"\na,b\n1,2,\n", header=False, bad_rows="reject")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -46,8 +47,9 @@ class Engine(ABC):
         """The source's records as columns c0, c1, …; with `__row` (1, 2, …, file order) if numbered."""
 
     @abstractmethod
-    def keep(self, query: str) -> str:
-        """Runs a query once and keeps its rows, spilling to disk; returns a relation to read them again."""
+    def kept(self, query: str) -> AbstractContextManager[str]:
+        """Runs a query once and keeps its rows, spilling to disk, for a block: yields a relation to read
+        them again."""
 
     @abstractmethod
     def rows(self, query: str) -> list[tuple[Any, ...]]:

@@ -41,9 +41,9 @@ def learn(
     for step, step_needs in wanted:
         for need in step_needs:
             needs[need] = _cells(need, step, kept)
-    table = engine.keep(_narrow(engine, relation, columns, kept.values()))
-    warnings = [w for cells in kept.values() if cells.numeric for w in _odd(engine, table, cells)]
-    return {need: _statistic(engine, table, need, cells) for need, cells in needs.items()}, warnings
+    with engine.kept(_narrow(engine, relation, columns, kept.values())) as table:
+        warnings = [w for cells in kept.values() if cells.numeric for w in _odd(engine, table, cells)]
+        return {need: _statistic(engine, table, need, cells) for need, cells in needs.items()}, warnings
 
 
 def _cells(need: Need, step: Step, kept: dict[Any, Cells]) -> Cells:

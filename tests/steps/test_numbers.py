@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Iterator
 from fractions import Fraction
 
 import numpy as np
@@ -24,10 +25,9 @@ def engine(tmp_path_factory: pytest.TempPathFactory) -> DuckEngine:
     return DuckEngine(tmp_path_factory.mktemp("numbers"), 64 * 1024**2)
 
 
-def kept(engine: DuckEngine, values: list[float]) -> Numbers:
+def given_as(engine: DuckEngine, values: list[float]) -> Numbers:
     listed = ", ".join(f"('{value!r}')" for value in values)
-    table = engine.keep(f"SELECT CAST(v AS DOUBLE) AS v FROM (VALUES {listed}) AS given(v)")
-    return Numbers(engine, table, "v")
+    return Numbers(engine, f"SELECT CAST(v AS DOUBLE) AS v FROM (VALUES {listed}) AS given(v)", "v")
 
 
 @settings(deadline=None, max_examples=300)
@@ -67,7 +67,7 @@ FLOATS = st.one_of(
 @settings(deadline=None, max_examples=200)
 @given(st.lists(FLOATS, min_size=1, max_size=40), st.sampled_from([0.0, 0.25, 0.5, 0.75, 1.0]))
 def test_statistics_are_those_of_exact_arithmetic(engine: DuckEngine, values: list[float], q: float) -> None:
-    numbers = kept(engine, values)
+    numbers = given_as(engine, values)
     reach = max(values) - min(values)
     exact = sum(map(Fraction, values)) / len(values)
     assert numbers.mean() == pytest.approx(float(exact), rel=1e-15, abs=reach * 1e-17)
@@ -82,14 +82,17 @@ def _root(square: Fraction) -> float:
 
 @pytest.mark.parametrize("values", [[0.1] * 3, [7.0], [-0.0, 0.0], [1e308, 1e308]])
 def test_a_mean_is_never_off_where_it_need_not_be(engine: DuckEngine, values: list[float]) -> None:
-    assert kept(engine, values).mean() == sum(map(Fraction, values)) / len(values)
+    assert given_as(engine, values).mean() == sum(map(Fraction, values)) / len(values)
 
 
 @pytest.fixture(scope="module")
-def many(engine: DuckEngine) -> str:
+def many(engine: DuckEngine) -> Iterator[str]:
     """A million numbers over many magnitudes, a third of them the same; every other one missing."""
     value = "CASE WHEN i % 3 = 0 THEN 42 ELSE exp((hash(i) % 20000) / 50.0 - 200) * (i % 7 - 3) END"
-    return engine.keep(f"SELECT CASE WHEN i % 2 = 0 THEN {value} END AS v FROM range(2000000) AS r(i)")
+    with engine.kept(
+        f"SELECT CASE WHEN i % 2 = 0 THEN {value} END AS v FROM range(2000000) AS r(i)"
+    ) as table:
+        yield table
 
 
 @pytest.mark.parametrize("q", [0.0, 0.001, 0.25, 0.5, 0.7500001, 0.999, 1.0])

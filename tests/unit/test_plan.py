@@ -1,6 +1,7 @@
 """Plans on the real engine: how many scans, which rows, what the account says."""
 
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
@@ -18,9 +19,9 @@ class CountingEngine(DuckEngine):
 
     scans = 0
 
-    def keep(self, query: str) -> str:
+    def kept(self, query: str) -> AbstractContextManager[str]:
         self.scans += 1
-        return super().keep(query)
+        return super().kept(query)
 
 
 @pytest.fixture

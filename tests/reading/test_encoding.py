@@ -19,6 +19,7 @@ POLISH = "imię,nazwisko,miasto\nŁukasz,Wiśniewski,Łódź\nMałgorzata,Dąbro
 RUSSIAN = "имя,фамилия,город\nАнна,Иванова,Москва\nПётр,Смирнов,Новосибирск\nОльга,Кузнецова,Казань\n" * 3
 JAPANESE = "名前,都市,備考\n山田太郎,東京,こんにちは世界\n佐藤花子,大阪,ありがとうございます\n" * 3
 CHINESE = "姓名,城市,说明\n王小明,北京,这是一个测试文件\n李华,上海,数据处理服务\n" * 3
+TAIWANESE = "姓名,城市,說明\n王小明,臺北,這是一個測試檔案\n李大華,高雄,資料處理服務\n" * 3
 
 
 def write(folder: Path, content: bytes) -> tuple[Path, Facts]:
@@ -53,20 +54,10 @@ def read_back(folder: Path, content: bytes, declared: str | None = None) -> str:
         (JAPANESE, "shift_jis"),
         (JAPANESE, "euc_jp"),
         (CHINESE, "gb18030"),
-        (CHINESE, "big5hkscs"),
+        (TAIWANESE, "big5"),
     ],
 )
 def test_the_text_is_found(tmp_path: Path, text: str, encoding: str) -> None:
-    text = (
-        text.replace("说", "說").replace("这", "這").replace("个", "個").replace("测试", "測試")
-        if (encoding.startswith("big5"))
-        else text
-    )
-    text = (
-        text.replace("数据处理", "數據處理").replace("务", "務").replace("华", "華")
-        if (encoding.startswith("big5"))
-        else text
-    )
     assert read_back(tmp_path, text.encode(encoding)) == text
 
 
@@ -77,7 +68,7 @@ def test_a_few_odd_bytes_far_down_are_enough_for_a_guess(tmp_path: Path) -> None
 
 def test_what_is_declared_wins(tmp_path: Path) -> None:
     assert read_back(tmp_path, "Grüße".encode("cp850"), "cp850") == "Grüße"
-    assert read_back(tmp_path, "Grüße".encode(), "latin-1") == "GrÃ¼Ãe"
+    assert read_back(tmp_path, "Grüße".encode(), "latin-1") == "Grüße".encode().decode("latin-1")
 
 
 def test_a_guess_says_how_sure_it_is(tmp_path: Path) -> None:

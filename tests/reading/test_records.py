@@ -79,10 +79,12 @@ def test_what_a_writer_wrote_is_read(
     rows: list[list[str]], delimiter: str, ending: str, everything: bool
 ) -> None:
     out = io.StringIO(newline="")
+    # Python's writer leaves line ends other than its own without quotes.
+    everything = everything or any(end in cell for row in rows for cell in row for end in "\r\n")
     quoting = csv.QUOTE_ALL if everything else csv.QUOTE_MINIMAL
     starts = []
     for row in rows:
-        starts.append(1 + len(out.getvalue().replace("\r\n", "\n").replace("\r", "\n").split("\n")) - 1)
+        starts.append(len(out.getvalue().replace("\r\n", "\n").replace("\r", "\n").split("\n")))
         csv.writer(out, delimiter=delimiter, lineterminator=ending, quoting=quoting).writerow(row)
     tokenizer = Tokenizer(Dialect(delimiter))
     found = records(out.getvalue().encode(), tokenizer)

@@ -9,7 +9,7 @@ from types import TracebackType
 
 from csvjobs.jobs.job import FileInfo
 
-CHUNK = 1024**2
+CHUNK = 256 * 1024
 LOOK_EVERY = 0.05
 
 
@@ -43,20 +43,21 @@ class GrowingDigest:
         return FileInfo(bytes=self._bytes, sha256=self._sha256.hexdigest())
 
     def _follow(self) -> None:
+        buffer = bytearray(CHUNK)
         with self._path.open("rb", buffering=0) as file:
             while not self._finished.wait(LOOK_EVERY):
-                while chunk := file.read(CHUNK):
-                    written = chunk.partition(b"\0")[0]
-                    self._add(written)
-                    if len(written) < len(chunk):
+                while size := file.readinto(buffer):
+                    hole = buffer.find(0, 0, size)
+                    self._add(buffer, size if hole < 0 else hole)
+                    if hole >= 0:
                         file.seek(self._bytes)
                         break
-            while chunk := file.read(CHUNK):
-                self._add(chunk)
+            while size := file.readinto(buffer):
+                self._add(buffer, size)
 
-    def _add(self, chunk: bytes) -> None:
-        self._sha256.update(chunk)
-        self._bytes += len(chunk)
+    def _add(self, buffer: bytearray, size: int) -> None:
+        self._sha256.update(memoryview(buffer)[:size])
+        self._bytes += size
 
 
 def file_info(path: Path) -> FileInfo:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import hashlib
+from operator import itemgetter
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
@@ -21,11 +22,12 @@ BOMS: tuple[tuple[bytes, Bom], ...] = (
     (codecs.BOM_UTF16_BE, "utf-16-be"),
 )
 
-_STRUCTURE = b'"\r\n' + DELIMITERS.encode()
+_STRUCTURE = b'"\r\n\0' + DELIMITERS.encode()
 _OTHERS = bytes(byte for byte in range(256) if byte not in _STRUCTURE)
 _BLANK_LINES = (b"\n\n", b"\r\r", b"\n\r")
 # What a byte beside a quote is called in the facts: nothing if it ends a line, or is no byte or a quote.
-_MARKS = {mark.encode(): mark for mark in DELIMITERS} | dict.fromkeys((b"", b'"', b"\n", b"\r"), "")
+_MARKS = {ord(mark): mark for mark in DELIMITERS} | dict.fromkeys(b'"\n\r', "")
+_first, _last = itemgetter(0), itemgetter(-1)
 
 
 class Newlines(BaseModel):
@@ -73,13 +75,13 @@ class FactsCollector:
         self._sha256 = hashlib.sha256()
         self._decoder = codecs.getincrementaldecoder("utf-8")()
         self._head = b""
-        self._tail = b""
+        self._last = b""
         self._held = b""
         self._bytes = self._nul = self._quotes = 0
         self._utf8 = self._at_start = True
         self._inside = self._blank_lines = False
         self._last_outside = b"\n"
-        self._beside = set[bytes]()
+        self._beside = set[int]()
         self._newlines = {"lf": 0, "crlf": 0, "cr": 0}
         self._outside = dict.fromkeys("\r\n" + DELIMITERS, 0)
 
@@ -90,9 +92,7 @@ class FactsCollector:
         self._sha256.update(chunk)
         self._bytes += len(chunk)
         self._head = (self._head + chunk[:4])[:4]
-        self._nul += chunk.count(0)
         self._check_utf8(chunk)
-        self._look_across(chunk)
         data = self._held + chunk
         if self._bytes < len(codecs.BOM_UTF8):
             self._held = data
@@ -116,7 +116,7 @@ class FactsCollector:
             outside=self._outside,
             blank_lines=self._blank_lines,
             beside_quotes="".join(sorted({_MARKS.get(byte, "*") for byte in self._beside})),
-            final_newline=self._tail.endswith((b"\n", b"\r")),
+            final_newline=self._last in (b"\n", b"\r"),
         )
 
     def _check_utf8(self, chunk: bytes) -> None:
@@ -127,26 +127,38 @@ class FactsCollector:
         except UnicodeDecodeError:
             self._utf8 = False
 
-    def _look_across(self, chunk: bytes) -> None:
-        """Blank lines, which may lie across two chunks."""
-        seen = self._tail + chunk
-        self._tail = seen[-1:]
-        self._blank_lines = self._blank_lines or any(pattern in seen for pattern in _BLANK_LINES)
-
     def _count(self, data: bytes) -> None:
-        """Counts structure, and looks at both sides of what stands in quotes."""
+        """Counts structure; what has none of it costs one pass."""
         if self._at_start:
             data, self._at_start = data.removeprefix(codecs.BOM_UTF8), False
+        if not data:
+            return
+        bare = data.translate(None, _OTHERS)
+        self._nul += bare.count(0)
+        self._add_newlines(data, bare)
+        self._look_for_blank_lines(data, bare)
+        inside = self._inside
+        self._look_at_quotes(data)
+        outside = b"".join(bare.split(b'"')[1 if inside else 0 :: 2])
+        for mark in self._outside:
+            self._outside[mark] += outside.count(mark.encode())
+
+    def _look_at_quotes(self, data: bytes) -> None:
+        """Counts them, and looks at both sides of what stands in them."""
         pieces = data.split(b'"')
         outside = pieces[1 if self._inside else 0 :: 2]
         self._quotes += len(pieces) - 1
         self._inside ^= len(pieces) % 2 == 0
-        bare = b"".join(outside).translate(None, _OTHERS)
-        for mark in self._outside:
-            self._outside[mark] += bare.count(mark.encode())
         if outside:
             self._look_beside(outside, opened=self._inside and len(pieces) > 1)
-        self._add_newlines(data)
+
+    def _look_for_blank_lines(self, data: bytes, bare: bytes) -> None:
+        """They may lie across two chunks. Lines with cells have structure between their ends."""
+        at_edge = data[:1] in b"\r\n"
+        if not self._blank_lines and (at_edge or any(pattern in bare for pattern in _BLANK_LINES)):
+            seen = self._last + data
+            self._blank_lines = any(pattern in seen for pattern in _BLANK_LINES)
+        self._last = data[-1:]
 
     def _look_beside(self, outside: list[bytes], *, opened: bool) -> None:
         """Between two pieces of `outside` stands what is in quotes, and after the last one if `opened`."""
@@ -155,10 +167,10 @@ class FactsCollector:
         self._last_outside = b'"' if opened else parts[-1][-1:] or b'"'
         if opened:
             parts.append(b"")
-        self._beside |= {part[-1:] for part in parts[:-1]} | {part[:1] for part in parts[1:]}
+        self._beside.update(map(_last, filter(None, parts[:-1])), map(_first, filter(None, parts[1:])))
 
-    def _add_newlines(self, data: bytes) -> None:
-        lf, cr = data.count(b"\n"), data.count(b"\r")
+    def _add_newlines(self, data: bytes, bare: bytes) -> None:
+        lf, cr = bare.count(b"\n"), bare.count(b"\r")
         crlf = data.count(b"\r\n") if cr and lf else 0
         self._newlines["lf"] += lf - crlf
         self._newlines["crlf"] += crlf

@@ -9,8 +9,8 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -22,12 +22,24 @@ from csvjobs.flow.submit import Incoming
 from csvjobs.jobs.job import Job, Status
 from csvjobs.settings import Settings
 from csvjobs.storage.base import REPORT
+from csvjobs.worker.embedded import Embedded
 from csvjobs.worker.supervisor import environment
 from csvjobs.worker.tied import tied
 
 ROOT = Path(__file__).parents[1]
 WITHIN = 60.0
 ROW = b"Ada Lovelace,42,London\n"
+
+
+@contextmanager
+def valkey(folder: Path) -> Iterator[str]:
+    """A server of its own; yields its address."""
+    server = Embedded.under(folder)
+    process = subprocess.Popen(tied(server.command()), stdout=subprocess.DEVNULL)
+    server.wait_ready(lambda: process.poll() is None)
+    yield server.url
+    process.terminate()
+    process.wait()
 
 
 class Service:

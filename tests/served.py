@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import httpx
-from chaos import Service
+from chaos import Service, valkey
 
 Serve = Callable[..., "Served"]
 
@@ -50,6 +51,16 @@ class Served:
     def stop(self) -> None:
         self.client.close()
         self.service.stop()
+
+
+@contextmanager
+def lasting(folder: Path, **settings: Any) -> Iterator[Served]:
+    """An API with a worker and a Redis that are its alone, for tests that leave it as it is."""
+    with valkey(folder / "valkey") as url:
+        served = Served(folder, url, **settings)
+        served.service.start_worker()
+        yield served
+        served.stop()
 
 
 def refused(answer: httpx.Response, status: int, code: str) -> dict[str, Any]:

@@ -8,16 +8,14 @@ from typing import Any
 
 import pytest
 from chaos import eventually
-from served import Serve, Served
+from served import Serve, Served, lasting
 
 
 @pytest.fixture(scope="session")
-def api(tmp_path_factory: pytest.TempPathFactory, lasting_redis_url: str) -> Iterator[Served]:
+def api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     """The API with a worker, for tests that leave it as it is."""
-    served = Served(tmp_path_factory.mktemp("api"), lasting_redis_url)
-    served.service.start_worker()
-    yield served
-    served.stop()
+    with lasting(tmp_path_factory.mktemp("api")) as served:
+        yield served
 
 
 @pytest.fixture

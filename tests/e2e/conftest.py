@@ -8,19 +8,15 @@ from collections.abc import Iterator
 import pytest
 from chaos import ROOT
 from playwright.sync_api import Browser, Page, sync_playwright
-from served import Served
+from served import Served, lasting
 
 QUIET = ["--disable-gpu", "--disable-quic", "--disable-background-networking", "--disable-component-update"]
 
 
 @pytest.fixture(scope="session")
-def service(tmp_path_factory: pytest.TempPathFactory, lasting_redis_url: str) -> Iterator[Served]:
-    served = Served(
-        tmp_path_factory.mktemp("e2e"), redis_url=lasting_redis_url, pipelines_dir=ROOT / "pipelines"
-    )
-    served.service.start_worker()
-    yield served
-    served.stop()
+def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    with lasting(tmp_path_factory.mktemp("e2e"), pipelines_dir=ROOT / "pipelines") as served:
+        yield served
 
 
 @pytest.fixture(scope="session")

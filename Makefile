@@ -13,7 +13,7 @@ help: ## Lists the commands
 	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/^([a-z]+):.*## /\1	/' | expand -t 10
 
 up: $(RUN)/.made ## Runs it all in this terminal; Ctrl-C ends it
-	$(RUN)/csvjobs up
+	@$(RUN)/csvjobs up
 
 test: $(TEST)/.made chromium ## Runs all tests, and installs what they need
 	$(CLEAN) $(TEST)/python -m pytest
@@ -40,11 +40,11 @@ $(TEST)/.made: requirements-test.txt pyproject.toml
 # Made anew when a lock changes, so that nothing is left over from an older one.
 define environment
 	@echo "Making $(dir $(1)) from $(2) with $$($(PYTHON) --version)"
-	rm -rf $(dir $(1))
-	$(PYTHON) -m venv $(dir $(1)) || { echo "Installing python3-venv"; $(SUDO) apt-get update -qq; $(SUDO) apt-get install -y -qq python3-venv; $(PYTHON) -m venv $(dir $(1)); }
-	$(1)/python -m pip install -q --disable-pip-version-check --require-hashes -r $(2)
-	$(1)/python -m pip install -q --disable-pip-version-check --no-deps -e .
-	touch $(1)/.made
+	@rm -rf $(dir $(1))
+	@$(PYTHON) -m venv $(dir $(1)) || { echo "Installing python3-venv"; $(SUDO) apt-get update -qq; $(SUDO) apt-get install -y -qq python3-venv; $(PYTHON) -m venv $(dir $(1)); }
+	@$(1)/python -m pip install -q --disable-pip-version-check --require-hashes -r $(2)
+	@$(1)/python -m pip install -q --disable-pip-version-check --no-deps -e .
+	@touch $(1)/.made
 endef
 
 .PHONY: chromium

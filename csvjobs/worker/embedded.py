@@ -45,6 +45,10 @@ class Embedded:
         return cls(data, socket)
 
     @property
+    def log(self) -> Path:
+        return self.data / "valkey.log"
+
+    @property
     def url(self) -> str:
         return f"unix://{quote(str(self.socket))}?db=0"
 
@@ -66,6 +70,7 @@ class Embedded:
             "databases": "1",
             "tcp-keepalive": "60",
             "loglevel": "warning",
+            "logfile": str(self.log),
         }
         return [binary(), *(part for name, value in options.items() for part in (f"--{name}", value))]
 
@@ -80,7 +85,7 @@ class Embedded:
                     time.sleep(0.02)
                 else:
                     return
-        raise BadSetup(f"The embedded Valkey server with its data in {self.data} does not start.")
+        raise BadSetup("The embedded Valkey server does not start.", hint=f"{self.log} may say why.")
 
 
 def binary() -> str:

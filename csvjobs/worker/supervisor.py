@@ -255,7 +255,7 @@ def _api(settings: Settings) -> list[str]:
         *("--host", settings.host, "--port", str(settings.port)),
         # Open event streams would keep it for ever.
         *("--timeout-graceful-shutdown", "5"),
-        "--no-access-log",
+        *("--no-access-log", "--log-level", "warning"),
     ]
 
 

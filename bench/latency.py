@@ -45,7 +45,7 @@ def _one(serving: Service, body: bytes) -> dict[str, float]:
         "  made durable, queued, child ready": started - created,
         "run": finished - started,
         **stages,
-        "  report": finished - started - sum(stages.values()),
+        "  engine opened and closed, report": finished - started - sum(stages.values()),
         "end known to the client": ended - finished,
     }
 

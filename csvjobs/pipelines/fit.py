@@ -42,8 +42,16 @@ def learn(
         for need in step_needs:
             needs[need] = _cells(need, step, kept)
     with engine.kept(_narrow(engine, relation, columns, kept.values())) as table:
-        warnings = [w for cells in kept.values() if cells.numeric for w in _odd(engine, table, cells)]
-        return {need: _statistic(engine, table, need, cells) for need, cells in needs.items()}, warnings
+        numbers = Numbers.of(engine, table, [cells.ref for cells in kept.values() if cells.numeric])
+        odd = [cells for cells in kept.values() if cells.numeric and numbers[cells.ref].odd]
+        warnings = [_odd(engine, relation, columns, cells, numbers[cells.ref].odd) for cells in odd]
+        learnt = {
+            need: _number(cells, numbers[cells.ref], need)
+            if cells.numeric
+            else _text(engine, table, need, cells)
+            for need, cells in needs.items()
+        }
+        return learnt, warnings
 
 
 def _cells(need: Need, step: Step, kept: dict[Any, Cells]) -> Cells:
@@ -53,52 +61,66 @@ def _cells(need: Need, step: Step, kept: dict[Any, Cells]) -> Cells:
 
 
 def _narrow(engine: Engine, relation: str, columns: Columns, kept: Iterable[Cells]) -> str:
-    """Missing cells are NULL in what is kept; `<ref>_odd` holds texts that should be numbers and are not."""
+    """Missing cells are NULL in what is kept, and texts that should be numbers and are not NaN."""
     inner, outer = [], []
     for cells in kept:
-        (column,) = columns.pick([cells.column], "fit")
-        text = f"CASE WHEN NOT {missing(engine.sql, column.sql, cells.missing)} THEN {column.sql} END"
+        text = _there(engine, columns, cells)
         if not cells.numeric:
             outer.append(f"{text} AS {cells.ref}")
             continue
-        # An empty cell is no number anyway; other missing texts may be.
-        number = engine.sql.number(column.sql if set(cells.missing) <= {""} else f"({text})")
-        inner.append(f"{number} AS {cells.ref}")
-        outer.append(f"{cells.ref}, CASE WHEN {cells.ref} IS NULL THEN {text} END AS {cells.ref}_odd")
+        inner.append(f"{_as_number(engine, columns, cells)} AS {cells.ref}")
+        odd = f"{cells.ref} IS NULL AND {text} IS NOT NULL"
+        outer.append(f"CASE WHEN {odd} THEN CAST('NaN' AS DOUBLE) ELSE {cells.ref} END AS {cells.ref}")
     return f"SELECT {', '.join(outer)} FROM (SELECT {', '.join(['*', *inner])} FROM ({relation}))"
 
 
-def _odd(engine: Engine, table: str, cells: Cells) -> list[str]:
+def _there(engine: Engine, columns: Columns, cells: Cells) -> str:
+    """The cell's text, NULL where it is missing."""
+    [column] = columns.pick([cells.column], "fit")
+    return f"CASE WHEN NOT {missing(engine.sql, column.sql, cells.missing)} THEN {column.sql} END"
+
+
+def _as_number(engine: Engine, columns: Columns, cells: Cells) -> str:
+    [column] = columns.pick([cells.column], "fit")
+    # An empty cell is no number anyway; other missing texts may be.
+    only_empty = set(cells.missing) <= {""}
+    return engine.sql.number(column.sql if only_empty else f"({_there(engine, columns, cells)})")
+
+
+def _odd(engine: Engine, relation: str, columns: Columns, cells: Cells, count: int) -> str:
     """What to say of cells that are there but are no numbers. Raises NotANumber for a strict step."""
-    [(count, example)] = engine.rows(f"SELECT COUNT({cells.ref}_odd), MIN({cells.ref}_odd) FROM ({table})")
-    if not count:
-        return []
+    text, number = _there(engine, columns, cells), _as_number(engine, columns, cells)
+    first = f"SELECT {text} FROM ({relation}) WHERE {text} IS NOT NULL AND {number} IS NULL LIMIT 1"
+    [(example,)] = engine.rows(first)
     found = f"{count} cell{'s' if count > 1 else ''} of column {cells.column!r}"
     said = f"{found} {'are' if count > 1 else 'is'} not a number, for example {example[:80]!r}"
     if cells.strict:
         hint = "Clean the column first, for example with filter or fill_missing and its option missing."
         raise NotANumber(f"{said}.", column=cells.column, hint=hint)
-    return [f"{said}; not used for learning and left as found."]
+    return f"{said}; not used for learning and left as found."
 
 
-def _statistic(engine: Engine, table: str, need: Need, cells: Cells) -> Any:
-    if need.statistic == "values":
-        return _values(engine, table, need, cells)
-    if need.statistic == "sample":
-        return _texts(engine, table, cells, int(need.argument))
-    if need.statistic == "mode":
-        return _mode(engine, table, cells)
-    numbers = Numbers(engine, table, cells.ref)
+def _text(engine: Engine, table: str, need: Need, cells: Cells) -> Any:
+    match need.statistic:
+        case "values":
+            return _values(engine, table, need, cells)
+        case "sample":
+            return _texts(engine, table, cells, int(need.argument))
+        case _:
+            return _mode(engine, table, cells)
+
+
+def _number(cells: Cells, numbers: Numbers, need: Need) -> float:
     if not numbers.count:
         raise _nothing(cells, "number")
-    value = _number(numbers, need)
+    value = _statistic(numbers, need)
     if not math.isfinite(value):
         too_large = f"Column {cells.column!r} holds numbers too large to reckon with."
         raise NotANumber(too_large, column=cells.column)
     return value
 
 
-def _number(numbers: Numbers, need: Need) -> float:
+def _statistic(numbers: Numbers, need: Need) -> float:
     match need.statistic:
         case "mean":
             return numbers.mean()

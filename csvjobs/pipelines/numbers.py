@@ -8,6 +8,7 @@ numbers are added as integers, and order statistics are found by narrowing down 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from csvjobs.engines.base import Engine
@@ -30,17 +31,28 @@ class Bin(NamedTuple):
 
 
 class Numbers:
-    """The numbers of the column `ref` of a kept relation, NULL left out; `low` and `high` bound them.
+    """The numbers of the column `ref` of a kept relation, bounded by `low` and `high`; NULL is left out, and
+    NaN, which stands for a cell that is there and is no number: `odd` counts those.
 
     With a `count` of 0 there are no statistics.
     """
 
-    def __init__(self, engine: Engine, table: str, ref: str) -> None:
+    def __init__(self, engine: Engine, table: str, ref: str, count: int, low: float, high: float) -> None:
         self._engine, self._table, self._ref = engine, table, ref
-        [(count, low, high)] = self._rows(f"COUNT({ref}), MIN({ref}), MAX({ref})")
-        self.count: int = count
-        self.low: float = low
-        self.high: float = high
+        self.count, self.odd, self.low, self.high = count, 0, low, high
+        # NaN is above all numbers.
+        if count and math.isnan(high):
+            self._table = f"SELECT {ref} FROM ({table}) WHERE NOT isnan({ref})"
+            [(self.count, self.low, self.high)] = self._rows(_bounds(ref))
+            self.odd = count - self.count
+
+    @classmethod
+    def of(cls, engine: Engine, table: str, refs: Sequence[str]) -> dict[str, Numbers]:
+        """The numbers of each of these columns, counted in one scan."""
+        if not refs:
+            return {}
+        [found] = engine.rows(f"SELECT {', '.join(map(_bounds, refs))} FROM ({table})")
+        return {ref: cls(engine, table, ref, *found[3 * i : 3 * i + 3]) for i, ref in enumerate(refs)}
 
     def mean(self) -> float:
         centre = self.low + (self.high / 2 - self.low / 2)
@@ -61,8 +73,7 @@ class Numbers:
         """Interpolated linearly, as numpy does by default: type 7 of Hyndman and Fan (1996)."""
         place = q * (self.count - 1)
         rank = math.floor(place)
-        below = self._ranked(rank)
-        above = below if place == rank else self._next(below, rank + 1)
+        below, above = self._ranked(rank)
         return below + (above - below) * (place - rank)
 
     def _scale(self, centre: float) -> float:
@@ -76,18 +87,21 @@ class Numbers:
         [totals] = self._rows(", ".join(sums))
         return [int(total) / (self.count << BITS) for total in totals]
 
-    def _ranked(self, rank: int) -> float:
-        """The number at that place in order, from 0."""
-        low, high, count, before = self.low, self.high, self.count, 0
+    def _ranked(self, rank: int) -> tuple[float, float]:
+        """The number at that place in order, from 0, and the one at the next."""
+        low, high, count, before, after = self.low, self.high, self.count, 0, self.high
         while low < high and count > FEW:
             bins = self._bins(low, high)
             while rank >= before + bins[0].size:
                 before += bins.pop(0).size
             low, high, count = bins[0]
+            after = bins[1].low if len(bins) > 1 else after
+        if low == high:
+            return low, low if rank + 1 < before + count else after
         within = f"{self._ref} BETWEEN {constant(low)} AND {constant(high)}"
-        one = f"WHERE {within} ORDER BY {self._ref} LIMIT 1 OFFSET {rank - before}"
-        [(found,)] = self._rows(self._ref, one)
-        return float(found)
+        pair = f"WHERE {within} ORDER BY {self._ref} LIMIT 2 OFFSET {rank - before}"
+        found = [float(number) for (number,) in self._rows(self._ref, pair)]
+        return found[0], found[1] if len(found) > 1 else after
 
     def _bins(self, low: float, high: float) -> list[Bin]:
         """The numbers from `low` to `high`, cut into bins of equal width, in order."""
@@ -98,12 +112,9 @@ class Numbers:
         within = f"WHERE {self._ref} BETWEEN {constant(low)} AND {constant(high)}"
         return [Bin(*row) for row in self._rows(bounds, f"{within} GROUP BY {place} ORDER BY first")]
 
-    def _next(self, number: float, rank: int) -> float:
-        """The number at `rank`, given the one before it."""
-        upto = f"CASE WHEN {self._ref} <= {constant(number)} THEN 1 END"
-        beyond = f"CASE WHEN {self._ref} > {constant(number)} THEN {self._ref} END"
-        [(count, following)] = self._rows(f"COUNT({upto}), MIN({beyond})")
-        return number if count > rank else float(following)
-
     def _rows(self, select: str, rest: str = "") -> list[tuple[Any, ...]]:
         return self._engine.rows(f"SELECT {select} FROM ({self._table}) {rest}")
+
+
+def _bounds(ref: str) -> str:
+    return f"COUNT({ref}), MIN({ref}), MAX({ref})"

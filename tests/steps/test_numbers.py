@@ -27,7 +27,11 @@ def engine(tmp_path_factory: pytest.TempPathFactory) -> DuckEngine:
 
 def given_as(engine: DuckEngine, values: list[float]) -> Numbers:
     listed = ", ".join(f"('{value!r}')" for value in values)
-    return Numbers(engine, f"SELECT CAST(v AS DOUBLE) AS v FROM (VALUES {listed}) AS given(v)", "v")
+    return numbers_of(engine, f"SELECT CAST(v AS DOUBLE) AS v FROM (VALUES {listed}) AS given(v)")
+
+
+def numbers_of(engine: DuckEngine, table: str) -> Numbers:
+    return Numbers.of(engine, table, ["v"])["v"]
 
 
 @settings(deadline=None, max_examples=300)
@@ -105,12 +109,19 @@ def many(engine: DuckEngine) -> Iterator[str]:
 
 @pytest.mark.parametrize("q", [0.0, 0.001, 0.25, 0.5, 0.7500001, 0.999, 1.0])
 def test_quantiles_of_many_are_found_without_sorting_all(engine: DuckEngine, many: str, q: float) -> None:
-    numbers = Numbers(engine, many, "v")
+    numbers = numbers_of(engine, many)
     assert numbers.count > module.FEW
     values = np.array([v for (v,) in engine.rows(f"SELECT v FROM ({many}) WHERE v IS NOT NULL")])
     assert numbers.quantile(q) == pytest.approx(float(np.quantile(values, q)), rel=1e-12)
 
 
 def test_sums_of_many_are_the_same_at_every_try(engine: DuckEngine, many: str) -> None:
-    found = {(n.mean(), n.deviation()) for n in (Numbers(engine, many, "v") for _ in range(5))}
+    found = {(n.mean(), n.deviation()) for n in (numbers_of(engine, many) for _ in range(5))}
     assert len(found) == 1
+
+
+def test_cells_that_are_no_numbers_are_counted_and_left_out(engine: DuckEngine) -> None:
+    table = "SELECT CAST(v AS DOUBLE) AS v FROM (VALUES ('1'), ('NaN'), (NULL), ('4'), ('NaN')) AS given(v)"
+    numbers = numbers_of(engine, table)
+    assert (numbers.count, numbers.odd, numbers.low, numbers.high) == (2, 2, 1.0, 4.0)
+    assert (numbers.mean(), numbers.deviation(), numbers.quantile(0.5)) == (2.5, 1.5, 2.5)

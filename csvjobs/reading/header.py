@@ -3,6 +3,38 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import NamedTuple
+
+from csvjobs.errors import TooManyColumns
+from csvjobs.reading.rejects import FAULTS
+from csvjobs.reading.structure import Beginning
+
+MAX_COLUMNS = 20_000
+
+
+class Header(NamedTuple):
+    """Column names; so many physical lines stand `above` the table, and `before` its first record."""
+
+    columns: tuple[str, ...]
+    above: int
+    before: int
+    warnings: list[str]
+
+
+def header_of(beginning: Beginning) -> Header:
+    """The names of a table's columns. Raises TooManyColumns."""
+    top = beginning.top
+    if len(top.cells) > MAX_COLUMNS:
+        raise TooManyColumns(
+            f"The file has {len(top.cells)} columns; {MAX_COLUMNS} is the most.", line=top.first
+        )
+    if not beginning.header.value:
+        above = beginning.skip.value
+        return Header(numbered_names(len(top.cells)), above, above, [])
+    names, warnings = column_names(cell.decode("utf-8", "replace") for cell in top.cells)
+    if top.fault:
+        warnings.insert(0, f"The header row was cut at each delimiter: {FAULTS[top.fault]}")
+    return Header(names, top.first - 1, top.last, warnings)
 
 
 def column_names(cells: Iterable[str]) -> tuple[tuple[str, ...], list[str]]:

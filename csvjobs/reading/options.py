@@ -17,6 +17,7 @@ class ReadOptions(BaseModel):
         None, pattern=r"^[!-~]?$", description="ASCII character around cells; empty for none."
     )
     encoding: str | None = Field(None, description="Name of the text encoding, for example latin-1.")
+    skip: int | None = Field(None, ge=0, description="Lines above the table that are no part of it.")
     header: bool | None = Field(None, description="Whether the first row names the columns.")
     bad_rows: Literal["reject", "pad", "fail"] = Field(
         "reject",

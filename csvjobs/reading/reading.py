@@ -6,22 +6,21 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import dropwhile, islice
 from pathlib import Path
-from typing import NamedTuple
 
-from csvjobs.errors import EmptyFile, FieldTooLong, TooManyColumns
-from csvjobs.reading.careful import FAULTS, careful
+from csvjobs.errors import EmptyFile, FieldTooLong
+from csvjobs.reading.careful import careful
 from csvjobs.reading.dialect import find_dialect
 from csvjobs.reading.encoding import check_text, find_encoding, is_utf8, transcode
 from csvjobs.reading.express import express
 from csvjobs.reading.facts import Facts
-from csvjobs.reading.header import column_names, numbered_names
+from csvjobs.reading.header import Header, header_of
 from csvjobs.reading.options import ReadOptions
-from csvjobs.reading.records import Line, Tokenizer, lines
-from csvjobs.reading.source import Dialect, Found, Source
+from csvjobs.reading.records import Line, lines
+from csvjobs.reading.source import Found, Source
+from csvjobs.reading.structure import find_beginning
 
 HEAD_BYTES = 1024**2
 HEAD_LINES = 2000
-MAX_COLUMNS = 20_000
 UNSURE = 0.8
 
 
@@ -31,14 +30,6 @@ class Reading:
 
     source: Source
     detected: dict[str, Found]
-    warnings: list[str]
-
-
-class Header(NamedTuple):
-    """Column names, and the physical line on which the header row ends (0 when there is none)."""
-
-    columns: tuple[str, ...]
-    last_line: int
     warnings: list[str]
 
 
@@ -62,23 +53,21 @@ def read(
     encoding = find_encoding(path, facts, options.encoding)
     native = is_utf8(encoding.value)
     text = path if native else transcode(path, encoding.value, scratch / "utf8.csv", tick)
-    head = _head(text)
+    head = first_lines(text)
     dialect, found = find_dialect(head, options)
-    header = _header(head, dialect, options)
+    beginning = find_beginning(head, dialect, options)
+    header = header_of(beginning)
     source = None
-    if native and not force_careful and header.last_line <= 1:
-        source = express(path, facts, dialect, header.columns, header.last_line)
+    if native and not force_careful and not header.above:
+        source = express(path, facts, dialect, header.columns, header.before)
     if source is None:
-        clean, last = scratch / "clean.csv", header.last_line
-        check = native and not facts.utf8
-        source = careful(
-            text, dialect, header.columns, last, options, clean, rejected, tick, check_bytes=check
-        )
-    detected = {"encoding": encoding, **found, "header": Found(options.header is not False)}
-    return Reading(source, detected, header.warnings + _doubts(detected))
+        clean, check = scratch / "clean.csv", native and not facts.utf8
+        source = careful(text, dialect, header, options, clean, rejected, tick, check_bytes=check)
+    detected = {"encoding": encoding, **found, "skip": beginning.skip, "header": beginning.header}
+    return Reading(source, detected, header.warnings + _doubts(detected, header, options))
 
 
-def _head(path: Path) -> list[Line]:
+def first_lines(path: Path) -> list[Line]:
     """The first lines of a UTF-8 file but for blank ones before them, the last one whole.
 
     Raises EmptyFile, FieldTooLong.
@@ -97,30 +86,20 @@ def _head(path: Path) -> list[Line]:
     return found
 
 
-def _header(head: list[Line], dialect: Dialect, options: ReadOptions) -> Header:
-    """Raises TooManyColumns."""
-    tokenizer = Tokenizer(dialect)
-    first = next(record for record in tokenizer.records(head) if record.text)
-    # A bad first row still has a first line: its cells by the plain delimiter are the best that is known.
-    cells = tokenizer.cells(first._replace(plain=True) if first.fault else first)
-    if len(cells) > MAX_COLUMNS:
-        raise TooManyColumns(
-            f"The file has {len(cells)} columns; {MAX_COLUMNS} is the most.", line=first.first
-        )
-    if options.header is False:
-        return Header(numbered_names(len(cells)), 0, [])
-    said = cells if first.fault else map(tokenizer.text, cells)
-    names, warnings = column_names(cell.decode("utf-8", "replace") for cell in said)
-    if first.fault:
-        warnings.insert(0, f"The header row was cut at each delimiter: {FAULTS[first.fault]}")
-    spans = first.text.replace(b"\r\n", b"\n").replace(b"\r", b"\n").count(b"\n")
-    return Header(names, first.first + spans, warnings)
-
-
-def _doubts(detected: dict[str, Found]) -> list[str]:
-    return [
+def _doubts(detected: dict[str, Found], header: Header, options: ReadOptions) -> list[str]:
+    """What was found out and not declared, where a person should look."""
+    doubts = [
         f"The {name} was taken to be {found.value!r} with a confidence of {found.confidence:.0%} only; "
         f"set the option {name} if that is wrong."
         for name, found in detected.items()
-        if found.confidence < UNSURE
+        if found.confidence < UNSURE and name not in ("skip", "header")
     ]
+    if len(header.columns) == 1 and options.delimiter is None:
+        doubts[:] = ["The table has one column; set the option delimiter if it has more."]
+    skip = detected["skip"]
+    if skip.value and options.skip is None:
+        above = "The first line was" if skip.value == 1 else f"The first {skip.value} lines were"
+        doubts.append(f"{above} left out as not part of the table; set skip: 0 if that is wrong.")
+    if not detected["header"].value and options.header is None:
+        doubts.append("The first row was taken for data, not for names; set header: true if that is wrong.")
+    return doubts

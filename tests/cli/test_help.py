@@ -16,28 +16,24 @@ from csvjobs.cli.output import EXIT_STATUS
 WIDE = {"COLUMNS": "200", "TERMINAL_WIDTH": "200"}
 
 
-def helped(at: Terminal, *command: str) -> str:
-    typed = at.types(*command, "--help", **WIDE)
-    assert (typed.status, typed.err) == (0, "")
-    return typed.out
-
-
 def exit_status_is_in(told: str) -> bool:
     return " ".join(EXIT_STATUS.split()) in " ".join(told.split())
 
 
-@pytest.mark.parametrize("name", COMMANDS)
-def test_every_command_teaches_by_an_example(terminal: Terminal, name: str) -> None:
-    told = helped(terminal, name)
-    assert exit_status_is_in(told)
-    found = re.search(rf"Example: ((?:[A-Z_]+=\S+ )*csvjobs {name}\b.*)", told)
-    assert found, told
-    options = [word for word in shlex.split(found[1]) if word.startswith("-")]
-    assert [option for option in options if told.count(option) < 2] == []
+def test_every_command_teaches_by_an_example(terminal: Terminal) -> None:
+    started = {name: terminal.starts(name, "--help", **WIDE) for name in COMMANDS}
+    helped = {name: terminal.ended(process) for name, process in started.items()}
+    for name, (status, told, complaint) in helped.items():
+        assert (status, complaint) == (0, "")
+        assert exit_status_is_in(told)
+        example = re.search(rf"Example: ((?:[A-Z_]+=\S+ )*csvjobs {name}\b.*)", told)
+        assert example, told
+        options = [word for word in shlex.split(example[1]) if word.startswith("-")]
+        assert [option for option in options if told.count(option) < 2] == []
 
 
 def test_the_help_of_all_says_where_to_start(terminal: Terminal) -> None:
-    told = helped(terminal)
+    told = terminal.types("--help", **WIDE).out
     assert [name for name in COMMANDS if f"│ {name} " not in told] == []
     assert "csvjobs run my.csv -o clean.csv" in told
     assert exit_status_is_in(told)

@@ -42,11 +42,11 @@ def submit(
     """
     with clean_end(), Client(server) as client:
         job = _send(client, source(file), pipeline_text(pipeline), read_options(read))
-        # Standard output has room for one of the two.
-        typer.echo(job.job_id, err=output == STANDARD)
-        if not (wait or output):
-            return
         with findable(job.job_id, server):
+            # Standard output has room for one of the two.
+            typer.echo(job.job_id, err=output == STANDARD)
+            if not (wait or output):
+                return
             job = follow(client, job.job_id)
             if output and job.status is Status.DONE:
                 save(client, job, OUTPUT, output)

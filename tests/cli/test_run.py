@@ -23,13 +23,17 @@ BAD_ROWS = (
 )
 
 
-@pytest.fixture
-def at(terminal: Terminal) -> Terminal:
-    """A terminal in a folder with a file, a bad file and a pipeline."""
+def furnished(terminal: Terminal) -> Terminal:
+    """In its folder lie a file, a bad file and a pipeline."""
     terminal.write("in.csv", CONTACTS)
     terminal.write("ragged.csv", RAGGED)
     terminal.write("trim.yaml", TRIM)
     return terminal
+
+
+@pytest.fixture
+def at(terminal: Terminal) -> Terminal:
+    return furnished(terminal)
 
 
 def names(at: Terminal) -> set[str]:
@@ -171,18 +175,20 @@ REFUSED = {
 }
 
 
-@pytest.mark.parametrize(("arguments", "told"), REFUSED.values(), ids=REFUSED)
-def test_what_cannot_be_done_is_said_in_one_line(at: Terminal, arguments: tuple[str, ...], told: str) -> None:
-    at.write("empty.csv", "")
-    at.write("bytes.yaml", b"\xff\xfe")
-    at.write("bad.yaml", "steps: [\n")
-    before = names(at)
-    typed = at.types("run", *arguments)
-    assert (typed.status, typed.out) == (2, "")
-    assert typed.err.startswith("error ")
-    assert told in typed.err
-    assert len(typed.err.splitlines()) <= 2, typed.err
-    assert names(at) == before
+def test_what_cannot_be_done_is_said_in_one_line(tmp_path: Path) -> None:
+    terminals = {case: furnished(Terminal(tmp_path / case)) for case in REFUSED}
+    for at in terminals.values():
+        at.write("empty.csv", "")
+        at.write("bytes.yaml", b"\xff\xfe")
+        at.write("bad.yaml", "steps: [\n")
+    started = {case: at.starts("run", *REFUSED[case][0]) for case, at in terminals.items()}
+    for case, at in terminals.items():
+        typed = at.ended(started[case])
+        assert (typed.status, typed.out) == (2, ""), case
+        assert typed.err.startswith("error "), case
+        assert REFUSED[case][1] in typed.err, case
+        assert len(typed.err.splitlines()) <= 2, typed.err
+        assert names(at) == {"empty.csv", "bytes.yaml", "bad.yaml"}, case
 
 
 def test_all_faults_of_a_pipeline_are_told_at_once(at: Terminal) -> None:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import re
+from io import FileIO
 from pathlib import PurePosixPath, PureWindowsPath
 from types import TracebackType
-from typing import BinaryIO
 
 import uuid_utils
 
@@ -21,6 +22,7 @@ log = logging.getLogger(__name__)
 
 # Asking the file system for its free space costs little, but not nothing.
 CHECK_FREE_EVERY = 64 * 1024**2
+MAKE_ROOM = "Delete old jobs or give the service a larger disk, then send the file again."
 
 
 class Incoming:
@@ -36,7 +38,7 @@ class Incoming:
         self._check_free()
         folder = services.storage.reserve(self.job_id)
         self._folder = folder
-        self._file: BinaryIO = (folder / INPUT).open("xb", buffering=0)
+        self._file = FileIO(folder / INPUT, "x")
         self._facts = FactsCollector()
         self.bytes = 0
 
@@ -54,7 +56,7 @@ class Incoming:
         check_size(self.bytes, self.services.settings.max_upload_bytes)
         if before // CHECK_FREE_EVERY != self.bytes // CHECK_FREE_EVERY:
             self._check_free()
-        self._file.write(chunk)
+        self._append(chunk)
         self._facts.update(chunk)
 
     def resolve(self, pipeline: str | None, options: dict[str, str]) -> Pipeline:
@@ -87,6 +89,17 @@ class Incoming:
         self._file.close()
         self.services.storage.discard(self.job_id)
 
+    def _append(self, chunk: bytes) -> None:
+        """All of it: a disk that fills up takes a part at first, without an error."""
+        rest = memoryview(chunk)
+        try:
+            while rest:
+                rest = rest[self._file.write(rest) :]
+        except OSError as error:
+            if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+                raise
+            raise DiskFull(f"The upload cannot be kept: {error.strerror}.", hint=MAKE_ROOM) from error
+
     def _request(self, filename: str, pipeline: Pipeline) -> Request:
         return Request(
             job_id=self.job_id,
@@ -102,7 +115,7 @@ class Incoming:
         if free < self.services.settings.min_free_bytes:
             raise DiskFull(
                 f"Only {free} bytes are free where uploads are kept.",
-                hint="Delete old jobs or give the service a larger disk, then send the file again.",
+                hint=MAKE_ROOM,
             )
 
 

@@ -28,6 +28,9 @@ USUAL = {",": 1.0, ";": 1.0, "\t": 1.0, "|": 1.0, "^": 0.9, "~": 0.9, ":": 0.4, 
 """What may stand between cells, and how usual that is."""
 
 QUOTES = {'"': 1.0, "'": 0.9}
+NEAR = 0.4
+"""The part of the best score that makes another dialect worth naming."""
+
 COMMENT = b"#"
 BACKSLASH = "\\"
 ONE_COLUMN = 0.6
@@ -139,5 +142,6 @@ def _found(ranked: Sequence[Trial], of: Callable[[Dialect], str], declared: str 
         return Found(value)
     others = [trial for trial in ranked if of(trial.dialect) != value and trial.score > 0]
     rival = others[0].score / ranked[0].score if others and ranked[0].score else 0.0
-    alternatives = tuple(dict.fromkeys(of(trial.dialect) for trial in others if trial.width > 1))
+    near = [trial for trial in others if trial.width > 1 and trial.score > ranked[0].score * NEAR]
+    alternatives = tuple(dict.fromkeys(of(trial.dialect) for trial in near))
     return Found(value, round(1 - rival**4 / 2, 2), alternatives)

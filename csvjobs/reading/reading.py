@@ -16,7 +16,7 @@ from csvjobs.reading.facts import Facts
 from csvjobs.reading.header import Header, header_of
 from csvjobs.reading.options import ReadOptions
 from csvjobs.reading.records import Line, lines
-from csvjobs.reading.source import Found, Source
+from csvjobs.reading.source import Dialect, Found, Source
 from csvjobs.reading.structure import find_beginning
 
 HEAD_BYTES = 1024**2
@@ -31,6 +31,36 @@ class Reading:
     source: Source
     detected: dict[str, Found]
     warnings: list[str]
+
+
+@dataclass(frozen=True)
+class Look:
+    """What a file is, by its facts and first lines. `text`: the file itself, if it is `native`, or its
+    copy in UTF-8; `whole`: whether `head` is all of it."""
+
+    text: Path
+    native: bool
+    head: list[Line]
+    whole: bool
+    dialect: Dialect
+    header: Header
+    detected: dict[str, Found]
+    warnings: list[str]
+
+
+def look(path: Path, facts: Facts, options: ReadOptions, scratch: Path, tick: Callable[[int], None]) -> Look:
+    """Finds out how to read a file; arguments and errors as those of `read`."""
+    check_text(path, facts, options.encoding)
+    encoding = find_encoding(path, facts, options.encoding)
+    native = is_utf8(encoding.value)
+    text = path if native else transcode(path, encoding.value, scratch / "utf8.csv", tick)
+    head, whole = first_lines(text)
+    dialect, found = find_dialect(head, options)
+    beginning = find_beginning(head, dialect, options)
+    header = header_of(beginning)
+    detected = {"encoding": encoding, **found, "skip": beginning.skip, "header": beginning.header}
+    warnings = header.warnings + _doubts(detected, header, options)
+    return Look(text, native, head, whole, dialect, header, detected, warnings)
 
 
 def read(
@@ -49,26 +79,20 @@ def read(
     `tick(bytes read)` is called now and then and may raise to stop.
     Raises DataError for what cannot be read.
     """
-    check_text(path, facts, options.encoding)
-    encoding = find_encoding(path, facts, options.encoding)
-    native = is_utf8(encoding.value)
-    text = path if native else transcode(path, encoding.value, scratch / "utf8.csv", tick)
-    head = first_lines(text)
-    dialect, found = find_dialect(head, options)
-    beginning = find_beginning(head, dialect, options)
-    header = header_of(beginning)
+    found = look(path, facts, options, scratch, tick)
+    dialect, header = found.dialect, found.header
     source = None
-    if native and not force_careful and not header.above:
+    if found.native and not force_careful and not header.above:
         source = express(path, facts, dialect, header.columns, header.before)
     if source is None:
-        clean, check = scratch / "clean.csv", native and not facts.utf8
-        source = careful(text, dialect, header, options, clean, rejected, tick, check_bytes=check)
-    detected = {"encoding": encoding, **found, "skip": beginning.skip, "header": beginning.header}
-    return Reading(source, detected, header.warnings + _doubts(detected, header, options))
+        clean, check = scratch / "clean.csv", found.native and not facts.utf8
+        source = careful(found.text, dialect, header, options, clean, rejected, tick, check_bytes=check)
+    return Reading(source, found.detected, found.warnings)
 
 
-def first_lines(path: Path) -> list[Line]:
-    """The first lines of a UTF-8 file but for blank ones before them, the last one whole.
+def first_lines(path: Path) -> tuple[list[Line], bool]:
+    """The first lines of a UTF-8 file but for blank ones before them, the last one whole; and whether they
+    are all that it has.
 
     Raises EmptyFile, FieldTooLong.
     """
@@ -77,13 +101,13 @@ def first_lines(path: Path) -> list[Line]:
     kept = start.removeprefix(b"\xef\xbb\xbf").splitlines(keepends=True)
     cut = len(start) == HEAD_BYTES
     # bytes.splitlines knows the three line ends of text files, and no others.
-    whole = lines(kept[:-1] if cut else kept)
-    found = list(islice(dropwhile(lambda line: not line.content, whole), HEAD_LINES))
+    said = dropwhile(lambda line: not line.content, lines(kept[:-1] if cut else kept))
+    found = list(islice(said, HEAD_LINES))
     if not found and cut:
         raise FieldTooLong(f"No row ends within the first {HEAD_BYTES} bytes.", line=len(kept))
     if not found:
         raise EmptyFile("The file holds no rows.", hint="Send a file with at least a header row.")
-    return found
+    return found, not cut and next(said, None) is None
 
 
 def _doubts(detected: dict[str, Found], header: Header, options: ReadOptions) -> list[str]:

@@ -1,4 +1,4 @@
-"""POST: a file becomes a job."""
+"""POST: a file becomes a job, or is only looked at."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ from csvjobs.api.problems import responses
 from csvjobs.api.routes.deps import Given
 from csvjobs.api.schemas import JobDocument, document
 from csvjobs.api.uploads import receive
+from csvjobs.flow.inspect import Inspection, inspect
+from csvjobs.flow.submit import Incoming
 from csvjobs.flow.view import position
 from csvjobs.reading.options import ReadOptions
 
@@ -41,7 +43,7 @@ processing happens afterwards. Follow the job at `Location`."""
 
 
 async def submit(request: Request, response: Response, services: Given) -> JobDocument:
-    job = await receive(request, services)
+    job = await receive(request, services, Incoming.submit)
     response.headers["Location"] = f"/jobs/{job.job_id}"
     response.headers["Retry-After"] = "1"
     return document(job, await to_thread.run_sync(position, services, job.job_id))
@@ -60,3 +62,16 @@ for _path, _name in (("/upload_csv", "upload_csv"), ("/upload", "upload"), ("/jo
         openapi_extra=_body(),
         responses=responses(400, 404, 413, 415, 422, 507),
     )
+
+
+@router.post(
+    "/inspect",
+    operation_id="inspect",
+    summary="Look at a CSV file",
+    openapi_extra=_body(),
+    responses=responses(400, 404, 413, 415, 422, 507),
+)
+async def look_at(request: Request, services: Given) -> Inspection:
+    """How the file would be read: what was found out, how sure that is, what else it may be; its first
+    records, and what its columns hold. Sent as to `/upload_csv`; nothing is kept."""
+    return await receive(request, services, inspect)

@@ -14,7 +14,7 @@ from csvjobs.errors import CsvjobsError, InvalidOption
 COMMANDS = (
     *("up", "serve", "worker"),
     *("run", "inspect"),
-    *("submit", "status", "download"),
+    *("submit", "status", "download", "rerun"),
     *("pipelines", "steps", "doctor"),
 )
 

@@ -75,12 +75,8 @@ class Incoming:
         Raises: EmptyUpload, PipelineNotFound, InvalidPipeline.
         """
         path, facts = self.content()
-        request = _request(self.job_id, filename, self.resolve(pipeline, options), facts)
-        (path.parent / REQUEST).write_bytes(request.model_dump_json().encode())
-        self.services.storage.commit(self.job_id)
-        job = Job.queued(request)
-        announce(self.services, job)
-        return job
+        made = request(self.job_id, filename, self.resolve(pipeline, options), facts)
+        return begin(self.services, path.parent, made)
 
     def content(self) -> tuple[Path, Facts]:
         """The file, which is now complete, in a folder of its own, and the facts about it.
@@ -117,7 +113,8 @@ class Incoming:
             )
 
 
-def _request(job_id: str, filename: str, pipeline: Pipeline, facts: Facts) -> Request:
+def request(job_id: str, filename: str, pipeline: Pipeline, facts: Facts) -> Request:
+    """What is asked, now."""
     return Request(
         job_id=job_id,
         filename=base_name(filename),
@@ -126,6 +123,15 @@ def _request(job_id: str, filename: str, pipeline: Pipeline, facts: Facts) -> Re
         pipeline_ref=PipelineRef(name=pipeline.name, sha256=pipeline.sha256),
         facts=facts,
     )
+
+
+def begin(services: Services, folder: Path, request: Request) -> Job:
+    """Makes a reserved folder, which holds the input, the job, and announces it."""
+    (folder / REQUEST).write_bytes(request.model_dump_json().encode())
+    services.storage.commit(request.job_id)
+    job = Job.queued(request)
+    announce(services, job)
+    return job
 
 
 def check_size(size: int, limit: int) -> None:

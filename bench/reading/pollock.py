@@ -2,11 +2,12 @@
 
 python bench/reading/pollock.py FOLDER [polluted_files | survey_sample] [--given] [-v]
 
-FOLDER: a checkout of HPI-Information-Systems/Pollock. --given declares delimiter, quote, encoding, lines above
-and header as its parameters say; without it everything is found out. The ten measures of its metrics.py:
-success, and precision, recall and F1 of header, records and cells as multisets. Its normalisation of
-numbers, dates and prices is left out, so our figures are at most too low. "with" counts rejected records as
-read (their cells as split by the delimiter), "without" counts them as lost. -v names the worst files.
+FOLDER: a checkout of HPI-Information-Systems/Pollock. --given declares delimiter, quote, encoding, lines
+above and header as its parameters say; without it everything is found out. The ten measures of its
+metrics.py: success, and precision, recall and F1 of header, records and cells as multisets. Its
+normalisation of numbers, dates and prices is left out, so our figures are at most too low. "with" counts
+rejected records as read (their cells as split by the delimiter), "without" counts them as lost. -v names the
+worst files.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import json
 import sys
 import tempfile
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -26,8 +27,8 @@ from csvjobs.engines.base import ReadFailed
 from csvjobs.engines.duckdb import DuckEngine
 from csvjobs.errors import DataError, EmptyFile
 from csvjobs.reading.options import ReadOptions
-from csvjobs.reading.reading import Reading, read
-from csvjobs.reading.rejects import EXTRA
+from csvjobs.reading.reading import Reading, look, read
+from csvjobs.reading.structure import find_beginning
 
 Row = Sequence[str]
 MEASURES = 10
@@ -58,7 +59,17 @@ def table(path: Path, options: ReadOptions, engine: DuckEngine, scratch: Path) -
     else:
         if len(rows) != reading.source.records:
             reading, rows = once(careful=True)
-    return Table(reading.source.columns, rows, _rejected(rejected, reading))
+    return Table(_names(path, reading, options, scratch), rows, _rejected(rejected, reading))
+
+
+def _names(path: Path, reading: Reading, options: ReadOptions, scratch: Path) -> Row:
+    """The names as the file has them; our warnings say which were renamed. None where it has none."""
+    if not reading.detected["header"].value:
+        return []
+    found = look(path, facts_of(path), options, scratch, lambda _: None)
+    top = find_beginning(found.head, found.dialect, options).top.cells
+    given = [cell.decode("utf-8", "replace") for cell in top]
+    return given + [""] * (len(reading.source.columns) - len(given))
 
 
 def _rejected(path: Path, reading: Reading) -> list[Row]:
@@ -77,7 +88,7 @@ def _rejected(path: Path, reading: Reading) -> list[Row]:
 def declared(parameters: dict[str, Any]) -> ReadOptions:
     """What the benchmark says about a file, as far as it can be declared."""
     return ReadOptions(
-        delimiter=parameters["delimiter"][:1] or None,
+        delimiter=parameters["delimiter"] or None,
         quote=parameters["quotechar"] or None,
         encoding=parameters["encoding"] or None,
         skip=int(parameters["preamble_lines"]),
@@ -85,22 +96,22 @@ def declared(parameters: dict[str, Any]) -> ReadOptions:
     )
 
 
-def score(clean: Sequence[Row], header: Row, rows: Sequence[Row], *, named: bool) -> list[float]:
-    """The ten measures. A clean file's first row is its header; columns that we numbered count as none."""
+def score(clean: Sequence[Row], header: Row, rows: Sequence[Row]) -> list[float]:
+    """The ten measures; the first row, of the clean file and of what was read, counts as the header."""
     if not clean:
         return [1.0] * MEASURES
-    records = [_plain("".join(row)) for row in clean[1:]]
-    given = [header] if named else []
+    if not header:
+        header, rows = (rows[0], rows[1:]) if rows else ([], [])
     return [
         1.0,
-        *_prf(map(_plain, clean[0]), map(_plain, header if named else rows[0] if rows else [])),
-        *_prf(records, [_plain("".join(row)) for row in (rows if named else rows[1:])]),
-        *_prf((cell for row in clean for cell in row), (cell for row in [*given, *rows] for cell in row)),
+        *_prf(map(_plain, clean[0]), map(_plain, header)),
+        *_prf((_plain("".join(row)) for row in clean[1:]), (_plain("".join(row)) for row in rows)),
+        *_prf((cell for row in clean for cell in row), (cell for row in [header, *rows] for cell in row)),
     ]
 
 
 def _plain(text: str) -> str:
-    return text.lower()
+    return text.strip().lower()
 
 
 def _prf(wanted: Iterable[str], found: Iterable[str]) -> tuple[float, float, float]:
@@ -119,50 +130,46 @@ def rows_of(path: Path) -> list[Row]:
         return list(csv.reader(file))
 
 
-def main() -> None:
-    arguments = [word for word in sys.argv[1:] if not word.startswith("-")]
-    folder, dataset = Path(arguments[0]), (arguments[1:] or ["polluted_files"])[0]
-    weights: dict[str, float] = json.loads((folder / "pollock_weights.json").read_text())
-    csv.field_size_limit(2**31)
-    scores: dict[str, dict[str, list[float]]] = {"without": {}, "with": {}}
+def scored(folder: Path, dataset: str, *, given: bool) -> Iterator[tuple[str, list[float], list[float]]]:
+    """Of each file its name, and the measures without and with rejected records."""
     with tempfile.TemporaryDirectory() as scratch:
         engine = DuckEngine(Path(scratch), 512 * 1024**2)
         for path in sorted((folder / dataset / "csv").iterdir()):
-            clean_path = folder / dataset / "clean" / path.name
-            if not clean_path.exists():
+            clean = folder / dataset / "clean" / path.name
+            if not clean.exists():
                 continue
-            parameters = json.loads(
-                (folder / dataset / "parameters" / f"{path.name}_parameters.json").read_text()
-            )
-            options = declared(parameters) if "--given" in sys.argv else ReadOptions()
-            clean = rows_of(clean_path)
+            parameters = (folder / dataset / "parameters" / f"{path.name}_parameters.json").read_text()
+            options = declared(json.loads(parameters)) if given else ReadOptions()
             try:
                 found = table(path, options, engine, Path(scratch))
             except EmptyFile:
                 found = Table([], [], [])
             except DataError as error:
                 print("failed:", path.name, error)
-                for kind in scores.values():
-                    kind[path.name] = [0.0] * MEASURES
+                yield path.name, [0.0] * MEASURES, [0.0] * MEASURES
                 continue
-            named = not (found.header and found.header[0] == "column_1")
-            scores["without"][path.name] = score(clean, found.header, found.rows, named=named)
-            scores["with"][path.name] = score(
-                clean, found.header, [*found.rows, *found.rejected], named=named
-            )
-    for kind, by_file in scores.items():
-        simple = sum(sum(values) for values in by_file.values()) / len(by_file)
-        line = f"{dataset}, {kind} rejected records: simple {simple:.3f}"
-        if dataset == "polluted_files":
-            total = sum(weights.get(name, 0) for name in by_file)
-            line += f", weighted {sum(sum(values) * weights.get(name, 0) for name, values in by_file.items()) / total:.3f}"
-        print(line, f"({len(by_file)} files)")
+            wanted = rows_of(clean)
+            without = score(wanted, found.header, found.rows)
+            yield path.name, without, score(wanted, found.header, [*found.rows, *found.rejected])
+
+
+def main() -> None:
+    arguments = [word for word in sys.argv[1:] if not word.startswith("-")]
+    folder, dataset = Path(arguments[0]), (arguments[1:] or ["polluted_files"])[0]
+    csv.field_size_limit(2**31)
+    files = list(scored(folder, dataset, given="--given" in sys.argv))
+    weights: dict[str, float] = json.loads((folder / "pollock_weights.json").read_text())
+    if dataset != "polluted_files":
+        weights = dict.fromkeys((name for name, *_ in files), 1.0)
+    total = sum(weights.get(name, 0.0) for name, *_ in files)
+    for place, kind in ((1, "without"), (2, "with")):
+        simple = sum(sum(file[place]) for file in files) / len(files)
+        weighted = sum(sum(file[place]) * weights.get(file[0], 0.0) for file in files) / total
+        print(f"{dataset}, {kind} rejected records: {simple:.3f} simple, {weighted:.3f} weighted")
     if "-v" in sys.argv:
-        worst = sorted(scores["without"].items(), key=lambda item: sum(item[1]))[:40]
-        for name, values in worst:
-            print(
-                f"   {sum(values):.2f} weight {weights.get(name, 0):.4f} {name}  with: {sum(scores['with'][name]):.2f}"
-            )
+        for name, *measures in sorted(files, key=lambda file: sum(file[1]))[:40]:
+            without, with_rejected = map(sum, measures)
+            print(f"   {without:5.2f} {with_rejected:5.2f} weight {weights.get(name, 0):8.4f} {name}")
 
 
 if __name__ == "__main__":

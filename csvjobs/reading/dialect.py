@@ -56,6 +56,8 @@ def find_dialect(head: list[Line], options: ReadOptions) -> tuple[Dialect, dict[
         options = options.model_copy(update={"delimiter": declared[1].decode()})
     trials = [_trial(head, dialect) for dialect in _candidates(head, options)]
     ranked = sorted(trials, key=lambda trial: trial.score, reverse=True)
+    if options.delimiter is None:
+        ranked[0] = _spaced(ranked[0], head)
     delimiter = _found(ranked, lambda dialect: dialect.delimiter, options.delimiter)
     if ranked[0].width < 2 and options.delimiter is None:
         # Nothing was cut, so nothing tells.
@@ -103,6 +105,21 @@ def _trial(head: list[Line], dialect: Dialect) -> Trial:
     usual *= QUOTES.get(dialect.quote, 1.0)
     score = usual * (len(rows) / len(said)) * _regular(widths) * _plausible(rows, dialect)
     return Trial(dialect, score, max(widths))
+
+
+def _spaced(best: Trial, head: list[Line]) -> Trial:
+    """With the blank that follows the delimiter, if one always does and quotes stand behind it: else they
+    would be no quotes. Without any quote the blank may as well belong to the cells."""
+    dialect = replace(best.dialect, delimiter=f"{best.dialect.delimiter} ")
+    bare, quote = best.dialect.delimiter.encode(), dialect.quote.encode()
+    if best.width < 2 or bare == b" " or not quote:
+        return best
+    tokenizer = Tokenizer(dialect)
+    records = islice((r for r in tokenizer.records(head) if r.text.strip()), SAMPLE_RECORDS)
+    rows = [[] if record.fault else tokenizer.cells(record) for record in records]
+    quoted = any(cell.startswith(quote) for row in rows for cell in row[1:])
+    cut = all(row and not any(bare in cell for cell in row if not cell.startswith(quote)) for row in rows)
+    return best._replace(dialect=dialect) if quoted and cut else best
 
 
 def _regular(widths: Sequence[int]) -> float:

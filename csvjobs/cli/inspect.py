@@ -46,25 +46,26 @@ def inspect(
         typer.echo(found.model_dump_json(indent=1))
         return
     to = Console(highlight=False)
-    for part in (_findings(found), _columns(found), _rows(found)):
-        to.print(part)
+    for title, table in (_findings(found), _columns(found), _rows(found)):
+        to.print(title, markup=False, soft_wrap=True)
+        to.print(table)
     for warning in found.warnings:
         to.print(Text("note  ", "yellow").append(warning, "default"), soft_wrap=True)
 
 
-def _findings(found: Inspection) -> Table:
-    table = _table(f"{found.filename}, {found.bytes:,} bytes", "what", "found", "sure", "or else")
+def _findings(found: Inspection) -> tuple[str, Table]:
+    table = _table("what", "found", "sure", "or else")
     for name, finding in found.detected.items():
         others = ", ".join(map(_shown, finding.alternatives))
         table.add_row(Text(name), Text(_shown(finding.value)), f"{finding.confidence:.0%}", Text(others))
-    return table
+    return f"{found.filename}, {found.bytes:,} bytes", table
 
 
-def _columns(found: Inspection) -> Table:
+def _columns(found: Inspection) -> tuple[str, Table]:
     much = "all" if found.complete else "the first"
     bad = "".join(f", {count} {code}" for code, count in found.faults.items())
     title = f"{len(found.columns):,} columns in {much} {found.records:,} records{bad}"
-    table = _table(title, "column", "filled", "distinct", "holds", "for example")
+    table = _table("column", "filled", "distinct", "holds", "for example")
     for column in found.columns[:SHOWN_COLUMNS]:
         holds = ", ".join(f"{kind} {count}" for kind, count in column.kinds.items())
         table.add_row(
@@ -74,18 +75,18 @@ def _columns(found: Inspection) -> Table:
             holds,
             Text(", ".join(map(_shown, column.top))[:60]),
         )
-    return table
+    return title, table
 
 
-def _rows(found: Inspection) -> Table:
-    table = _table("First records", *(column.name for column in found.columns[:SHOWN_COLUMNS]))
+def _rows(found: Inspection) -> tuple[str, Table]:
+    table = _table(*(column.name for column in found.columns[:SHOWN_COLUMNS]))
     for row in found.rows[:SHOWN_ROWS]:
         table.add_row(*(Text(cell or "") for cell in row[:SHOWN_COLUMNS]))
-    return table
+    return "First records", table
 
 
-def _table(title: str, *headings: str) -> Table:
-    table = Table(title=Text(title), title_justify="left")
+def _table(*headings: str) -> Table:
+    table = Table()
     for heading in headings:
         table.add_column(Text(heading), overflow="fold")
     return table

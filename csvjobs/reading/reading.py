@@ -11,7 +11,7 @@ from typing import NamedTuple
 from csvjobs.errors import EmptyFile, FieldTooLong, TooManyColumns
 from csvjobs.reading.careful import FAULTS, careful
 from csvjobs.reading.dialect import find_dialect
-from csvjobs.reading.encoding import check_text, find_encoding, is_utf8, transcode
+from csvjobs.reading.encoding import check_text, find_encoding, is_utf8, to_utf8
 from csvjobs.reading.express import express
 from csvjobs.reading.facts import Facts
 from csvjobs.reading.header import column_names, numbered_names
@@ -61,7 +61,9 @@ def read(
     check_text(path, facts, options.encoding)
     encoding = find_encoding(path, facts, options.encoding)
     native = is_utf8(encoding.value)
-    text = path if native else transcode(path, encoding.value, scratch / "utf8.csv", tick)
+    text = path if native else scratch / "utf8.csv"
+    if not native:
+        encoding = to_utf8(path, encoding, text, tick, declared=options.encoding is not None)
     head = _head(text)
     dialect, found = find_dialect(head, options)
     header = _header(head, dialect, options)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import dropwhile, islice
@@ -10,6 +11,7 @@ from typing import NamedTuple
 
 from csvjobs.errors import EmptyFile, FieldTooLong, TooManyColumns
 from csvjobs.reading.careful import FAULTS, careful
+from csvjobs.reading.compression import unpack
 from csvjobs.reading.dialect import find_dialect
 from csvjobs.reading.encoding import check_text, find_encoding, is_utf8, to_utf8
 from csvjobs.reading.express import express
@@ -51,13 +53,17 @@ def read(
     tick: Callable[[int], None],
     *,
     force_careful: bool = False,
+    most_bytes: int = sys.maxsize,
 ) -> Reading:
     """Finds out how to read a file, and makes it clean where it is not.
 
     `facts` are of the same bytes; `scratch` takes copies; `rejected` is written if a record is bad;
-    `tick(bytes read)` is called now and then and may raise to stop.
+    `tick(bytes read)` is called now and then and may raise to stop; a packed file may hold `most_bytes`.
     Raises DataError for what cannot be read.
     """
+    unpacked = unpack(path, scratch / "unpacked.csv", most_bytes, tick)
+    if unpacked:
+        path, facts = unpacked.path, unpacked.facts
     check_text(path, facts, options.encoding)
     encoding = find_encoding(path, facts, options.encoding)
     native = is_utf8(encoding.value)
@@ -77,6 +83,8 @@ def read(
             text, dialect, header.columns, last, options, clean, rejected, tick, check_bytes=check
         )
     detected = {"encoding": encoding, **found, "header": Found(options.header is not False)}
+    if unpacked:
+        detected["compression"] = Found(unpacked.kind)
     return Reading(source, detected, header.warnings + _doubts(detected))
 
 

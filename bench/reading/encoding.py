@@ -29,7 +29,7 @@ from csvjobs.errors import DataError
 from csvjobs.reading.encoding import find_encoding, to_utf8
 from csvjobs.reading.facts import FactsCollector
 
-ROWS = (5, 20, 60, 200)
+ROWS = (1, 2, 5, 20, 60, 200)
 SEED = 20
 LONGEST_WORD = 12
 # What these labels mean to browsers and to most programs that write them.

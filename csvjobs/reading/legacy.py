@@ -29,7 +29,7 @@ RARE = re.compile(
     r"|cp869|cp1258|johab|euc_jis_2004|shift_jis_2004"
 )
 OLD = re.compile(r"mac-.*|cp[4-8]\d\d")
-# Of names for the same text the one that knows most bytes, as the rest of the file may need them.
+# Of equally usual names for the same text the one that knows most bytes: the file's rest may need them.
 LARGEST = re.compile(r"cp125\d|cp932|cp949|cp874|gb18030")
 EQUAL_SCORE = 0.002
 LIKELY = 0.01
@@ -66,7 +66,9 @@ def guesses(sample: bytes) -> list[Guess]:
     for encoding, language in _candidates(looked_at, sample):
         text = looked_at.decode(encoding, "replace")
         texts[encoding] = text
-        scores[encoding] = 5 * math.log(language + EQUAL_SCORE) + _usual(encoding) - _faults(text, len(words))
+        seen = 5.8 * math.log(language + EQUAL_SCORE) - _faults(text, len(words))
+        # One word says little: what is usual anyway then weighs as much.
+        scores[encoding] = _usual(encoding) + seen * len(words) / (len(words) + 1)
     return _ranked(scores, texts)
 
 
@@ -78,7 +80,7 @@ def _ranked(scores: dict[str, float], texts: dict[str, str]) -> list[Guess]:
     for encoding, weight in weights.items():
         same[texts[encoding]] = same.get(texts[encoding], 0.0) + weight / total
     found = [Guess(name, weight / total, same[texts[name]]) for name, weight in weights.items()]
-    found.sort(key=lambda g: (-g.right, not LARGEST.fullmatch(g.encoding), -g.likely))
+    found.sort(key=lambda g: (-g.right, -_usual(g.encoding), not LARGEST.fullmatch(g.encoding), -g.likely))
     return [guess for guess in found if guess.right >= LIKELY]
 
 
@@ -112,13 +114,13 @@ def _words(sample: bytes) -> list[bytes]:
 
 def _usual(encoding: str) -> float:
     """How much more common an encoding is than others, as the logarithm of odds."""
-    odds = ((WESTERN, 1.8), (RARE, -2.3), (OLD, -0.75))
+    odds = ((WESTERN, 1.7), (RARE, -1.8), (OLD, -0.45))
     return sum(weight for family, weight in odds if family.fullmatch(encoding))
 
 
 def _faults(text: str, words: int) -> float:
     kinds = text.translate(_KINDS)
-    return (11 * len(_BROKEN.findall(kinds)) + 2 * len(_SIGN.findall(kinds))) / max(words, 1)
+    return (10 * len(_BROKEN.findall(kinds)) + 5 * len(_SIGN.findall(kinds))) / max(words, 1)
 
 
 class _Kinds(dict[int, str]):

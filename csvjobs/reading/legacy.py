@@ -41,10 +41,10 @@ _SCRIPTS |= {"ARABIC": "rr", "THAI": "tt", "HIRAGANA": "kk", "KATAKANA": "kk", "
 _LETTER, _OTHER_SCRIPT = "[aAlLcCgGhrtHkKwzo]", "[cCgGhrtHkKwz]"
 # What no writer does: controls, signs within words, capitals after small letters, two scripts in a word.
 _BROKEN = re.compile(
-    rf"x|(?<={_LETTER})s(?={_LETTER})|[alcg][LCG]|[lcg][ALCG]|AlA|[aAlL]{_OTHER_SCRIPT}|{_OTHER_SCRIPT}[aAlL]"
+    rf"x|(?<={_LETTER})[sqp](?={_LETTER})|[alcg][LCG]|[lcg][ALCG]|AlA|[aAlL]{_OTHER_SCRIPT}|{_OTHER_SCRIPT}[aAlL]"
     "|[cC][gGhrtHkKwz]|[gG][cChrtHkKwz]|[hrt][cCgGHkKw]"
 )
-_SIGN = re.compile("[so]")
+_SIGN = re.compile(f"[so]|(?<={_LETTER})p")
 
 
 @dataclass(frozen=True)
@@ -114,13 +114,13 @@ def _words(sample: bytes) -> list[bytes]:
 
 def _usual(encoding: str) -> float:
     """How much more common an encoding is than others, as the logarithm of odds."""
-    odds = ((WESTERN, 1.7), (RARE, -1.8), (OLD, -0.45))
+    odds = ((WESTERN, 1.6), (RARE, -1.8), (OLD, -0.5))
     return sum(weight for family, weight in odds if family.fullmatch(encoding))
 
 
 def _faults(text: str, words: int) -> float:
     kinds = text.translate(_KINDS)
-    return (10 * len(_BROKEN.findall(kinds)) + 5 * len(_SIGN.findall(kinds))) / max(words, 1)
+    return (11 * len(_BROKEN.findall(kinds)) + 6 * len(_SIGN.findall(kinds))) / max(words, 1)
 
 
 class _Kinds(dict[int, str]):
@@ -145,5 +145,7 @@ def _kind(character: str) -> str:
         return kinds[category == "Lu"]
     if category[0] == "L":
         return "o"
-    joins = category[0] == "M" or character in "’–\u00ad\u00a0·・、。（）「」"
-    return "_" if joins else "s"
+    if category[0] == "M" or character in "’–\u00ad\u00a0·・、。（）「」":
+        return "_"
+    # Marks that writers set before or after words, and two that they set before them alone.
+    return "q" if character in "“”‘«»‹›…—•€£§°©®™" else "p" if character in "‚„¿¡" else "s"

@@ -46,7 +46,6 @@ WIDE = (
 )
 # ASCII bytes alone that stand for other letters: the marks that begin such text, and what it is called.
 ESCAPED = ((re.compile(rb"\x1b\$\)C"), "iso2022_kr"), (re.compile(rb"\x1b\$[@B(]"), "iso2022_jp_ext"))
-PLAIN = frozenset(b"\0\t\n\r") | frozenset(range(32, 127))
 CONTROLS = frozenset(map(chr, range(32))) - frozenset("\t\n\v\f\r\x1a\x1b")
 
 
@@ -156,29 +155,37 @@ def _wide(path: Path, facts: Facts) -> str | None:
         sample = file.read(SAMPLE)
     for encoding, places, _ in WIDE:
         width = 4 if len(places) == 3 else 2
-        if facts.bytes % width == 0 and _fits_wide(sample, encoding, places, width):
+        if facts.bytes % width == 0 and _fits_wide(sample, facts.utf8, encoding, places, width):
             return encoding
     return None
 
 
-def _fits_wide(sample: bytes, encoding: str, places: tuple[int, ...], width: int) -> bool:
+def _fits_wide(sample: bytes, utf8: bool, encoding: str, places: tuple[int, ...], width: int) -> bool:
     """Whether what it decodes to is text with ASCII; a few letters have their NUL byte in the other place."""
     nul = sample.count(0)
-    if sum(sample[place::width].count(0) for place in places) < 0.7 * nul or _stray(sample, nul):
+    if sum(sample[place::width].count(0) for place in places) < 0.7 * nul:
         return False
     try:
         text = codecs.getincrementaldecoder(encoding)().decode(sample)
     except UnicodeError:
         return False
     strange = sum(c in CONTROLS or unicodedata.category(c) in ("Cn", "Co", "Cs") for c in text)
-    ends = text.count("\n") + text.count("\r")
-    return strange <= len(text) // 50 and (ends > 0 or nul >= len(sample) // 3)
+    ends = _line_ends(text) > 0 or nul >= len(sample) // 3
+    return strange <= len(text) // 50 and ends and not _stray(sample, text, utf8)
 
 
-def _stray(sample: bytes, nul: int) -> bool:
-    """Whether these few NUL bytes stand in text of one byte a character: ASCII has one beside each."""
-    plain = all(byte in PLAIN for byte in set(sample))
-    return nul < (0.45 * len(sample) if plain else max(2, len(sample) // 64))
+def _stray(sample: bytes, text: str, utf8: bool) -> bool:
+    """Whether the NUL bytes are faults in text of one byte a character, whose line ends have none beside."""
+    nul = sample.count(0)
+    if nul < max(2, len(sample) // 64):
+        return True
+    if any(character in CONTROLS and character != "\0" for character in set(sample.decode("latin-1"))):
+        return False
+    return 2 * _line_ends(text) < _line_ends(sample.decode("latin-1")) or (utf8 and 3 * nul < len(sample))
+
+
+def _line_ends(text: str) -> int:
+    return text.count("\n") + text.count("\r")
 
 
 def _escaped(path: Path) -> str | None:

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 import chardet
 from chardet.enums import EncodingEra
 
-LOOKED_AT = 4096
+LOOKED_AT = 2048
 CANDIDATES = 24
 # Mainframes write no line feeds, and the regional ones look like the others far more often than they occur.
 ERA = EncodingEra.MODERN_WEB | EncodingEra.LEGACY_ISO | EncodingEra.LEGACY_MAC | EncodingEra.DOS
@@ -87,15 +87,15 @@ def _ranked(scores: dict[str, float], texts: dict[str, str]) -> list[Guess]:
 def _candidates(words: bytes, sample: bytes) -> Iterator[tuple[str, float]]:
     """What chardet thinks of, with its score relative to the best, where it decodes the whole sample."""
     found = chardet.detect_all(words, ignore_threshold=True, encoding_era=ERA, compat_names=False)
-    fits = [one for one in found if one["encoding"] and _decodes(sample, one["encoding"])][:CANDIDATES]
+    fits = [one for one in found if one["encoding"] and decodes(sample, one["encoding"])][:CANDIDATES]
     best = max((one["confidence"] for one in fits), default=1.0)
     for one in fits:
         yield str(one["encoding"]), (one["confidence"] + EQUAL_SCORE) / (best + EQUAL_SCORE)
 
 
-def _decodes(sample: bytes, encoding: str) -> bool:
+def decodes(sample: bytes, encoding: str) -> bool:
+    """Whether the bytes fit strictly; the last character may be cut."""
     try:
-        # The sample may end within a character.
         codecs.getincrementaldecoder(encoding)().decode(sample)
     except UnicodeError:
         return False

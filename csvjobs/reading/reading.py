@@ -65,11 +65,8 @@ def read(
     if unpacked:
         path, facts = unpacked.path, unpacked.facts
     check_text(path, facts, options.encoding)
-    encoding = find_encoding(path, facts, options.encoding)
-    native = is_utf8(encoding.value)
-    text = path if native else scratch / "utf8.csv"
-    if not native:
-        encoding = to_utf8(path, encoding, text, tick, declared=options.encoding is not None)
+    encoding, text = _utf8(path, facts, options.encoding, scratch / "utf8.csv", tick)
+    native = text == path
     head = _head(text)
     dialect, found = find_dialect(head, options)
     header = _header(head, dialect, options)
@@ -86,6 +83,16 @@ def read(
     if unpacked:
         detected["compression"] = Found(unpacked.kind)
     return Reading(source, detected, header.warnings + _doubts(detected))
+
+
+def _utf8(
+    path: Path, facts: Facts, declared: str | None, target: Path, tick: Callable[[int], None]
+) -> tuple[Found, Path]:
+    """The encoding, and where the text is in UTF-8: the file itself or a copy."""
+    encoding = find_encoding(path, facts, declared)
+    if is_utf8(encoding.value):
+        return encoding, path
+    return to_utf8(path, encoding, target, tick, declared=declared is not None), target
 
 
 def _head(path: Path) -> list[Line]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import gzip
+import re
 import struct
 import sys
 import zipfile
@@ -140,7 +141,7 @@ def _open_zstd(packed: BinaryIO) -> IO[bytes]:
 def _open_zip(packed: BinaryIO) -> IO[bytes]:
     archive = zipfile.ZipFile(packed)
     # Folders are no files, nor are the notes that macOS adds.
-    members = [m for m in archive.infolist() if not m.is_dir() and not m.filename.startswith("__MACOSX/")]
+    members = [m for m in archive.infolist() if not re.match("__MACOSX/|.*/$", m.filename)]
     if len(members) != 1:
         names = ", ".join(member.filename[:80] for member in members[:3])
         raise SeveralFiles(

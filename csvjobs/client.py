@@ -7,20 +7,27 @@ client.download(job.job_id, "clean.csv")
 
 from __future__ import annotations
 
+import base64
 import hashlib
+import os
+import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from io import FileIO
 from pathlib import Path
 from types import TracebackType
-from typing import Any, BinaryIO
+from typing import Any
+from urllib.parse import quote
 
 import httpx
+from pydantic import ValidationError
 
 from csvjobs.errors import CsvjobsError, ServiceError
 from csvjobs.jobs.job import Job
 
 CHUNK = 1024**2
 WAIT = 25.0
+HINT = "Start one with `csvjobs up`, or give --server."
 
 
 class Refused(CsvjobsError):
@@ -48,11 +55,15 @@ class Damaged(ServiceError):
 
 
 class Client:
-    """Talks to one service. Raises: Refused for what it refuses, Unreachable when it is not there."""
+    """Talks to one service. Raises: Refused for what it refuses, Unreachable when it is not there,
+    Damaged when a file does not arrive as it was."""
 
     def __init__(self, url: str = "http://127.0.0.1:8000") -> None:
         self.url = url
-        self._http = httpx.Client(base_url=url, timeout=httpx.Timeout(30, read=WAIT + 30))
+        try:
+            self._http = httpx.Client(base_url=url, timeout=httpx.Timeout(30, read=WAIT + 30))
+        except (httpx.InvalidURL, ValueError) as error:
+            raise self._unreachable(error) from None
 
     def __enter__(self) -> Client:
         return self
@@ -69,36 +80,43 @@ class Client:
         sent: Callable[[int], None] = lambda count: None,
         **options: str,
     ) -> Job:
-        """Sends a file. pipeline: a name, or YAML or JSON; options: read options by name; `sent(bytes)`
-        is called after each piece of the file."""
+        """Sends a file, or what a pipe holds. pipeline: a name, or YAML or JSON; options: read options by
+        name; `sent(bytes)` is called after each piece of the file. Raises Damaged when the file becomes
+        shorter meanwhile."""
         path = Path(path)
-        given = {"filename": path.name, "pipeline": pipeline, **options}
-        headers = {"Content-Type": "text/csv", "Content-Length": str(path.stat().st_size)}
-        with path.open("rb") as file:
-            answer = self._call("POST", "/jobs", params=given, headers=headers, content=_pieces(file, sent))
-        return Job.model_validate(answer.json())
+        given = {"filename": shown_name(path), "pipeline": pipeline, **options}
+        headers = {"Content-Type": "text/csv"}
+        with path.open("rb", buffering=0) as file:
+            size = path.stat().st_size if path.is_file() else None
+            if size is not None:
+                headers["Content-Length"] = str(size)
+            pieces = _pieces(file, size, sent)
+            answer = self._call("POST", "/jobs", params=given, headers=headers, content=pieces)
+        return self._job(answer)
+
+    def rerun(self, job_id: str, pipeline: str = "", **options: str) -> Job:
+        """A new job over the file of another one; pipeline and options as for `submit`, those of the other
+        job where nothing is given."""
+        given = {"pipeline": pipeline, **options}
+        return self._job(self._call("POST", f"/jobs/{quote(job_id, safe='')}/rerun", params=given))
 
     def job(self, job_id: str, wait: float = 0.0, version: str | None = None) -> Job:
         """The job as it stands; with `wait`, as soon as it is another than `version`, or after so many
         seconds."""
-        headers = {"If-None-Match": f'W/"{version}"'} if version else {}
-        answer = self._call("GET", f"/jobs/{job_id}", params={"wait": wait}, headers=headers)
-        if answer.status_code == 304:
-            return self.job(job_id)
-        return Job.model_validate(answer.json())
+        answer = self._get(job_id, wait, f'W/"{version}"' if version else None)
+        return self.job(job_id) if answer.status_code == 304 else self._job(answer)
 
     def wait(self, job_id: str, seen: Callable[[Job], None] = lambda job: None) -> Job:
         """Follows the job to its end; `seen(job)` is called on each change."""
-        job = self.job(job_id)
+        answer = self._get(job_id)
         while True:
-            seen(job)
-            if job.status.final:
-                return job
-            answer = self._call(
-                "GET", f"/jobs/{job_id}", params={"wait": WAIT}, headers={"If-None-Match": f'"{job.version}"'}
-            )
-            if answer.status_code == 200:
-                job = Job.model_validate(answer.json())
+            if answer.status_code != 304:
+                job = self._job(answer)
+                seen(job)
+                if job.status.final:
+                    return job
+            # The service's own mark, so that it waits although it may tell more than is known here.
+            answer = self._get(job_id, WAIT, answer.headers.get("etag"))
 
     def download(
         self,
@@ -110,52 +128,117 @@ class Client:
         """Saves a file of the job, whole: it is written beside `target`, checked against its sha256 and
         moved there. Raises Damaged."""
         target = Path(target)
-        draft = target.with_name(f".{target.name}.part")
         digest = hashlib.sha256()
-        with self._stream(f"/jobs/{job_id}/{name}") as answer, draft.open("wb") as file:
+        with (
+            self._stream(f"/jobs/{quote(job_id, safe='')}/{quote(name, safe='')}") as answer,
+            drafted(target) as draft,
+            draft.open("wb") as file,
+        ):
             for piece in answer.iter_bytes(CHUNK):
                 file.write(piece)
                 digest.update(piece)
                 received(len(piece))
-        expected = answer.headers.get("etag", "").strip('"')
-        if expected and expected != digest.hexdigest():
-            draft.unlink()
-            raise Damaged(f"{name} arrived damaged.", hint="Download it again.")
-        draft.replace(target)
+            expected = answer.headers.get("repr-digest", _field(digest))
+            if expected != _field(digest):
+                raise Damaged(f"{name} arrived damaged.", hint="Download it again.")
         return target
+
+    def _get(self, job_id: str, wait: float = 0.0, etag: str | None = None) -> httpx.Response:
+        headers = {"If-None-Match": etag} if etag else {}
+        return self._call("GET", f"/jobs/{quote(job_id, safe='')}", params={"wait": wait}, headers=headers)
+
+    def _job(self, answer: httpx.Response) -> Job:
+        try:
+            return Job.model_validate_json(answer.content)
+        except ValidationError:
+            raise self._stranger(answer) from None
 
     def _call(self, method: str, path: str, **given: Any) -> httpx.Response:
         try:
             answer = self._http.request(method, path, **given)
-        except httpx.TransportError as error:
+        except httpx.RequestError as error:
             raise self._unreachable(error) from None
-        return _checked(answer)
+        return self._checked(answer)
 
     @contextmanager
     def _stream(self, path: str) -> Iterator[httpx.Response]:
+        # As it is: what a proxy has packed would not have the digest of the file.
+        request = self._http.build_request("GET", path, headers={"Accept-Encoding": "identity"})
         try:
-            with self._http.stream("GET", path) as answer:
-                if answer.is_error:
-                    answer.read()
-                yield _checked(answer)
-        except httpx.TransportError as error:
+            answer = self._http.send(request, stream=True)
+        except httpx.RequestError as error:
             raise self._unreachable(error) from None
+        try:
+            if not answer.is_success:
+                answer.read()
+            yield self._checked(answer)
+        except httpx.RequestError as error:
+            raise Damaged(f"The download broke off: {error}.", hint="Download it again.") from None
+        finally:
+            answer.close()
+
+    def _checked(self, answer: httpx.Response) -> httpx.Response:
+        if answer.is_error:
+            raise Refused(_problem(answer), answer.status_code)
+        if not answer.is_success and answer.status_code != 304:
+            raise self._stranger(answer)
+        return answer
 
     def _unreachable(self, error: Exception) -> Unreachable:
-        return Unreachable(
-            f"No service answers at {self.url}: {error}.",
-            hint="Start one with `csvjobs up`, or give --server.",
-        )
+        reason = str(error).rstrip(".") or type(error).__name__
+        return Unreachable(f"No service answers at {self.url}: {reason}.", hint=HINT)
+
+    def _stranger(self, answer: httpx.Response) -> Unreachable:
+        found = f"{answer.status_code} {answer.headers.get('location', '')}".strip()
+        return Unreachable(f"What answers at {self.url} is not csvjobs (it said {found}).", hint=HINT)
 
 
-def _checked(answer: httpx.Response) -> httpx.Response:
-    if answer.is_error:
-        is_problem = answer.headers.get("content-type", "").endswith("json")
-        raise Refused(answer.json() if is_problem else {}, answer.status_code)
-    return answer
+@contextmanager
+def drafted(target: Path) -> Iterator[Path]:
+    """A path to write to: beside `target`, which it replaces when all went well. A link leads to what is
+    replaced; a device or a pipe is written to itself."""
+    if written_in_place(target):
+        yield target
+        return
+    target = target.resolve()
+    draft = target.with_name(f".csvjobs-{uuid.uuid4().hex}.part")
+    try:
+        yield draft
+        draft.replace(target)
+    finally:
+        draft.unlink(missing_ok=True)
 
 
-def _pieces(file: BinaryIO, sent: Callable[[int], None]) -> Iterator[bytes]:
-    while piece := file.read(CHUNK):
+def written_in_place(target: Path) -> bool:
+    """Whether it is a device or a pipe, which must not be replaced by a file."""
+    return target.exists() and not target.is_file() and not target.is_dir()
+
+
+def shown_name(path: Path) -> str:
+    """The file's name as text, whatever its bytes are."""
+    return os.fsencode(path.name).decode("utf-8", "replace")
+
+
+def _problem(answer: httpx.Response) -> dict[str, Any]:
+    """What the service said (RFC 9457); nothing when that was somebody in between."""
+    try:
+        problem = answer.json()
+    except ValueError:
+        return {}
+    return problem if isinstance(problem, dict) else {}
+
+
+def _field(digest: hashlib._Hash) -> str:
+    """As RFC 9530 writes it."""
+    return f"sha-256=:{base64.b64encode(digest.digest()).decode()}:"
+
+
+def _pieces(file: FileIO, size: int | None, sent: Callable[[int], None]) -> Iterator[bytes]:
+    """The file's bytes up to the size that was announced; what is appended meanwhile stays behind."""
+    left = size
+    while piece := file.read(CHUNK if left is None else min(CHUNK, left)):
+        left = None if left is None else left - len(piece)
         yield piece
         sent(len(piece))
+    if left:
+        raise Damaged("The file became shorter while it was sent.", hint="Send it again.")

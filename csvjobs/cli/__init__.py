@@ -3,26 +3,38 @@
 from __future__ import annotations
 
 import sys
+from importlib import import_module
 
 import typer
 
 import csvjobs
-from csvjobs.cli import doctor, download, pipelines, run, serve, status, steps, submit, up, worker
-from csvjobs.cli.output import complain
-from csvjobs.errors import CsvjobsError, ServiceError
+from csvjobs.cli.output import EXIT_STATUS, INTERRUPTED, Failed, complain, remark
+from csvjobs.errors import CsvjobsError, InvalidOption
 
-app = typer.Typer(
-    name="csvjobs",
-    no_args_is_help=True,
-    add_completion=False,
-    rich_markup_mode="markdown",
-    help="Send a CSV of any size, have it processed outside the request, watch it, download the result.",
-    epilog="Start with `csvjobs up`, or without any server: `csvjobs run my.csv -o clean.csv`.",
+COMMANDS = (
+    *("up", "serve", "worker"),
+    *("run", "inspect"),
+    *("submit", "status", "download", "rerun"),
+    *("pipelines", "steps", "doctor"),
 )
 
-for command in (up, serve, worker, run, submit, status, download, pipelines, steps, doctor):
-    name = command.__name__.rpartition(".")[2]
-    app.command(name)(getattr(command, name))
+
+def build(typed: list[str]) -> typer.Typer:
+    """The command that was typed, alone: engine, queue and server take a while to import. Else all."""
+    app = typer.Typer(
+        name="csvjobs",
+        callback=_main,
+        no_args_is_help=True,
+        add_completion=False,
+        rich_markup_mode="markdown",
+        help="Send a CSV of any size, have it processed outside the request, watch it, download the result.",
+        epilog="Start a service with `csvjobs up`, or without one: `csvjobs run my.csv -o clean.csv`.\n\n"
+        + EXIT_STATUS,
+    )
+    for name in [name for name in COMMANDS if [name] == typed[:1]] or COMMANDS:
+        command = getattr(import_module(f"csvjobs.cli.{name}"), name)
+        app.command(name, epilog=EXIT_STATUS)(command)
+    return app
 
 
 def _version(asked: bool) -> None:
@@ -31,7 +43,6 @@ def _version(asked: bool) -> None:
         raise typer.Exit
 
 
-@app.callback()
 def _main(
     version: bool = typer.Option(False, "--version", callback=_version, is_eager=True, help="Show it."),
 ) -> None:
@@ -39,10 +50,30 @@ def _main(
 
 
 def main() -> None:
-    """Exit status: 0 well; 1 the job ended in error; 2 the request cannot be carried out; 3 the service
-    failed."""
+    """Exit status: see EXIT_STATUS."""
+    sys.exit(_run())
+
+
+def _run() -> int:
     try:
-        app()
+        status = build(sys.argv[1:])(prog_name="csvjobs", standalone_mode=False) or 0
     except CsvjobsError as error:
-        complain(error)
-        sys.exit(3 if isinstance(error, ServiceError) else 2)
+        return complain(error)
+    except typer.TyperException as error:
+        return _misused(error)
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        return complain(Failed(f"{where}{error.strerror or error}."))
+    if status == INTERRUPTED:
+        remark("Interrupted.")
+    return int(status)
+
+
+def _misused(error: typer.TyperException) -> int:
+    """The command line is none that there is; without any command the help has been shown."""
+    context = getattr(error, "ctx", None)
+    path = context.command_path if context else "csvjobs"
+    message = error.format_message()
+    if message:
+        complain(InvalidOption(message, hint=f"See `{path} --help`."))
+    return error.exit_code

@@ -7,14 +7,15 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from tempfile import TemporaryDirectory, TemporaryFile
 from typing import Annotated
 
+import httpx
 import typer
 
 from csvjobs import wiring
 from csvjobs.engines.duckdb import DuckEngine
-from csvjobs.errors import BadSetup, CsvjobsError, DiskFull
+from csvjobs.errors import BadSetup, CsvjobsError, DiskFull, InvalidPipeline
 from csvjobs.pipelines.named import NamedPipelines
 from csvjobs.settings import Settings, load
 from csvjobs.storage.local import LocalStorage
@@ -52,14 +53,18 @@ def _find_faults() -> bool:
         try:
             settings = settings or load()
             typer.echo(f"ok     {name:<10} {check(settings)}")
-        except CsvjobsError as error:
+        except (CsvjobsError, OSError) as error:
             bad = True
-            typer.echo(f"WRONG  {name:<10} {error.message}")
-            if error.hint:
-                typer.echo(f"{'':<17} {error.hint}")
+            _tell(name, error)
             if settings is None:
                 break
     return bad
+
+
+def _tell(name: str, error: CsvjobsError | OSError) -> None:
+    typer.echo(f"WRONG  {name:<10} {error}")
+    if isinstance(error, CsvjobsError) and error.hint:
+        typer.echo(f"{'':<17} {error.hint}")
 
 
 def _settings(settings: Settings) -> str:
@@ -81,6 +86,12 @@ def _engine(settings: Settings) -> str:
 
 def _jobs(settings: Settings) -> str:
     free = LocalStorage(settings.jobs_dir).free_bytes()
+    try:
+        TemporaryFile(dir=settings.jobs_dir).close()
+    except OSError as error:
+        raise BadSetup(
+            f"The jobs folder {settings.jobs_dir} cannot be written to: {error.strerror}."
+        ) from None
     if free < settings.min_free_bytes:
         raise DiskFull(f"Only {free // 1024**2} MiB are free.", hint="Free some, or set CSVJOBS_JOBS_DIR.")
     return f"{settings.jobs_dir.resolve()}, {free / 1024**3:.1f} GiB free"
@@ -97,14 +108,32 @@ def _queue(settings: Settings) -> str:
 
 
 def _port(settings: Settings) -> str:
-    check_port_free(settings)
+    try:
+        check_port_free(settings)
+    except BadSetup:
+        if not _runs(settings):
+            raise
+        return f"{settings.host}:{settings.port} is in use by csvjobs, which runs"
     return f"{settings.host}:{settings.port} is free"
+
+
+def _runs(settings: Settings) -> bool:
+    """Whether it is csvjobs that has the port."""
+    try:
+        host = f"[{settings.host}]" if ":" in settings.host else settings.host
+        answer = httpx.get(f"http://{host}:{settings.port}/healthz", timeout=5, trust_env=False)
+        return bool(answer.json().keys() == {"status", "version"})
+    except (httpx.HTTPError, ValueError, AttributeError):
+        return False
 
 
 def _pipelines(settings: Settings) -> str:
     named = NamedPipelines(settings.pipelines_dir)
     for name in named.names():
-        named.get(name)
+        try:
+            named.get(name)
+        except (InvalidPipeline, UnicodeDecodeError) as error:
+            raise BadSetup(f"{settings.pipelines_dir / name}.yaml: {error}") from None
     return f"{len(named.names())} in {settings.pipelines_dir}"
 
 

@@ -2,30 +2,35 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from csvjobs.cli.options import SERVER, ServerOption
-from csvjobs.cli.output import transfer
+from csvjobs.cli.files import STANDARD
+from csvjobs.cli.follow import save
+from csvjobs.cli.options import SERVER, ServerOption, target_option
+from csvjobs.cli.output import clean_end
 from csvjobs.client import Client
+from csvjobs.flow.deliver import FILES, OUTPUT
 
 
 def download(
     job: Annotated[str, typer.Argument(help="The job's id.")],
-    output: Annotated[Path | None, typer.Option("--output", "-o", help="Where it goes.")] = None,
-    name: Annotated[
-        str, typer.Option(help="Which file: output.csv, rejected.csv, fitted.json, report.json, error.txt.")
-    ] = "output.csv",
+    output: Annotated[
+        Path | None,
+        target_option("--output", "-o", help="Where it goes, by default under its name; - is stdout."),
+    ] = None,
+    name: Annotated[str, typer.Option(help=f"Which file: {', '.join(FILES)}.")] = OUTPUT,
     server: ServerOption = SERVER,
 ) -> None:
-    """Save a file of a job, checked against its sha256.
+    """Save a file of a job, checked against its sha256; prints where it is.
 
     Example: `csvjobs download 01a20bb3-f8d8-76f6-9be9-fca0ab82e341 -o clean.csv`
     """
-    with Client(server) as client:
-        known = client.job(job).files.get(name)
-        with transfer("receiving ", known.bytes if known else 0) as bar:
-            target = client.download(job, output or Path(name), name, bar.advance)
-    typer.echo(target)
+    target = output or Path(Path(name).name)
+    with clean_end(), Client(server) as client:
+        save(client, client.job(job), name, target)
+    if target != STANDARD:
+        typer.echo(os.fsencode(target))

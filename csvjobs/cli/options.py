@@ -3,12 +3,35 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
+from csvjobs.cli.files import STANDARD
 from csvjobs.errors import InvalidOption
 
+
+def _a_file(path: Path) -> Path:
+    if path == STANDARD:
+        return path
+    if path.is_dir():
+        raise typer.BadParameter(f"'{path}' is a folder.")
+    if not path.exists():
+        raise typer.BadParameter(f"there is no file '{path}'.")
+    return path
+
+
+def _a_target(target: Path | None) -> Path | None:
+    if target is None or str(target) in ("-", "/dev/stdout", "/dev/fd/1"):
+        return target and STANDARD
+    if target.is_dir():
+        raise typer.BadParameter(f"'{target}' is a folder; name a file.")
+    if not target.resolve().parent.is_dir():
+        raise typer.BadParameter(f"there is no folder '{target.parent}'.")
+    return target
+
+
+FileArgument = Annotated[Path, typer.Argument(callback=_a_file, help="The CSV file; - is stdin.")]
 PipelineOption = Annotated[
     str, typer.Option("--pipeline", "-p", help="A pipeline's name, or a YAML or JSON file that holds one.")
 ]
@@ -25,14 +48,29 @@ ServerOption = Annotated[str, typer.Option("--server", "-s", help="Where the ser
 SERVER = "http://127.0.0.1:8000"
 
 
+def target_option(*names: str, help: str) -> Any:  # noqa: A002 (as typer calls it)
+    """An option that names a file to write, or - for stdout; refused before any work if it cannot be."""
+    return typer.Option(*names, callback=_a_target, help=help)
+
+
+def check_differ(targets: list[Path | None]) -> None:
+    """Raises InvalidOption when two files would be written to one place."""
+    places = [str(target) if target == STANDARD else str(target.resolve()) for target in targets if target]
+    if twice := [place for place in places if places.count(place) > 1]:
+        raise InvalidOption(f"Two files would be written to {twice[0]}.", hint="Give each its own name.")
+
+
 def pipeline_text(given: str) -> str:
-    """What was given, or what the file of that name holds."""
+    """What was given, or what the file of that name holds. Raises InvalidOption."""
     path = Path(given)
-    if path.suffix in (".yaml", ".yml", ".json"):
-        if not path.is_file():
-            raise InvalidOption(f"There is no pipeline file {given!r}.")
+    if path.suffix not in (".yaml", ".yml", ".json"):
+        return given
+    try:
         return path.read_text("utf-8")
-    return given
+    except UnicodeDecodeError:
+        raise InvalidOption(f"The pipeline file {given!r} is not UTF-8 text.") from None
+    except OSError as error:
+        raise InvalidOption(f"The pipeline file {given!r} cannot be read: {error.strerror}.") from None
 
 
 def read_options(given: list[str] | None) -> dict[str, str]:

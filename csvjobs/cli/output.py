@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from types import FrameType
+from typing import Any
 
 from rich.console import Console
 from rich.progress import (
@@ -18,40 +21,85 @@ from rich.progress import (
     TransferSpeedColumn,
 )
 
-from csvjobs.errors import CsvjobsError, InvalidPipeline
+from csvjobs.client import Refused
+from csvjobs.errors import CsvjobsError, InvalidPipeline, ServiceError
 from csvjobs.jobs.job import Job, Status
 
 # Progress and remarks go to stderr, so that what a command makes can be piped on.
 console = Console(stderr=True, highlight=False)
 
-
-def complain(error: CsvjobsError) -> None:
-    """One line for the error, one for each part of it, one that says what to do."""
-    many = error.errors if isinstance(error, InvalidPipeline) else [error]
-    for one in many:
-        console.print(f"[bold red]error[/] {one.code}: ", end="")
-        console.print(one.message, markup=False, soft_wrap=True)
-        if one.hint:
-            console.print(f"      {one.hint}", markup=False, soft_wrap=True)
+WELL, ENDED_BADLY, IMPOSSIBLE, FAILED, INTERRUPTED = 0, 1, 2, 3, 130
+EXIT_STATUS = """Exit status: 0 well; 1 the job ended, but not as done; 2 the request cannot be carried out;
+3 the service or this machine failed; 130 interrupted."""
 
 
-def tell(job: Job) -> None:
+class Failed(ServiceError):
+    """This machine failed."""
+
+    code = "system-error"
+
+
+def complain(error: CsvjobsError) -> int:
+    """One line for the error, one for each part of it, one that says what to do; the exit status."""
+    for code, message, hint in _parts(error):
+        console.print(f"[bold red]error[/] {code}: ", end="")
+        console.print(message, markup=False, soft_wrap=True)
+        if hint:
+            console.print(f"      {hint}", markup=False, soft_wrap=True)
+    status = error.http_status if isinstance(error, Refused) else error.status
+    return FAILED if status >= 500 else IMPOSSIBLE
+
+
+def remark(text: str) -> None:
+    """A line beside the result."""
+    console.print(f"      {text}", markup=False, soft_wrap=True)
+
+
+def _parts(error: CsvjobsError) -> list[tuple[str, str, str | None]]:
+    if isinstance(error, InvalidPipeline):
+        return [(one.code, one.message, one.hint) for one in error.errors]
+    if isinstance(error, Refused):
+        code = str(error.problem.get("code", error.code))
+        parts: list[dict[str, Any]] = error.problem.get("errors") or []
+        return [(code, one["detail"], one.get("hint")) for one in parts] or [
+            (code, error.message, error.hint)
+        ]
+    return [(error.code, error.message, error.hint)]
+
+
+def tell(job: Job, to: Console = console) -> None:
     """The job in a few lines."""
     colour = {Status.DONE: "green", Status.ERROR: "red"}.get(job.status, "yellow")
-    console.print(f"[bold {colour}]{job.status}[/] ", end="")
-    console.print(
-        f"{job.filename}, pipeline {job.pipeline.name}, job {job.job_id}", markup=False, soft_wrap=True
-    )
+    to.print(f"[bold {colour}]{job.status}[/] ", end="")
+    to.print(f"{job.filename}, pipeline {job.pipeline.name}, job {job.job_id}", markup=False, soft_wrap=True)
     if job.rows:
-        console.print(_account(job), markup=False, soft_wrap=True)
+        to.print(_account(job), markup=False, soft_wrap=True)
     for warning in job.warnings:
-        console.print("[yellow]note[/]  ", end="")
-        console.print(warning, markup=False, soft_wrap=True)
+        to.print("[yellow]note[/]  ", end="")
+        to.print(warning, markup=False, soft_wrap=True)
     if job.error:
         place = f" (line {job.error.line})" if job.error.line else ""
-        console.print(f"      {job.error.code}{place}: {job.error.message}", markup=False, soft_wrap=True)
+        to.print(f"      {job.error.code}{place}: {job.error.message}", markup=False, soft_wrap=True)
         if job.error.hint:
-            console.print(f"      {job.error.hint}", markup=False, soft_wrap=True)
+            to.print(f"      {job.error.hint}", markup=False, soft_wrap=True)
+
+
+def exit_status(job: Job) -> int:
+    """What a command that shows the job exits with."""
+    return ENDED_BADLY if job.status.final and job.status is not Status.DONE else WELL
+
+
+@contextmanager
+def clean_end() -> Iterator[None]:
+    """SIGTERM and SIGHUP clear up behind them, as Ctrl-C does."""
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is signal.SIG_DFL:
+            signal.signal(number, _leave)
+    yield
+
+
+def _leave(number: int, frame: FrameType | None) -> None:
+    sys.exit(128 + number)
 
 
 def _account(job: Job) -> str:
@@ -64,7 +112,7 @@ def _account(job: Job) -> str:
 class Bar:
     """A bar that is told where it is, on a terminal; silence elsewhere."""
 
-    def __init__(self, progress: Progress, text: str, total: float) -> None:
+    def __init__(self, progress: Progress, text: str, total: float | None) -> None:
         self._progress = progress
         self._task = progress.add_task(text, total=total)
 
@@ -80,7 +128,7 @@ class Bar:
 
 
 @contextmanager
-def transfer(text: str, size: int) -> Iterator[Bar]:
+def transfer(text: str, size: int | None) -> Iterator[Bar]:
     """A bar for bytes that move."""
     columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
     with _progress(*columns) as progress:

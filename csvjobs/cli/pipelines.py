@@ -20,7 +20,8 @@ def pipelines(
     """
     known = NamedPipelines(load().pipelines_dir)
     if name:
-        document = known.get(name).document()
+        # What is not set is left out: in a pipeline file, null would be a text like any other.
+        document = known.get(name).model_dump(mode="json", by_alias=True, exclude_none=True)
         typer.echo(yaml.safe_dump(document, sort_keys=False, allow_unicode=True), nl=False)
         return
     for pipeline in known.list():

@@ -2,78 +2,112 @@
 
 from __future__ import annotations
 
-import shutil
-import tempfile
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from csvjobs import wiring
-from csvjobs.cli.options import PipelineOption, ReadOption, pipeline_text, read_options
-from csvjobs.cli.output import running, tell, transfer
+from csvjobs.cli.files import place, source, streams, workplace
+from csvjobs.cli.local import alone, take
+from csvjobs.cli.options import (
+    FileArgument,
+    PipelineOption,
+    ReadOption,
+    check_differ,
+    pipeline_text,
+    read_options,
+    target_option,
+)
+from csvjobs.cli.output import clean_end, exit_status, remark, running, tell
+from csvjobs.client import shown_name
+from csvjobs.errors import JobAlreadyEnded
+from csvjobs.flow.cancel import cancel
 from csvjobs.flow.deliver import FITTED, OUTPUT, REJECTED
 from csvjobs.flow.process import process
 from csvjobs.flow.services import Services
 from csvjobs.flow.submit import Incoming
 from csvjobs.flow.view import view
-from csvjobs.jobs.job import Job, Status
-from csvjobs.settings import load
+from csvjobs.jobs.job import Job
 from csvjobs.storage.base import REPORT
 
 CHUNK = 1024**2
 
 
 def run(
-    file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="The CSV file.")],
-    output: Annotated[Path, typer.Option("--output", "-o", help="Where the result goes.")],
+    file: FileArgument,
+    output: Annotated[Path, target_option("--output", "-o", help="Where the result goes; - is stdout.")],
     pipeline: PipelineOption = "",
     read: ReadOption = None,
-    rejected: Annotated[Path | None, typer.Option(help="Where bad rows go, if there are any.")] = None,
-    fitted: Annotated[Path | None, typer.Option(help="Where learnt values go, if there are any.")] = None,
-    report: Annotated[Path | None, typer.Option(help="Where the job's report goes, as JSON.")] = None,
+    rejected: Annotated[
+        Path | None,
+        target_option("--rejected", help="Where bad rows go; else clean.rejected.csv beside clean.csv."),
+    ] = None,
+    fitted: Annotated[
+        Path | None, target_option("--fitted", help="Where learnt values go, if there are any.")
+    ] = None,
+    report: Annotated[
+        Path | None, target_option("--report", help="Where the job's report goes, as JSON.")
+    ] = None,
 ) -> None:
     """Process a file here, without any server, by the same code.
 
+    Files that are made replace those of the same name, once they are whole.
+
     Example: `csvjobs run examples/contacts.csv -p crm-clean -o clean.csv`
+
+    In a shell's pipe: `gzip -dc my.csv.gz | csvjobs run - -o - | wc -l`
     """
-    # Beside the output, so that the result arrives by a rename, whole or not at all.
-    with tempfile.TemporaryDirectory(prefix=".csvjobs-", dir=output.resolve().parent) as folder:
-        services = wiring.local(load(), Path(folder))
-        job_id = _submit(services, file, pipeline_text(pipeline), read_options(read))
+    rejected = rejected or _beside(output)
+    # The output comes last: when it is there, all is.
+    targets = {REJECTED: rejected, FITTED: fitted, REPORT: report, OUTPUT: output}
+    check_differ(list(targets.values()))
+    with clean_end(), workplace(output) as folder:
+        services = alone(folder)
+        job_id = _submit(services, source(file), pipeline_text(pipeline), read_options(read))
         job = _process(services, job_id)
-        wanted = {OUTPUT: output, REJECTED: rejected, FITTED: fitted, REPORT: report}
-        for name, target in wanted.items():
+        for name, target in targets.items():
             if target and services.storage.has(job_id, name):
-                _move(services, job_id, name, target)
+                with services.storage.fetch(job_id, name) as made:
+                    place(made, target)
     tell(job)
-    if job.rows and job.rows.rejected and not rejected:
-        typer.echo("      See the rejected rows with --rejected PATH.", err=True)
-    raise typer.Exit(0 if job.status is Status.DONE else 1)
+    if job.rows and job.rows.rejected:
+        remark(
+            f"The rejected rows are in {rejected}."
+            if rejected
+            else "Keep the rejected rows with --rejected PATH."
+        )
+    raise typer.Exit(exit_status(job))
+
+
+def _beside(output: Path) -> Path | None:
+    """Where bad rows go when nothing is said: no row is lost by default."""
+    return None if streams(output) else output.with_name(f"{output.stem}.{REJECTED}")
 
 
 def _submit(services: Services, path: Path, pipeline: str, options: dict[str, str]) -> str:
-    with Incoming(services) as incoming, path.open("rb") as source:
-        with transfer("reading   ", path.stat().st_size) as bar:
-            while chunk := source.read(CHUNK):
-                incoming.write(chunk)
-                bar.advance(len(chunk))
-        return incoming.submit(path.name, pipeline, options).job_id
+    with Incoming(services) as incoming:
+        incoming.resolve(pipeline, options)
+        take(incoming, path)
+        return incoming.submit(shown_name(path), pipeline, options).job_id
 
 
 def _process(services: Services, job_id: str) -> Job:
-    with running() as bar:
+    with running() as bar, ThreadPoolExecutor(1) as beside:
 
         def heard(_: str) -> None:
             if live := services.index.get(job_id):
                 bar.show(live)
 
         stop = services.index.listen(heard)
-        process(services, job_id)
+        # Not in the thread that signals interrupt: the engine would take one for a fault of its own.
+        run = beside.submit(process, services, job_id)
+        try:
+            run.result()
+        except BaseException:
+            with suppress(JobAlreadyEnded):
+                cancel(services, job_id)
+            raise
         stop()
     return view(services, job_id)
-
-
-def _move(services: Services, job_id: str, name: str, target: Path) -> None:
-    with services.storage.fetch(job_id, name) as path:
-        shutil.move(path, target)

@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import Annotated
 
 import typer
+from rich.console import Console
 
+from csvjobs.cli.follow import findable, follow
 from csvjobs.cli.options import SERVER, ServerOption
-from csvjobs.cli.output import running, tell
+from csvjobs.cli.output import exit_status, tell
 from csvjobs.client import Client
 
 
@@ -22,12 +24,12 @@ def status(
     Example: `csvjobs status 01a20bb3-f8d8-76f6-9be9-fca0ab82e341 --wait`
     """
     with Client(server) as client:
+        found = client.job(job)
         if wait:
-            with running() as bar:
-                found = client.wait(job, bar.show)
-        else:
-            found = client.job(job)
+            with findable(job, server):
+                found = follow(client, job)
     if json:
         typer.echo(found.to_json())
     else:
-        tell(found)
+        tell(found, Console(highlight=False))
+    raise typer.Exit(exit_status(found))

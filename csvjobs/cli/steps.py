@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from difflib import get_close_matches
 from typing import Annotated, Any
 
 import typer
@@ -28,7 +29,9 @@ def steps(
     elif name in BY_NAME:
         typer.echo(page(BY_NAME[name]), nl=False)
     else:
-        raise InvalidOption(f"There is no step {name!r}.", hint=f"Known: {', '.join(BY_NAME)}.")
+        near = get_close_matches(name, BY_NAME, n=1)
+        hint = f"Did you mean {near[0]!r}?" if near else f"Known: {', '.join(BY_NAME)}."
+        raise InvalidOption(f"There is no step {name!r}.", hint=hint)
 
 
 def reference() -> str:

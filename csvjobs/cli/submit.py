@@ -7,19 +7,32 @@ from typing import Annotated
 
 import typer
 
-from csvjobs.cli.options import SERVER, PipelineOption, ReadOption, ServerOption, pipeline_text, read_options
-from csvjobs.cli.output import running, tell, transfer
+from csvjobs.cli.files import STANDARD, size_of, source
+from csvjobs.cli.follow import findable, follow, save
+from csvjobs.cli.options import (
+    SERVER,
+    FileArgument,
+    PipelineOption,
+    ReadOption,
+    ServerOption,
+    pipeline_text,
+    read_options,
+    target_option,
+)
+from csvjobs.cli.output import clean_end, exit_status, tell, transfer
 from csvjobs.client import Client
-from csvjobs.jobs.job import Status
+from csvjobs.flow.deliver import OUTPUT
+from csvjobs.jobs.job import Job, Status
 
 
 def submit(
-    file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="The CSV file.")],
+    file: FileArgument,
     pipeline: PipelineOption = "",
     read: ReadOption = None,
     wait: Annotated[bool, typer.Option("--wait", "-w", help="Follow the job to its end.")] = False,
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="Follow the job and save its result here.")
+        Path | None,
+        target_option("--output", "-o", help="Follow the job and save its result here; - is stdout."),
     ] = None,
     server: ServerOption = SERVER,
 ) -> None:
@@ -27,16 +40,20 @@ def submit(
 
     Example: `csvjobs submit my.csv -p tidy -o clean.csv`
     """
-    with Client(server) as client:
-        with transfer("sending   ", file.stat().st_size) as bar:
-            text = pipeline_text(pipeline)
-            job = client.submit(file, text, bar.advance, **read_options(read))
-        typer.echo(job.job_id)
-        if not (wait or output):
-            return
-        with running() as bar:
-            job = client.wait(job.job_id, bar.show)
-        if output and job.status is Status.DONE:
-            client.download(job.job_id, output)
+    with clean_end(), Client(server) as client:
+        job = _send(client, source(file), pipeline_text(pipeline), read_options(read))
+        with findable(job.job_id, server):
+            # Standard output has room for one of the two.
+            typer.echo(job.job_id, err=output == STANDARD)
+            if not (wait or output):
+                return
+            job = follow(client, job.job_id)
+            if output and job.status is Status.DONE:
+                save(client, job, OUTPUT, output)
     tell(job)
-    raise typer.Exit(0 if job.status is Status.DONE else 1)
+    raise typer.Exit(exit_status(job))
+
+
+def _send(client: Client, path: Path, pipeline: str, options: dict[str, str]) -> Job:
+    with transfer("sending   ", size_of(path)) as bar:
+        return client.submit(path, pipeline, bar.advance, **options)

@@ -200,10 +200,7 @@ def _write_fitted(path: Path, planned: Plan, pipeline: Pipeline) -> Path:
 
 
 def _detected(reading: Reading) -> dict[str, Finding]:
-    return {
-        name: Finding(value=f.value, confidence=f.confidence, alternatives=list(f.alternatives))
-        for name, f in reading.detected.items()
-    }
+    return {name: Finding.of(found) for name, found in reading.detected.items()}
 
 
 def _told(fault: Fault) -> str:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import re
-from pathlib import PurePosixPath, PureWindowsPath
+from io import FileIO
+from pathlib import Path, PurePosixPath, PureWindowsPath
 from types import TracebackType
-from typing import BinaryIO
 
 import uuid_utils
 
@@ -14,13 +15,14 @@ from csvjobs.errors import DiskFull, EmptyUpload, QueueUnavailable, UploadTooLar
 from csvjobs.flow.services import Services
 from csvjobs.jobs.job import Job, PipelineRef, Request, now
 from csvjobs.pipelines.spec import Pipeline, with_read
-from csvjobs.reading.facts import FactsCollector
+from csvjobs.reading.facts import Facts, FactsCollector
 from csvjobs.storage.base import INPUT, REQUEST
 
 log = logging.getLogger(__name__)
 
 # Asking the file system for its free space costs little, but not nothing.
 CHECK_FREE_EVERY = 64 * 1024**2
+MAKE_ROOM = "Delete old jobs or give the service a larger disk, then send the file again."
 
 
 class Incoming:
@@ -36,7 +38,7 @@ class Incoming:
         self._check_free()
         folder = services.storage.reserve(self.job_id)
         self._folder = folder
-        self._file: BinaryIO = (folder / INPUT).open("xb", buffering=0)
+        self._file = FileIO(folder / INPUT, "x")
         self._facts = FactsCollector()
         self.bytes = 0
 
@@ -54,7 +56,7 @@ class Incoming:
         check_size(self.bytes, self.services.settings.max_upload_bytes)
         if before // CHECK_FREE_EVERY != self.bytes // CHECK_FREE_EVERY:
             self._check_free()
-        self._file.write(chunk)
+        self._append(chunk)
         self._facts.update(chunk)
 
     def resolve(self, pipeline: str | None, options: dict[str, str]) -> Pipeline:
@@ -72,38 +74,64 @@ class Incoming:
         durable, and the reconciler announces it.
         Raises: EmptyUpload, PipelineNotFound, InvalidPipeline.
         """
+        path, facts = self.content()
+        made = request(self.job_id, filename, self.resolve(pipeline, options), facts)
+        return begin(self.services, path.parent, made)
+
+    def content(self) -> tuple[Path, Facts]:
+        """The file, which is now complete, in a folder of its own, and the facts about it.
+
+        Raises: EmptyUpload.
+        """
         if not self.bytes:
             raise EmptyUpload("The file is empty.", hint="Send a CSV file with at least a header row.")
-        request = self._request(filename, self.resolve(pipeline, options))
         self._file.close()
-        (self._folder / REQUEST).write_bytes(request.model_dump_json().encode())
-        self.services.storage.commit(self.job_id)
-        job = Job.queued(request)
-        announce(self.services, job)
-        return job
+        return self._folder / INPUT, self._facts.finish()
 
     def discard(self) -> None:
         """Forgets the upload; harmless after a submit that succeeded."""
         self._file.close()
         self.services.storage.discard(self.job_id)
 
-    def _request(self, filename: str, pipeline: Pipeline) -> Request:
-        return Request(
-            job_id=self.job_id,
-            filename=base_name(filename),
-            created_at=now(),
-            pipeline=pipeline.document(),
-            pipeline_ref=PipelineRef(name=pipeline.name, sha256=pipeline.sha256),
-            facts=self._facts.finish(),
-        )
+    def _append(self, chunk: bytes) -> None:
+        """All of it: a disk that fills up takes a part at first, without an error."""
+        rest = memoryview(chunk)
+        try:
+            while rest:
+                rest = rest[self._file.write(rest) :]
+        except OSError as error:
+            if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+                raise
+            raise DiskFull(f"The upload cannot be kept: {error.strerror}.", hint=MAKE_ROOM) from error
 
     def _check_free(self) -> None:
         free = self.services.storage.free_bytes()
         if free < self.services.settings.min_free_bytes:
             raise DiskFull(
                 f"Only {free} bytes are free where uploads are kept.",
-                hint="Delete old jobs or give the service a larger disk, then send the file again.",
+                hint=MAKE_ROOM,
             )
+
+
+def request(job_id: str, filename: str, pipeline: Pipeline, facts: Facts) -> Request:
+    """What is asked, now."""
+    return Request(
+        job_id=job_id,
+        filename=base_name(filename),
+        created_at=now(),
+        pipeline=pipeline.document(),
+        pipeline_ref=PipelineRef(name=pipeline.name, sha256=pipeline.sha256),
+        facts=facts,
+    )
+
+
+def begin(services: Services, folder: Path, request: Request) -> Job:
+    """Makes a reserved folder, which holds the input, the job, and announces it."""
+    (folder / REQUEST).write_bytes(request.model_dump_json().encode())
+    services.storage.commit(request.job_id)
+    job = Job.queued(request)
+    announce(services, job)
+    return job
 
 
 def check_size(size: int, limit: int) -> None:

@@ -1,31 +1,28 @@
 """The careful lane: one pass that lets good records through as they stand and sets bad ones aside.
 
-What it writes is in the file's own dialect, so that a good record needs no new quotes and an empty cell
-and a quoted empty one stay what they are.
+What it writes is in the file's own dialect but for the escape, so that a good record needs no new quotes
+and an empty cell and a quoted empty one stay what they are.
 """
 
 from __future__ import annotations
 
 import codecs
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from itertools import islice
 from pathlib import Path
 
 from csvjobs.errors import BadRow
+from csvjobs.reading.header import Header
 from csvjobs.reading.options import ReadOptions
 from csvjobs.reading.records import Record, Tokenizer, lines
-from csvjobs.reading.rejects import RejectsWriter
+from csvjobs.reading.rejects import FAULTS, RejectsWriter
 from csvjobs.reading.source import Dialect, Source
 
 BLANK_LINES = "blank lines"
+ABOVE = "lines above the table"
 BUFFER = 1024**2
 TICK_EVERY = 4 * 1024**2
-
-FAULTS = {
-    "unclosed-quote": "A quote is opened and not closed where a cell could end.",
-    "text-after-quote": "Text follows a closing quote.",
-    "bad-bytes": "The record holds bytes that are not UTF-8.",
-}
 
 
 @dataclass
@@ -77,9 +74,9 @@ class Filter:
         odd = self.tokenizer.odd
         if not any(odd(cell) for cell in cells):
             return record.text
-        quoted = self.tokenizer.quoted
+        text, quoted = self.tokenizer.text, self.tokenizer.quoted
         delimiter = self.tokenizer.dialect.delimiter.encode()
-        return delimiter.join(quoted(cell) if odd(cell) else cell for cell in cells)
+        return delimiter.join(quoted(text(cell)) if odd(cell) else cell for cell in cells)
 
     def _ragged(self, record: Record, width: int) -> bytes | None:
         found = f"{width} cell{'s' if width != 1 else ''} where {self._width} are expected"
@@ -104,8 +101,7 @@ class Filter:
 def careful(
     path: Path,
     dialect: Dialect,
-    columns: tuple[str, ...],
-    header_line: int,
+    header: Header,
     options: ReadOptions,
     target: Path,
     rejected: Path,
@@ -113,7 +109,7 @@ def careful(
     *,
     check_bytes: bool,
 ) -> Source:
-    """A clean copy of the records after physical line `header_line` (0 for none), at `target`.
+    """A clean copy of the records below the header, at `target`.
 
     Raises BadRow under `bad_rows: fail`, and whatever `tick(bytes read)` raises.
     """
@@ -121,18 +117,18 @@ def careful(
     with (
         path.open("rb", buffering=BUFFER) as file,
         target.open("wb", buffering=BUFFER) as out,
-        RejectsWriter(rejected, columns) as rejects,
+        RejectsWriter(rejected, header.columns) as rejects,
     ):
         if file.read(3) != codecs.BOM_UTF8:
             file.seek(0)
-        sieve = Filter(tokenizer, columns, options, rejects, check_bytes)
+        sieve = Filter(tokenizer, header.columns, options, rejects, check_bytes)
         # A line to skip: the engine would take a byte order mark in the first cell for the file's own.
         out.write(b"+\n" if dialect.quote == "-" else b"-\n")
         next_tick = TICK_EVERY
-        for record in tokenizer.records(lines(file)):
-            if record.first <= header_line:
-                sieve.blank += not record.text
-                continue
+        source = lines(file)
+        above = [bool(line.content) for line in islice(source, header.before)][: header.above]
+        sieve.blank = above.count(False)
+        for record in tokenizer.records(source):
             good = sieve.pass_on(record)
             if good is not None:
                 out.write(good)
@@ -140,8 +136,17 @@ def careful(
             if (position := file.tell()) >= next_tick:
                 tick(position)
                 next_tick = position + TICK_EVERY
-    dropped = {BLANK_LINES: sieve.blank} if sieve.blank else {}
-    return Source(target, dialect, 1, columns, sieve.kept, rejects.count, dropped, sieve.longest)
+    dropped = {BLANK_LINES: sieve.blank, ABOVE: above.count(True)}
+    return Source(
+        path=target,
+        dialect=replace(dialect, escape=""),
+        skip=1,
+        columns=header.columns,
+        records=sieve.kept,
+        rejected=rejects.count,
+        dropped={name: count for name, count in dropped.items() if count},
+        longest=sieve.longest,
+    )
 
 
 def _is_utf8(text: bytes) -> bool:

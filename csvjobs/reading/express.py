@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from csvjobs.reading.facts import Facts
+from csvjobs.reading.facts import DELIMITERS, Facts
 from csvjobs.reading.source import Dialect, Source
+
+_USUAL = {Dialect(delimiter) for delimiter in DELIMITERS}
 
 
 def express(path: Path, facts: Facts, dialect: Dialect, columns: tuple[str, ...], skip: int) -> Source | None:
@@ -15,7 +17,7 @@ def express(path: Path, facts: Facts, dialect: Dialect, columns: tuple[str, ...]
     would change or lose in silence: a delimiter after the last cell, blanks or text beside quotes, blank
     lines, line ends of several kinds.
     """
-    usual = dialect.quote == '"' and dialect.delimiter in facts.outside and facts.bom in (None, "utf-8-sig")
+    usual = dialect in _USUAL and facts.bom in (None, "utf-8-sig")
     stray = facts.quotes % 2 or not set(facts.beside_quotes) <= {dialect.delimiter}
     odd = stray or (facts.blank_lines and len(columns) > 1)
     if odd or not (usual and facts.utf8 and _one_line_end(facts)):

@@ -2,7 +2,74 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+from csvjobs.errors import TooManyColumns
+from csvjobs.reading.rejects import FAULTS
+from csvjobs.reading.structure import Beginning, Row
+
+MAX_COLUMNS = 20_000
+ALIKE = 0.8
+"""The share of rows that must agree on another number of cells than the header has."""
+
+
+class Header(NamedTuple):
+    """Column names; so many physical lines stand `above` the table, and `before` its first record."""
+
+    columns: tuple[str, ...]
+    above: int
+    before: int
+    warnings: list[str]
+
+
+def header_of(beginning: Beginning) -> Header:
+    """The names of a table's columns. Raises TooManyColumns."""
+    top = beginning.top
+    if len(top.cells) > MAX_COLUMNS:
+        raise TooManyColumns(
+            f"The file has {len(top.cells)} columns; {MAX_COLUMNS} is the most.", line=top.first
+        )
+    if not beginning.header.value:
+        above = beginning.skip.value
+        return Header(numbered_names(len(top.cells)), above, above, [])
+    cells, misfit = _fitted(top.cells, beginning.body)
+    names, warnings = column_names(cell.decode("utf-8", "replace") for cell in cells)
+    if top.fault:
+        warnings.insert(0, f"The header row was cut at each delimiter: {FAULTS[top.fault]}")
+    return Header(names, top.first - 1, top.last, misfit + warnings)
+
+
+def _fitted(cells: list[bytes], body: Sequence[Row]) -> tuple[list[bytes], list[str]]:
+    """The header's cells, blank ones added or left out where all rows have another number of cells; and what
+    to say of it."""
+    width, share = _usual_width(body)
+    named = [cell for cell in cells if cell]
+    told = f"The header row has {len(cells)} cells, the rows below it have {width}"
+    if share < ALIKE or len(body) < 2:
+        return cells, []
+    if len(named) == width < len(cells):
+        return named, [f"{told}: its blank cells were left out."]
+    if len(cells) >= width:
+        return cells, []
+    blank = [b""] * (width - len(cells))
+    if len(blank) == 1 and _name_rows(body, width):
+        return blank + cells, [f"{told}: the first column was taken to be the one without a name."]
+    return cells + blank, [f"{told}: the last were taken to be those without a name."]
+
+
+def _usual_width(body: Sequence[Row]) -> tuple[int, float]:
+    """How many cells most rows have, and the share of those that have so many."""
+    widths = [len(row.cells) for row in body if not row.fault]
+    usual = max(set(widths), key=widths.count, default=0)
+    return usual, widths.count(usual) / len(widths) if widths else 0.0
+
+
+def _name_rows(body: Sequence[Row], width: int) -> bool:
+    """Whether the first cells tell the rows apart, as R writes it, and the last ones are there."""
+    whole = [row.cells for row in body if len(row.cells) == width]
+    first = [cells[0] for cells in whole]
+    return len(set(first)) == len(first) and any(cells[-1] for cells in whole)
 
 
 def column_names(cells: Iterable[str]) -> tuple[tuple[str, ...], list[str]]:

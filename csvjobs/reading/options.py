@@ -12,11 +12,16 @@ class ReadOptions(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    delimiter: str | None = Field(None, pattern=r"^[^\r\n\x00]$", description="Character between cells.")
+    delimiter: str | None = Field(
+        None,
+        pattern=r"^[^\r\n\x00]{1,4}$",
+        description="What stands between cells: one character, or up to four.",
+    )
     quote: str | None = Field(
         None, pattern=r"^[!-~]?$", description="ASCII character around cells; empty for none."
     )
     encoding: str | None = Field(None, description="Name of the text encoding, for example latin-1.")
+    skip: int | None = Field(None, ge=0, description="Lines above the table that are no part of it.")
     header: bool | None = Field(None, description="Whether the first row names the columns.")
     bad_rows: Literal["reject", "pad", "fail"] = Field(
         "reject",

@@ -7,23 +7,22 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import dropwhile, islice
 from pathlib import Path
-from typing import NamedTuple
 
-from csvjobs.errors import EmptyFile, FieldTooLong, TooManyColumns
-from csvjobs.reading.careful import FAULTS, careful
+from csvjobs.errors import EmptyFile, FieldTooLong
+from csvjobs.reading.careful import careful
 from csvjobs.reading.compression import unpack
 from csvjobs.reading.dialect import find_dialect
 from csvjobs.reading.encoding import check_text, find_encoding, is_utf8, to_utf8
 from csvjobs.reading.express import express
 from csvjobs.reading.facts import Facts
-from csvjobs.reading.header import column_names, numbered_names
+from csvjobs.reading.header import Header, header_of
 from csvjobs.reading.options import ReadOptions
-from csvjobs.reading.records import Line, Tokenizer, lines
+from csvjobs.reading.records import Line, lines
 from csvjobs.reading.source import Dialect, Found, Source
+from csvjobs.reading.structure import find_beginning
 
 HEAD_BYTES = 1024**2
 HEAD_LINES = 2000
-MAX_COLUMNS = 20_000
 UNSURE = 0.8
 
 
@@ -36,12 +35,48 @@ class Reading:
     warnings: list[str]
 
 
-class Header(NamedTuple):
-    """Column names, and the physical line on which the header row ends (0 when there is none)."""
+@dataclass(frozen=True)
+class Look:
+    """What a file is, by its facts and first lines. `path`: the file itself or what was packed in it, which
+    `facts` are about; `text`: the same, if it is `native`, or its copy in UTF-8; `whole`: whether `head` is
+    all of it."""
 
-    columns: tuple[str, ...]
-    last_line: int
+    path: Path
+    facts: Facts
+    text: Path
+    native: bool
+    head: list[Line]
+    whole: bool
+    dialect: Dialect
+    header: Header
+    detected: dict[str, Found]
     warnings: list[str]
+
+
+def look(
+    path: Path,
+    facts: Facts,
+    options: ReadOptions,
+    scratch: Path,
+    tick: Callable[[int], None],
+    *,
+    most_bytes: int = sys.maxsize,
+) -> Look:
+    """Finds out how to read a file; arguments and errors as those of `read`."""
+    unpacked = unpack(path, scratch / "unpacked.csv", most_bytes, tick)
+    if unpacked:
+        path, facts = unpacked.path, unpacked.facts
+    check_text(path, facts, options.encoding)
+    encoding, text = _utf8(path, facts, options.encoding, scratch / "utf8.csv", tick)
+    head, whole = first_lines(text)
+    dialect, found = find_dialect(head, options)
+    beginning = find_beginning(head, dialect, options)
+    header = header_of(beginning)
+    detected = {"encoding": encoding, **found, "skip": beginning.skip, "header": beginning.header}
+    if unpacked:
+        detected["compression"] = Found(unpacked.kind)
+    warnings = header.warnings + _doubts(detected, header, options)
+    return Look(path, facts, text, text == path, head, whole, dialect, header, detected, warnings)
 
 
 def read(
@@ -61,28 +96,15 @@ def read(
     `tick(bytes read)` is called now and then and may raise to stop; a packed file may hold `most_bytes`.
     Raises DataError for what cannot be read.
     """
-    unpacked = unpack(path, scratch / "unpacked.csv", most_bytes, tick)
-    if unpacked:
-        path, facts = unpacked.path, unpacked.facts
-    check_text(path, facts, options.encoding)
-    encoding, text = _utf8(path, facts, options.encoding, scratch / "utf8.csv", tick)
-    native = text == path
-    head = _head(text)
-    dialect, found = find_dialect(head, options)
-    header = _header(head, dialect, options)
+    found = look(path, facts, options, scratch, tick, most_bytes=most_bytes)
+    dialect, header = found.dialect, found.header
     source = None
-    if native and not force_careful and header.last_line <= 1:
-        source = express(path, facts, dialect, header.columns, header.last_line)
+    if found.native and not force_careful and not header.above:
+        source = express(found.path, found.facts, dialect, header.columns, header.before)
     if source is None:
-        clean, last = scratch / "clean.csv", header.last_line
-        check = native and not facts.utf8
-        source = careful(
-            text, dialect, header.columns, last, options, clean, rejected, tick, check_bytes=check
-        )
-    detected = {"encoding": encoding, **found, "header": Found(options.header is not False)}
-    if unpacked:
-        detected["compression"] = Found(unpacked.kind)
-    return Reading(source, detected, header.warnings + _doubts(detected))
+        clean, check = scratch / "clean.csv", found.native and not found.facts.utf8
+        source = careful(found.text, dialect, header, options, clean, rejected, tick, check_bytes=check)
+    return Reading(source, found.detected, found.warnings)
 
 
 def _utf8(
@@ -95,8 +117,9 @@ def _utf8(
     return to_utf8(path, encoding, target, tick, declared=declared is not None), target
 
 
-def _head(path: Path) -> list[Line]:
-    """The first lines of a UTF-8 file but for blank ones before them, the last one whole.
+def first_lines(path: Path) -> tuple[list[Line], bool]:
+    """The first lines of a UTF-8 file but for blank ones before them, the last one whole; and whether they
+    are all that it has.
 
     Raises EmptyFile, FieldTooLong.
     """
@@ -105,39 +128,29 @@ def _head(path: Path) -> list[Line]:
     kept = start.removeprefix(b"\xef\xbb\xbf").splitlines(keepends=True)
     cut = len(start) == HEAD_BYTES
     # bytes.splitlines knows the three line ends of text files, and no others.
-    whole = lines(kept[:-1] if cut else kept)
-    found = list(islice(dropwhile(lambda line: not line.content, whole), HEAD_LINES))
+    said = dropwhile(lambda line: not line.content, lines(kept[:-1] if cut else kept))
+    found = list(islice(said, HEAD_LINES))
     if not found and cut:
         raise FieldTooLong(f"No row ends within the first {HEAD_BYTES} bytes.", line=len(kept))
     if not found:
         raise EmptyFile("The file holds no rows.", hint="Send a file with at least a header row.")
-    return found
+    return found, not cut and next(said, None) is None
 
 
-def _header(head: list[Line], dialect: Dialect, options: ReadOptions) -> Header:
-    """Raises TooManyColumns."""
-    tokenizer = Tokenizer(dialect)
-    first = next(record for record in tokenizer.records(head) if record.text)
-    # A bad first row still has a first line: its cells by the plain delimiter are the best that is known.
-    cells = tokenizer.cells(first._replace(plain=True) if first.fault else first)
-    if len(cells) > MAX_COLUMNS:
-        raise TooManyColumns(
-            f"The file has {len(cells)} columns; {MAX_COLUMNS} is the most.", line=first.first
-        )
-    if options.header is False:
-        return Header(numbered_names(len(cells)), 0, [])
-    said = cells if first.fault else map(tokenizer.text, cells)
-    names, warnings = column_names(cell.decode("utf-8", "replace") for cell in said)
-    if first.fault:
-        warnings.insert(0, f"The header row was cut at each delimiter: {FAULTS[first.fault]}")
-    spans = first.text.replace(b"\r\n", b"\n").replace(b"\r", b"\n").count(b"\n")
-    return Header(names, first.first + spans, warnings)
-
-
-def _doubts(detected: dict[str, Found]) -> list[str]:
-    return [
+def _doubts(detected: dict[str, Found], header: Header, options: ReadOptions) -> list[str]:
+    """What was found out and not declared, where a person should look."""
+    doubts = [
         f"The {name} was taken to be {found.value!r} with a confidence of {found.confidence:.0%} only; "
         f"set the option {name} if that is wrong."
         for name, found in detected.items()
-        if found.confidence < UNSURE
+        if found.confidence < UNSURE and name not in ("skip", "header")
     ]
+    if len(header.columns) == 1 and options.delimiter is None:
+        doubts[:] = ["The table has one column; set the option delimiter if it has more."]
+    skip = detected["skip"]
+    if skip.value and options.skip is None:
+        above = "The first line was" if skip.value == 1 else f"The first {skip.value} lines were"
+        doubts.append(f"{above} left out as not part of the table; set skip: 0 if that is wrong.")
+    if not detected["header"].value and options.header is None:
+        doubts.append("The first row was taken for data, not for names; set header: true if that is wrong.")
+    return doubts

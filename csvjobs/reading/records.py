@@ -1,7 +1,8 @@
 """Bytes into records, without losing one: the tokenizer of the careful lane and of detection.
 
 A record is a physical line, or several where a quoted cell holds line ends. LF, CRLF and a lone CR end a
-line. Grammar: RFC 4180, and a quote inside a cell that does not begin with one is plain text.
+line. Grammar: RFC 4180, and a quote inside a cell that does not begin with one is plain text. Where a
+dialect has an escape, it makes plain what follows it within quotes; before a quote or itself it goes away.
 """
 
 from __future__ import annotations
@@ -61,8 +62,13 @@ class Tokenizer:
         self.dialect = dialect
         self._delimiter = dialect.delimiter.encode()
         self._quote = dialect.quote.encode()
+        self._escape = dialect.escape.encode()
         d, q = re.escape(self._delimiter), re.escape(self._quote or b"\0")
         inside = rb"(?:%b|%b%b)*+" % (_other_than(q), q, q)
+        if self._escape:
+            e = re.escape(self._escape)
+            inside = rb"(?:[^%b%b]|%b%b|%b[\x00-\xff])*+%b?" % (q, e, q, q, e, e)
+            self._escaped = re.compile(rb"%b([%b%b])|%b%b" % (e, q, e, q, q))
         quoted = rb"%b%b%b" % (q, inside, q)
         unquoted = rb"(?!%b)%b*+" % (q, _other_than(d, rb"\r\n"))
         cell = rb"(?:%b|%b)" % (quoted, unquoted)
@@ -91,16 +97,23 @@ class Tokenizer:
 
     def text(self, cell: bytes) -> bytes:
         """What a raw cell says."""
-        if self._quote and cell.startswith(self._quote):
-            return cell[1:-1].replace(self._quote * 2, self._quote)
-        return cell
+        if not self._quote or not cell.startswith(self._quote):
+            return cell
+        if self._escape:
+            return self._escaped.sub(lambda found: found[1] or self._quote, cell[1:-1])
+        return cell[1:-1].replace(self._quote * 2, self._quote)
 
     def odd(self, cell: bytes) -> bool:
-        """Whether the cell is plain text with a quote in it, which other readers may take otherwise."""
-        return bool(self._quote) and self._quote in cell and not cell.startswith(self._quote)
+        """Whether readers of RFC 4180 may take the cell otherwise: plain text with a quote in it, or a quote
+        that is not escaped by another."""
+        if not self._quote:
+            return False
+        if cell.startswith(self._quote):
+            return bool(self._escape) and self._escape in cell
+        return self._quote in cell
 
     def quoted(self, text: bytes) -> bytes:
-        """A raw cell that says `text`."""
+        """A cell that says `text` to readers of RFC 4180."""
         return self._quote + text.replace(self._quote, self._quote * 2) + self._quote
 
     def _spanning(self, first: Line, source: Iterator[Line], back: deque[Line]) -> Record:

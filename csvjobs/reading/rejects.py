@@ -10,6 +10,12 @@ from csvjobs.reading.rows import row
 
 EXTRA = ("_line", "_code", "_column", "_message", "_record")
 
+FAULTS = {
+    "unclosed-quote": "A quote is opened and not closed where a cell could end.",
+    "text-after-quote": "Text follows a closing quote.",
+    "bad-bytes": "The record holds bytes that are not UTF-8.",
+}
+
 
 class RejectsWriter:
     """Writes `path` row by row; makes no file when there is nothing to say.

@@ -9,10 +9,14 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Dialect:
-    """How the bytes are a table (RFC 4180 with other characters); an empty quote means that there is none."""
+    """How the bytes are a table (RFC 4180 with other characters); an empty quote means that there is none.
+
+    escape: what stands before a quote within quotes; empty where the quote is doubled, as the RFC has it.
+    """
 
     delimiter: str = ","
     quote: str = '"'
+    escape: str = ""
 
 
 @dataclass(frozen=True)

@@ -88,3 +88,23 @@ def test_names_are_whole_and_no_two_the_same(cells: list[str]) -> None:
 
 def test_a_table_without_a_header_has_numbers() -> None:
     assert numbered_names(3) == ("column_1", "column_2", "column_3")
+
+
+@pytest.mark.parametrize(
+    ("content", "dialect"),
+    [
+        ("a,'b, c'\n1,'2, 3'\n4,'5, 6'\n", Dialect(",", "'")),
+        ("a,b\nit's,x\nPeter's,y\n", Dialect(",", '"')),
+        ('a,b\n"say \\"hi, you\\"",2\n"no, \\"ho\\"",4\n', Dialect(",", '"', "\\")),
+        ('a,b\n"say ""hi, you""",2\nC:\\x,4\n', Dialect(",", '"')),
+        ("sep=|\na,b|c\n1,2|3\n", Dialect("|", '"')),
+        ("# a;b;c;d\n# e;f;g;h\nx,y\n1,2\n3,4\n", Dialect(",", '"')),
+        ("root:x:0:/root\ndaemon:x:1:/usr/sbin\nbin:x:2:/bin\n", Dialect(":", '"')),
+        ("time\n12:30:15\n12:31:20\n", Dialect(",", '"')),
+        ("a^b^c\n1^2^3\n", Dialect("^", '"')),
+        ("a~b~c\n1~2~3\n", Dialect("~", '"')),
+        ("words of a column\nmore words\nand again some more of them\n", Dialect(",", '"')),
+    ],
+)
+def test_quotes_and_escapes_are_found_where_there_are_some(content: str, dialect: Dialect) -> None:
+    assert find(content)[0] == dialect

@@ -106,8 +106,9 @@ ENGINE = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(written=files())
 @example(written=Written(b'a;b\n;x,";y,";\n', ";", [], [(2, "extra-cell", ';x,";y,";')], 0, ("a", "b")))
 def test_what_was_written_is_read_by_both_lanes(bench: ReadBench, written: Written) -> None:
-    check(bench.table(written.content, delimiter=written.delimiter), written)
-    check(bench.table(written.content, delimiter=written.delimiter, careful=True), written)
+    options = {"delimiter": written.delimiter, "quote": '"', "skip": 0, "header": True}
+    check(bench.table(written.content, **options), written)
+    check(bench.table(written.content, careful=True, **options), written)
 
 
 SOUP = st.lists(
@@ -142,7 +143,7 @@ def test_any_bytes_are_read_alike_by_both_lanes(
     bench: ReadBench, start: bytes, soup: bytes, header: bool, bad_rows: str
 ) -> None:
     content = start + soup
-    options = {"header": header, "bad_rows": bad_rows, "delimiter": ",", "encoding": "utf-8"}
+    options = {"header": header, "bad_rows": bad_rows, "delimiter": ",", "encoding": "utf-8", "skip": 0}
     try:
         usual = bench.table(content, **options)
     except (EmptyFile, NotCsv):
@@ -159,7 +160,7 @@ def test_any_bytes_are_read_alike_by_both_lanes(
 @given(soup=SOUP, width=st.integers(1, 3))
 def test_padding_leaves_no_row_short(bench: ReadBench, soup: bytes, width: int) -> None:
     content = b",".join([b"h"] * width) + b"\n" + soup
-    options = {"delimiter": ",", "encoding": "utf-8"}
+    options = {"delimiter": ",", "encoding": "utf-8", "header": True, "skip": 0}
     try:
         rejecting = bench.table(content, **options)
         padding = bench.table(content, bad_rows="pad", **options)

@@ -1,0 +1,101 @@
+"""csvjobs doctor: what is wrong, where, and how to mend it."""
+
+from __future__ import annotations
+
+import socket
+
+import pytest
+from chaos import free_port
+from served import Served
+from terminal import Terminal, Typed
+
+from csvjobs.storage.local import LocalStorage
+
+CHECKS = ["settings", "python", "engine", "jobs", "queue", "port", "pipelines"]
+
+
+@pytest.fixture
+def at(terminal: Terminal) -> Terminal:
+    (terminal.folder / "pipelines").mkdir()
+    terminal.write("pipelines/mine.yaml", "steps: [{step: trim}]\n")
+    return terminal
+
+
+def examined(at: Terminal, **variables: object) -> Typed:
+    return at.types("doctor", **{"CSVJOBS_PORT": free_port(), **variables})
+
+
+def wrong(typed: Typed) -> list[str]:
+    """What doctor found wrong; every other check must have gone well."""
+    assert typed.err == ""
+    lines = [line for line in typed.out.splitlines() if not line.startswith(" ")]
+    assert [line.split()[1] for line in lines] == CHECKS
+    bad = [line for line in lines if not line.startswith("ok ")]
+    assert typed.status == (3 if bad else 0)
+    return bad
+
+
+def test_a_good_setup_is_well(at: Terminal) -> None:
+    typed = examined(at)
+    assert wrong(typed) == []
+    assert f"{at.folder / 'jobs'}, " in typed.out
+    assert "embedded: Valkey" in typed.out
+    assert "2 in pipelines" in typed.out
+
+
+def test_a_redis_that_is_away_is_wrong(at: Terminal) -> None:
+    [line] = wrong(examined(at, REDIS_URL="redis://127.0.0.1:1/0"))
+    assert line.split()[:2] == ["WRONG", "queue"]
+
+
+def test_a_jobs_folder_that_cannot_be_made_is_wrong(at: Terminal) -> None:
+    at.write("file", "")
+    [line] = wrong(examined(at, CSVJOBS_JOBS_DIR="file"))
+    assert line.startswith("WRONG  jobs       The jobs folder file cannot be written to: ")
+
+
+def test_a_jobs_folder_that_may_not_be_written_to_is_wrong(at: Terminal) -> None:
+    LocalStorage(at.folder / "jobs")
+    (at.folder / "jobs").chmod(0o500)
+    [line] = wrong(examined(at))
+    (at.folder / "jobs").chmod(0o700)
+    assert line == "WRONG  jobs       The jobs folder jobs cannot be written to: Permission denied."
+
+
+def test_a_disk_that_is_full_is_wrong(at: Terminal) -> None:
+    [line] = wrong(examined(at, CSVJOBS_MIN_FREE_BYTES=10**18))
+    assert line.startswith("WRONG  jobs       Only ")
+
+
+@pytest.mark.parametrize(("variable", "value"), [("CSVJOBS_WORKER", "2"), ("REDIS_URL", "localhost")])
+def test_a_wrong_setting_is_named(at: Terminal, variable: str, value: str) -> None:
+    typed = at.types("doctor", **{variable: value})
+    first = typed.out.splitlines()[0]
+    assert (typed.status, first.split()[:2]) == (3, ["WRONG", "settings"])
+    assert variable in first
+
+
+@pytest.mark.parametrize("content", [b"steps: [{step: trimm}]\n", b"\xff\xfe"])
+def test_a_pipeline_that_is_none_is_named(at: Terminal, content: bytes) -> None:
+    at.write("pipelines/broken.yaml", content)
+    [line] = wrong(examined(at))
+    assert line.startswith("WRONG  pipelines  pipelines/broken.yaml: ")
+
+
+def test_a_port_that_somebody_has_is_wrong(at: Terminal) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        other.settimeout(30)
+        running = at.starts("doctor", CSVJOBS_PORT=port)
+        other.accept()[0].close()
+        typed = at.ended(running)
+    [line] = wrong(typed)
+    assert line == f"WRONG  port       The API cannot listen on 127.0.0.1:{port}: Address already in use."
+    assert "Set CSVJOBS_PORT to another port." in typed.out
+
+
+def test_a_service_that_runs_is_well(at: Terminal, api: Served, redis_url: str) -> None:
+    typed = examined(at, CSVJOBS_PORT=api.url.rpartition(":")[2], REDIS_URL=redis_url)
+    assert wrong(typed) == []
+    assert "the server at REDIS_URL answers" in typed.out
+    assert "in use by csvjobs, which runs" in typed.out

@@ -1,0 +1,98 @@
+"""What the command line teaches about itself, and about steps and pipelines."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+
+import pytest
+from chaos import ROOT
+from terminal import Terminal
+
+from csvjobs.cli import COMMANDS
+from csvjobs.cli.output import EXIT_STATUS
+
+WIDE = {"COLUMNS": "200", "TERMINAL_WIDTH": "200"}
+
+
+def exit_status_is_in(told: str) -> bool:
+    return " ".join(EXIT_STATUS.split()) in " ".join(told.split())
+
+
+def test_every_command_teaches_by_an_example(terminal: Terminal) -> None:
+    started = {name: terminal.starts(name, "--help", **WIDE) for name in COMMANDS}
+    helped = {name: terminal.ended(process) for name, process in started.items()}
+    for name, (status, told, complaint) in helped.items():
+        assert (status, complaint) == (0, "")
+        assert exit_status_is_in(told)
+        example = re.search(rf"Example: ((?:[A-Z_]+=\S+ )*csvjobs {name}\b.*)", told)
+        assert example, told
+        options = [word for word in shlex.split(example[1]) if word.startswith("-")]
+        assert [option for option in options if told.count(option) < 2] == []
+
+
+def test_the_help_of_all_says_where_to_start(terminal: Terminal) -> None:
+    told = terminal.types("--help", **WIDE).out
+    assert [name for name in COMMANDS if f"│ {name} " not in told] == []
+    assert "csvjobs run my.csv -o clean.csv" in told
+    assert exit_status_is_in(told)
+
+
+def test_without_a_command_the_help_is_shown(terminal: Terminal) -> None:
+    typed = terminal.types()
+    assert typed.status == 2
+    assert "Usage: csvjobs" in typed.out
+    assert typed.err == ""
+
+
+def test_the_version_is_told(terminal: Terminal) -> None:
+    assert re.fullmatch(r"csvjobs \d+\.\d+\.\d+\n", terminal.types("--version").out)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (("stat",), "Did you mean 'status'"),
+        (("status",), "Missing argument"),
+        (("steps", "fill_mising"), "'fill_missing'"),
+        (("pipelines", "nosuch"), "Known: tidy."),
+    ],
+)
+def test_what_is_not_there_is_said_in_one_line(
+    terminal: Terminal, arguments: tuple[str, ...], told: str
+) -> None:
+    typed = terminal.types(*arguments)
+    assert (typed.status, typed.out) == (2, "")
+    assert typed.err.startswith("error ")
+    assert told in typed.err
+    assert len(typed.err.splitlines()) <= 2
+
+
+def test_steps_are_listed_and_explained(terminal: Terminal) -> None:
+    listed = [line.split()[0] for line in terminal.types("steps").out.splitlines()]
+    assert {"trim", "rename", "fill_missing", "one_hot"} <= set(listed)
+    page = terminal.types("steps", "fill_missing").out
+    assert page.startswith("## fill_missing\n")
+    assert "```yaml\nsteps:\n- step: fill_missing\n" in page
+
+
+def test_a_named_pipeline_can_be_copied_and_changed(terminal: Terminal) -> None:
+    folder = {"CSVJOBS_PIPELINES_DIR": str(ROOT / "pipelines")}
+    listed = terminal.types("pipelines", **folder)
+    names = [line.split()[0] for line in listed.out.splitlines()]
+    assert names == ["crm-clean", "dedupe-contacts", "ml-prep", "tidy", "ubuntu-lts"]
+    terminal.write("mine.yaml", terminal.types("pipelines", "crm-clean", **folder).out)
+    example = str(ROOT / "examples/contacts.csv")
+    by_name = terminal.types("run", example, "-p", "crm-clean", "-o", "-", **folder)
+    by_copy = terminal.types("run", example, "-p", "mine.yaml", "-o", "-")
+    assert by_name.out == by_copy.out
+    assert by_name.out.count("\n") == 9
+
+
+def test_a_reader_that_goes_away_is_no_fault(terminal: Terminal) -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    typed = terminal.types("steps", "--markdown", stdout=writer)
+    os.close(writer)
+    assert typed.err == ""

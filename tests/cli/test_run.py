@@ -1,0 +1,318 @@
+"""csvjobs run: right bytes or none, one clear line, nothing left behind."""
+
+from __future__ import annotations
+
+import os
+import resource
+import signal
+import stat
+from pathlib import Path
+
+import pytest
+from chaos import ROOT, eventually
+from terminal import Terminal
+
+CONTACTS = "id,name\n1, Ada \n2,Grace\n3,Ada\n"
+TRIM = "steps:\n  - step: trim\n"
+TRIMMED = "id,name\n1,Ada\n2,Grace\n3,Ada\n"
+RAGGED = "a,b\n1,2\n3\n4,5\n6,7\n"
+GOOD_ROWS = "a,b\n1,2\n4,5\n6,7\n"
+BAD_ROWS = (
+    "a,b,_line,_code,_column,_message,_record\n"
+    "3,,3,missing-cell,b,The record has 1 cell where 2 are expected.,\n"
+)
+
+
+def furnished(terminal: Terminal) -> Terminal:
+    """In its folder lie a file, a bad file and a pipeline."""
+    terminal.write("in.csv", CONTACTS)
+    terminal.write("ragged.csv", RAGGED)
+    terminal.write("trim.yaml", TRIM)
+    return terminal
+
+
+@pytest.fixture
+def at(terminal: Terminal) -> Terminal:
+    return furnished(terminal)
+
+
+def names(at: Terminal) -> set[str]:
+    return {path.name for path in at.folder.iterdir()} - {"in.csv", "ragged.csv", "trim.yaml"}
+
+
+def test_the_output_has_the_right_bytes_and_the_rest_goes_to_stderr(at: Terminal) -> None:
+    typed = at.types("run", "in.csv", "-p", "trim.yaml", "-o", "out.csv")
+    assert (typed.status, typed.out) == (0, "")
+    assert at.read("out.csv") == TRIMMED
+    first, account = typed.err.splitlines()[:2]
+    assert first.startswith("done in.csv, pipeline unnamed, job ")
+    assert account.strip() == "3 rows in, 3 out, 0 rejected"
+    assert "\x1b" not in typed.err
+    assert names(at) == {"out.csv"}
+
+
+def test_a_pipeline_is_called_by_its_name(at: Terminal) -> None:
+    folder = {"CSVJOBS_PIPELINES_DIR": str(ROOT / "pipelines")}
+    example = str(ROOT / "examples/contacts.csv")
+    assert at.types("run", example, "-p", "crm-clean", "-o", "out.csv", **folder).status == 0
+    assert at.read("out.csv").startswith(
+        "id,name,email,city,plan,spend\n1,Ada Lovelace,ada@example.org,London,pro,120.50\n"
+    )
+
+
+def test_a_pipeline_may_be_typed_in_place(at: Terminal) -> None:
+    assert at.types("run", "in.csv", "-p", '{"steps": [{"step": "trim"}]}', "-o", "out.csv").status == 0
+    assert at.read("out.csv") == TRIMMED
+
+
+def test_read_options_are_passed_on(at: Terminal) -> None:
+    at.write("tabs.csv", "a,x\tb\n1\t2\n")
+    assert at.types("run", "tabs.csv", "-r", "delimiter=\\t", "-r", "header=false", "-o", "o.csv").status == 0
+    assert at.read("o.csv") == 'column_1,column_2\n"a,x",b\n1,2\n'
+
+
+def test_rejected_rows_lie_beside_the_output(at: Terminal) -> None:
+    typed = at.types("run", "ragged.csv", "-o", "out.csv")
+    assert typed.status == 0
+    assert (at.read("out.csv"), at.read("out.rejected.csv")) == (GOOD_ROWS, BAD_ROWS)
+    assert "out.rejected.csv" in typed.err
+
+
+def test_each_file_goes_where_it_is_told(at: Terminal) -> None:
+    at.write("fill.yaml", "steps:\n  - step: fill_missing\n    columns: [b]\n    with: mean\n")
+    asked = ("--rejected", "bad.csv", "--fitted", "fitted.json", "--report", "report.json")
+    assert at.types("run", "ragged.csv", "-p", "fill.yaml", "-o", "out.csv", *asked).status == 0
+    assert at.read("bad.csv") == BAD_ROWS
+    assert '"step": "fill_missing"' in at.read("fitted.json")
+    assert '"status":"done"' in at.read("report.json")
+    assert names(at) == {"fill.yaml", "out.csv", "bad.csv", "fitted.json", "report.json"}
+
+
+@pytest.mark.parametrize("target", ["-", "/dev/stdout"])
+def test_it_works_in_a_pipe(at: Terminal, target: str) -> None:
+    typed = at.types("run", "-", "-p", "trim.yaml", "-o", target, fed=CONTACTS.encode())
+    assert (typed.status, typed.out) == (0, TRIMMED)
+    assert typed.err.startswith("done stdin")
+    assert names(at) == set()
+
+
+def test_in_a_pipe_rejected_rows_are_pointed_at(at: Terminal) -> None:
+    typed = at.types("run", "ragged.csv", "-o", "-")
+    assert (typed.status, typed.out) == (0, GOOD_ROWS)
+    assert "--rejected" in typed.err
+    assert at.types("run", "ragged.csv", "-o", "-", "--rejected", "bad.csv").out == GOOD_ROWS
+    assert at.read("bad.csv") == BAD_ROWS
+
+
+def test_what_is_appended_to_keeps_what_it_had(at: Terminal) -> None:
+    log = at.write("log.csv", "before\n")
+    with log.open("ab") as stdout:
+        assert at.types("run", "in.csv", "-p", "trim.yaml", "-o", "-", stdout=stdout).status == 0
+    assert at.read("log.csv") == "before\n" + TRIMMED
+
+
+def test_a_named_pipe_is_filled_and_not_replaced(at: Terminal) -> None:
+    os.mkfifo(at.folder / "pipe")
+    running = at.starts("run", "in.csv", "-p", "trim.yaml", "-o", "pipe")
+    assert at.read("pipe") == TRIMMED
+    assert at.ended(running).status == 0
+    assert stat.S_ISFIFO((at.folder / "pipe").stat().st_mode)
+
+
+def test_an_output_that_exists_is_replaced_be_it_the_input(at: Terminal) -> None:
+    assert at.types("run", "in.csv", "-p", "trim.yaml", "-o", "in.csv").status == 0
+    assert at.read("in.csv") == TRIMMED
+
+
+def test_a_link_stays_a_link(at: Terminal) -> None:
+    at.write("real.csv", "old")
+    (at.folder / "link.csv").symlink_to("real.csv")
+    assert at.types("run", "in.csv", "-p", "trim.yaml", "-o", "link.csv").status == 0
+    assert (at.folder / "link.csv").is_symlink()
+    assert at.read("real.csv") == TRIMMED
+
+
+def test_the_output_may_lie_on_another_disk(at: Terminal) -> None:
+    memory = Path("/dev/shm")
+    if not memory.is_dir() or memory.stat().st_dev == at.folder.stat().st_dev:
+        pytest.skip("one disk only")
+    target = memory / f"csvjobs-{os.getpid()}.csv"
+    try:
+        asked = ("--rejected", str(target), "-o", "out.csv")
+        assert at.types("run", "ragged.csv", *asked).status == 0
+        assert target.read_text() == BAD_ROWS
+    finally:
+        target.unlink(missing_ok=True)
+
+
+def test_names_may_be_any_bytes(at: Terminal) -> None:
+    (at.folder / os.fsdecode(b"caf\xe9.csv")).write_text(CONTACTS)
+    assert at.types("run", b"caf\xe9.csv", "-p", "trim.yaml", "-o", b"na\xefve [b].csv").status == 0
+    assert at.read(os.fsdecode(b"na\xefve [b].csv")) == TRIMMED
+
+
+def test_progress_is_shown_on_a_terminal(at: Terminal) -> None:
+    shown = at.watches("run", "in.csv", "-p", "trim.yaml", "-o", "out.csv")
+    assert "reading" in shown
+    assert "100%" in shown or "publish" in shown or "queued" in shown
+    assert "done" in shown
+
+
+REFUSED = {
+    "a missing file": (("nosuch.csv", "-o", "out.csv"), "there is no file 'nosuch.csv'"),
+    "a folder": ((".", "-o", "out.csv"), "'.' is a folder"),
+    "an empty file": (("empty.csv", "-o", "out.csv"), "empty-upload"),
+    "an unknown pipeline": (("in.csv", "-p", "tidi", "-o", "out.csv"), "Did you mean 'tidy'?"),
+    "a pipeline that is not text": (("in.csv", "-p", "bytes.yaml", "-o", "out.csv"), "not UTF-8"),
+    "bad YAML": (("in.csv", "-p", "bad.yaml", "-o", "out.csv"), "not valid YAML"),
+    "an unknown read option": (("in.csv", "-r", "delim=;", "-o", "out.csv"), "Did you mean 'delimiter'?"),
+    "no output": (("in.csv",), "Missing option '--output'"),
+    "a folder for output": (("in.csv", "-o", "."), "'.' is a folder"),
+    "a missing output folder": (("in.csv", "-o", "no/such/out.csv"), "there is no folder 'no/such'"),
+    "a missing other folder": (("in.csv", "-o", "out.csv", "--report", "no/r.json"), "'--report'"),
+    "an output folder of the kernel": (("in.csv", "-o", "/proc/out.csv"), "/proc cannot be written to"),
+    "two files in one place": (("in.csv", "-o", "out.csv", "--rejected", "./out.csv"), "Two files"),
+}
+
+
+def test_what_cannot_be_done_is_said_in_one_line(tmp_path: Path) -> None:
+    terminals = {case: furnished(Terminal(tmp_path / case)) for case in REFUSED}
+    for at in terminals.values():
+        at.write("empty.csv", "")
+        at.write("bytes.yaml", b"\xff\xfe")
+        at.write("bad.yaml", "steps: [\n")
+    started = {case: at.starts("run", *REFUSED[case][0]) for case, at in terminals.items()}
+    for case, at in terminals.items():
+        typed = at.ended(started[case])
+        assert (typed.status, typed.out) == (2, ""), case
+        assert typed.err.startswith("error "), case
+        assert REFUSED[case][1] in typed.err, case
+        assert len(typed.err.splitlines()) <= 2, typed.err
+        assert names(at) == {"empty.csv", "bytes.yaml", "bad.yaml"}, case
+
+
+def test_all_faults_of_a_pipeline_are_told_at_once(at: Terminal) -> None:
+    at.write("faults.yaml", "steps:\n  - step: trimm\n  - step: scale\n    columns: [id]\n    method: x\n")
+    typed = at.types("run", "in.csv", "-p", "faults.yaml", "-o", "out.csv")
+    assert typed.status == 2
+    assert "Did you mean 'trim'?" in typed.err
+    assert "/steps/1/method" in typed.err
+
+
+def test_a_file_that_may_not_be_read_is_refused(at: Terminal) -> None:
+    at.write("secret.csv", CONTACTS).chmod(0)
+    typed = at.types("run", "secret.csv", "-o", "out.csv")
+    assert (typed.status, names(at)) == (2, {"secret.csv"})
+    assert "'secret.csv' is not readable" in typed.err
+    at.write("secret.yaml", TRIM).chmod(0)
+    typed = at.types("run", "in.csv", "-p", "secret.yaml", "-o", "out.csv")
+    assert (typed.status, typed.err.count("\n")) == (2, 1)
+    assert "'secret.yaml' cannot be read" in typed.err
+
+
+def test_a_folder_that_may_not_be_written_to_is_refused(at: Terminal) -> None:
+    closed = at.folder / "closed"
+    closed.mkdir(mode=0o500)
+    typed = at.types("run", "in.csv", "-o", "closed/out.csv")
+    assert (typed.status, list(closed.iterdir())) == (2, [])
+    assert "cannot be written to: Permission denied" in typed.err
+
+
+def test_a_file_that_fails_while_it_is_read_is_told(at: Terminal) -> None:
+    typed = at.types("run", "/proc/self/mem", "-o", "out.csv")
+    assert (typed.status, typed.err) == (3, "error system-error: Input/output error.\n")
+    assert names(at) == set()
+
+
+def test_a_job_that_ends_in_error_leaves_the_old_output_alone(at: Terminal) -> None:
+    at.write("select.yaml", "steps:\n  - step: select\n    columns: [nme]\n")
+    at.write("out.csv", "old")
+    typed = at.types("run", "in.csv", "-p", "select.yaml", "-o", "out.csv", "--report", "report.json")
+    assert typed.status == 1
+    assert typed.err.splitlines()[1:] == [
+        "      unknown-column: Step select names the column 'nme', which is not there.",
+        "      Did you mean 'name'?",
+    ]
+    assert at.read("out.csv") == "old"
+    assert '"code":"unknown-column"' in at.read("report.json")
+
+
+def test_a_misspelt_setting_is_told(at: Terminal) -> None:
+    typed = at.types("run", "in.csv", "-o", "out.csv", CSVJOBS_JOB_MEMRY=1)
+    assert (typed.status, names(at)) == (3, set())
+    assert typed.err.startswith("error bad-setup: Unknown setting CSVJOBS_JOB_MEMRY.\n")
+
+
+def test_too_small_a_disk_is_told_before_any_work(at: Terminal) -> None:
+    typed = at.types("run", "in.csv", "-o", "out.csv", CSVJOBS_MIN_FREE_BYTES=10**18)
+    assert (typed.status, names(at)) == (3, set())
+    assert typed.err.startswith("error disk-full: ")
+
+
+def test_a_full_disk_behind_stdout_is_told(at: Terminal) -> None:
+    with Path("/dev/full").open("wb") as full:
+        typed = at.types("run", "in.csv", "-o", "-", stdout=full)
+    assert (typed.status, typed.err) == (3, "error system-error: No space left on device.\n")
+
+
+def no_larger_files_than(size: int) -> None:
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
+
+
+@pytest.mark.parametrize("room", [98 * 1024, 1024**2])
+def test_no_room_for_the_input_is_told(at: Terminal, room: int) -> None:
+    """Not even when a part of what is written last finds room, and all else would look well."""
+    at.write("big.csv", "a,b\n" + "1,2\n" * (room // 2))
+    typed = at.types("run", "big.csv", "-o", "out.csv", preexec_fn=lambda: no_larger_files_than(room))
+    assert typed.status == 3
+    assert typed.err.startswith("error disk-full: The upload cannot be kept: File too large.\n")
+    assert names(at) == {"big.csv"}
+
+
+def test_no_room_for_the_output_is_told(at: Terminal) -> None:
+    at.write("big.csv", "a,b\n" + "1,\n" * 100_000)
+    wider = "steps: [{step: fill_missing, columns: [b], with: constant, value: something longer}]"
+    asked = ("run", "big.csv", "-p", wider, "-o", "out.csv")
+    typed = at.types(*asked, preexec_fn=lambda: no_larger_files_than(1024**2))
+    assert typed.status == 1
+    assert "File too large" in typed.err
+    assert names(at) == {"big.csv"}
+
+
+def sleeps(pid: int) -> bool:
+    """Whether the process waits for something to come."""
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "S"
+
+
+@pytest.mark.parametrize(
+    ("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)]
+)
+def test_a_signal_while_it_reads_leaves_nothing(at: Terminal, number: int, status: int) -> None:
+    os.mkfifo(at.folder / "slow.csv")
+    running = at.starts("run", "slow.csv", "-o", "out.csv")
+    with (at.folder / "slow.csv").open("wb"):
+        eventually(lambda: sleeps(running.pid))
+        running.send_signal(number)
+        typed = at.ended(running)
+    assert (typed.status, names(at)) == (status, {"slow.csv"})
+
+
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_while_it_writes_leaves_the_old_output(at: Terminal, number: int, status: int) -> None:
+    at.write("big.csv", "n,text\n" + "12.5,some words in a cell\n" * 2_000_000)
+    at.write("out.csv", "old")
+    scale = '{"steps": [{"step": "scale", "columns": ["n"], "method": "standard"}]}'
+    running = at.starts("run", "big.csv", "-p", scale, "-o", "out.csv")
+    eventually(lambda: list(at.folder.glob(".csvjobs-*/.scratch/*/output.csv")))
+    running.send_signal(number)
+    typed = at.ended(running)
+    assert (typed.status, at.read("out.csv")) == (status, "old")
+    assert names(at) == {"big.csv", "out.csv"}
+
+
+def test_a_reader_that_goes_away_is_no_fault(at: Terminal) -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    typed = at.types("run", "in.csv", "-o", "-", stdout=writer)
+    os.close(writer)
+    assert "error" not in typed.err

@@ -1,0 +1,249 @@
+"""The Python client against a real service: whole files or none, and errors that say what happened."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Iterator
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+from chaos import free_port
+from served import Served, lasting
+
+from csvjobs.client import Client, Damaged, Refused, Unreachable
+from csvjobs.flow.process import process
+from csvjobs.jobs.job import Job, Status
+
+CSV = b"id,name\n00042,Ada\n"
+NOBODY = "01890000-0000-7000-8000-000000000000"
+LARGE = b"a,b\n" + b"1,2\n" * 4_000_000
+
+
+@pytest.fixture(scope="session")
+def api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """A service with a worker, for tests that leave it as it is."""
+    with lasting(tmp_path_factory.mktemp("client")) as served:
+        yield served
+
+
+@pytest.fixture
+def client(api: Served) -> Iterator[Client]:
+    with Client(api.url) as client:
+        yield client
+
+
+@pytest.fixture
+def idle(tmp_path_factory: pytest.TempPathFactory, redis_url: str) -> Iterator[Served]:
+    """A service without a worker."""
+    served = Served(tmp_path_factory.mktemp("idle"), redis_url)
+    yield served
+    served.stop()
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    path = tmp_path / "in.csv"
+    path.write_bytes(CSV)
+    return path
+
+
+@pytest.fixture
+def target(tmp_path: Path) -> Iterator[Path]:
+    """A file to be replaced; afterwards nothing else lies beside it."""
+    folder = tmp_path / "target"
+    folder.mkdir()
+    path = folder / "out.csv"
+    path.write_bytes(b"old")
+    yield path
+    assert list(folder.iterdir()) == [path]
+
+
+def test_a_file_is_sent_followed_and_saved(client: Client, file: Path, target: Path) -> None:
+    sent: list[int] = []
+    seen: list[Job] = []
+    received: list[int] = []
+    job = client.submit(str(file), "steps: [{step: trim}]", sent.append)
+    job = client.wait(job.job_id, seen.append)
+    assert (job.status, job.filename, seen[-1]) == (Status.DONE, "in.csv", job)
+    assert client.download(job.job_id, target, received=received.append) == target
+    assert target.read_bytes() == CSV
+    assert (sum(sent), sum(received)) == (len(CSV), len(CSV))
+
+
+def test_read_options_are_passed_on(client: Client, file: Path, target: Path) -> None:
+    job = client.wait(client.submit(file, header="false", encoding="ascii").job_id)
+    client.download(job.job_id, target)
+    assert target.read_bytes() == b"column_1,column_2\n" + CSV
+
+
+def test_what_a_pipe_holds_is_sent(client: Client, tmp_path: Path, target: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    feeder = threading.Thread(target=pipe.write_bytes, args=(LARGE,))
+    feeder.start()
+    job = client.wait(client.submit(pipe).job_id)
+    feeder.join()
+    client.download(job.job_id, target)
+    assert target.read_bytes() == LARGE
+
+
+def test_a_job_that_has_not_changed_is_told_after_the_wait(idle: Served, file: Path) -> None:
+    with Client(idle.url) as client:
+        job = client.submit(file)
+        assert client.job(job.job_id, wait=0.1, version=client.job(job.job_id).version) == job
+
+
+def test_waiting_asks_no_more_often_than_the_job_changes(idle: Served, file: Path) -> None:
+    asked: list[str] = []
+    with Client(idle.url) as client:
+        client._http.event_hooks = {"request": [lambda request: asked.append(request.method)]}
+        job_id = client.submit(file).job_id
+        runner = threading.Timer(0.5, process, (idle.service.services, job_id))
+        runner.start()
+        assert client.wait(job_id).status is Status.DONE
+        runner.join()
+    assert len(asked) <= 6, "it polls instead of waiting"
+
+
+def test_a_file_of_which_more_is_written_is_sent_as_it_was(client: Client, tmp_path: Path) -> None:
+    def more(_: int) -> None:
+        with log.open("ab") as file:
+            file.write(b"3,4\n")
+
+    log = tmp_path / "log.csv"
+    log.write_bytes(LARGE)
+    job = client.submit(log, sent=more)
+    client.download(job.job_id, log, "input.csv")
+    assert log.read_bytes() == LARGE
+
+
+def test_a_file_that_becomes_shorter_is_not_accepted(client: Client, api: Served, tmp_path: Path) -> None:
+    path = tmp_path / "short.csv"
+    path.write_bytes(LARGE)
+    with pytest.raises(Damaged, match="shorter"):
+        client.submit(path, sent=lambda _: os.truncate(path, 2 * 1024**2))
+    listed = api.client.get("/jobs").json()["jobs"]
+    assert "short.csv" not in [job["filename"] for job in listed]
+
+
+def test_what_is_refused_says_why(client: Client, file: Path, target: Path) -> None:
+    with pytest.raises(Refused, match="There is no pipeline 'tidi'") as refused:
+        client.submit(file, "tidi")
+    assert (refused.value.http_status, refused.value.problem["code"]) == (404, "pipeline-not-found")
+    assert refused.value.hint == "Did you mean 'tidy'?"
+    for ask in (client.job, client.wait):
+        with pytest.raises(Refused) as refused:
+            ask(NOBODY)
+        assert refused.value.problem["code"] == "job-not-found"
+    with pytest.raises(Refused):
+        client.download(NOBODY, target)
+    assert target.read_bytes() == b"old"
+
+
+def test_a_service_that_is_not_there_is_unreachable(file: Path, target: Path) -> None:
+    with Client(f"http://127.0.0.1:{free_port()}") as client:
+        with pytest.raises(Unreachable):
+            client.submit(file)
+        with pytest.raises(Unreachable):
+            client.wait(NOBODY)
+        with pytest.raises(Unreachable):
+            client.download(NOBODY, target)
+    with pytest.raises(Unreachable, match="Invalid port"):
+        Client("http://127.0.0.1:port")
+
+
+def test_a_service_that_goes_away_meanwhile_is_unreachable(idle: Served, file: Path) -> None:
+    with Client(idle.url) as client, pytest.raises(Unreachable):
+        client.wait(client.submit(file).job_id, lambda _: idle.service.processes[0].kill())
+
+
+class Elsewhere(SimpleHTTPRequestHandler):
+    """A web server that answers everything, in its own way."""
+
+    def do_GET(self) -> None:
+        self.send_response(301 if "output.csv" in self.path else 200)
+        self.send_header("Location", "/login")
+        self.end_headers()
+        self.wfile.write(b"<html>")
+
+    def do_POST(self) -> None:
+        self.send_error(502)
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@pytest.fixture
+def elsewhere() -> Iterator[Client]:
+    with ThreadingHTTPServer(("127.0.0.1", 0), Elsewhere) as server:
+        threading.Thread(target=server.serve_forever).start()
+        with Client(f"http://127.0.0.1:{server.server_port}") as client:
+            yield client
+        server.shutdown()
+
+
+def test_what_is_not_csvjobs_is_not_taken_for_it(elsewhere: Client, file: Path, target: Path) -> None:
+    with pytest.raises(Unreachable, match="is not csvjobs"):
+        elsewhere.job(NOBODY)
+    with pytest.raises(Unreachable, match="it said 301 /login"):
+        elsewhere.download(NOBODY, target)
+    with pytest.raises(Refused, match="answered 502"):
+        elsewhere.submit(file)
+
+
+@pytest.mark.parametrize("altered", [CSV.replace(b"42", b"43"), CSV[:-4], CSV + b"1,2\n", b""])
+def test_a_damaged_file_is_not_saved(client: Client, api: Served, target: Path, altered: bytes) -> None:
+    job_id = api.done(CSV)["job_id"]
+    (api.root / job_id / "output.csv").write_bytes(altered)
+    with pytest.raises(Damaged):
+        client.download(job_id, target)
+    assert target.read_bytes() == b"old"
+
+
+def test_a_download_that_breaks_off_is_damaged(idle: Served, target: Path, tmp_path: Path) -> None:
+    large = tmp_path / "large.csv"
+    large.write_bytes(LARGE)
+    with Client(idle.url) as client:
+        job_id = client.submit(large).job_id
+        with pytest.raises(Damaged, match="broke off"):
+            client.download(job_id, target, "input.csv", lambda _: idle.service.processes[0].kill())
+    assert target.read_bytes() == b"old"
+
+
+def test_a_download_is_there_only_when_it_is_whole(client: Client, api: Served, target: Path) -> None:
+    job_id = api.done(LARGE)["job_id"]
+    meanwhile: set[bytes] = set()
+    client.download(job_id, target, received=lambda _: meanwhile.add(target.read_bytes()))
+    assert meanwhile == {b"old"}
+    assert target.read_bytes() == LARGE
+
+
+def test_a_download_that_is_stopped_leaves_nothing(client: Client, api: Served, target: Path) -> None:
+    def stop(count: int) -> None:
+        raise KeyboardInterrupt
+
+    job_id = api.done(CSV)["job_id"]
+    with pytest.raises(KeyboardInterrupt):
+        client.download(job_id, target, received=stop)
+    assert target.read_bytes() == b"old"
+
+
+def test_two_downloads_to_one_place_do_not_mix(client: Client, api: Served, target: Path) -> None:
+    large, small = api.done(LARGE)["job_id"], api.done(CSV)["job_id"]
+    client.download(large, target, received=lambda _: client.download(small, target) and None)
+    assert target.read_bytes() == LARGE
+
+
+def test_a_pipe_is_filled_and_a_link_followed(client: Client, api: Served, tmp_path: Path) -> None:
+    job_id = api.done(CSV)["job_id"]
+    pipe, link, real = tmp_path / "pipe", tmp_path / "link.csv", tmp_path / "real.csv"
+    os.mkfifo(pipe)
+    link.symlink_to(real)
+    downloading = threading.Thread(target=client.download, args=(job_id, pipe))
+    downloading.start()
+    assert pipe.read_bytes() == CSV
+    downloading.join()
+    client.download(job_id, link)
+    assert (link.is_symlink(), real.read_bytes(), pipe.is_fifo()) == (True, CSV, True)

@@ -1,0 +1,112 @@
+"""Where the table begins: lines above it, and a first row that names the columns or does not."""
+
+from __future__ import annotations
+
+import pytest
+from readbench import ReadBench
+
+ROWS = "2019-01-01,12.5,Kiel\n2019-01-02,13.5,Bonn\n2019-01-03,,Kiel\n"
+
+
+@pytest.mark.parametrize(
+    ("above", "lines"),
+    [
+        ("Air temperature\n", 1),
+        ("Air temperature,,\n", 1),
+        ("Air temperature\n\nSource: the office\n\n", 4),
+        ("Station: Kiel\nSince: 1950\n", 2),
+        ('"Air, water\nand soil"\n', 2),
+        ("# made by hand\n# on a Monday\n", 2),
+        ("sep=,\n", 1),
+        ("Measured in Kiel, Bonn, and Ulm, by hand\n", 1),
+        ("\n\n,,\n,,\n", 4),
+    ],
+)
+def test_lines_above_the_table_are_left_out_counted_and_told(
+    bench: ReadBench, above: str, lines: int
+) -> None:
+    table = bench.table((above + "day,degrees,town\n" + ROWS).encode())
+    assert table.columns == ("day", "degrees", "town")
+    assert len(table.rows) == 3
+    assert table.reading.detected["skip"].value == lines
+    left_out = above.count("\n") - sum(not line for line in above.splitlines())
+    assert table.counts[2].get("lines above the table", 0) == left_out
+    assert any("not part of the table" in warning for warning in table.reading.warnings)
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        "day,degrees,town",
+        ",degrees,town",
+        "day,degrees,",
+        "2017,2018,2019",
+        "#day,degrees,town",
+        "day,day,day",
+        "-113.8.1,-111.3.1,x",
+    ],
+)
+def test_a_row_of_names_is_kept_however_odd(bench: ReadBench, names: str) -> None:
+    reading = bench.read(f"{names}\n{ROWS}".encode())
+    assert (reading.detected["skip"].value, reading.detected["header"].value) == (0, True)
+    assert reading.source.records == 3
+
+
+@pytest.mark.parametrize(
+    ("content", "header"),
+    [
+        (ROWS, False),
+        ("1,2\n3,4\n5,6\n", False),
+        ("a@example.org,1\nb@example.org,2\n", False),
+        ("country,2010,2011\nPeru,1.5,2.5\nMali,3.5,4.5\n", True),
+        ("a,b\nc,d\ne,f\n", True),
+        ("1,2\n", True),
+        ("n\n1\n2\n", True),
+        ("1990,a\n1991,b\n1992,c\n", False),
+    ],
+)
+def test_names_are_no_values(bench: ReadBench, content: str, header: bool) -> None:
+    reading = bench.read(content.encode())
+    assert reading.detected["header"].value is header
+    assert any("taken for data" in warning for warning in reading.warnings) is not header
+
+
+def test_what_is_declared_wins(bench: ReadBench) -> None:
+    title = b"Title\na,b\n1,2\n3,4\n"
+    assert bench.read(title).source.columns == ("a", "b")
+    assert "Title" in bench.read(title, skip=0).source.columns
+    assert bench.read(title, skip=2).source.columns == ("column_1", "column_2")
+    assert bench.read(title, skip=2, header=True).source.columns == ("1", "2")
+    assert bench.read(b"1,2\n3,4\n", header=True).source.columns == ("1", "2")
+    assert bench.read(b"a,b\n3,4\n", header=False).source.columns == ("column_1", "column_2")
+
+
+def test_titles_of_two_rows_leave_too_little_to_tell(bench: ReadBench) -> None:
+    """A short first row with one longer row below it may as well be a bad row."""
+    assert bench.read(b"a\n1,2,3\n").source.columns == ("a",)
+
+
+@pytest.mark.parametrize(
+    ("content", "columns", "rows"),
+    [
+        (
+            "a,b\nx,1,2\ny,3,4\nz,5,6\n",
+            ("column_1", "a", "b"),
+            [("x", "1", "2"), ("y", "3", "4"), ("z", "5", "6")],
+        ),
+        ("a,b\nx,1,\nx,3,\n", ("a", "b", "column_3"), [("x", "1", None), ("x", "3", None)]),
+        ("a,b,\n1,2\n3,4\n", ("a", "b"), [("1", "2"), ("3", "4")]),
+        ("a,,b\n1,2\n3,4\n", ("a", "b"), [("1", "2"), ("3", "4")]),
+    ],
+)
+def test_a_header_that_fits_no_row_is_made_to_fit_and_told(
+    bench: ReadBench, content: str, columns: tuple[str, ...], rows: list[tuple[str | None, ...]]
+) -> None:
+    table = bench.table(content.encode())
+    assert (table.columns, table.rows) == (columns, rows)
+    assert any("rows below it have" in warning for warning in table.reading.warnings)
+
+
+def test_a_header_that_fits_some_rows_stays_as_it_is(bench: ReadBench) -> None:
+    table = bench.table(b"a,b\n1,2\n3,4,5\n6,7,8\n9,10,11\n")
+    assert (table.columns, table.counts[:2]) == (("a", "b"), (1, 3))

@@ -31,7 +31,8 @@ def inspect(incoming: Incoming, filename: str, pipeline: str | None, options: di
     """
     read = incoming.resolve(pipeline, options).read
     path, facts = incoming.content()
-    found = look(path, facts, read, path.parent, lambda _: None)
+    most = incoming.services.settings.max_upload_bytes
+    found = look(path, facts, read, path.parent, lambda _: None, most_bytes=most)
     first = sample(found.head, found.dialect, found.header, whole=found.whole)
     return Inspection(
         filename=base_name(filename),

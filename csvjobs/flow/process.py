@@ -134,7 +134,14 @@ def _lane(
     rejected = scratch / REJECTED
     with pulse.stage("read"):
         reading = read(
-            path, request.facts, pipeline.read, scratch, rejected, pulse.check, force_careful=careful
+            path,
+            request.facts,
+            pipeline.read,
+            scratch,
+            rejected,
+            pulse.check,
+            force_careful=careful,
+            most_bytes=services.settings.max_upload_bytes,
         )
     _check_any_row(reading)
     with pulse.within(services.engine(scratch)) as engine:

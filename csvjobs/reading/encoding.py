@@ -6,6 +6,7 @@ import codecs
 import re
 import unicodedata
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO
 
@@ -39,6 +40,9 @@ MAGIC = {
 # A header row may begin with these letters; the files that do go on with bytes that are no text.
 LETTERS = (b"BZh", b"PAR1", b"SQLite format 3")
 MANY_CONTROLS = 16
+MOSTLY = 4
+"""So many good characters to a bad one make damaged UTF-8."""
+
 # Wide encodings, where in each group of bytes the NUL bytes of ASCII characters stand, and how sure that is.
 WIDE = (
     ("utf-32-le", (1, 2, 3), 0.99),
@@ -78,7 +82,18 @@ def find_encoding(path: Path, facts: Facts, declared: str | None) -> Found:
     if facts.utf8:
         escaped = _escaped(path)
         return Found(escaped, 0.97, ("utf-8",)) if escaped else Found("utf-8")
-    return _guess(_sample(path))
+    sample = _sample(path)
+    guess = _guess(sample)
+    damaged = _damaged_utf8(sample)
+    return replace(damaged, alternatives=(guess.value,)) if damaged else guess
+
+
+def _damaged_utf8(sample: bytes) -> Found | None:
+    """UTF-8 with a bad byte here and there: what is not UTF-8 at all hardly ever looks like it."""
+    text = sample.decode("utf-8", "replace")
+    bad = text.count("\ufffd")
+    good = sum(not character.isascii() for character in text) - bad
+    return Found("utf-8", round(good / (good + bad + 1), 2)) if good >= MOSTLY * max(bad, 1) else None
 
 
 def to_utf8(

@@ -99,7 +99,7 @@ def read(
     found = look(path, facts, options, scratch, tick, most_bytes=most_bytes)
     dialect, header = found.dialect, found.header
     source = None
-    if found.native and not force_careful and not header.above:
+    if found.native and not force_careful and not header.above and header.before <= 1:
         source = express(found.path, found.facts, dialect, header.columns, header.before)
     if source is None:
         clean, check = scratch / "clean.csv", found.native and not found.facts.utf8

@@ -234,3 +234,19 @@ def test_what_is_no_text_is_called_by_its_name(tmp_path: Path, content: bytes, w
 @pytest.mark.parametrize("content", [b"a,b\n", b"\x00", GERMAN.encode("utf-16"), b"a\x00b\n" * 3])
 def test_text_with_a_few_control_characters_passes(tmp_path: Path, content: bytes) -> None:
     check_text(*write(tmp_path, content))
+
+
+@pytest.mark.parametrize("place", [0, 30, 60_000])
+def test_a_bad_byte_does_not_make_another_encoding_of_utf8(bench: ReadBench, place: int) -> None:
+    rows = ["1,äöü straße\n".encode()] * 300 + ["3,ñandú\n".encode()] * (place // 10)
+    rows.insert(min(place, len(rows)), b"2,caf\xe9\n")
+    table = bench.table(b"n,t\n" + b"".join(rows))
+    assert table.reading.detected["encoding"].value == "utf-8"
+    assert {row["_code"] for row in table.rejects} == {"bad-bytes"}
+    assert len(table.rows) == len(rows) - 1
+    assert ("1", "äöü straße") in table.rows
+
+
+def test_a_few_words_of_windows_text_are_no_damaged_utf8(bench: ReadBench) -> None:
+    text = "Stadt;Straße\nKöln;Äußere Gasse\nWürzburg;Höhenweg\n"
+    assert bench.read(text.encode("cp1252")).detected["encoding"].value == "cp1252"

@@ -139,6 +139,7 @@ def same(one: Table, other: Table) -> None:
 @example(start=BOM, soup=b"\na,b\n1,2,\n", header=False, bad_rows="reject")
 @example(start=b"a\n", soup=b"\n\n1\n\n", header=True, bad_rows="reject")
 @example(start=b"", soup=b"\n\na\n", header=False, bad_rows="reject")
+@example(start=b"", soup=b'"\n"\n\n', header=True, bad_rows="reject")
 def test_any_bytes_are_read_alike_by_both_lanes(
     bench: ReadBench, start: bytes, soup: bytes, header: bool, bad_rows: str
 ) -> None:

@@ -11,8 +11,9 @@ import pytest
 from chaos import Service, valkey
 from redis import Redis
 
-# What is started in the background ignores Ctrl-C, and so would all that it starts itself.
+# What is started in the background or by nohup ignores these, and so would all that it starts itself.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 for _name in [name for name in os.environ if name.startswith("CSVJOBS_") or name == "REDIS_URL"]:
     del os.environ[_name]

@@ -78,6 +78,15 @@ def test_rejected_rows_lie_beside_the_output(at: Terminal) -> None:
     assert "out.rejected.csv" in typed.err
 
 
+def test_rejected_rows_are_there_when_no_row_is_left(at: Terminal) -> None:
+    at.write("bad.csv", "a,b\n1\n2\n")
+    typed = at.types("run", "bad.csv", "-o", "out.csv")
+    assert typed.status == 1
+    assert "no-rows-left" in typed.err
+    assert at.read("out.rejected.csv").count("missing-cell") == 2
+    assert names(at) == {"bad.csv", "out.rejected.csv"}
+
+
 def test_each_file_goes_where_it_is_told(at: Terminal) -> None:
     at.write("fill.yaml", "steps:\n  - step: fill_missing\n    columns: [b]\n    with: mean\n")
     asked = ("--rejected", "bad.csv", "--fitted", "fitted.json", "--report", "report.json")

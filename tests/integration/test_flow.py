@@ -71,6 +71,10 @@ def read(services: Services, job: Job, name: str) -> bytes:
         return file.read()
 
 
+def rows(content: bytes) -> list[dict[str, str]]:
+    return list(csv.DictReader(io.StringIO(content.decode(), newline="")))
+
+
 def test_a_job_goes_from_queued_to_done(services: Services) -> None:
     content = b'id,note\n00042,NA\n1.10,12345678901234567890\n"","a ""b""\nc"\n'
     job_id = submit(services, content)
@@ -95,7 +99,7 @@ def test_bad_rows_are_set_aside_with_their_line_and_reason(services: Services) -
     assert job.status is Status.DONE
     assert (job.rows.read, job.rows.out, job.rows.rejected) == (4, 2, 2)
     assert read(services, job, OUTPUT) == b'a,b\n1,2\n"x\ny",4\n'
-    rejected = list(csv.DictReader(io.StringIO(read(services, job, REJECTED).decode(), newline="")))
+    rejected = rows(read(services, job, REJECTED))
     assert [(row["_line"], row["_code"]) for row in rejected] == [("3", "missing-cell"), ("6", "extra-cell")]
 
 
@@ -124,6 +128,21 @@ def test_what_is_wrong_with_a_file_ends_its_job_calmly(
     assert job.error.message in told
     with pytest.raises(JobHasNoOutput):
         deliver(services, job.job_id, OUTPUT)
+
+
+def test_where_no_row_is_left_the_bad_ones_can_be_looked_at(services: Services) -> None:
+    job = run(services, b"a,b\n1\n2,3,4\n")
+    assert (job.status, job.error.code) == (Status.ERROR, "no-rows-left")
+    rejected = read(services, job, REJECTED)
+    assert [row["_line"] for row in rows(rejected)] == ["2", "3"]
+    assert job.files[REJECTED].sha256 == hashlib.sha256(rejected).hexdigest()
+    assert job.detected["delimiter"].value == ","
+
+
+def test_bad_rows_are_kept_when_a_step_fails(services: Services) -> None:
+    job = run(services, b"a,b\n1,2\n3\n", "steps: [{step: trim, columns: [c]}]")
+    assert set(job.files) == {REJECTED, "error.txt"}
+    assert [row["_line"] for row in rows(read(services, job, REJECTED))] == ["3"]
 
 
 def test_a_header_alone_is_a_table_without_rows(services: Services) -> None:

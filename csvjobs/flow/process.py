@@ -28,6 +28,7 @@ from csvjobs.jobs.job import Fault, FileInfo, Finding, Job, Request, Rows, Statu
 from csvjobs.pipelines.plan import Plan, needs_row_numbers, plan
 from csvjobs.pipelines.spec import Pipeline, build
 from csvjobs.reading.reading import Reading, read
+from csvjobs.reading.rejects import RejectSummary
 from csvjobs.storage.base import INPUT
 
 log = logging.getLogger(__name__)
@@ -38,6 +39,7 @@ class Outcome:
     """What a run has found out and made so far; the files are still in scratch."""
 
     rows: Rows | None = None
+    rejected: RejectSummary | None = None
     detected: dict[str, Finding] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
     output: FileInfo | None = None
@@ -125,7 +127,7 @@ def _fail(services: Services, job: Job, error: CsvjobsError, outcome: Outcome | 
 
 def _known(outcome: Outcome) -> dict[str, Any]:
     """What is told of the file however its job ends."""
-    return {"detected": outcome.detected, "warnings": outcome.warnings}
+    return {name: getattr(outcome, name) for name in ("detected", "rejected", "warnings")}
 
 
 def _end(services: Services, job: Job) -> None:
@@ -163,7 +165,8 @@ def _lane(
             path, request.facts, pipeline.read, scratch, rejected, pulse.check, force_careful=careful
         )
     outcome.detected, outcome.warnings = _detected(reading), reading.warnings
-    outcome.files = {REJECTED: rejected} if reading.source.rejected else {}
+    if reading.source.rejected:
+        outcome.rejected, outcome.files = reading.source.rejects, {REJECTED: rejected}
     _check_any_row(reading)
     with pulse.within(services.engine(scratch)) as engine:
         _transform(engine, reading, pipeline, scratch, pulse, outcome)
@@ -206,7 +209,7 @@ def _check_any_row(reading: Reading) -> None:
     if source.rejected and not source.records:
         raise NoRowsLeft(
             f"All {source.rejected} rows were rejected.",
-            hint="See rejected.csv; where rows are cut wrongly, try again with the options delimiter and quote.",
+            hint="See rejected.csv; where rows are cut wrongly, try with the options delimiter and quote.",
         )
 
 

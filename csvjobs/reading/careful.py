@@ -16,11 +16,14 @@ from csvjobs.errors import BadRow
 from csvjobs.reading.header import Header
 from csvjobs.reading.options import ReadOptions
 from csvjobs.reading.records import Record, Tokenizer, lines
-from csvjobs.reading.rejects import FAULTS, RejectsWriter
+from csvjobs.reading.rejects import REASONS, Reject, RejectsWriter
 from csvjobs.reading.source import Dialect, Source
 
 BLANK_LINES = "blank lines"
 ABOVE = "lines above the table"
+SHORT = 40
+"""Characters of the text at fault that are shown."""
+
 BUFFER = 1024**2
 TICK_EVERY = 4 * 1024**2
 
@@ -56,10 +59,11 @@ class Filter:
 
     def _checked(self, record: Record) -> bytes | None:
         if record.fault:
-            self._reject(record, record.fault, FAULTS[record.fault])
+            place, found = self.tokenizer.trouble(record)
+            self._reject(record, record.fault, place, _short(found))
             return None
         if self.check_bytes and not _is_utf8(record.text):
-            self._reject(record, "bad-bytes", FAULTS["bad-bytes"])
+            self._reject_bytes(record)
             return None
         if record.plain:
             width = record.text.count(self.tokenizer.dialect.delimiter.encode()) + 1
@@ -79,23 +83,31 @@ class Filter:
         return delimiter.join(quoted(text(cell)) if odd(cell) else cell for cell in cells)
 
     def _ragged(self, record: Record, width: int) -> bytes | None:
-        found = f"{width} cell{'s' if width != 1 else ''} where {self._width} are expected"
         if width < self._width and self.options.bad_rows == "pad":
             text = self._unambiguous(record, self.tokenizer.cells(record))
             return text + self.tokenizer.dialect.delimiter.encode() * (self._width - width)
-        if width > self._width:
-            self._reject(record, "extra-cell", f"The record has {found}.")
-        else:
-            self._reject(record, "missing-cell", f"The record has {found}.", self.columns[width])
+        found = f"{width} cell{'s' if width != 1 else ''}"
+        message = f"The record has {found} where {self._width} are expected."
+        code = "extra-cell" if width > self._width else "missing-cell"
+        self._reject(record, code, width, found, message)
         return None
 
-    def _reject(self, record: Record, code: str, message: str, column: str = "") -> None:
+    def _reject_bytes(self, record: Record) -> None:
+        cells = self.tokenizer.cells(record)
+        place = next(place for place, cell in enumerate(cells) if not _is_utf8(cell))
+        self._reject(record, "bad-bytes", place, _wrong_bytes(cells[place]))
+
+    def _reject(self, record: Record, code: str, place: int, found: str, message: str = "") -> None:
+        """`place`: of the cell at fault, if it is one of the table's."""
+        column = self.columns[place] if place < self._width else ""
+        message = message or REASONS[code].sentence
         if self.options.bad_rows == "fail":
             hint = "Correct the line, or set bad_rows: reject to put such rows aside."
             raise BadRow(f"Line {record.first}: {message}", line=record.first, column=column, hint=hint)
-        whole = record.fault is not None or code != "missing-cell"
         cells = [] if record.fault else [_text(self.tokenizer.text(c)) for c in self.tokenizer.cells(record)]
-        self.rejects.add(record.first, code, message, cells, _text(record.text) if whole else "", column)
+        text = "" if code == "missing-cell" else _text(record.text)
+        place_of = record.first, record.last, record.start
+        self.rejects.add(Reject(*place_of, code, column, found, message, cells, text))
 
 
 def careful(
@@ -121,11 +133,12 @@ def careful(
     ):
         if file.read(3) != codecs.BOM_UTF8:
             file.seek(0)
+        start = file.tell()
         sieve = Filter(tokenizer, header.columns, options, rejects, check_bytes)
         # A line to skip: the engine would take a byte order mark in the first cell for the file's own.
         out.write(b"+\n" if dialect.quote == "-" else b"-\n")
         next_tick = TICK_EVERY
-        source = lines(file)
+        source = lines(file, start)
         above = [bool(line.content) for line in islice(source, header.before)][: header.above]
         sieve.blank = above.count(False)
         for record in tokenizer.records(source):
@@ -144,6 +157,7 @@ def careful(
         columns=header.columns,
         records=sieve.kept,
         rejected=rejects.count,
+        rejects=rejects.summary(),
         dropped={name: count for name, count in dropped.items() if count},
         longest=sieve.longest,
     )
@@ -159,3 +173,17 @@ def _is_utf8(text: bytes) -> bool:
 
 def _text(raw: bytes) -> str:
     return raw.decode("utf-8", "replace")
+
+
+def _short(raw: bytes) -> str:
+    said = _text(raw[: 4 * SHORT])
+    return said if len(said) <= SHORT else f"{said[:SHORT]}…"
+
+
+def _wrong_bytes(raw: bytes) -> str:
+    """The first bytes that are not UTF-8, in hexadecimal."""
+    try:
+        raw.decode()
+    except UnicodeDecodeError as error:
+        return "0x" + raw[error.start : error.end].hex()
+    return ""

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from csvjobs.errors import TooManyColumns
-from csvjobs.reading.rejects import FAULTS
+from csvjobs.reading.rejects import REASONS
 from csvjobs.reading.structure import Beginning
 
 MAX_COLUMNS = 20_000
@@ -33,7 +33,7 @@ def header_of(beginning: Beginning) -> Header:
         return Header(numbered_names(len(top.cells)), above, above, [])
     names, warnings = column_names(cell.decode("utf-8", "replace") for cell in top.cells)
     if top.fault:
-        warnings.insert(0, f"The header row was cut at each delimiter: {FAULTS[top.fault]}")
+        warnings.insert(0, f"The header row was cut at each delimiter: {REASONS[top.fault].sentence}")
     return Header(names, top.first - 1, top.last, warnings)
 
 

@@ -20,31 +20,41 @@ MAX_OPEN_BYTES = 16 * 1024**2
 
 
 class Line(NamedTuple):
+    """A physical line; `start` is the offset of its first byte."""
+
     number: int
     content: bytes
     ending: bytes
+    start: int = 0
 
 
 class Record(NamedTuple):
-    """`fault` is a reject code when the text is no record; `plain` says that no quote stands in it."""
+    """`fault` is a reject code when the text is no record; `plain` says that no quote stands in it.
+
+    `first` and `last` are its physical lines, `start` is the offset of its first byte.
+    """
 
     first: int
     text: bytes
     plain: bool
     fault: str | None = None
+    last: int = 0
+    start: int = 0
 
 
-def lines(file: Iterable[bytes]) -> Iterator[Line]:
-    """Physical lines of a binary file, numbered from 1."""
+def lines(file: Iterable[bytes], start: int = 0) -> Iterator[Line]:
+    """Physical lines of a binary file, numbered from 1; its first byte has the offset `start`."""
     number = 0
     for raw in file:
         if b"\r" not in raw:
             number += 1
-            yield Line(number, raw.removesuffix(b"\n"), raw[-1:] if raw.endswith(b"\n") else b"")
+            yield Line(number, raw.removesuffix(b"\n"), raw[-1:] if raw.endswith(b"\n") else b"", start)
+            start += len(raw)
             continue
         for content, ending in _split_at_cr(raw):
             number += 1
-            yield Line(number, content, ending)
+            yield Line(number, content, ending, start)
+            start += len(content) + len(ending)
 
 
 def _split_at_cr(raw: bytes) -> Iterator[tuple[bytes, bytes]]:
@@ -75,25 +85,35 @@ class Tokenizer:
         self._whole = re.compile(rb"%b(?:%b%b)*+" % (cell, d, cell))
         self._open = re.compile(rb"(?:%b%b)*+%b%b" % (cell, d, q, inside))
         self._cell = re.compile(rb"(?:^|%b)(%b)" % (d, cell))
+        self._quoted = re.compile(quoted)
+        self._before = re.compile(rb"(?:%b%b)*+" % (cell, d))
 
     def records(self, given: Iterable[Line]) -> Iterator[Record]:
         """All records, good and bad, blank lines among them as records of no text."""
         source, back = iter(given), deque[Line]()
         while (line := back.popleft() if back else next(source, None)) is not None:
             if not self._quote or self._quote not in line.content:
-                yield Record(line.number, line.content, plain=True)
+                yield _record([line], plain=True)
             elif self._whole.fullmatch(line.content):
-                yield Record(line.number, line.content, plain=False)
+                yield _record([line])
             elif self._open.fullmatch(line.content):
                 yield self._spanning(line, source, back)
             else:
-                yield Record(line.number, line.content, False, "text-after-quote")
+                yield _record([line], "text-after-quote")
 
     def cells(self, record: Record) -> list[bytes]:
         """The raw cells of a record without a fault, quotes and all."""
         if record.plain:
             return record.text.split(self._delimiter)
         return self._cell.findall(record.text)
+
+    def trouble(self, record: Record) -> tuple[int, bytes]:
+        """Of a record with a fault: the place of the cell that is no cell, and the text at fault."""
+        before = self._before.match(record.text)
+        assert before is not None  # noqa: S101 (it matches nothing at least)
+        rest = record.text[before.end() :]
+        closed = self._quoted.match(rest)
+        return len(self._cell.findall(before[0])) - 1, rest[closed.end() :] if closed else rest
 
     def text(self, cell: bytes) -> bytes:
         """What a raw cell says."""
@@ -118,7 +138,7 @@ class Tokenizer:
 
     def _spanning(self, first: Line, source: Iterator[Line], back: deque[Line]) -> Record:
         """The record of a line that leaves a quote open; a bad one gives its other lines back."""
-        taken, size = [first], len(first.content)
+        taken, size, fault = [first], len(first.content), "unclosed-quote"
         while len(taken) < MAX_OPEN_LINES and size < MAX_OPEN_BYTES:
             line = back.popleft() if back else next(source, None)
             if line is None:
@@ -130,11 +150,13 @@ class Tokenizer:
             # A line that begins inside a quote reads like one that begins with a quote.
             inside = self._quote + line.content
             if self._whole.fullmatch(inside):
-                return Record(first.number, _joined(taken), plain=False)
+                return _record(taken)
             if not self._open.fullmatch(inside):
                 break
+        else:
+            fault = "too-many-open-lines"
         back.extendleft(reversed(taken[1:]))
-        return Record(first.number, first.content, False, "unclosed-quote")
+        return _record([first], fault)
 
 
 def _other_than(mark: bytes, more: bytes = b"") -> bytes:
@@ -145,6 +167,11 @@ def _other_than(mark: bytes, more: bytes = b"") -> bytes:
     return rb"(?:(?!%b)%b)" % (mark, rb"[^%b]" % more if more else rb"[\x00-\xff]")
 
 
-def _joined(taken: list[Line]) -> bytes:
-    parts = [part for line in taken for part in (line.content, line.ending)]
-    return b"".join(parts[:-1])
+def _record(taken: list[Line], fault: str | None = None, *, plain: bool = False) -> Record:
+    """The record of one line or several, without the last one's end."""
+    first, last = taken[0], taken[-1]
+    text = first.content
+    if last is not first:
+        parts = [part for line in taken for part in (line.content, line.ending)]
+        text = b"".join(parts[:-1])
+    return Record(first.number, text, plain, fault, last.number, first.start)

@@ -12,14 +12,17 @@ import pytest
 from chaos import ROOT, eventually
 from terminal import Terminal
 
+from csvjobs.reading.rejects import REASONS
+
 CONTACTS = "id,name\n1, Ada \n2,Grace\n3,Ada\n"
 TRIM = "steps:\n  - step: trim\n"
 TRIMMED = "id,name\n1,Ada\n2,Grace\n3,Ada\n"
 RAGGED = "a,b\n1,2\n3\n4,5\n6,7\n"
 GOOD_ROWS = "a,b\n1,2\n4,5\n6,7\n"
 BAD_ROWS = (
-    "a,b,_line,_code,_column,_message,_record\n"
-    "3,,3,missing-cell,b,The record has 1 cell where 2 are expected.,\n"
+    "a,b,_line,_last_line,_byte,_code,_column,_found,_message,_hint,_record\n"
+    "3,,3,3,8,missing-cell,b,1 cell,The record has 1 cell where 2 are expected.,"
+    f'"{REASONS["missing-cell"].hint}",\n'
 )
 
 

@@ -124,7 +124,7 @@ def test_rejected_rows_are_counted_and_can_be_had(page: Page) -> None:
     send(page, file(b"a,b\n1,2\n3\n4,5\n"))
     expect(status(page)).to_have_text("done")
     assert (figures(page)["Rows out"], figures(page)["Rejected"]) == ("2", "1")
-    assert downloaded(page, "rejected.csv").splitlines()[1].startswith(b"3,,3,missing-cell,b,")
+    assert downloaded(page, "rejected.csv").splitlines()[1].startswith(b"3,,3,3,8,missing-cell,b,")
 
 
 def test_what_strangers_wrote_is_shown_as_text(page: Page) -> None:

@@ -139,6 +139,19 @@ def test_where_no_row_is_left_the_bad_ones_can_be_looked_at(services: Services) 
     assert job.detected["delimiter"].value == ","
 
 
+def test_corrected_rows_can_be_sent_again(services: Services) -> None:
+    job = run(services, b'a,b\n1,2\n3\n"4\n5,6\n')
+    told = rows(read(services, job, REJECTED))
+    for row, cells in zip(told, ({"b": "9"}, {"a": "4", "b": "x\ny"}), strict=True):
+        row.update(cells)
+    corrected = io.StringIO(newline="")
+    writer = csv.DictWriter(corrected, list(told[0]))
+    writer.writeheader()
+    writer.writerows(told)
+    again = run(services, corrected.getvalue().encode(), "steps: [{step: select, columns: [a, b]}]")
+    assert read(services, again, OUTPUT) == b'a,b\n3,9\n4,"x\ny"\n'
+
+
 def test_bad_rows_are_kept_when_a_step_fails(services: Services) -> None:
     job = run(services, b"a,b\n1,2\n3\n", "steps: [{step: trim, columns: [c]}]")
     assert set(job.files) == {REJECTED, "error.txt"}

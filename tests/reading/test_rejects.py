@@ -130,8 +130,15 @@ def test_groups_beyond_the_largest_are_counted_together(tmp_path: Path) -> None:
 CELL = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)
 
 
-@given(rejects=st.lists(st.builds(Reject, *[st.integers(1, 9)] * 3, st.sampled_from(sorted(REASONS)),
-    CELL, CELL, CELL, st.lists(CELL, max_size=3), CELL), min_size=1, max_size=4))  # fmt: skip
+PLACE = st.integers(1, 9)
+REJECT = st.builds(
+    Reject,
+    *(PLACE, PLACE, PLACE, st.sampled_from(sorted(REASONS)), CELL, CELL, CELL),
+    *(st.lists(CELL, max_size=3), CELL),
+)
+
+
+@given(rejects=st.lists(REJECT, min_size=1, max_size=4))
 def test_any_text_is_kept(tmp_path_factory: pytest.TempPathFactory, rejects: list[Reject]) -> None:
     path = tmp_path_factory.mktemp("rejects") / "rejected.csv"
     with RejectsWriter(path, ("a", "b")) as writer:

@@ -16,6 +16,7 @@ from csvjobs.errors import (
     DataError,
     InternalError,
     NoRowsLeft,
+    TooManyBadRows,
     WorkerLost,
 )
 from csvjobs.flow.deliver import ERROR_TEXT, FITTED, OUTPUT, REJECTED
@@ -27,6 +28,7 @@ from csvjobs.flow.view import request_of
 from csvjobs.jobs.job import Fault, FileInfo, Finding, Job, Request, Rows, Status, now
 from csvjobs.pipelines.plan import Plan, needs_row_numbers, plan
 from csvjobs.pipelines.spec import Pipeline, build
+from csvjobs.reading.options import ReadOptions
 from csvjobs.reading.reading import Reading, read
 from csvjobs.reading.rejects import RejectSummary
 from csvjobs.storage.base import INPUT
@@ -167,7 +169,7 @@ def _lane(
     outcome.detected, outcome.warnings = _detected(reading), reading.warnings
     if reading.source.rejected:
         outcome.rejected, outcome.files = reading.source.rejects, {REJECTED: rejected}
-    _check_any_row(reading)
+    _check_rows(reading, pipeline.read)
     with pulse.within(services.engine(scratch)) as engine:
         _transform(engine, reading, pipeline, scratch, pulse, outcome)
 
@@ -204,12 +206,20 @@ def _account(engine: Engine, planned: Plan, reading: Reading, out: int) -> Rows:
     return rows
 
 
-def _check_any_row(reading: Reading) -> None:
+def _check_rows(reading: Reading, options: ReadOptions) -> None:
+    """Raises NoRowsLeft, TooManyBadRows."""
     source = reading.source
     if source.rejected and not source.records:
         raise NoRowsLeft(
             f"All {source.rejected} rows were rejected.",
             hint="See rejected.csv; where rows are cut wrongly, try with the options delimiter and quote.",
+        )
+    rows = source.records + source.rejected
+    if options.too_many_bad(source.rejected, rows):
+        raise TooManyBadRows(
+            f"{source.rejected} of {rows} rows are bad; max_bad_rows allows {options.max_bad_rows}. "
+            f"The first is on {source.rejects.first}",
+            hint="rejected.csv has them all: correct them, or allow more.",
         )
 
 

@@ -7,7 +7,7 @@ and an empty cell and a quoted empty one stay what they are.
 from __future__ import annotations
 
 import codecs
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
@@ -15,7 +15,7 @@ from pathlib import Path
 from csvjobs.errors import BadRow
 from csvjobs.reading.header import Header
 from csvjobs.reading.options import ReadOptions
-from csvjobs.reading.records import Record, Tokenizer, lines
+from csvjobs.reading.records import Record, Tokenizer, decodable, lines
 from csvjobs.reading.rejects import REASONS, Reject, RejectsWriter
 from csvjobs.reading.source import Dialect, Source
 
@@ -39,6 +39,8 @@ class Filter:
     check_bytes: bool
     kept: int = 0
     blank: int = 0
+    padded: int = 0
+    replaced: int = 0
     longest: int = 0
     _width: int = field(init=False)
 
@@ -62,9 +64,12 @@ class Filter:
             place, found = self.tokenizer.trouble(record)
             self._reject(record, record.fault, place, _short(found))
             return None
-        if self.check_bytes and not _is_utf8(record.text):
-            self._reject_bytes(record)
-            return None
+        if self.check_bytes and not decodable(record.text):
+            if self.options.bad_bytes != "replace":
+                self._reject_bytes(record)
+                return None
+            self.replaced += 1
+            record = record._replace(text=_text(record.text).encode())
         if record.plain:
             width = record.text.count(self.tokenizer.dialect.delimiter.encode()) + 1
             return record.text if width == self._width else self._ragged(record, width)
@@ -84,6 +89,7 @@ class Filter:
 
     def _ragged(self, record: Record, width: int) -> bytes | None:
         if width < self._width and self.options.bad_rows == "pad":
+            self.padded += 1
             text = self._unambiguous(record, self.tokenizer.cells(record))
             return text + self.tokenizer.dialect.delimiter.encode() * (self._width - width)
         found = f"{width} cell{'s' if width != 1 else ''}"
@@ -94,16 +100,28 @@ class Filter:
 
     def _reject_bytes(self, record: Record) -> None:
         cells = self.tokenizer.cells(record)
-        place = next(place for place, cell in enumerate(cells) if not _is_utf8(cell))
+        place = next(place for place, cell in enumerate(cells) if not decodable(cell))
         self._reject(record, "bad-bytes", place, _wrong_bytes(cells[place]))
+
+    def _may_fail(self, record: Record, code: str, message: str, column: str) -> None:
+        """Raises BadRow where no such row may be."""
+        option = "bad_bytes" if code == "bad-bytes" and self.options.bad_bytes == "fail" else "bad_rows"
+        if getattr(self.options, option) == "fail":
+            hint = f"Correct the line, or set {option}: reject to put such rows aside."
+            raise BadRow(f"Line {record.first}: {message}", line=record.first, column=column, hint=hint)
+
+    def notes(self) -> Iterator[str]:
+        """What was mended."""
+        if self.padded:
+            yield f"{_rows(self.padded)} had missing cells and got empty ones."
+        if self.replaced:
+            yield f"{_rows(self.replaced)} had bytes that are not UTF-8; U+FFFD stands for them."
 
     def _reject(self, record: Record, code: str, place: int, found: str, message: str = "") -> None:
         """`place`: of the cell at fault, if it is one of the table's."""
         column = self.columns[place] if place < self._width else ""
         message = message or REASONS[code].sentence
-        if self.options.bad_rows == "fail":
-            hint = "Correct the line, or set bad_rows: reject to put such rows aside."
-            raise BadRow(f"Line {record.first}: {message}", line=record.first, column=column, hint=hint)
+        self._may_fail(record, code, message, column)
         cells = [] if record.fault else [_text(self.tokenizer.text(c)) for c in self.tokenizer.cells(record)]
         text = "" if code == "missing-cell" else _text(record.text)
         place_of = record.first, record.last, record.start
@@ -125,7 +143,7 @@ def careful(
 
     Raises BadRow under `bad_rows: fail`, and whatever `tick(bytes read)` raises.
     """
-    tokenizer = Tokenizer(dialect)
+    tokenizer = Tokenizer(dialect, options.max_open_lines, options.max_record_bytes)
     with (
         path.open("rb", buffering=BUFFER) as file,
         target.open("wb", buffering=BUFFER) as out,
@@ -158,21 +176,18 @@ def careful(
         records=sieve.kept,
         rejected=rejects.count,
         rejects=rejects.summary(),
+        notes=tuple(sieve.notes()),
         dropped={name: count for name, count in dropped.items() if count},
         longest=sieve.longest,
     )
 
 
-def _is_utf8(text: bytes) -> bool:
-    try:
-        text.decode()
-    except UnicodeDecodeError:
-        return False
-    return True
-
-
 def _text(raw: bytes) -> str:
     return raw.decode("utf-8", "replace")
+
+
+def _rows(count: int) -> str:
+    return f"{count} row{'s' if count != 1 else ''}"
 
 
 def _short(raw: bytes) -> str:

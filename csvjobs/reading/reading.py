@@ -56,7 +56,7 @@ def read(
     head = first_lines(text)
     dialect, found = find_dialect(head, options)
     beginning = find_beginning(head, dialect, options)
-    header = header_of(beginning)
+    header = header_of(beginning, options)
     source = None
     if native and not force_careful and not header.above:
         source = express(path, facts, dialect, header.columns, header.before)
@@ -64,7 +64,8 @@ def read(
         clean, check = scratch / "clean.csv", native and not facts.utf8
         source = careful(text, dialect, header, options, clean, rejected, tick, check_bytes=check)
     detected = {"encoding": encoding, **found, "skip": beginning.skip, "header": beginning.header}
-    return Reading(source, detected, header.warnings + _doubts(detected, header, options))
+    doubts = _doubts(detected, header, options)
+    return Reading(source, detected, [*header.warnings, *doubts, *source.notes])
 
 
 def first_lines(path: Path) -> list[Line]:

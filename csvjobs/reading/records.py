@@ -12,11 +12,8 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
+from csvjobs.reading.options import MAX_OPEN_LINES, MAX_RECORD_BYTES
 from csvjobs.reading.source import Dialect
-
-# How far a quote that nobody closes may reach before its line is called bad.
-MAX_OPEN_LINES = 1000
-MAX_OPEN_BYTES = 16 * 1024**2
 
 
 class Line(NamedTuple):
@@ -66,10 +63,17 @@ def _split_at_cr(raw: bytes) -> Iterator[tuple[bytes, bytes]]:
 
 
 class Tokenizer:
-    """Records and cells of one dialect."""
+    """Records and cells of one dialect. The bounds say how far a quote that nobody closes may reach."""
 
-    def __init__(self, dialect: Dialect) -> None:
+    def __init__(
+        self,
+        dialect: Dialect,
+        max_open_lines: int = MAX_OPEN_LINES,
+        max_record_bytes: int = MAX_RECORD_BYTES,
+    ) -> None:
         self.dialect = dialect
+        self.max_open_lines = max_open_lines
+        self.max_record_bytes = max_record_bytes
         self._delimiter = dialect.delimiter.encode()
         self._quote = dialect.quote.encode()
         self._escape = dialect.escape.encode()
@@ -139,7 +143,7 @@ class Tokenizer:
     def _spanning(self, first: Line, source: Iterator[Line], back: deque[Line]) -> Record:
         """The record of a line that leaves a quote open; a bad one gives its other lines back."""
         taken, size, fault = [first], len(first.content), "unclosed-quote"
-        while len(taken) < MAX_OPEN_LINES and size < MAX_OPEN_BYTES:
+        while len(taken) < self.max_open_lines and size <= self.max_record_bytes:
             line = back.popleft() if back else next(source, None)
             if line is None:
                 break
@@ -154,9 +158,18 @@ class Tokenizer:
             if not self._open.fullmatch(inside):
                 break
         else:
-            fault = "too-many-open-lines"
+            fault = "record-too-long" if size > self.max_record_bytes else "too-many-open-lines"
         back.extendleft(reversed(taken[1:]))
         return _record([first], fault)
+
+
+def decodable(text: bytes) -> bool:
+    """Whether the bytes are UTF-8."""
+    try:
+        text.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def _other_than(mark: bytes, more: bytes = b"") -> bytes:

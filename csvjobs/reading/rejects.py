@@ -45,6 +45,10 @@ REASONS = {
         "A quote is opened and not closed within as many lines as are allowed.",
         "Close the quote, or set max_open_lines higher.",
     ),
+    "record-too-long": Reason(
+        "The record is longer than is allowed.",
+        "Is a quote left open, or a line end missing? If not, set max_record_bytes higher.",
+    ),
     "bad-bytes": Reason(
         "The record holds bytes that are not UTF-8.",
         "Set encoding to what the file is in, or bad_bytes: replace to go on without these bytes.",

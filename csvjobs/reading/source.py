@@ -36,7 +36,8 @@ class Source:
 
     `skip` lines (header row) stand before the first record. `records`, `rejected` and `dropped` are
     counted by reading, not by the engine: the account is checked with them. `rejects` says what was
-    rejected and why. `longest` is the size of the longest record in bytes, where reading knows it.
+    rejected and why, `notes` what was mended. `longest` is the size of the longest record in bytes, where
+    reading knows it.
     """
 
     path: Path
@@ -47,4 +48,5 @@ class Source:
     rejected: int = 0
     rejects: RejectSummary = field(default_factory=RejectSummary)
     dropped: dict[str, int] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
     longest: int = 0

@@ -139,6 +139,18 @@ def test_where_no_row_is_left_the_bad_ones_can_be_looked_at(services: Services) 
     assert job.detected["delimiter"].value == ","
 
 
+@pytest.mark.parametrize(("most", "fails"), [("1", True), ("2", False), ("49%", True), ("50%", False)])
+def test_more_bad_rows_than_allowed_end_the_job(services: Services, most: str, fails: bool) -> None:
+    job = run(services, b"a,b\n1,2\n3\n4,5\n6,7,8\n", max_bad_rows=most)
+    assert job.status is (Status.ERROR if fails else Status.DONE)
+    assert [row["_line"] for row in rows(read(services, job, REJECTED))] == ["3", "5"]
+    assert [group.lines for group in job.rejected.groups] == [[3], [5]]
+    if fails:
+        assert job.error.code == "too-many-bad-rows"
+        assert "2 of 4 rows" in job.error.message
+        assert "line 3" in job.error.message
+
+
 def test_corrected_rows_can_be_sent_again(services: Services) -> None:
     job = run(services, b'a,b\n1,2\n3\n"4\n5,6\n')
     told = rows(read(services, job, REJECTED))

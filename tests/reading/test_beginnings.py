@@ -7,7 +7,7 @@ from readbench import ReadBench
 
 from csvjobs.errors import BadEncoding, BadRow, EmptyFile, FieldTooLong, NotCsv, TooManyColumns
 from csvjobs.reading.encoding import SAMPLE
-from csvjobs.reading.header import MAX_COLUMNS
+from csvjobs.reading.options import MAX_COLUMNS
 from csvjobs.reading.reading import HEAD_BYTES, HEAD_LINES
 
 ROWS = "id,name\n" + "1,é\n" * 40

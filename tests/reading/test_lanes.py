@@ -16,8 +16,7 @@ from csvjobs.engines.base import ReadFailed
 from csvjobs.engines.duckdb import DuckEngine
 from csvjobs.errors import BadRow, DataError, EmptyFile, FieldTooLong, TooManyColumns
 from csvjobs.reading.facts import FactsCollector
-from csvjobs.reading.header import MAX_COLUMNS
-from csvjobs.reading.options import ReadOptions
+from csvjobs.reading.options import MAX_COLUMNS, ReadOptions
 from csvjobs.reading.reading import HEAD_BYTES, Reading, read
 from csvjobs.reading.source import Source
 

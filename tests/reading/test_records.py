@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from csvjobs.reading.records import MAX_OPEN_LINES, Record, Tokenizer, lines
+from csvjobs.reading.options import MAX_OPEN_LINES
+from csvjobs.reading.records import Record, Tokenizer, lines
 from csvjobs.reading.source import Dialect
 
 COMMA = Tokenizer(Dialect())

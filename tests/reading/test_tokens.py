@@ -8,7 +8,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from csvjobs.reading.records import MAX_OPEN_LINES, Record, Tokenizer, lines
+from csvjobs.reading.options import MAX_OPEN_LINES
+from csvjobs.reading.records import Record, Tokenizer, lines
 from csvjobs.reading.source import Dialect
 
 BAD, OPEN = "text-after-quote", "unclosed-quote"

@@ -7,6 +7,7 @@ and an empty cell and a quoted empty one stay what they are.
 from __future__ import annotations
 
 import codecs
+from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from itertools import islice
@@ -15,16 +16,19 @@ from pathlib import Path
 from csvjobs.errors import BadRow
 from csvjobs.reading.header import Header
 from csvjobs.reading.options import ReadOptions
-from csvjobs.reading.records import Record, Tokenizer, decodable, lines
+from csvjobs.reading.records import Line, Record, Tokenizer, decodable
 from csvjobs.reading.rejects import REASONS, Reject, RejectsWriter
 from csvjobs.reading.source import Dialect, Source
+from csvjobs.reading.text import CHUNK, Text, line_ends
 
 BLANK_LINES = "blank lines"
 ABOVE = "lines above the table"
 SHORT = 40
 """Characters of the text at fault that are shown."""
 
-BUFFER = 1024**2
+KEPT = 64 * 1024
+"""Bytes that are kept of a record too long; its offset tells where the rest is."""
+
 TICK_EVERY = 4 * 1024**2
 
 
@@ -47,22 +51,23 @@ class Filter:
     def __post_init__(self) -> None:
         self._width = len(self.columns)
 
-    def pass_on(self, record: Record) -> bytes | None:
-        """The record as the engine will read it, or None when it was set aside."""
+    def pass_all(self, texts: list[bytes]) -> bytes:
+        """Records that are clean, as the engine will read them."""
+        self.kept += len(texts)
+        self.longest = max(self.longest, max(map(len, texts)))
+        return b"\n".join(texts) + b"\n"
+
+    def pass_on(self, record: Record) -> bytes:
+        """The record as the engine will read it, or nothing when it was set aside."""
         if not record.text and self._width > 1:
             self.blank += 1
-            return None
+            return b""
         good = self._checked(record)
-        if good is not None:
-            self.kept += 1
-            if len(good) > self.longest:
-                self.longest = len(good)
-        return good
+        return b"" if good is None else self.pass_all([good])
 
     def _checked(self, record: Record) -> bytes | None:
         if record.fault:
-            place, found = self.tokenizer.trouble(record)
-            self._reject(record, record.fault, place, _short(found))
+            self._reject_fault(record, record.fault)
             return None
         if self.check_bytes and not decodable(record.text):
             if self.options.bad_bytes != "replace":
@@ -97,6 +102,14 @@ class Filter:
         code = "extra-cell" if width > self._width else "missing-cell"
         self._reject(record, code, width, found, message)
         return None
+
+    def _reject_fault(self, record: Record, fault: str) -> None:
+        if fault == "record-too-long":
+            bound = self.tokenizer.max_record_bytes
+            self._reject(record._replace(text=record.text[:KEPT]), fault, self._width, f"over {bound} bytes")
+        else:
+            place, found = self.tokenizer.trouble(record)
+            self._reject(record, fault, place, _short(found))
 
     def _reject_bytes(self, record: Record) -> None:
         cells = self.tokenizer.cells(record)
@@ -145,28 +158,24 @@ def careful(
     """
     tokenizer = Tokenizer(dialect, options.max_open_lines, options.max_record_bytes)
     with (
-        path.open("rb", buffering=BUFFER) as file,
-        target.open("wb", buffering=BUFFER) as out,
+        path.open("rb", buffering=0) as file,
+        target.open("wb", buffering=CHUNK) as out,
         RejectsWriter(rejected, header.columns) as rejects,
     ):
         if file.read(3) != codecs.BOM_UTF8:
             file.seek(0)
-        start = file.tell()
+        text = Text(file, file.tell(), options.max_record_bytes, check_bytes=check_bytes)
         sieve = Filter(tokenizer, header.columns, options, rejects, check_bytes)
         # A line to skip: the engine would take a byte order mark in the first cell for the file's own.
         out.write(b"+\n" if dialect.quote == "-" else b"-\n")
         next_tick = TICK_EVERY
-        source = lines(file, start)
-        above = [bool(line.content) for line in islice(source, header.before)][: header.above]
+        above = [bool(line.content) for line in islice(text, header.before)][: header.above]
         sieve.blank = above.count(False)
-        for record in tokenizer.records(source):
-            good = sieve.pass_on(record)
-            if good is not None:
-                out.write(good)
-                out.write(b"\n")
-            if (position := file.tell()) >= next_tick:
-                tick(position)
-                next_tick = position + TICK_EVERY
+        for found in _found(text, tokenizer, len(header.columns)):
+            out.write(sieve.pass_all(found) if isinstance(found, list) else sieve.pass_on(found))
+            if text.offset >= next_tick:
+                tick(text.offset)
+                next_tick = text.offset + TICK_EVERY
     dropped = {BLANK_LINES: sieve.blank, ABOVE: above.count(True)}
     return Source(
         path=target,
@@ -180,6 +189,31 @@ def careful(
         dropped={name: count for name, count in dropped.items() if count},
         longest=sieve.longest,
     )
+
+
+def _found(text: Text, tokenizer: Tokenizer, width: int) -> Iterator[list[bytes] | Record]:
+    """All records: clean ones many at a time, without their ends; any other on its own."""
+    clean, back, singly_to = tokenizer.clean(width), deque[Line](), 0
+    while True:
+        if not back and text.offset >= singly_to and (run := text.peek(clean.run)):
+            texts = clean.each.findall(run)
+            if _within_bounds(run, texts, tokenizer):
+                text.skip(run)
+                yield texts
+            else:
+                singly_to = text.offset + len(run)
+        line = back.popleft() if back else next(text, None)
+        if line is None:
+            return
+        yield tokenizer.record(line, text, back)
+
+
+def _within_bounds(run: bytes, texts: list[bytes], tokenizer: Tokenizer) -> bool:
+    """Whether no record of the run has more bytes or lines than are allowed."""
+    lines, size = tokenizer.max_open_lines, tokenizer.max_record_bytes
+    if len(run) <= size and line_ends(run) - len(texts) < lines:
+        return True
+    return all(len(text) <= size and line_ends(text) < lines for text in texts)
 
 
 def _text(raw: bytes) -> str:

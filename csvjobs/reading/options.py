@@ -68,6 +68,11 @@ class ReadOptions(BaseModel):
             raise ValueError("delimiter and quote must differ")
         return self
 
+    @property
+    def bounded(self) -> bool:
+        """Whether rows are to be smaller than the engine would take by itself."""
+        return self.max_record_bytes < MAX_RECORD_BYTES or self.max_open_lines < MAX_OPEN_LINES
+
     def too_many_bad(self, bad: int, rows: int) -> bool:
         """Whether `bad` of so many rows are more than `max_bad_rows`."""
         if self.max_bad_rows is None:

@@ -58,7 +58,7 @@ def read(
     beginning = find_beginning(head, dialect, options)
     header = header_of(beginning, options)
     source = None
-    if native and not force_careful and not header.above:
+    if native and not (force_careful or header.above or options.bounded):
         source = express(path, facts, dialect, header.columns, header.before)
     if source is None:
         clean, check = scratch / "clean.csv", native and not facts.utf8

@@ -62,6 +62,13 @@ def _split_at_cr(raw: bytes) -> Iterator[tuple[bytes, bytes]]:
     yield last, ending
 
 
+class CleanRecords(NamedTuple):
+    """Patterns: `run` matches as many records as follow one another, `each` one of a run, without its end."""
+
+    run: re.Pattern[bytes]
+    each: re.Pattern[bytes]
+
+
 class Tokenizer:
     """Records and cells of one dialect. The bounds say how far a quote that nobody closes may reach."""
 
@@ -78,7 +85,7 @@ class Tokenizer:
         self._quote = dialect.quote.encode()
         self._escape = dialect.escape.encode()
         d, q = re.escape(self._delimiter), re.escape(self._quote or b"\0")
-        inside = rb"(?:%b|%b%b)*+" % (_other_than(q), q, q)
+        inside = rb"[^%b]*+(?:%b%b[^%b]*+)*+" % (q, q, q, q)
         if self._escape:
             e = re.escape(self._escape)
             inside = rb"(?:[^%b%b]|%b%b|%b[\x00-\xff])*+%b?" % (q, e, q, q, e, e)
@@ -96,14 +103,32 @@ class Tokenizer:
         """All records, good and bad, blank lines among them as records of no text."""
         source, back = iter(given), deque[Line]()
         while (line := back.popleft() if back else next(source, None)) is not None:
-            if not self._quote or self._quote not in line.content:
-                yield _record([line], plain=True)
-            elif self._whole.fullmatch(line.content):
-                yield _record([line])
-            elif self._open.fullmatch(line.content):
-                yield self._spanning(line, source, back)
-            else:
-                yield _record([line], "text-after-quote")
+            yield self.record(line, source, back)
+
+    def record(self, line: Line, source: Iterator[Line], back: deque[Line]) -> Record:
+        """The record that begins with `line`; its other lines are taken from `back`, then from `source`, and
+        those that turn out not to be its own are put into `back`."""
+        if len(line.content) > self.max_record_bytes:
+            return _record([line], "record-too-long")
+        if not self._quote or self._quote not in line.content:
+            return _record([line], plain=True)
+        if self._whole.fullmatch(line.content):
+            return _record([line])
+        if self._open.fullmatch(line.content):
+            return self._spanning(line, source, back)
+        return _record([line], "text-after-quote")
+
+    def clean(self, width: int) -> CleanRecords:
+        """Records of `width` cells that every reader of RFC 4180 takes as we do."""
+        d, q, e = map(re.escape, (self._delimiter, self._quote, self._escape))
+        cell = rb"%b*+" % _other_than(d, rb"\r\n" + q)
+        if q:
+            text = rb"[^%b%b]*+" % (q, e)
+            cell = rb"(?:%b%b(?:%b%b%b)*+%b|%b)" % (q, text, q, q, text, q, cell)
+        record = rb"%b(?:%b%b){%d}+" % (cell, d, cell, width - 1)
+        # The end of what is in memory may be half of a line end; within a run none is.
+        run = re.compile(rb"(?:%b(?:\n|\r(?:\n|(?=[^\n]))))*+" % record)
+        return CleanRecords(run, re.compile(rb"(%b)(?:\n|\r\n?+)" % record))
 
     def cells(self, record: Record) -> list[bytes]:
         """The raw cells of a record without a fault, quotes and all."""
@@ -142,13 +167,17 @@ class Tokenizer:
 
     def _spanning(self, first: Line, source: Iterator[Line], back: deque[Line]) -> Record:
         """The record of a line that leaves a quote open; a bad one gives its other lines back."""
-        taken, size, fault = [first], len(first.content), "unclosed-quote"
-        while len(taken) < self.max_open_lines and size <= self.max_record_bytes:
+        taken, size, fault = [first], len(first.content), "too-many-open-lines"
+        while len(taken) < self.max_open_lines:
             line = back.popleft() if back else next(source, None)
             if line is None:
+                fault = "unclosed-quote"
                 break
+            size += len(taken[-1].ending) + len(line.content)
             taken.append(line)
-            size += len(line.content)
+            if size > self.max_record_bytes:
+                fault = "record-too-long"
+                break
             if self._quote not in line.content:
                 continue
             # A line that begins inside a quote reads like one that begins with a quote.
@@ -156,9 +185,8 @@ class Tokenizer:
             if self._whole.fullmatch(inside):
                 return _record(taken)
             if not self._open.fullmatch(inside):
+                fault = "unclosed-quote"
                 break
-        else:
-            fault = "record-too-long" if size > self.max_record_bytes else "too-many-open-lines"
         back.extendleft(reversed(taken[1:]))
         return _record([first], fault)
 

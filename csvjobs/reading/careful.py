@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import codecs
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
@@ -43,6 +43,7 @@ class Filter:
     check_bytes: bool
     kept: int = 0
     blank: int = 0
+    above: int = 0
     padded: int = 0
     replaced: int = 0
     longest: int = 0
@@ -50,6 +51,11 @@ class Filter:
 
     def __post_init__(self) -> None:
         self._width = len(self.columns)
+
+    def skip(self, before: Iterable[Line], above: int) -> None:
+        """The lines before the first record, of which so many stand above the table."""
+        said = [bool(line.content) for line in before][:above]
+        self.above, self.blank = said.count(True), said.count(False)
 
     def pass_all(self, texts: list[bytes]) -> bytes:
         """Records that are clean, as the engine will read them."""
@@ -123,7 +129,23 @@ class Filter:
             hint = f"Correct the line, or set {option}: reject to put such rows aside."
             raise BadRow(f"Line {record.first}: {message}", line=record.first, column=column, hint=hint)
 
-    def notes(self) -> Iterator[str]:
+    def source(self, path: Path) -> Source:
+        """What the engine is to read, with the account of it."""
+        dropped = {BLANK_LINES: self.blank, ABOVE: self.above}
+        return Source(
+            path=path,
+            dialect=replace(self.tokenizer.dialect, escape=""),
+            skip=1,
+            columns=self.columns,
+            records=self.kept,
+            rejected=self.rejects.count,
+            rejects=self.rejects.summary(),
+            notes=tuple(self._notes()),
+            dropped={name: count for name, count in dropped.items() if count},
+            longest=self.longest,
+        )
+
+    def _notes(self) -> Iterator[str]:
         """What was mended."""
         if self.padded:
             yield f"{_rows(self.padded)} had missing cells and got empty ones."
@@ -168,27 +190,14 @@ def careful(
         sieve = Filter(tokenizer, header.columns, options, rejects, check_bytes)
         # A line to skip: the engine would take a byte order mark in the first cell for the file's own.
         out.write(b"+\n" if dialect.quote == "-" else b"-\n")
+        sieve.skip(islice(text, header.before), header.above)
         next_tick = TICK_EVERY
-        above = [bool(line.content) for line in islice(text, header.before)][: header.above]
-        sieve.blank = above.count(False)
         for found in _found(text, tokenizer, len(header.columns)):
             out.write(sieve.pass_all(found) if isinstance(found, list) else sieve.pass_on(found))
             if text.offset >= next_tick:
                 tick(text.offset)
                 next_tick = text.offset + TICK_EVERY
-    dropped = {BLANK_LINES: sieve.blank, ABOVE: above.count(True)}
-    return Source(
-        path=target,
-        dialect=replace(dialect, escape=""),
-        skip=1,
-        columns=header.columns,
-        records=sieve.kept,
-        rejected=rejects.count,
-        rejects=rejects.summary(),
-        notes=tuple(sieve.notes()),
-        dropped={name: count for name, count in dropped.items() if count},
-        longest=sieve.longest,
-    )
+    return sieve.source(target)
 
 
 def _found(text: Text, tokenizer: Tokenizer, width: int) -> Iterator[list[bytes] | Record]:

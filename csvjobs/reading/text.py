@@ -8,6 +8,8 @@ from typing import BinaryIO
 from csvjobs.reading.records import Line
 
 CHUNK = 1024**2
+WINDOW = 64 * 1024
+"""Bytes that are checked at a time: an attempt costs as much memory, even if the first is bad."""
 
 # A carriage return at the end of what is read may be half of a line end.
 _LINE = re.compile(rb"([^\r\n]*+)(\r\n|\n|\r(?=[^\n])|)")
@@ -84,11 +86,12 @@ class Text:
         return bool(more)
 
     def _end_of_utf8(self) -> int:
-        """Up to where the bytes in memory are UTF-8; each of them is looked at once."""
+        """Up to where it is known that the bytes in memory are UTF-8; each is looked at once."""
         if self._decodable <= self._at:
+            window = memoryview(self._buffer)[self._at : self._at + WINDOW]
             try:
-                str(memoryview(self._buffer)[self._at :], "utf-8")
-                self._decodable = len(self._buffer)
+                str(window, "utf-8")
+                self._decodable = self._at + len(window)
             except UnicodeDecodeError as error:
                 self._decodable = self._at + error.start
         return self._decodable

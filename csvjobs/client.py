@@ -94,6 +94,12 @@ class Client:
             answer = self._call("POST", "/jobs", params=given, headers=headers, content=pieces)
         return self._job(answer)
 
+    def rerun(self, job_id: str, pipeline: str = "", **options: str) -> Job:
+        """A new job over the file of another one; pipeline and options as for `submit`, those of the other
+        job where nothing is given."""
+        given = {"pipeline": pipeline, **options}
+        return self._job(self._call("POST", f"/jobs/{quote(job_id, safe='')}/rerun", params=given))
+
     def job(self, job_id: str, wait: float = 0.0, version: str | None = None) -> Job:
         """The job as it stands; with `wait`, as soon as it is another than `version`, or after so many
         seconds."""

@@ -8,6 +8,7 @@
     │   └── UploadTooLarge · UnsupportedMediaType · DigestMismatch · RangeNotSatisfiable
     ├── DataError        the file or the pipeline ends the job calmly; never retried
     │   ├── EmptyFile · NotCsv · BadEncoding · TooManyColumns · FieldTooLong
+    │   ├── DamagedArchive · EncryptedArchive · SeveralFiles · UnpackedTooLarge
     │   ├── BadRow · TooManyBadRows · NoRowsLeft
     │   ├── UnknownColumn · DuplicateColumn · NotANumber · TooManyCategories · UnknownCategory
     │   ├── NothingToLearn · BadPattern
@@ -179,6 +180,30 @@ class NotCsv(DataError):
     """The file is not text in rows and columns."""
 
     code = "not-csv"
+
+
+class DamagedArchive(DataError):
+    """The packed file is damaged or cut short."""
+
+    code = "damaged-archive"
+
+
+class EncryptedArchive(DataError):
+    """The packed file is locked with a password."""
+
+    code = "encrypted-archive"
+
+
+class SeveralFiles(DataError):
+    """The packed file does not hold exactly one file."""
+
+    code = "several-files"
+
+
+class UnpackedTooLarge(DataError):
+    """The file is larger, unpacked, than this service accepts."""
+
+    code = "unpacked-too-large"
 
 
 class BadEncoding(DataError):

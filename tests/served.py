@@ -34,9 +34,13 @@ class Served:
 
     def done(self, content: bytes, **query: str) -> dict[str, Any]:
         """The job of a raw upload at its end."""
-        job = self.post(content, **query)
+        return self.ended(self.post(content, **query)["job_id"])
+
+    def ended(self, job_id: str) -> dict[str, Any]:
+        """The job at its end."""
+        job = self.job(job_id)
         while job["status"] in ("queued", "processing"):
-            job = self.client.get(f"/jobs/{job['job_id']}", params={"wait": 10}).json()
+            job = self.client.get(f"/jobs/{job_id}", params={"wait": 10}).json()
         return job
 
     def job(self, job_id: str) -> dict[str, Any]:

@@ -28,6 +28,9 @@ MARKS = {
     **{"colon": ":", "doublequote": '"', "singlequote": "'", "tilde": "~"},
 }
 
+LOOSE = "strict_mode = false, ignore_errors = true, null_padding = true"
+STRICT_THEN_LOOSE = ("strict_mode = true", "strict_mode = false", LOOSE)
+
 Find = Callable[[Path], tuple[str, str]]
 
 
@@ -64,16 +67,18 @@ def ours(path: Path) -> tuple[str, str]:
 
 
 def duckdb_sniffer(path: Path) -> tuple[str, str]:
-    """Strict, and loose where that finds nothing, on UTF-8."""
+    """Strict, and loose where that finds nothing or one column, on UTF-8."""
+    found = []
     with tempfile.NamedTemporaryFile(suffix=".csv") as copy:
         copy.write(utf8(path))
         copy.flush()
-        for strict in (True, False):
+        for given in STRICT_THEN_LOOSE:
+            sniff = f"FROM sniff_csv('{copy.name}', sample_size = -1, {given})"
             with suppress(duckdb.Error):
-                sniff = f"SELECT Delimiter, Quote FROM sniff_csv('{copy.name}', strict_mode = {strict})"
-                [(delimiter, quote)] = duckdb.execute(sniff).fetchall()
-                return delimiter, quote
-    raise ValueError
+                found += duckdb.execute(f"SELECT Delimiter, Quote, len(Columns) {sniff}").fetchall()
+    delimiter, quote, _ = next((one for one in found if one[2] > 1), found[0])
+    # Where it needs no quote it names none; by the labels that is the usual one.
+    return delimiter, quote if quote in MARKS.values() else '"'
 
 
 def python_sniffer(path: Path) -> tuple[str, str]:
@@ -85,6 +90,8 @@ def clevercsv_sniffer(path: Path) -> tuple[str, str]:
     import clevercsv
 
     found = clevercsv.Sniffer().sniff(utf8(path)[:6144].decode("utf-8", "replace"))
+    if found is None:
+        raise ValueError
     return found.delimiter, found.quotechar or '"'
 
 

@@ -34,4 +34,4 @@ def detected(path: Path) -> dict[str, Found]:
     with tempfile.NamedTemporaryFile() as copy:
         copy.write(utf8(path))
         copy.flush()
-        return find_dialect(first_lines(Path(copy.name)), ReadOptions())[1]
+        return find_dialect(first_lines(Path(copy.name))[0], ReadOptions())[1]

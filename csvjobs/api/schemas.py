@@ -60,6 +60,7 @@ def document(job: Job, position: int | None = None) -> JobDocument:
     """The job with its links."""
     base = f"/jobs/{job.job_id}"
     links = {"self": base, "events": f"{base}/events", "input": f"{base}/input.csv"}
+    links["rerun"] = f"{base}/rerun"
     if job.status is Status.DONE:
         links["download"] = f"/download_csv/{job.job_id}/"
     if job.rejected:

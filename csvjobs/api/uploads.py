@@ -7,7 +7,7 @@ import hashlib
 import re
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 from anyio import to_thread
 from fastapi import Request
@@ -17,7 +17,6 @@ from python_multipart.multipart import MultipartParser, parse_options_header
 from csvjobs.errors import BadRequest, DigestMismatch, InvalidOption, UnsupportedMediaType
 from csvjobs.flow.services import Services
 from csvjobs.flow.submit import Incoming, check_size
-from csvjobs.jobs.job import Job
 
 CHUNK = 1024**2
 MAX_FIELDS = 32
@@ -35,9 +34,13 @@ RAW_TYPES = (
     "",
 )
 
+T = TypeVar("T")
+Finish = Callable[[Incoming, str, str | None, dict[str, str]], T]
+"""Called with the complete upload, the file's name, the pipeline and the read options."""
 
-async def receive(request: Request, services: Services) -> Job:
-    """Streams the request's body into a new job.
+
+async def receive(request: Request, services: Services, finish: Finish[T]) -> T:
+    """Streams the request's body into a reserved folder, and returns what `finish` makes of it.
 
     Raises: RequestError for what is wrong with it, DiskFull; ClientDisconnect when the client is gone.
     Whatever happens before the end of the body, nothing is left of it.
@@ -55,7 +58,7 @@ async def receive(request: Request, services: Services) -> Job:
                 f"The body is {kind.decode('latin-1')!r}.",
                 hint="Send multipart/form-data with a field file, or the CSV itself as text/csv.",
             )
-        return await to_thread.run_sync(incoming.submit, form.called, form.pipeline, form.options)
+        return await to_thread.run_sync(finish, incoming, form.called, form.pipeline, form.options)
     finally:
         await to_thread.run_sync(incoming.discard)
 

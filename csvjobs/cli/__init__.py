@@ -11,7 +11,12 @@ import csvjobs
 from csvjobs.cli.output import EXIT_STATUS, INTERRUPTED, Failed, complain, remark
 from csvjobs.errors import CsvjobsError, InvalidOption
 
-COMMANDS = ("up", "serve", "worker", "run", "submit", "status", "download", "pipelines", "steps", "doctor")
+COMMANDS = (
+    *("up", "serve", "worker"),
+    *("run", "inspect"),
+    *("submit", "status", "download", "rerun"),
+    *("pipelines", "steps", "doctor"),
+)
 
 
 def build(typed: list[str]) -> typer.Typer:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
@@ -10,8 +9,8 @@ from typing import Annotated
 
 import typer
 
-from csvjobs import wiring
-from csvjobs.cli.files import place, size_of, source, streams, workplace
+from csvjobs.cli.files import place, source, streams, workplace
+from csvjobs.cli.local import alone, take
 from csvjobs.cli.options import (
     FileArgument,
     PipelineOption,
@@ -21,9 +20,9 @@ from csvjobs.cli.options import (
     read_options,
     target_option,
 )
-from csvjobs.cli.output import clean_end, exit_status, remark, running, tell, transfer
+from csvjobs.cli.output import clean_end, exit_status, remark, running, tell
 from csvjobs.client import shown_name
-from csvjobs.errors import CsvjobsError, JobAlreadyEnded
+from csvjobs.errors import JobAlreadyEnded
 from csvjobs.flow.cancel import cancel
 from csvjobs.flow.deliver import FITTED, OUTPUT, REJECTED
 from csvjobs.flow.process import process
@@ -31,7 +30,6 @@ from csvjobs.flow.services import Services
 from csvjobs.flow.submit import Incoming
 from csvjobs.flow.view import view
 from csvjobs.jobs.job import Job
-from csvjobs.settings import load
 from csvjobs.storage.base import REPORT
 
 CHUNK = 1024**2
@@ -66,7 +64,7 @@ def run(
     targets = {REJECTED: rejected, FITTED: fitted, REPORT: report, OUTPUT: output}
     check_differ(list(targets.values()))
     with clean_end(), workplace(output) as folder:
-        services = _alone(folder)
+        services = alone(folder)
         job_id = _submit(services, source(file), pipeline_text(pipeline), read_options(read))
         job = _process(services, job_id)
         for name, target in targets.items():
@@ -88,29 +86,10 @@ def _beside(output: Path) -> Path | None:
     return None if streams(output) else output.with_name(f"{output.stem}.{REJECTED}")
 
 
-def _alone(folder: Path) -> Services:
-    # Here nobody tries again, and the log is the terminal.
-    logging.getLogger("csvjobs").addHandler(_Remarks())
-    return wiring.local(load().model_copy(update={"job_attempts": 1}), folder)
-
-
-class _Remarks(logging.Handler):
-    """Unexpected faults, a line each; errors of our own are told with the job."""
-
-    def emit(self, record: logging.LogRecord) -> None:
-        error = record.exc_info[1] if record.exc_info else None
-        if error and not isinstance(error, CsvjobsError):
-            remark(f"{type(error).__name__}: {' '.join(str(error).split())}")
-
-
 def _submit(services: Services, path: Path, pipeline: str, options: dict[str, str]) -> str:
-    # Without a buffer, which would wait for a whole chunk of a slow pipe and not hear of Ctrl-C.
-    with Incoming(services) as incoming, path.open("rb", buffering=0) as content:
+    with Incoming(services) as incoming:
         incoming.resolve(pipeline, options)
-        with transfer("reading   ", size_of(path)) as bar:
-            while chunk := content.read(CHUNK):
-                incoming.write(chunk)
-                bar.advance(len(chunk))
+        take(incoming, path)
         return incoming.submit(shown_name(path), pipeline, options).job_id
 
 

@@ -164,7 +164,14 @@ def _lane(
     rejected = scratch / REJECTED
     with pulse.stage("read"):
         reading = read(
-            path, request.facts, pipeline.read, scratch, rejected, pulse.check, force_careful=careful
+            path,
+            request.facts,
+            pipeline.read,
+            scratch,
+            rejected,
+            pulse.check,
+            force_careful=careful,
+            most_bytes=services.settings.max_upload_bytes,
         )
     outcome.detected, outcome.warnings = _detected(reading), reading.warnings
     if reading.source.rejected:
@@ -234,10 +241,7 @@ def _write_fitted(path: Path, planned: Plan, pipeline: Pipeline) -> Path:
 
 
 def _detected(reading: Reading) -> dict[str, Finding]:
-    return {
-        name: Finding(value=f.value, confidence=f.confidence, alternatives=list(f.alternatives))
-        for name, f in reading.detected.items()
-    }
+    return {name: Finding.of(found) for name, found in reading.detected.items()}
 
 
 def _told(fault: Fault) -> str:

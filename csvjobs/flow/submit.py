@@ -6,7 +6,7 @@ import errno
 import logging
 import re
 from io import FileIO
-from pathlib import PurePosixPath, PureWindowsPath
+from pathlib import Path, PurePosixPath, PureWindowsPath
 from types import TracebackType
 
 import uuid_utils
@@ -15,7 +15,7 @@ from csvjobs.errors import DiskFull, EmptyUpload, QueueUnavailable, UploadTooLar
 from csvjobs.flow.services import Services
 from csvjobs.jobs.job import Job, PipelineRef, Request, now
 from csvjobs.pipelines.spec import Pipeline, with_read
-from csvjobs.reading.facts import FactsCollector
+from csvjobs.reading.facts import Facts, FactsCollector
 from csvjobs.storage.base import INPUT, REQUEST
 
 log = logging.getLogger(__name__)
@@ -74,15 +74,19 @@ class Incoming:
         durable, and the reconciler announces it.
         Raises: EmptyUpload, PipelineNotFound, InvalidPipeline.
         """
+        path, facts = self.content()
+        made = request(self.job_id, filename, self.resolve(pipeline, options), facts)
+        return begin(self.services, path.parent, made)
+
+    def content(self) -> tuple[Path, Facts]:
+        """The file, which is now complete, in a folder of its own, and the facts about it.
+
+        Raises: EmptyUpload.
+        """
         if not self.bytes:
             raise EmptyUpload("The file is empty.", hint="Send a CSV file with at least a header row.")
-        request = self._request(filename, self.resolve(pipeline, options))
         self._file.close()
-        (self._folder / REQUEST).write_bytes(request.model_dump_json().encode())
-        self.services.storage.commit(self.job_id)
-        job = Job.queued(request)
-        announce(self.services, job)
-        return job
+        return self._folder / INPUT, self._facts.finish()
 
     def discard(self) -> None:
         """Forgets the upload; harmless after a submit that succeeded."""
@@ -100,16 +104,6 @@ class Incoming:
                 raise
             raise DiskFull(f"The upload cannot be kept: {error.strerror}.", hint=MAKE_ROOM) from error
 
-    def _request(self, filename: str, pipeline: Pipeline) -> Request:
-        return Request(
-            job_id=self.job_id,
-            filename=base_name(filename),
-            created_at=now(),
-            pipeline=pipeline.document(),
-            pipeline_ref=PipelineRef(name=pipeline.name, sha256=pipeline.sha256),
-            facts=self._facts.finish(),
-        )
-
     def _check_free(self) -> None:
         free = self.services.storage.free_bytes()
         if free < self.services.settings.min_free_bytes:
@@ -117,6 +111,27 @@ class Incoming:
                 f"Only {free} bytes are free where uploads are kept.",
                 hint=MAKE_ROOM,
             )
+
+
+def request(job_id: str, filename: str, pipeline: Pipeline, facts: Facts) -> Request:
+    """What is asked, now."""
+    return Request(
+        job_id=job_id,
+        filename=base_name(filename),
+        created_at=now(),
+        pipeline=pipeline.document(),
+        pipeline_ref=PipelineRef(name=pipeline.name, sha256=pipeline.sha256),
+        facts=facts,
+    )
+
+
+def begin(services: Services, folder: Path, request: Request) -> Job:
+    """Makes a reserved folder, which holds the input, the job, and announces it."""
+    (folder / REQUEST).write_bytes(request.model_dump_json().encode())
+    services.storage.commit(request.job_id)
+    job = Job.queued(request)
+    announce(services, job)
+    return job
 
 
 def check_size(size: int, limit: int) -> None:

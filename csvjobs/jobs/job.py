@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, PlainSerializer
 from csvjobs.errors import CsvjobsError
 from csvjobs.reading.facts import Facts
 from csvjobs.reading.rejects import RejectSummary
+from csvjobs.reading.source import Found
 
 
 def now() -> datetime:
@@ -95,6 +96,10 @@ class Finding(Model):
     value: Any
     confidence: float = 1.0
     alternatives: list[Any] = Field(default_factory=list)
+
+    @classmethod
+    def of(cls, found: Found) -> Finding:
+        return cls(value=found.value, confidence=found.confidence, alternatives=list(found.alternatives))
 
 
 class Fault(Model):

@@ -28,6 +28,9 @@ USUAL = {",": 1.0, ";": 1.0, "\t": 1.0, "|": 1.0, "^": 0.9, "~": 0.9, ":": 0.4, 
 """What may stand between cells, and how usual that is."""
 
 QUOTES = {'"': 1.0, "'": 0.9}
+NEAR = 0.4
+"""The part of the best score that makes another dialect worth naming."""
+
 COMMENT = b"#"
 BACKSLASH = "\\"
 ONE_COLUMN = 0.6
@@ -53,6 +56,8 @@ def find_dialect(head: list[Line], options: ReadOptions) -> tuple[Dialect, dict[
         options = options.model_copy(update={"delimiter": declared[1].decode()})
     trials = [_trial(head, dialect) for dialect in _candidates(head, options)]
     ranked = sorted(trials, key=lambda trial: trial.score, reverse=True)
+    if options.delimiter is None:
+        ranked[0] = _spaced(ranked[0], head)
     delimiter = _found(ranked, lambda dialect: dialect.delimiter, options.delimiter)
     if ranked[0].width < 2 and options.delimiter is None:
         # Nothing was cut, so nothing tells.
@@ -102,6 +107,21 @@ def _trial(head: list[Line], dialect: Dialect) -> Trial:
     return Trial(dialect, score, max(widths))
 
 
+def _spaced(best: Trial, head: list[Line]) -> Trial:
+    """With the blank that follows the delimiter, if one always does and quotes stand behind it: else they
+    would be no quotes. Without any quote the blank may as well belong to the cells."""
+    dialect = replace(best.dialect, delimiter=f"{best.dialect.delimiter} ")
+    bare, quote = best.dialect.delimiter.encode(), dialect.quote.encode()
+    if best.width < 2 or bare == b" " or not quote:
+        return best
+    tokenizer = Tokenizer(dialect)
+    records = islice((r for r in tokenizer.records(head) if r.text.strip()), SAMPLE_RECORDS)
+    rows = [[] if record.fault else tokenizer.cells(record) for record in records]
+    quoted = any(cell.startswith(quote) for row in rows for cell in row[1:])
+    cut = all(row and not any(bare in cell for cell in row if not cell.startswith(quote)) for row in rows)
+    return best._replace(dialect=dialect) if quoted and cut else best
+
+
 def _regular(widths: Sequence[int]) -> float:
     """How alike the records' numbers of cells are: the commonest one's share, and each one's likeness to
     the next."""
@@ -139,5 +159,6 @@ def _found(ranked: Sequence[Trial], of: Callable[[Dialect], str], declared: str 
         return Found(value)
     others = [trial for trial in ranked if of(trial.dialect) != value and trial.score > 0]
     rival = others[0].score / ranked[0].score if others and ranked[0].score else 0.0
-    alternatives = tuple(dict.fromkeys(of(trial.dialect) for trial in others if trial.width > 1))
+    near = [trial for trial in others if trial.width > 1 and trial.score > ranked[0].score * NEAR]
+    alternatives = tuple(dict.fromkeys(of(trial.dialect) for trial in near))
     return Found(value, round(1 - rival**4 / 2, 2), alternatives)

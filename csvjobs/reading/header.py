@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from csvjobs.errors import BadRow, TooManyColumns
@@ -10,6 +10,9 @@ from csvjobs.reading.options import ReadOptions
 from csvjobs.reading.records import decodable
 from csvjobs.reading.rejects import REASONS
 from csvjobs.reading.structure import Beginning, Row
+
+ALIKE = 0.8
+"""The share of rows that must agree on another number of cells than the header has."""
 
 
 class Header(NamedTuple):
@@ -31,8 +34,9 @@ def header_of(beginning: Beginning, options: ReadOptions) -> Header:
     if not beginning.header.value:
         above = beginning.skip.value
         return Header(numbered_names(len(top.cells)), above, above, [])
-    names, warnings = column_names(cell.decode("utf-8", "replace") for cell in top.cells)
-    return Header(names, top.first - 1, top.last, _doubts(top, options) + warnings)
+    cells, misfit = _fitted(top.cells, beginning.body)
+    names, warnings = column_names(cell.decode("utf-8", "replace") for cell in cells)
+    return Header(names, top.first - 1, top.last, [*_doubts(top, options), *misfit, *warnings])
 
 
 def _doubts(top: Row, options: ReadOptions) -> list[str]:
@@ -43,6 +47,38 @@ def _doubts(top: Row, options: ReadOptions) -> list[str]:
     if ((cut or bad) and options.bad_rows == "fail") or (bad and options.bad_bytes == "fail"):
         raise BadRow(cut or bad, line=top.first, hint="Correct the header row.")
     return [doubt for doubt in (cut, bad) if doubt]
+
+
+def _fitted(cells: list[bytes], body: Sequence[Row]) -> tuple[list[bytes], list[str]]:
+    """The header's cells, blank ones added or left out where all rows have another number of cells; and what
+    to say of it."""
+    width, share = _usual_width(body)
+    named = [cell for cell in cells if cell]
+    told = f"The header row has {len(cells)} cells, the rows below it have {width}"
+    if share < ALIKE or len(body) < 2:
+        return cells, []
+    if len(named) == width < len(cells):
+        return named, [f"{told}: its blank cells were left out."]
+    if len(cells) >= width:
+        return cells, []
+    blank = [b""] * (width - len(cells))
+    if len(blank) == 1 and _name_rows(body, width):
+        return blank + cells, [f"{told}: the first column was taken to be the one without a name."]
+    return cells + blank, [f"{told}: the last were taken to be those without a name."]
+
+
+def _usual_width(body: Sequence[Row]) -> tuple[int, float]:
+    """How many cells most rows have, and the share of those that have so many."""
+    widths = [len(row.cells) for row in body if not row.fault]
+    usual = max(set(widths), key=widths.count, default=0)
+    return usual, widths.count(usual) / len(widths) if widths else 0.0
+
+
+def _name_rows(body: Sequence[Row], width: int) -> bool:
+    """Whether the first cells tell the rows apart, as R writes it, and the last ones are there."""
+    whole = [row.cells for row in body if len(row.cells) == width]
+    first = [cells[0] for cells in whole]
+    return len(set(first)) == len(first) and any(cells[-1] for cells in whole)
 
 
 def column_names(cells: Iterable[str]) -> tuple[tuple[str, ...], list[str]]:

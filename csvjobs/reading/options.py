@@ -17,7 +17,11 @@ class ReadOptions(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    delimiter: str | None = Field(None, pattern=r"^[^\r\n\x00]$", description="Character between cells.")
+    delimiter: str | None = Field(
+        None,
+        pattern=r"^[^\r\n\x00]{1,4}$",
+        description="What stands between cells: one character, or up to four.",
+    )
     quote: str | None = Field(
         None, pattern=r"^[!-~]?$", description="ASCII character around cells; empty for none."
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import dropwhile, islice
@@ -9,14 +10,15 @@ from pathlib import Path
 
 from csvjobs.errors import EmptyFile, FieldTooLong
 from csvjobs.reading.careful import careful
+from csvjobs.reading.compression import unpack
 from csvjobs.reading.dialect import find_dialect
-from csvjobs.reading.encoding import check_text, find_encoding, is_utf8, transcode
+from csvjobs.reading.encoding import check_text, find_encoding, is_utf8, to_utf8
 from csvjobs.reading.express import express
 from csvjobs.reading.facts import Facts
 from csvjobs.reading.header import Header, header_of
 from csvjobs.reading.options import ReadOptions
 from csvjobs.reading.records import Line, lines
-from csvjobs.reading.source import Found, Source
+from csvjobs.reading.source import Dialect, Found, Source
 from csvjobs.reading.structure import find_beginning
 
 HEAD_BYTES = 1024**2
@@ -33,6 +35,50 @@ class Reading:
     warnings: list[str]
 
 
+@dataclass(frozen=True)
+class Look:
+    """What a file is, by its facts and first lines. `path`: the file itself or what was packed in it, which
+    `facts` are about; `text`: the same, if it is `native`, or its copy in UTF-8; `whole`: whether `head` is
+    all of it."""
+
+    path: Path
+    facts: Facts
+    text: Path
+    native: bool
+    head: list[Line]
+    whole: bool
+    dialect: Dialect
+    header: Header
+    detected: dict[str, Found]
+    warnings: list[str]
+
+
+def look(
+    path: Path,
+    facts: Facts,
+    options: ReadOptions,
+    scratch: Path,
+    tick: Callable[[int], None],
+    *,
+    most_bytes: int = sys.maxsize,
+) -> Look:
+    """Finds out how to read a file; arguments and errors as those of `read`."""
+    unpacked = unpack(path, scratch / "unpacked.csv", most_bytes, tick)
+    if unpacked:
+        path, facts = unpacked.path, unpacked.facts
+    check_text(path, facts, options.encoding)
+    encoding, text = _utf8(path, facts, options.encoding, scratch / "utf8.csv", tick)
+    head, whole = first_lines(text)
+    dialect, found = find_dialect(head, options)
+    beginning = find_beginning(head, dialect, options)
+    header = header_of(beginning, options)
+    detected = {"encoding": encoding, **found, "skip": beginning.skip, "header": beginning.header}
+    if unpacked:
+        detected["compression"] = Found(unpacked.kind)
+    warnings = header.warnings + _doubts(detected, header, options)
+    return Look(path, facts, text, text == path, head, whole, dialect, header, detected, warnings)
+
+
 def read(
     path: Path,
     facts: Facts,
@@ -42,34 +88,39 @@ def read(
     tick: Callable[[int], None],
     *,
     force_careful: bool = False,
+    most_bytes: int = sys.maxsize,
 ) -> Reading:
     """Finds out how to read a file, and makes it clean where it is not.
 
     `facts` are of the same bytes; `scratch` takes copies; `rejected` is written if a record is bad;
-    `tick(bytes read)` is called now and then and may raise to stop.
+    `tick(bytes read)` is called now and then and may raise to stop; a packed file may hold `most_bytes`.
     Raises DataError for what cannot be read.
     """
-    check_text(path, facts, options.encoding)
-    encoding = find_encoding(path, facts, options.encoding)
-    native = is_utf8(encoding.value)
-    text = path if native else transcode(path, encoding.value, scratch / "utf8.csv", tick)
-    head = first_lines(text)
-    dialect, found = find_dialect(head, options)
-    beginning = find_beginning(head, dialect, options)
-    header = header_of(beginning, options)
+    found = look(path, facts, options, scratch, tick, most_bytes=most_bytes)
+    dialect, header = found.dialect, found.header
     source = None
-    if native and not (force_careful or header.above or options.bounded):
-        source = express(path, facts, dialect, header.columns, header.before)
+    careful_only = force_careful or header.above or header.before > 1 or options.bounded
+    if found.native and not careful_only:
+        source = express(found.path, found.facts, dialect, header.columns, header.before)
     if source is None:
-        clean, check = scratch / "clean.csv", native and not facts.utf8
-        source = careful(text, dialect, header, options, clean, rejected, tick, check_bytes=check)
-    detected = {"encoding": encoding, **found, "skip": beginning.skip, "header": beginning.header}
-    doubts = _doubts(detected, header, options)
-    return Reading(source, detected, [*header.warnings, *doubts, *source.notes])
+        clean, check = scratch / "clean.csv", found.native and not found.facts.utf8
+        source = careful(found.text, dialect, header, options, clean, rejected, tick, check_bytes=check)
+    return Reading(source, found.detected, [*found.warnings, *source.notes])
 
 
-def first_lines(path: Path) -> list[Line]:
-    """The first lines of a UTF-8 file but for blank ones before them, the last one whole.
+def _utf8(
+    path: Path, facts: Facts, declared: str | None, target: Path, tick: Callable[[int], None]
+) -> tuple[Found, Path]:
+    """The encoding, and where the text is in UTF-8: the file itself or a copy."""
+    encoding = find_encoding(path, facts, declared)
+    if is_utf8(encoding.value):
+        return encoding, path
+    return to_utf8(path, encoding, target, tick, declared=declared is not None), target
+
+
+def first_lines(path: Path) -> tuple[list[Line], bool]:
+    """The first lines of a UTF-8 file but for blank ones before them, the last one whole; and whether they
+    are all that it has.
 
     Raises EmptyFile, FieldTooLong.
     """
@@ -78,13 +129,13 @@ def first_lines(path: Path) -> list[Line]:
     kept = start.removeprefix(b"\xef\xbb\xbf").splitlines(keepends=True)
     cut = len(start) == HEAD_BYTES
     # bytes.splitlines knows the three line ends of text files, and no others.
-    whole = lines(kept[:-1] if cut else kept)
-    found = list(islice(dropwhile(lambda line: not line.content, whole), HEAD_LINES))
+    said = dropwhile(lambda line: not line.content, lines(kept[:-1] if cut else kept))
+    found = list(islice(said, HEAD_LINES))
     if not found and cut:
         raise FieldTooLong(f"No row ends within the first {HEAD_BYTES} bytes.", line=len(kept))
     if not found:
         raise EmptyFile("The file holds no rows.", hint="Send a file with at least a header row.")
-    return found
+    return found, not cut and next(said, None) is None
 
 
 def _doubts(detected: dict[str, Found], header: Header, options: ReadOptions) -> list[str]:

@@ -124,7 +124,7 @@ class Tokenizer:
         cell = rb"%b*+" % _other_than(d, rb"\r\n" + q)
         if q:
             text = rb"[^%b%b]*+" % (q, e)
-            cell = rb"(?:%b%b(?:%b%b%b)*+%b|%b)" % (q, text, q, q, text, q, cell)
+            cell = rb"(?:%b%b(?:%b%b%b)*+%b|(?!%b)%b)" % (q, text, q, q, text, q, q, cell)
         record = rb"%b(?:%b%b){%d}+" % (cell, d, cell, width - 1)
         # The end of what is in memory may be half of a line end; within a run none is.
         run = re.compile(rb"(?:%b(?:\n|\r(?:\n|(?=[^\n]))))*+" % record)

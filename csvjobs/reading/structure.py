@@ -35,9 +35,11 @@ class Row(NamedTuple):
 
 
 class Beginning(NamedTuple):
-    """`top`: the row that names the columns, or the first of the table where none does."""
+    """`top`: the row that names the columns, or the first of the table where none does; `body`: a sample of
+    the rows below it."""
 
     top: Row
+    body: list[Row]
     skip: Found
     header: Found
 
@@ -52,7 +54,7 @@ def find_beginning(head: list[Line], dialect: Dialect, options: ReadOptions) -> 
         start, sure = _start(rows)
         skip = Found(rows[start].first - 1 if start else 0, sure)
     header = Found(options.header) if options.header is not None else _header(rows[start:])
-    return Beginning(rows[start], skip, header)
+    return Beginning(rows[start], rows[start + 1 :], skip, header)
 
 
 def _rows(head: list[Line], tokenizer: Tokenizer) -> Iterator[Row]:
@@ -70,11 +72,22 @@ def _start(rows: Sequence[Row]) -> tuple[int, float]:
     full = sorted(row.filled for row in rows)[len(rows) * 3 // 4]
     thin = (_thin(row, full) or _comment(rows, place, full) for place, row in enumerate(rows))
     start = next((place for place, is_thin in enumerate(thin) if not is_thin), 0)
+    if not start and _misfit(rows):
+        return 1, 0.7
     following = rows[start + 1 : start + 2]
     table = full > 1 and following and len(following[0].cells) == len(rows[start].cells)
     if not table or not 0 < start <= LONGEST_PREAMBLE:
         return 0, 1.0
     return start, 0.9 if rows[start].filled > full * 0.7 else 0.6
+
+
+def _misfit(rows: Sequence[Row]) -> bool:
+    """Whether the first row has another number of cells than all others, of which the first has names."""
+    widths = {len(row.cells) for row in rows[1:]}
+    if len(rows) < 3 or len(widths) > 1 or len(rows[0].cells) in widths:
+        return False
+    names = _header(rows[1:])
+    return bool(names.value and names.confidence > 0.9)
 
 
 def _thin(row: Row, full: float) -> bool:

@@ -141,7 +141,7 @@ def test_other_media_types_are_refused(api: Served, kind: str) -> None:
         ({"pipeline": "steps: [{step: trim, column: a}]"}, 422, "invalid-pipeline"),
         ({"pipeline": "{"}, 422, "invalid-pipeline"),
         ({"pipeline": '{"name": "\\ud800"}'}, 422, "invalid-pipeline"),
-        ({"delimiter": "ab"}, 422, "invalid-pipeline"),
+        ({"delimiter": "abcde"}, 422, "invalid-pipeline"),
         ({"nosuch": "1"}, 422, "invalid-pipeline"),
     ],
 )

@@ -65,6 +65,18 @@ def test_submit_follows_the_job_and_saves_its_result(at: Terminal, api: Served) 
     assert "\x1b" not in typed.err
 
 
+def test_rerun_takes_the_file_that_is_there(at: Terminal, api: Served) -> None:
+    job_id = at.types("submit", "in.csv", "-s", api.url).out.strip()
+    at.write("in.csv", "something else\n")
+    typed = at.types("rerun", job_id, "-p", "steps: [{step: select, columns: [name]}]", "-s", api.url)
+    assert (typed.status, typed.err) == (0, "")
+    assert ONE_ID.fullmatch(typed.out)
+    again = typed.out.strip()
+    assert again != job_id
+    assert at.types("status", again, "--wait", "-s", api.url).status == 0
+    assert at.types("download", again, "-o", "-", "-s", api.url).out == "name\nAda\n"
+
+
 def test_submit_works_in_a_pipe(at: Terminal, api: Served) -> None:
     trim = "steps: [{step: trim}]"
     typed = at.types("submit", "-", "-p", trim, "-o", "-", "-s", api.url, fed=b"a,b\n 1 ,2\n")

@@ -1,10 +1,13 @@
 """A job from its bytes to its report, on the real engine, with storage in folders and in memory."""
 
 import csv
+import gzip
 import hashlib
 import io
 import json
+import sys
 import threading
+import zipfile
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -39,6 +42,11 @@ from csvjobs.queues.inline import InlineQueue
 from csvjobs.settings import Settings
 from csvjobs.storage.local import LocalStorage
 from csvjobs.storage.memory import MemoryStorage
+
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd
 
 
 def make(folder: Path, storage: LocalStorage | MemoryStorage, **changed: int) -> Services:
@@ -108,7 +116,8 @@ def test_bad_rows_are_set_aside_with_their_line_and_reason(services: Services) -
     [
         (b"\n\n\n", None, {}, "empty-file"),
         (b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 8, None, {}, "not-csv"),
-        (b"\x1f\x8b\x08\x00" + bytes(range(256)), None, {}, "not-csv"),
+        (b"\x1f\x8b\x08\x00" + bytes(range(256)), None, {}, "damaged-archive"),
+        (gzip.compress(gzip.compress(b"a,b\n")), None, {}, "not-csv"),
         (b"a,b\n1\n2\n", None, {}, "no-rows-left"),
         (b"a,b\n1\n2,3\n", None, {"bad_rows": "fail"}, "bad-row"),
         (b"a,b\n1,2\n", "steps: [{step: trim, columns: [c]}]", {}, "unknown-column"),
@@ -355,3 +364,37 @@ def test_tidy_changes_no_cell(
     out = io.StringIO(read(in_memory, job, OUTPUT).decode(), newline="")
     assert list(csv.reader(out)) == table
     assert job.rows.read == job.rows.out == len(table) - 1
+
+
+def zipped(content: bytes) -> bytes:
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("table.csv", content)
+    return out.getvalue()
+
+
+PACKERS = {"gzip": gzip.compress, "zstandard": zstd.compress, "zip": zipped}
+
+
+@settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(tables(), st.sampled_from(sorted(PACKERS)))
+def test_a_packed_table_has_the_output_of_the_plain_one(
+    in_memory: Services, table: list[list[str]], kind: str
+) -> None:
+    text = io.StringIO(newline="")
+    csv.writer(text).writerows(table)
+    content = text.getvalue().encode()
+    # Once: gzip writes the time into it.
+    given_bytes = PACKERS[kind](content)
+    plain, packed = run(in_memory, content), run(in_memory, given_bytes)
+    assert packed.detected["compression"].value == kind
+    assert read(in_memory, packed, OUTPUT) == read(in_memory, plain, OUTPUT)
+    assert (packed.rows, packed.warnings) == (plain.rows, plain.warnings)
+    assert read(in_memory, packed, "input.csv") == given_bytes
+
+
+def test_what_is_packed_too_large_ends_its_job_calmly(tmp_path: Path) -> None:
+    small = make(tmp_path, MemoryStorage(), max_upload_bytes=1000)
+    job = run(small, gzip.compress(b"a,b\n" * 1000))
+    assert job.status is Status.ERROR
+    assert job.error.code == "unpacked-too-large"

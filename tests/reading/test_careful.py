@@ -27,7 +27,16 @@ SOUP = st.lists(st.sampled_from([bytes([p]) if isinstance(p, int) else p for p i
     b"".join
 )
 DIALECTS = st.sampled_from(
-    [Dialect(), Dialect(";"), Dialect(quote="'"), Dialect(quote=""), Dialect("é"), Dialect(escape="\\")]
+    [
+        Dialect(),
+        Dialect(";"),
+        Dialect(quote="'"),
+        Dialect(quote=""),
+        Dialect("é"),
+        Dialect(escape="\\"),
+        Dialect("aa"),
+        Dialect('"b'),
+    ]
 )
 CHUNKS = st.integers(1, 12)
 BOUNDS = st.sampled_from([{}, {}, {"max_open_lines": 2}])

@@ -8,9 +8,12 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from readbench import ReadBench, facts_of
 
 from csvjobs.errors import BadEncoding, NotCsv
-from csvjobs.reading.encoding import check_text, find_encoding, transcode
+from csvjobs.reading.encoding import CHUNK, SAMPLE, check_text, find_encoding, to_utf8, transcode
 from csvjobs.reading.facts import Facts, FactsCollector
 
 GERMAN = "Name;Straße;Ort\nJürgen Groß;Königsallee 1;Düsseldorf\nBärbel Weiß;Münchner Straße 3;Nürnberg\n" * 3
@@ -94,6 +97,114 @@ def test_bytes_that_do_not_fit_are_refused(tmp_path: Path, content: bytes, encod
         transcode(path, encoding, tmp_path / "utf8.csv", lambda done: None)
 
 
+WIDE = ("utf-16-le", "utf-16-be", "utf-32-le", "utf-32-be")
+TEXTS = (GERMAN, POLISH, RUSSIAN, JAPANESE, CHINESE, "a,b\n1,2\n")
+
+
+@pytest.mark.parametrize("encoding", WIDE)
+@pytest.mark.parametrize("text", TEXTS)
+def test_wide_text_needs_no_mark(tmp_path: Path, text: str, encoding: str) -> None:
+    content = text.encode(encoding)
+    path, facts = write(tmp_path, content)
+    check_text(path, facts)
+    found = find_encoding(path, facts, None)
+    assert found.value == encoding
+    assert found.confidence < 1
+    assert read_back(tmp_path, content) == text
+
+
+CELL = st.text(st.characters(codec="utf-8", categories=["L", "Nd"]), min_size=1, max_size=6)
+
+
+@given(rows=st.lists(st.tuples(CELL, CELL), min_size=1, max_size=5), encoding=st.sampled_from(WIDE))
+@settings(deadline=None)
+def test_wide_text_has_the_same_cells_with_and_without_a_mark(
+    bench: ReadBench, rows: list[tuple[str, str]], encoding: str
+) -> None:
+    text = "one,two\n" + "".join(f"{a},{b}\n" for a, b in rows)
+    assert bench.table(text.encode(encoding)).rows == rows
+    assert bench.table(("\ufeff" + text).encode(encoding)).rows == rows
+
+
+@pytest.mark.parametrize(
+    "content", [b"a,b\n1,\0\n", b"a,b\n\0,", b"id,n\n\x001,2\n" * 9, b"abc\0" * 9 + b"\n\0\n"]
+)
+def test_a_few_nul_bytes_do_not_make_text_wide(tmp_path: Path, content: bytes) -> None:
+    path, facts = write(tmp_path, content)
+    assert find_encoding(path, facts, None).value == "utf-8"
+
+
+@pytest.mark.parametrize("encoding", ["iso2022_jp", "iso2022_kr"])
+def test_escape_sequences_switch_letters(tmp_path: Path, encoding: str) -> None:
+    text = JAPANESE if encoding == "iso2022_jp" else "이름,도시\n김철수,서울\n이영희,부산\n" * 3
+    assert read_back(tmp_path, text.encode(encoding)) == text
+
+
+@pytest.mark.parametrize("encoding", ["cp1252", "iso8859-15", "cp850", "mac-roman"])
+@pytest.mark.parametrize("text", [GERMAN, FRENCH])
+def test_western_encodings_are_told_apart(tmp_path: Path, text: str, encoding: str) -> None:
+    assert read_back(tmp_path, text.encode(encoding)) == text
+
+
+def test_one_umlaut_is_enough_for_the_usual_encoding(tmp_path: Path) -> None:
+    assert read_back(tmp_path, "id,name,city\n1,Müller,Berlin\n".encode("cp1252")).count("Müller") == 1
+
+
+def test_quotes_and_the_euro_sign_tell_windows_from_latin_1(tmp_path: Path) -> None:
+    text = "Preis;Artikel\n5 €;„Käse“\n7 €;„Brötchen“\n"
+    assert read_back(tmp_path, text.encode("cp1252")) == text
+
+
+def test_a_doubtful_guess_names_the_option(bench: ReadBench) -> None:
+    reading = bench.read("a,b\n1,ça\n".encode("cp1252"))
+    found = reading.detected["encoding"]
+    assert found.confidence < 0.8
+    assert found.alternatives
+    assert any("option encoding" in warning for warning in reading.warnings)
+
+
+def test_a_guess_that_fits_only_the_beginning_gives_way(tmp_path: Path) -> None:
+    """What stands far down decides between encodings that read the beginning alike."""
+    line = "1,Müller,Köln\n".encode("cp1252")
+    content = line * (2 * SAMPLE // len(line)) + b"2,\x81\n"
+    path, facts = write(tmp_path, content)
+    guess = find_encoding(path, facts, None)
+    found = to_utf8(path, guess, tmp_path / "utf8.csv", lambda _: None)
+    assert guess.value == "cp1252"
+    assert found.value in guess.alternatives
+    assert found.confidence < 0.8
+    assert "1,Müller,Köln\n" in (tmp_path / "utf8.csv").read_text("utf-8")
+
+
+def test_a_declared_encoding_never_gives_way(bench: ReadBench) -> None:
+    with pytest.raises(BadEncoding, match="not cp1252"):
+        bench.read("a,ü\n".encode("cp1252") + b"b,\x81\n", encoding="cp1252")
+
+
+@pytest.mark.parametrize("before", range(3))
+def test_a_character_may_lie_across_two_chunks(tmp_path: Path, before: int) -> None:
+    start = b"a,b\n" * (CHUNK // 4 - 3) + b"x" * (before + 6)
+    text = start.decode() + JAPANESE
+    assert read_back(tmp_path, text.encode("cp932")) == text
+
+
+def test_one_long_line_is_sampled_too(tmp_path: Path) -> None:
+    text = RUSSIAN.replace("\n", " ") * 3000
+    assert read_back(tmp_path, text.encode("cp1251")) == text
+
+
+@given(st.binary(max_size=300))
+@settings(deadline=None)
+def test_a_guess_for_any_bytes_is_a_probability(
+    tmp_path_factory: pytest.TempPathFactory, content: bytes
+) -> None:
+    path = tmp_path_factory.getbasetemp() / "any.csv"
+    path.write_bytes(content)
+    found = find_encoding(path, facts_of(content), None)
+    assert 0 < found.confidence <= 1
+    assert found.value not in found.alternatives
+
+
 def zipped() -> bytes:
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w") as archive:
@@ -123,3 +234,19 @@ def test_what_is_no_text_is_called_by_its_name(tmp_path: Path, content: bytes, w
 @pytest.mark.parametrize("content", [b"a,b\n", b"\x00", GERMAN.encode("utf-16"), b"a\x00b\n" * 3])
 def test_text_with_a_few_control_characters_passes(tmp_path: Path, content: bytes) -> None:
     check_text(*write(tmp_path, content))
+
+
+@pytest.mark.parametrize("place", [0, 30, 60_000])
+def test_a_bad_byte_does_not_make_another_encoding_of_utf8(bench: ReadBench, place: int) -> None:
+    rows = ["1,äöü straße\n".encode()] * 300 + ["3,ñandú\n".encode()] * (place // 10)
+    rows.insert(min(place, len(rows)), b"2,caf\xe9\n")
+    table = bench.table(b"n,t\n" + b"".join(rows))
+    assert table.reading.detected["encoding"].value == "utf-8"
+    assert {row["_code"] for row in table.rejects} == {"bad-bytes"}
+    assert len(table.rows) == len(rows) - 1
+    assert ("1", "äöü straße") in table.rows
+
+
+def test_a_few_words_of_windows_text_are_no_damaged_utf8(bench: ReadBench) -> None:
+    text = "Stadt;Straße\nKöln;Äußere Gasse\nWürzburg;Höhenweg\n"
+    assert bench.read(text.encode("cp1252")).detected["encoding"].value == "cp1252"

@@ -158,16 +158,18 @@ def test_every_line_is_a_record_a_reject_or_blank(lab: Lab, content: bytes) -> N
     """Judged without our tokenizer: where no quote stands, records are lines."""
     content = content.replace(b'"', b"").replace(b"\xff", b"")
     try:
-        source = lab.read(content, delimiter=",").source
+        reading = lab.read(content, delimiter=",", header=True, skip=0)
     except EmptyFile:
         assert not content.strip(b"\r\n")
         return
+    source = reading.source
     after = content.replace(b"\r\n", b"\n").replace(b"\r", b"\n").removesuffix(b"\n").split(b"\n")
     first = next(place for place, line in enumerate(after) if line)
     blank = sum(not line for line in after)
     assert source.dropped.get("blank lines", 0) == blank
     assert source.records + source.rejected + blank == len(after) - 1
-    assert len(after[first].split(b",")) == len(source.columns)
+    fitted = any("rows below it have" in warning for warning in reading.warnings)
+    assert fitted or len(after[first].split(b",")) == len(source.columns)
 
 
 PLAIN = b"a,b\n1,2\n3,4\n"

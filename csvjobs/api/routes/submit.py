@@ -1,4 +1,4 @@
-"""POST: a file becomes a job."""
+"""POST: a file becomes a job, or is only looked at."""
 
 from __future__ import annotations
 
@@ -10,11 +10,19 @@ from fastapi import APIRouter, Request, Response
 from csvjobs.api.problems import responses
 from csvjobs.api.routes.deps import Given
 from csvjobs.api.schemas import JobDocument, document
-from csvjobs.api.uploads import receive
+from csvjobs.api.uploads import Form, receive
+from csvjobs.flow.inspect import Inspection, inspect
+from csvjobs.flow.rerun import rerun
+from csvjobs.flow.services import Services
+from csvjobs.flow.submit import Incoming
 from csvjobs.flow.view import position
+from csvjobs.jobs.job import Job
 from csvjobs.reading.options import ReadOptions
 
 router = APIRouter(tags=["jobs"])
+
+
+_PIPELINE = {"type": "string", "description": "A pipeline's name, or the pipeline as YAML or JSON."}
 
 
 def _body() -> dict[str, Any]:
@@ -23,7 +31,7 @@ def _body() -> dict[str, Any]:
     options = ReadOptions.model_json_schema()["properties"]
     fields = {
         "file": {**csv, "type": "string", "description": "The CSV file."},
-        "pipeline": {"type": "string", "description": "A pipeline's name, or the pipeline as YAML or JSON."},
+        "pipeline": _PIPELINE,
         **options,
     }
     form = {"type": "object", "required": ["file"], "properties": fields, "additionalProperties": False}
@@ -35,13 +43,22 @@ def _body() -> dict[str, Any]:
     }
 
 
+def _options() -> list[dict[str, Any]]:
+    """The OpenAPI of a query of options."""
+    properties = {"pipeline": _PIPELINE, **ReadOptions.model_json_schema()["properties"]}
+    return [{"name": name, "in": "query", "schema": schema} for name, schema in properties.items()]
+
+
 DESCRIPTION = """Send a CSV file of any size as the multipart field `file`, or as the raw body with
 `Content-Type: text/csv` and the options as query parameters. The answer comes when the file is safe on disk;
 processing happens afterwards. Follow the job at `Location`."""
 
 
 async def submit(request: Request, response: Response, services: Given) -> JobDocument:
-    job = await receive(request, services)
+    return await _accepted(await receive(request, services, Incoming.submit), response, services)
+
+
+async def _accepted(job: Job, response: Response, services: Services) -> JobDocument:
     response.headers["Location"] = f"/jobs/{job.job_id}"
     response.headers["Retry-After"] = "1"
     return document(job, await to_thread.run_sync(position, services, job.job_id))
@@ -60,3 +77,33 @@ for _path, _name in (("/upload_csv", "upload_csv"), ("/upload", "upload"), ("/jo
         openapi_extra=_body(),
         responses=responses(400, 404, 413, 415, 422, 507),
     )
+
+
+@router.post(
+    "/jobs/{job_id}/rerun",
+    operation_id="rerun_job",
+    summary="Process a job's file again",
+    status_code=202,
+    response_model_exclude_none=True,
+    openapi_extra={"parameters": _options()},
+    responses=responses(404, 422, 507),
+)
+async def run_again(job_id: str, request: Request, response: Response, services: Given) -> JobDocument:
+    """A new job over the stored bytes, without another upload: with the same pipeline or the query's
+    `pipeline`, and with the query's read options instead of what was declared or found before."""
+    form = Form(fields=dict(request.query_params))
+    job = await to_thread.run_sync(rerun, services, job_id, form.pipeline, form.options)
+    return await _accepted(job, response, services)
+
+
+@router.post(
+    "/inspect",
+    operation_id="inspect",
+    summary="Look at a CSV file",
+    openapi_extra=_body(),
+    responses=responses(400, 404, 413, 415, 422, 507),
+)
+async def look_at(request: Request, services: Given) -> Inspection:
+    """How the file would be read: what was found out, how sure that is, what else it may be; its first
+    records, and what its columns hold. Sent as to `/upload_csv`; nothing is kept."""
+    return await receive(request, services, inspect)

@@ -1,0 +1,41 @@
+"""Work of this process alone, without any server."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+from csvjobs import wiring
+from csvjobs.cli.files import size_of
+from csvjobs.cli.output import remark, transfer
+from csvjobs.errors import CsvjobsError
+from csvjobs.flow.services import Services
+from csvjobs.flow.submit import Incoming
+from csvjobs.settings import load
+
+CHUNK = 1024**2
+
+
+def alone(folder: Path) -> Services:
+    """Services that keep all they have in the folder."""
+    # Here nobody tries again, and the log is the terminal.
+    logging.getLogger("csvjobs").addHandler(_Remarks())
+    return wiring.local(load().model_copy(update={"job_attempts": 1}), folder)
+
+
+class _Remarks(logging.Handler):
+    """Unexpected faults, a line each; errors of our own are told with the job."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        error = record.exc_info[1] if record.exc_info else None
+        if error and not isinstance(error, CsvjobsError):
+            remark(f"{type(error).__name__}: {' '.join(str(error).split())}")
+
+
+def take(incoming: Incoming, path: Path) -> None:
+    """Reads a file, or what a pipe holds, into an upload."""
+    # Without a buffer, which would wait for a whole chunk of a slow pipe and not hear of Ctrl-C.
+    with path.open("rb", buffering=0) as content, transfer("reading   ", size_of(path)) as bar:
+        while chunk := content.read(CHUNK):
+            incoming.write(chunk)
+            bar.advance(len(chunk))

@@ -1,0 +1,26 @@
+"""csvjobs rerun"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from csvjobs.cli.options import SERVER, PipelineOption, ReadOption, ServerOption, pipeline_text, read_options
+from csvjobs.client import Client
+
+
+def rerun(
+    job: Annotated[str, typer.Argument(help="The id of the job whose file it is.")],
+    pipeline: PipelineOption = "",
+    read: ReadOption = None,
+    server: ServerOption = SERVER,
+) -> None:
+    """Process the file of a job again, without sending it again. Prints the new job's id.
+
+    What is not given is as it was.
+
+    Example: `csvjobs rerun 01a20bb3-f8d8-76f6-9be9-fca0ab82e341 --read encoding=cp1250`
+    """
+    with Client(server) as client:
+        typer.echo(client.rerun(job, pipeline_text(pipeline), **read_options(read)).job_id)

@@ -1,0 +1,42 @@
+"""Rerun: a new job over the bytes of an old one, with another pipeline or other read options."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+import uuid_utils
+
+from csvjobs.flow.services import Services
+from csvjobs.flow.submit import begin, request
+from csvjobs.flow.view import request_of
+from csvjobs.jobs.job import Job
+from csvjobs.pipelines.spec import build, with_read
+from csvjobs.storage.base import INPUT
+
+
+def rerun(services: Services, job_id: str, pipeline: str | None, options: dict[str, str]) -> Job:
+    """Makes and announces a job with the stored input of another one, which stays as it is.
+
+    pipeline: as for `Incoming.submit`, None for that of the other job; options win over its own.
+    Raises: JobNotFound, PipelineNotFound, InvalidPipeline, DiskFull.
+    """
+    old = request_of(services, job_id)
+    chosen = services.pipelines.resolve(pipeline) if pipeline else build(old.pipeline)
+    new = request(str(uuid_utils.uuid7()), old.filename, with_read(chosen, options), old.facts)
+    folder = services.storage.reserve(new.job_id)
+    try:
+        with services.storage.fetch(job_id, INPUT) as path:
+            _same(path, folder / INPUT)
+        return begin(services, folder, new)
+    finally:
+        services.storage.discard(new.job_id)
+
+
+def _same(path: Path, target: Path) -> None:
+    """The same bytes under another name: a link where the file system can, as nobody ever writes to them."""
+    try:
+        os.link(path, target)
+    except OSError:
+        shutil.copyfile(path, target)

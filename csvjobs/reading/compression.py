@@ -1,0 +1,169 @@
+"""Unpacks gzip, zstandard and zip files, known by their first bytes, into scratch, within limits."""
+
+from __future__ import annotations
+
+import errno
+import gzip
+import re
+import struct
+import sys
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from lzma import LZMAError
+from pathlib import Path
+from typing import IO, BinaryIO, cast
+
+from csvjobs.errors import DamagedArchive, EncryptedArchive, SeveralFiles, UnpackedTooLarge
+from csvjobs.reading.facts import Facts, FactsCollector
+
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd
+
+CHUNK = 1024**2
+# A bomb gives itself away by its ratio; small files may well repeat themselves more than real tables do.
+MOST_RATIO = 1000
+RATIO_FROM = 100 * 1024**2
+
+_DAMAGE = (
+    EOFError,
+    ValueError,
+    NotImplementedError,
+    struct.error,
+    zlib.error,
+    LZMAError,
+    zipfile.BadZipFile,
+    zstd.ZstdError,
+)
+# These are files in their own right, whatever they are packed with.
+_OFFICE = ("[Content_Types].xml", "mimetype")
+_ENCRYPTED = 0x1
+
+
+@dataclass(frozen=True)
+class Unpacked:
+    """The real bytes, what is known of them, and what they were packed with."""
+
+    path: Path
+    facts: Facts
+    kind: str
+
+
+def unpack(path: Path, target: Path, most: int, tick: Callable[[int], None]) -> Unpacked | None:
+    """Unpacks a file of at most `most` real bytes into `target`; None for what is not packed.
+
+    Raises DamagedArchive, EncryptedArchive, SeveralFiles, UnpackedTooLarge.
+    """
+    kind = _kind(path)
+    if kind is None:
+        return None
+    with path.open("rb") as packed, target.open("wb") as out:
+        collector = FactsCollector()
+        for chunk in _real_bytes(packed, kind, most, tick):
+            collector.update(chunk)
+            out.write(chunk)
+    return Unpacked(target, collector.finish(), kind)
+
+
+def _kind(path: Path) -> str | None:
+    with path.open("rb") as file:
+        head = file.read(4)
+    for magic, kind in MAGIC.items():
+        if head.startswith(magic):
+            return None if kind == "zip" and _is_office(path) else kind
+    return None
+
+
+def _is_office(path: Path) -> bool:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return any(name in _OFFICE for name in archive.namelist())
+    except (*_DAMAGE, OSError):
+        return False
+
+
+def _real_bytes(packed: BinaryIO, kind: str, most: int, tick: Callable[[int], None]) -> Iterator[bytes]:
+    """Chunks of what was packed. Only reading is watched for damage: writing has faults of its own."""
+    size = 0
+    with _explained(kind):
+        stream = OPEN[kind](packed)
+    with stream:
+        while chunk := _next(stream, kind):
+            size += len(chunk)
+            _check_size(size, packed.tell(), most)
+            tick(packed.tell())
+            yield chunk
+
+
+def _next(stream: IO[bytes], kind: str) -> bytes:
+    with _explained(kind):
+        return stream.read(CHUNK)
+
+
+@contextmanager
+def _explained(kind: str) -> Iterator[None]:
+    try:
+        yield
+    except (*_DAMAGE, OSError) as error:
+        # Damaged zip files may ask for bytes before the file's first.
+        if isinstance(error, OSError) and error.errno not in (None, errno.EINVAL):
+            raise
+        raise DamagedArchive(
+            f"The {kind} file is damaged or cut short: {error}.",
+            hint="Send it again; if that does not help, unpack it and send the CSV file itself.",
+        ) from None
+
+
+def _check_size(real: int, packed: int, most: int) -> None:
+    if real > most:
+        raise UnpackedTooLarge(
+            f"Unpacked, the file is larger than {most} bytes.", hint="Send it in parts, each below that."
+        )
+    if real > RATIO_FROM and real > MOST_RATIO * packed:
+        raise UnpackedTooLarge(
+            f"The file unpacks to more than {MOST_RATIO} times its size.",
+            hint="If it is a table all the same, unpack it and send the CSV file itself.",
+        )
+
+
+def _open_gzip(packed: BinaryIO) -> IO[bytes]:
+    return cast(IO[bytes], gzip.GzipFile(fileobj=packed))
+
+
+def _open_zstd(packed: BinaryIO) -> IO[bytes]:
+    return cast(IO[bytes], zstd.ZstdFile(packed))
+
+
+def _open_zip(packed: BinaryIO) -> IO[bytes]:
+    archive = zipfile.ZipFile(packed)
+    # Folders are no files, nor are the notes that macOS adds.
+    members = [m for m in archive.infolist() if not re.match("__MACOSX/|.*/$", m.filename)]
+    if len(members) != 1:
+        names = ", ".join(member.filename[:80] for member in members[:3])
+        raise SeveralFiles(
+            f"The zip file holds {len(members)} files{': ' if names else ''}{names}; one is expected.",
+            hint="Send each CSV file as a job of its own.",
+        )
+    if members[0].flag_bits & _ENCRYPTED:
+        raise EncryptedArchive(
+            "The zip file is locked with a password.", hint="Send it without one, or the CSV file itself."
+        )
+    return archive.open(members[0])
+
+
+# A zip file without members has other first bytes.
+MAGIC = {
+    b"\x1f\x8b\x08": "gzip",
+    b"\x28\xb5\x2f\xfd": "zstandard",
+    b"PK\x03\x04": "zip",
+    b"PK\x05\x06": "zip",
+}
+OPEN: dict[str, Callable[[BinaryIO], IO[bytes]]] = {
+    "gzip": _open_gzip,
+    "zstandard": _open_zstd,
+    "zip": _open_zip,
+}

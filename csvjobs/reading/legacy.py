@@ -1,0 +1,151 @@
+"""Guesses among the encodings from before Unicode: a language model proposes, the letters judge.
+
+chardet knows which pairs of bytes a language uses, but weighs little what a person sees at once: capitals
+or signs within words, two scripts in one word. Its scores and such faults are added up with the weights
+of a logistic model, so that what comes out is a probability. They were fitted to texts of chardet's test
+data and to made-up names and places of 38 countries (bench/reading/encoding.py measures both).
+"""
+
+from __future__ import annotations
+
+import codecs
+import math
+import re
+import unicodedata
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import chardet
+from chardet.enums import EncodingEra
+
+LOOKED_AT = 2048
+CANDIDATES = 24
+# Mainframes write no line feeds, and the regional ones look like the others far more often than they occur.
+ERA = EncodingEra.MODERN_WEB | EncodingEra.LEGACY_ISO | EncodingEra.LEGACY_MAC | EncodingEra.DOS
+
+WESTERN = re.compile(r"cp1252|iso8859-15?|cp850|mac-roman|cp437|cp858|mac-iceland")
+RARE = re.compile(
+    r"iso8859-(?:3|4|10|13|14|16)|mac-(?:latin2|iceland|turkish|greek)|cp737|cp775|cp856|cp858|cp86[01345]"
+    r"|cp869|cp1258|johab|euc_jis_2004|shift_jis_2004"
+)
+OLD = re.compile(r"mac-.*|cp[4-8]\d\d")
+# Of equally usual names for the same text the one that knows most bytes: the file's rest may need them.
+LARGEST = re.compile(r"cp125\d|cp932|cp949|cp874|gb18030")
+EQUAL_SCORE = 0.002
+LIKELY = 0.01
+
+# ASCII that no encoding uses within a character; a digit after a high byte may be the second of four.
+_BETWEEN = re.compile(rb"(?:[\x00-/:-?]|(?<![\x80-\xff])[0-9])+")
+_SCRIPTS = {"CYRILLIC": "cC", "GREEK": "gG", "LATIN": "lL", "CJK": "HH", "HANGUL": "KK", "HEBREW": "hh"}
+_SCRIPTS |= {"ARABIC": "rr", "THAI": "tt", "HIRAGANA": "kk", "KATAKANA": "kk", "HALFWIDTH": "ww"}
+_LETTER, _OTHER_SCRIPT = "[aAlLcCgGhrtHkKwzo]", "[cCgGhrtHkKwz]"
+# What no writer does: controls, signs within words, capitals after small letters, two scripts in a word.
+_BROKEN = re.compile(
+    rf"x|(?<={_LETTER})[sqp](?={_LETTER})|[alcg][LCG]|[lcg][ALCG]|AlA|[aAlL]{_OTHER_SCRIPT}|{_OTHER_SCRIPT}[aAlL]"
+    "|[cC][gGhrtHkKwz]|[gG][cChrtHkKwz]|[hrt][cCgGHkKw]"
+)
+_SIGN = re.compile(f"[so]|(?<={_LETTER})p")
+
+
+@dataclass(frozen=True)
+class Guess:
+    """An encoding, how likely it is, and how likely it is that the text reads as it says."""
+
+    encoding: str
+    likely: float
+    right: float
+
+
+def guesses(sample: bytes) -> list[Guess]:
+    """The likely encodings of these lines, all of which decode them, likeliest first."""
+    words = _words(sample)
+    # A line of its own before them: chardet takes some first bytes for marks of images.
+    looked_at = b"\n".join([b"", *words])
+    scores: dict[str, float] = {}
+    texts: dict[str, str] = {}
+    for encoding, language in _candidates(looked_at, sample):
+        text = looked_at.decode(encoding, "replace")
+        texts[encoding] = text
+        seen = 5.8 * math.log(language + EQUAL_SCORE) - _faults(text, len(words))
+        # One word says little: what is usual anyway then weighs as much.
+        scores[encoding] = _usual(encoding) + seen * len(words) / (len(words) + 1)
+    return _ranked(scores, texts)
+
+
+def _ranked(scores: dict[str, float], texts: dict[str, str]) -> list[Guess]:
+    best = max(scores.values(), default=0.0)
+    weights = {encoding: math.exp(score - best) for encoding, score in scores.items()}
+    total = sum(weights.values())
+    same: dict[str, float] = {}
+    for encoding, weight in weights.items():
+        same[texts[encoding]] = same.get(texts[encoding], 0.0) + weight / total
+    found = [Guess(name, weight / total, same[texts[name]]) for name, weight in weights.items()]
+    found.sort(key=lambda g: (-g.right, -_usual(g.encoding), not LARGEST.fullmatch(g.encoding), -g.likely))
+    return [guess for guess in found if guess.right >= LIKELY]
+
+
+def _candidates(words: bytes, sample: bytes) -> Iterator[tuple[str, float]]:
+    """What chardet thinks of, with its score relative to the best, where it decodes the whole sample."""
+    found = chardet.detect_all(words, ignore_threshold=True, encoding_era=ERA, compat_names=False)
+    fits = [one for one in found if one["encoding"] and decodes(sample, one["encoding"])][:CANDIDATES]
+    best = max((one["confidence"] for one in fits), default=1.0)
+    for one in fits:
+        yield str(one["encoding"]), (one["confidence"] + EQUAL_SCORE) / (best + EQUAL_SCORE)
+
+
+def decodes(sample: bytes, encoding: str) -> bool:
+    """Whether the bytes fit strictly; the last character may be cut."""
+    try:
+        codecs.getincrementaldecoder(encoding)().decode(sample)
+    except UnicodeError:
+        return False
+    return True
+
+
+def _words(sample: bytes) -> list[bytes]:
+    """The different words that hold more than ASCII: how often one occurs says nothing of its bytes."""
+    words, size = dict[bytes, None](), 0
+    for word in _BETWEEN.split(sample):
+        if size < LOOKED_AT and not word.isascii() and word not in words:
+            words[word] = None
+            size += len(word)
+    return list(words)
+
+
+def _usual(encoding: str) -> float:
+    """How much more common an encoding is than others, as the logarithm of odds."""
+    odds = ((WESTERN, 1.6), (RARE, -1.8), (OLD, -0.5))
+    return sum(weight for family, weight in odds if family.fullmatch(encoding))
+
+
+def _faults(text: str, words: int) -> float:
+    kinds = text.translate(_KINDS)
+    return (11 * len(_BROKEN.findall(kinds)) + 6 * len(_SIGN.findall(kinds))) / max(words, 1)
+
+
+class _Kinds(dict[int, str]):
+    """One letter for the kind of each character, capital for capitals; found when first asked for."""
+
+    def __missing__(self, code: int) -> str:
+        self[code] = kind = _kind(chr(code))
+        return kind
+
+
+_KINDS = _Kinds()
+
+
+def _kind(character: str) -> str:
+    category = unicodedata.category(character)
+    if character.isascii():
+        return "A" if category == "Lu" else "a" if category == "Ll" else character
+    if category in ("Cc", "Cn", "Co", "Cs"):
+        return "x"
+    if category[0] == "L" and character not in "ªº":
+        kinds = _SCRIPTS.get(unicodedata.name(character, "").partition(" ")[0], "zz")
+        return kinds[category == "Lu"]
+    if category[0] == "L":
+        return "o"
+    if category[0] == "M" or character in "’–\u00ad\u00a0·・、。（）「」":
+        return "_"
+    # Marks that writers set before or after words, and two that they set before them alone.
+    return "q" if character in "“”‘«»‹›…—•€£§°©®™" else "p" if character in "‚„¿¡" else "s"

@@ -1,0 +1,94 @@
+"""The first records of a table as a person would look at them: cells, and what each column holds."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from itertools import islice
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from csvjobs.reading.cells import kind
+from csvjobs.reading.header import Header
+from csvjobs.reading.records import Line, Record, Tokenizer
+from csvjobs.reading.source import Dialect
+
+SHOWN_ROWS = 20
+SHOWN_VALUES = 5
+SHOWN_CHARACTERS = 200
+PROFILED_COLUMNS = 1000
+
+
+class ColumnProfile(BaseModel):
+    """A column within the sample; lengths in characters."""
+
+    model_config = ConfigDict(frozen=True)
+
+    name: str
+    filled: int
+    empty: int
+    distinct: int = Field(description="Different values, without the empty one.")
+    kinds: dict[str, int] = Field(description="How many cells look like a number, moment, address or text.")
+    shortest: int
+    longest: int
+    top: dict[str, int] = Field(description="The commonest values, cut to a readable length.")
+
+
+class Sample(BaseModel):
+    """The first records; null is an empty cell, "" a quoted empty one. `faults`: bad records, by code."""
+
+    model_config = ConfigDict(frozen=True)
+
+    records: int
+    faults: dict[str, int]
+    columns: list[ColumnProfile]
+    rows: list[list[str | None]]
+
+
+def sample(head: Sequence[Line], dialect: Dialect, header: Header, *, whole: bool) -> Sample:
+    """What stands below the header in the lines `head`, which are the `whole` file or only begin it."""
+    tokenizer = Tokenizer(dialect)
+    below = [line for line in head if line.number > header.before]
+    found = [record for record in tokenizer.records(below) if record.text or len(header.columns) == 1]
+    if not whole:
+        # The cut may go through a record.
+        found = [record for record in found[:-1] if record.fault != "unclosed-quote"]
+    faults = Counter[str]()
+    rows = []
+    for record in found:
+        cells = None if record.fault else tokenizer.cells(record)
+        if cells is not None and len(cells) == len(header.columns):
+            rows.append([_said(tokenizer, cell) for cell in cells])
+        else:
+            faults[_fault(record, cells, len(header.columns))] += 1
+    profiles = [
+        _profile(name, [row[place] for row in rows])
+        for place, name in enumerate(islice(header.columns, PROFILED_COLUMNS))
+    ]
+    return Sample(records=len(rows), faults=faults, columns=profiles, rows=rows[:SHOWN_ROWS])
+
+
+def _said(tokenizer: Tokenizer, cell: bytes) -> str | None:
+    return tokenizer.text(cell).decode("utf-8", "replace") if cell else None
+
+
+def _fault(record: Record, cells: Sequence[bytes] | None, width: int) -> str:
+    if cells is None:
+        return str(record.fault)
+    return "extra-cell" if len(cells) > width else "missing-cell"
+
+
+def _profile(name: str, cells: Sequence[str | None]) -> ColumnProfile:
+    filled = [cell for cell in cells if cell]
+    lengths = list(map(len, filled)) or [0]
+    values = Counter(filled)
+    return ColumnProfile(
+        name=name,
+        filled=len(filled),
+        empty=len(cells) - len(filled),
+        distinct=len(values),
+        kinds=Counter(kind(cell.strip().encode()) or "text" for cell in filled),
+        shortest=min(lengths),
+        longest=max(lengths),
+        top={value[:SHOWN_CHARACTERS]: count for value, count in values.most_common(SHOWN_VALUES)},
+    )

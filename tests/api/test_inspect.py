@@ -1,0 +1,78 @@
+"""A look at a file: what was found out, how sure that is, the first records; and nothing is kept."""
+
+from __future__ import annotations
+
+import pytest
+from served import Served, refused
+
+GERMAN = "Preise\nArtikel;Preis\nÄpfel;1,50\nBirnen;\nKürbis\n".encode("cp1252")
+
+
+def look(api: Served, content: bytes, **query: str) -> dict[str, object]:
+    answer = api.client.post("/inspect", content=content, params=query)
+    assert answer.status_code == 200, answer.text
+    body: dict[str, object] = answer.json()
+    return body
+
+
+@pytest.mark.usefixtures("tidy_up")
+def test_a_look_tells_what_a_job_would_find(api: Served) -> None:
+    found = look(api, GERMAN, encoding="cp1252", filename="preise.csv")
+    assert (found["filename"], found["bytes"], found["complete"]) == ("preise.csv", len(GERMAN), True)
+    detected = found["detected"]
+    assert isinstance(detected, dict)
+    values = {name: finding["value"] for name, finding in detected.items()}
+    expected = {"encoding": "cp1252", "delimiter": ";", "quote": '"', "skip": 1, "header": True}
+    assert expected.items() <= values.items()
+    assert found["rows"] == [["Äpfel", "1,50"], ["Birnen", None]]
+    assert (found["records"], found["faults"]) == (2, {"missing-cell": 1})
+    assert found["columns"] == [
+        {
+            **{"name": "Artikel", "filled": 2, "empty": 0, "distinct": 2, "kinds": {"text": 2}},
+            **{"shortest": 5, "longest": 6, "top": {"Äpfel": 1, "Birnen": 1}},
+        },
+        {
+            **{"name": "Preis", "filled": 1, "empty": 1, "distinct": 1, "kinds": {"number": 1}},
+            **{"shortest": 4, "longest": 4, "top": {"1,50": 1}},
+        },
+    ]
+    assert any("set skip: 0" in warning for warning in found["warnings"])  # type: ignore[attr-defined]
+    job = api.done(GERMAN, encoding="cp1252")
+    assert {name: finding["value"] for name, finding in job["detected"].items()} == values
+    assert job["warnings"] == found["warnings"]
+
+
+def test_no_job_comes_of_a_look(api: Served) -> None:
+    before = api.client.get("/jobs").json()
+    look(api, b"a,b\n1,2\n")
+    assert api.client.get("/jobs").json() == before
+
+
+def test_of_a_large_file_the_beginning_is_shown(api: Served) -> None:
+    found = look(api, b"a,b\n" + b'1,"x\ny"\n' * 100_000)
+    assert found["complete"] is False
+    assert found["faults"] == {}
+    assert found["rows"] == [["1", "x\ny"]] * 20
+
+
+def test_the_file_may_come_as_a_form(api: Served) -> None:
+    answer = api.client.post("/inspect", files={"file": ("my.csv", b"a|b\n1|2\n")}, data={"header": "false"})
+    assert answer.json()["filename"] == "my.csv"
+    assert answer.json()["rows"] == [["a", "b"], ["1", "2"]]
+
+
+@pytest.mark.usefixtures("tidy_up")
+@pytest.mark.parametrize(
+    ("content", "query", "status", "code"),
+    [
+        (b"", {}, 422, "empty-upload"),
+        (b"\n\n", {}, 422, "empty-file"),
+        (b"\x89PNG\r\n\x1a\n" + bytes(500), {}, 422, "not-csv"),
+        (b"a\n", {"delimiter": "too long"}, 422, "invalid-pipeline"),
+        (b"a\n", {"encoding": "klingon"}, 422, "bad-encoding"),
+    ],
+)
+def test_what_cannot_be_read_is_refused_at_once(
+    api: Served, content: bytes, query: dict[str, str], status: int, code: str
+) -> None:
+    refused(api.client.post("/inspect", content=content, params=query), status, code)

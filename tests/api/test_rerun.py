@@ -1,0 +1,73 @@
+"""The file of a job once more, without another upload."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from served import Serve, Served, refused
+
+GREEK = "όνομα;τιμή\nΆρης;1,5\n".encode("cp1253")
+NOBODY = "01890000-0000-7000-8000-000000000000"
+
+
+def again(api: Served, job_id: str, **query: str) -> dict[str, Any]:
+    answer = api.client.post(f"/jobs/{job_id}/rerun", params=query)
+    assert answer.status_code == 202, answer.text
+    new: str = answer.json()["job_id"]
+    assert answer.headers["location"] == f"/jobs/{new}"
+    return api.ended(new)
+
+
+def output(api: Served, job_id: str) -> str:
+    return api.client.get(f"/download_csv/{job_id}/").text
+
+
+def test_other_options_read_the_stored_bytes_anew(api: Served) -> None:
+    first = api.done(GREEK, encoding="latin-1", filename="greek.csv")
+    assert "Άρης" not in output(api, first["job_id"])
+    second = again(api, first["job_id"], encoding="cp1253")
+    assert second["job_id"] != first["job_id"]
+    assert second["filename"] == "greek.csv"
+    assert output(api, second["job_id"]) == 'όνομα,τιμή\nΆρης,"1,5"\n'
+    assert api.client.get(f"/jobs/{second['job_id']}/input.csv").content == GREEK
+
+
+def test_what_is_not_given_is_as_it_was(api: Served) -> None:
+    first = api.done(b"a;b\n 1;2\n", delimiter=";", pipeline="steps: [{step: trim}]")
+    second = again(api, first["job_id"], header="false")
+    assert output(api, second["job_id"]) == "column_1,column_2\na,b\n1,2\n"
+    third = again(api, second["job_id"], pipeline="tidy")
+    assert third["pipeline"]["name"] == "tidy"
+
+
+def test_the_jobs_do_not_depend_on_each_other(api: Served) -> None:
+    first = api.done(b"a,b\n1,2\n")
+    second = again(api, first["job_id"])
+    assert api.client.delete(f"/jobs/{first['job_id']}").status_code == 204
+    third = again(api, second["job_id"])
+    assert output(api, third["job_id"]) == "a,b\n1,2\n"
+
+
+def test_a_job_that_waits_can_be_run_again_too(serve: Serve) -> None:
+    alone = serve()
+    first = alone.post(b"a,b\n1,2\n")
+    assert alone.client.post(f"/jobs/{first['job_id']}/rerun").json()["status"] == "queued"
+
+
+@pytest.mark.parametrize(
+    ("query", "status", "code"),
+    [
+        ({"pipeline": "nothing"}, 404, "pipeline-not-found"),
+        ({"delimiter": "too long"}, 422, "invalid-pipeline"),
+        ({"colour": "red"}, 422, "invalid-pipeline"),
+    ],
+)
+def test_what_makes_no_sense_is_refused(api: Served, query: dict[str, str], status: int, code: str) -> None:
+    job_id = api.done(b"a\n1\n")["job_id"]
+    refused(api.client.post(f"/jobs/{job_id}/rerun", params=query), status, code)
+    assert not api.leftovers()
+
+
+def test_a_job_that_is_not_there_cannot_be_run_again(api: Served) -> None:
+    refused(api.client.post(f"/jobs/{NOBODY}/rerun"), 404, "job-not-found")

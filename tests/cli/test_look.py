@@ -1,0 +1,36 @@
+"""csvjobs inspect: how a file would be read, on a terminal and as JSON."""
+
+from __future__ import annotations
+
+import json
+
+from terminal import Terminal
+
+WIDE = {"COLUMNS": "150"}
+
+
+def test_findings_columns_and_rows_are_shown(terminal: Terminal) -> None:
+    terminal.write("prices.csv", "Prices\nitem;price\nPear [b]x[/b];1,50\nPlum;\nFig\n")
+    typed = terminal.types("inspect", "prices.csv", **WIDE)
+    assert typed.status == 0
+    told = " ".join(typed.out.replace("│", " ").split())
+    assert "delimiter ';' " in told
+    assert "2 columns in all 2 records, 1 missing-cell" in told
+    assert "price 1 1 number 1 '1,50'" in told
+    assert "Pear [b]x[/b] 1,50" in told
+    assert "set skip: 0 if that is wrong." in told
+
+
+def test_options_are_obeyed_and_all_of_it_is_json(terminal: Terminal) -> None:
+    given = ("inspect", "-", "--read", "delimiter=;", "-r", "header=false", "--json")
+    typed = terminal.types(*given, fed=b"a,b;c\n1,2;3\n")
+    found = json.loads(typed.out)
+    assert (typed.status, found["rows"]) == (0, [["a,b", "c"], ["1,2", "3"]])
+    assert found["detected"]["delimiter"] == {"value": ";", "confidence": 1.0, "alternatives": []}
+
+
+def test_a_file_that_is_no_table_is_told(terminal: Terminal) -> None:
+    terminal.write("empty.csv", "")
+    typed = terminal.types("inspect", "empty.csv")
+    assert (typed.status, typed.out) == (2, "")
+    assert typed.err.startswith("error empty-upload: The file is empty.")

@@ -79,6 +79,7 @@ def test_rejected_rows_lie_beside_the_output(at: Terminal) -> None:
     assert typed.status == 0
     assert (at.read("out.csv"), at.read("out.rejected.csv")) == (GOOD_ROWS, BAD_ROWS)
     assert "out.rejected.csv" in typed.err
+    assert "1 × missing-cell in column b: line 3. " in typed.err
 
 
 def test_rejected_rows_are_there_when_no_row_is_left(at: Terminal) -> None:

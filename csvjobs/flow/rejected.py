@@ -27,7 +27,9 @@ class RejectedRow(BaseModel):
 
     line: int = Field(description="Its first physical line.")
     last_line: int
-    byte: int = Field(description="Offset of its first byte in the text; where that is not UTF-8, in UTF-8.")
+    byte: int = Field(
+        description="Offset of its first byte in the file; if packed or not UTF-8, in its text as UTF-8."
+    )
     code: str
     column: str = Field(description="Empty where it concerns the record as a whole.")
     found: str

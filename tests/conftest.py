@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from chaos import Service, valkey
 from redis import Redis
+
+# What is started in the background ignores Ctrl-C, and so would all that it starts itself.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 for _name in [name for name in os.environ if name.startswith("CSVJOBS_") or name == "REDIS_URL"]:
     del os.environ[_name]

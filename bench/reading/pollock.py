@@ -90,6 +90,7 @@ def declared(parameters: dict[str, Any]) -> ReadOptions:
     return ReadOptions(
         delimiter=parameters["delimiter"] or None,
         quote=parameters["quotechar"] or None,
+        escape="\\" if parameters["escapechar"] == "\\" else "",
         encoding=parameters["encoding"] or None,
         skip=int(parameters["preamble_lines"]),
         header=int(parameters["header_lines"]) > 0,

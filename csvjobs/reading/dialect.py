@@ -65,6 +65,7 @@ def find_dialect(head: list[Line], options: ReadOptions) -> tuple[Dialect, dict[
     found = {
         "delimiter": delimiter,
         "quote": _found(ranked, lambda dialect: dialect.quote, options.quote),
+        "escape": _found(ranked, lambda dialect: dialect.escape, options.escape),
     }
     return ranked[0].dialect, found
 
@@ -76,9 +77,12 @@ def _candidates(head: list[Line], options: ReadOptions) -> Iterator[Dialect]:
     quotes = [options.quote] if options.quote is not None else ['"', *_single(text)]
     for quote in quotes:
         for delimiter in [options.delimiter] if options.delimiter else _delimiters(text, quote):
-            yield Dialect(delimiter, quote)
-            if quote and (BACKSLASH + quote).encode() in text:
-                yield Dialect(delimiter, quote, BACKSLASH)
+            for escape in _escapes(text, quote) if options.escape is None else [options.escape]:
+                yield Dialect(delimiter, quote, escape if quote else "")
+
+
+def _escapes(text: bytes, quote: str) -> list[str]:
+    return ["", BACKSLASH] if quote and (BACKSLASH + quote).encode() in text else [""]
 
 
 def _delimiters(text: bytes, quote: str) -> list[str]:
@@ -102,7 +106,7 @@ def _trial(head: list[Line], dialect: Dialect) -> Trial:
         return Trial(dialect, 0.0, 0)
     widths = [len(row) for row in rows]
     usual = USUAL.get(dialect.delimiter, 1.0) if max(widths) > 1 else ONE_COLUMN
-    usual *= QUOTES.get(dialect.quote, 1.0)
+    usual *= QUOTES.get(dialect.quote, 1.0) * (0.9 if dialect.escape else 1.0)
     score = usual * (len(rows) / len(said)) * _regular(widths) * _plausible(rows, dialect)
     return Trial(dialect, score, max(widths))
 

@@ -11,9 +11,6 @@ from csvjobs.reading.records import decodable
 from csvjobs.reading.rejects import REASONS
 from csvjobs.reading.structure import Beginning, Row
 
-ALIKE = 0.8
-"""The share of rows that must agree on another number of cells than the header has."""
-
 
 class Header(NamedTuple):
     """Column names; so many physical lines stand `above` the table, and `before` its first record."""
@@ -52,11 +49,12 @@ def _doubts(top: Row, options: ReadOptions) -> list[str]:
 def _fitted(cells: list[bytes], body: Sequence[Row]) -> tuple[list[bytes], list[str]]:
     """The header's cells, blank ones added or left out where all rows have another number of cells; and what
     to say of it."""
-    width, share = _usual_width(body)
+    widths = {len(row.cells) for row in body if not row.fault}
+    if len(widths) != 1 or len(body) < 2:
+        return cells, []
+    [width] = widths
     named = [cell for cell in cells if cell]
     told = f"The header row has {len(cells)} cells, the rows below it have {width}"
-    if share < ALIKE or len(body) < 2:
-        return cells, []
     if len(named) == width < len(cells):
         return named, [f"{told}: its blank cells were left out."]
     if len(cells) >= width:
@@ -65,13 +63,6 @@ def _fitted(cells: list[bytes], body: Sequence[Row]) -> tuple[list[bytes], list[
     if len(blank) == 1 and _name_rows(body, width):
         return blank + cells, [f"{told}: the first column was taken to be the one without a name."]
     return cells + blank, [f"{told}: the last were taken to be those without a name."]
-
-
-def _usual_width(body: Sequence[Row]) -> tuple[int, float]:
-    """How many cells most rows have, and the share of those that have so many."""
-    widths = [len(row.cells) for row in body if not row.fault]
-    usual = max(set(widths), key=widths.count, default=0)
-    return usual, widths.count(usual) / len(widths) if widths else 0.0
 
 
 def _name_rows(body: Sequence[Row], width: int) -> bool:

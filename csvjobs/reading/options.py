@@ -25,6 +25,11 @@ class ReadOptions(BaseModel):
     quote: str | None = Field(
         None, pattern=r"^[!-~]?$", description="ASCII character around cells; empty for none."
     )
+    escape: str | None = Field(
+        None,
+        pattern=r"^\\?$",
+        description="What makes a quote within quotes plain text: a backslash, or empty where it is doubled.",
+    )
     encoding: str | None = Field(None, description="Name of the text encoding, for example latin-1.")
     skip: int | None = Field(None, ge=0, description="Lines above the table that are no part of it.")
     header: bool | None = Field(None, description="Whether the first row names the columns.")

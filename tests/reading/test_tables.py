@@ -5,7 +5,7 @@ import io
 import re
 from dataclasses import dataclass
 
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import HealthCheck, assume, example, given, settings
 from hypothesis import strategies as st
 from readbench import ReadBench, Table
 
@@ -106,7 +106,9 @@ ENGINE = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(written=files())
 @example(written=Written(b'a;b\n;x,";y,";\n', ";", [], [(2, "extra-cell", ';x,";y,";')], 0, ("a", "b")))
 def test_what_was_written_is_read_by_both_lanes(bench: ReadBench, written: Written) -> None:
-    options = {"delimiter": written.delimiter, "quote": '"', "skip": 0, "header": True}
+    # Else the header is made to fit the rows.
+    assume(any(map(any, written.rows)) or len(written.rejects) < 2)
+    options = {"delimiter": written.delimiter, "quote": '"', "escape": "", "skip": 0, "header": True}
     check(bench.table(written.content, **options), written)
     check(bench.table(written.content, careful=True, **options), written)
 

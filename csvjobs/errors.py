@@ -9,7 +9,7 @@
     ├── DataError        the file or the pipeline ends the job calmly; never retried
     │   ├── EmptyFile · NotCsv · BadEncoding · TooManyColumns · FieldTooLong
     │   ├── DamagedArchive · EncryptedArchive · SeveralFiles · UnpackedTooLarge
-    │   ├── BadRow · NoRowsLeft
+    │   ├── BadRow · TooManyBadRows · NoRowsLeft
     │   ├── UnknownColumn · DuplicateColumn · NotANumber · TooManyCategories · UnknownCategory
     │   ├── NothingToLearn · BadPattern
     │   └── TimeLimit · MemoryLimit
@@ -228,6 +228,12 @@ class BadRow(DataError):
     """A row is bad and the job was told to fail on bad rows."""
 
     code = "bad-row"
+
+
+class TooManyBadRows(DataError):
+    """More rows are bad than the job was told to allow."""
+
+    code = "too-many-bad-rows"
 
 
 class NoRowsLeft(DataError):

@@ -63,6 +63,8 @@ def document(job: Job, position: int | None = None) -> JobDocument:
     links["rerun"] = f"{base}/rerun"
     if job.status is Status.DONE:
         links["download"] = f"/download_csv/{job.job_id}/"
+    if job.rejected:
+        links["errors"] = f"{base}/errors"
     if not job.status.final:
         links["cancel"] = f"{base}/cancel"
     files = {

@@ -9,6 +9,7 @@ import typer
 
 from csvjobs.cli.files import STANDARD
 from csvjobs.errors import InvalidOption
+from csvjobs.reading.options import ReadOptions
 
 
 def _a_file(path: Path) -> Path:
@@ -41,7 +42,7 @@ ReadOption = Annotated[
         "--read",
         "-r",
         metavar="NAME=VALUE",
-        help="A read option: delimiter, quote, encoding, header, bad_rows. May be given again.",
+        help=f"A read option: {', '.join(ReadOptions.model_fields)}. May be given again.",
     ),
 ]
 ServerOption = Annotated[str, typer.Option("--server", "-s", help="Where the service is.")]

@@ -24,11 +24,15 @@ from rich.progress import (
 from csvjobs.client import Refused
 from csvjobs.errors import CsvjobsError, InvalidPipeline, ServiceError
 from csvjobs.jobs.job import Job, Status
+from csvjobs.reading.rejects import RejectGroup
 
 # Progress and remarks go to stderr, so that what a command makes can be piped on.
 console = Console(stderr=True, highlight=False)
 
 WELL, ENDED_BADLY, IMPOSSIBLE, FAILED, INTERRUPTED = 0, 1, 2, 3, 130
+KINDS = 5
+"""Kinds of bad rows that are told; rejected.csv has them all."""
+
 EXIT_STATUS = """Exit status: 0 well; 1 the job ended, but not as done; 2 the request cannot be carried out;
 3 the service or this machine failed; 130 interrupted."""
 
@@ -74,6 +78,8 @@ def tell(job: Job, to: Console = console) -> None:
     to.print(f"{job.filename}, pipeline {job.pipeline.name}, job {job.job_id}", markup=False, soft_wrap=True)
     if job.rows:
         to.print(_account(job), markup=False, soft_wrap=True)
+    for group in job.rejected.groups[:KINDS] if job.rejected else []:
+        to.print(_kind(group), markup=False, soft_wrap=True)
     for warning in job.warnings:
         to.print("[yellow]note[/]  ", end="")
         to.print(warning, markup=False, soft_wrap=True)
@@ -107,6 +113,14 @@ def _account(job: Job) -> str:
     parts = [f"{job.rows.read:,} rows in", f"{job.rows.out:,} out", f"{job.rows.rejected:,} rejected"]
     parts += [f"{count:,} dropped by {label}" for label, count in job.rows.dropped.items()]
     return "      " + ", ".join(parts)
+
+
+def _kind(group: RejectGroup) -> str:
+    """Bad rows of one kind: how many, why, where the first of them are."""
+    column = f" in column {group.column}" if group.column else ""
+    more = ", …" if group.count > len(group.lines) else ""
+    lines = ", ".join(map(str, group.lines))
+    return f"      {group.count:,} × {group.code}{column}: line {lines}{more}. {group.message}"
 
 
 class Bar:

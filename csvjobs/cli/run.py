@@ -72,7 +72,7 @@ def run(
                 with services.storage.fetch(job_id, name) as made:
                     place(made, target)
     tell(job)
-    if job.rows and job.rows.rejected:
+    if REJECTED in job.files:
         remark(
             f"The rejected rows are in {rejected}."
             if rejected

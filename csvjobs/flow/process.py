@@ -16,6 +16,7 @@ from csvjobs.errors import (
     DataError,
     InternalError,
     NoRowsLeft,
+    TooManyBadRows,
     WorkerLost,
 )
 from csvjobs.flow.deliver import ERROR_TEXT, FITTED, OUTPUT, REJECTED
@@ -27,7 +28,9 @@ from csvjobs.flow.view import request_of
 from csvjobs.jobs.job import Fault, FileInfo, Finding, Job, Request, Rows, Status, now
 from csvjobs.pipelines.plan import Plan, needs_row_numbers, plan
 from csvjobs.pipelines.spec import Pipeline, build
+from csvjobs.reading.options import ReadOptions
 from csvjobs.reading.reading import Reading, read
+from csvjobs.reading.rejects import RejectSummary
 from csvjobs.storage.base import INPUT
 
 log = logging.getLogger(__name__)
@@ -35,13 +38,19 @@ log = logging.getLogger(__name__)
 
 @dataclass
 class Outcome:
-    """What a run has made, still in scratch."""
+    """What a run has found out and made so far; the files are still in scratch."""
 
-    rows: Rows
-    detected: dict[str, Finding]
-    warnings: list[str]
-    output: FileInfo
+    rows: Rows | None = None
+    rejected: RejectSummary | None = None
+    detected: dict[str, Finding] = field(default_factory=dict)
+    warnings: list[str] = field(default_factory=list)
+    output: FileInfo | None = None
     files: dict[str, Path] = field(default_factory=dict)
+
+    def infos(self) -> dict[str, FileInfo]:
+        """Size and sha256 of each file; the output's were taken while it was written."""
+        known = {OUTPUT: self.output} if self.output else {}
+        return {name: file_info(made) for name, made in self.files.items() if name not in known} | known
 
 
 def process(services: Services, job_id: str) -> None:
@@ -67,7 +76,7 @@ def _attempt(services: Services, request: Request) -> None:
         _run(services, request, job)
     except Cancelled:
         log.info("job %s stopped: it was cancelled", job.job_id)
-    except (DataError, WorkerLost) as error:
+    except WorkerLost as error:
         _fail(services, job, error)
     except Exception as error:
         log.exception("job %s: attempt %d of %d failed", job.job_id, number, bound)
@@ -77,59 +86,80 @@ def _attempt(services: Services, request: Request) -> None:
 
 
 def _run(services: Services, request: Request, job: Job) -> None:
+    outcome = Outcome()
+    with services.storage.scratch(job.job_id) as scratch:
+        try:
+            done = _succeed(services, request, job, scratch, outcome)
+        except DataError as error:
+            _fail(services, job, error, outcome)
+        else:
+            _end(services, done)
+
+
+def _succeed(services: Services, request: Request, job: Job, scratch: Path, outcome: Outcome) -> Job:
+    """The job as it is when all goes well, its files published. `outcome` tells how far that went."""
     storage, limit = services.storage, services.settings.job_timeout
     with (
-        storage.scratch(job.job_id) as scratch,
         storage.fetch(job.job_id, INPUT) as path,
         Pulse(services, job, limit, request.facts.bytes) as pulse,
     ):
-        outcome = _work(services, request, path, scratch, pulse)
+        _work(services, request, path, scratch, pulse, outcome)
         with pulse.stage("publish"):
-            files = {n: file_info(made) for n, made in outcome.files.items() if n != OUTPUT}
-            files[OUTPUT] = outcome.output
+            files = outcome.infos()
             pulse.check()
             for name, made in outcome.files.items():
                 storage.publish(job.job_id, name, made)
-    done = job.model_copy(
-        update={
-            "status": Status.DONE,
-            "finished_at": now(),
-            "rows": outcome.rows,
-            "detected": outcome.detected,
-            "warnings": outcome.warnings,
-            "files": files,
-            "timings": pulse.timings,
-        }
-    )
-    if not end(services, done):
-        for name in files:
-            storage.withdraw(job.job_id, name)
+    known = {**_known(outcome), "rows": outcome.rows, "files": files, "timings": pulse.timings}
+    return job.model_copy(update={"status": Status.DONE, "finished_at": now(), **known})
 
 
-def _fail(services: Services, job: Job, error: CsvjobsError) -> None:
-    """Ends the job as an error, with error.txt for people."""
-    fault = Fault.of(error)
+def _fail(services: Services, job: Job, error: CsvjobsError, outcome: Outcome | None = None) -> None:
+    """Ends the job as an error, with error.txt for people, and the bad rows if all were found."""
+    outcome, fault = outcome or Outcome(), Fault.of(error)
     with services.storage.scratch(job.job_id) as scratch:
         text = scratch / ERROR_TEXT
         text.write_text(_told(fault), "utf-8")
-        files = {ERROR_TEXT: file_info(text)}
-        services.storage.publish(job.job_id, ERROR_TEXT, text)
-    update = {"status": Status.ERROR, "finished_at": now(), "error": fault, "files": files}
-    end(services, job.model_copy(update=update))
+        made = {name: path for name, path in outcome.files.items() if name == REJECTED} | {ERROR_TEXT: text}
+        files = {name: file_info(path) for name, path in made.items()}
+        for name, path in made.items():
+            services.storage.publish(job.job_id, name, path)
+    known = {**_known(outcome), "error": fault, "files": files}
+    _end(services, job.model_copy(update={"status": Status.ERROR, "finished_at": now(), **known}))
 
 
-def _work(services: Services, request: Request, path: Path, scratch: Path, pulse: Pulse) -> Outcome:
+def _known(outcome: Outcome) -> dict[str, Any]:
+    """What is told of the file however its job ends."""
+    return {name: getattr(outcome, name) for name in ("detected", "rejected", "warnings")}
+
+
+def _end(services: Services, job: Job) -> None:
+    """Ends the job, or takes its files back where it has ended otherwise."""
+    if not end(services, job):
+        for name in job.files:
+            services.storage.withdraw(job.job_id, name)
+
+
+def _work(
+    services: Services, request: Request, path: Path, scratch: Path, pulse: Pulse, outcome: Outcome
+) -> None:
     """The express lane first; the careful one where the engine finds the file other than it looked."""
     try:
-        return _lane(services, request, path, scratch, pulse, careful=False)
+        _lane(services, request, path, scratch, pulse, outcome, careful=False)
     except (ReadFailed, AccountMismatch) as reason:
         log.info("job %s: reading with care: %s", request.job_id, reason)
-        return _lane(services, request, path, scratch, pulse, careful=True)
+        _lane(services, request, path, scratch, pulse, outcome, careful=True)
 
 
 def _lane(
-    services: Services, request: Request, path: Path, scratch: Path, pulse: Pulse, *, careful: bool
-) -> Outcome:
+    services: Services,
+    request: Request,
+    path: Path,
+    scratch: Path,
+    pulse: Pulse,
+    outcome: Outcome,
+    *,
+    careful: bool,
+) -> None:
     pipeline = build(request.pipeline)
     rejected = scratch / REJECTED
     with pulse.stage("read"):
@@ -143,12 +173,17 @@ def _lane(
             force_careful=careful,
             most_bytes=services.settings.max_upload_bytes,
         )
-    _check_any_row(reading)
+    outcome.detected, outcome.warnings = _detected(reading), reading.warnings
+    if reading.source.rejected:
+        outcome.rejected, outcome.files = reading.source.rejects, {REJECTED: rejected}
+    _check_rows(reading, pipeline.read)
     with pulse.within(services.engine(scratch)) as engine:
-        return _transform(engine, reading, pipeline, scratch, pulse)
+        _transform(engine, reading, pipeline, scratch, pulse, outcome)
 
 
-def _transform(engine: Engine, reading: Reading, pipeline: Pipeline, scratch: Path, pulse: Pulse) -> Outcome:
+def _transform(
+    engine: Engine, reading: Reading, pipeline: Pipeline, scratch: Path, pulse: Pulse, outcome: Outcome
+) -> None:
     source, numbered = reading.source, needs_row_numbers(pipeline.steps)
     with pulse.stage("fit"):
         relation = engine.relation(source, numbered=numbered)
@@ -156,14 +191,12 @@ def _transform(engine: Engine, reading: Reading, pipeline: Pipeline, scratch: Pa
     with pulse.stage("transform"):
         with GrowingDigest(scratch / OUTPUT) as digest:
             out = engine.copy(planned.query(), planned.columns.names, scratch / OUTPUT)
-        output = digest.info if out else file_info(scratch / OUTPUT)
-        rows = _account(engine, planned, reading, out)
-    files = {OUTPUT: scratch / OUTPUT}
-    if source.rejected:
-        files[REJECTED] = scratch / REJECTED
+        outcome.output = digest.info if out else file_info(scratch / OUTPUT)
+        outcome.rows = _account(engine, planned, reading, out)
+    outcome.files[OUTPUT] = scratch / OUTPUT
+    outcome.warnings = outcome.warnings + planned.warnings
     if planned.fitted:
-        files[FITTED] = _write_fitted(scratch / FITTED, planned, pipeline)
-    return Outcome(rows, _detected(reading), reading.warnings + planned.warnings, output, files)
+        outcome.files[FITTED] = _write_fitted(scratch / FITTED, planned, pipeline)
 
 
 def _account(engine: Engine, planned: Plan, reading: Reading, out: int) -> Rows:
@@ -180,12 +213,20 @@ def _account(engine: Engine, planned: Plan, reading: Reading, out: int) -> Rows:
     return rows
 
 
-def _check_any_row(reading: Reading) -> None:
+def _check_rows(reading: Reading, options: ReadOptions) -> None:
+    """Raises NoRowsLeft, TooManyBadRows."""
     source = reading.source
     if source.rejected and not source.records:
         raise NoRowsLeft(
             f"All {source.rejected} rows were rejected.",
-            hint="Check the delimiter and quote options; POST the file again with them set.",
+            hint="See rejected.csv; where rows are cut wrongly, try with the options delimiter and quote.",
+        )
+    rows = source.records + source.rejected
+    if options.too_many_bad(source.rejected, rows):
+        raise TooManyBadRows(
+            f"{source.rejected} of {rows} rows are bad; max_bad_rows allows {options.max_bad_rows}. "
+            f"The first is on {source.rejects.first}",
+            hint="rejected.csv has them all: correct them, or allow more.",
         )
 
 

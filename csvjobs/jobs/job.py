@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, PlainSerializer
 
 from csvjobs.errors import CsvjobsError
 from csvjobs.reading.facts import Facts
+from csvjobs.reading.rejects import RejectSummary
 from csvjobs.reading.source import Found
 
 
@@ -139,6 +140,9 @@ class Job(Model):
     pipeline: PipelineRef
     progress: Progress | None = None
     rows: Rows | None = None
+    rejected: RejectSummary | None = Field(
+        None, description="Bad rows by kind, where there are any; rejected.csv has them all."
+    )
     detected: dict[str, Finding] = Field(default_factory=dict)
     error: Fault | None = None
     warnings: list[str] = Field(default_factory=list)

@@ -7,7 +7,8 @@ and an empty cell and a quoted empty one stay what they are.
 from __future__ import annotations
 
 import codecs
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
@@ -15,13 +16,19 @@ from pathlib import Path
 from csvjobs.errors import BadRow
 from csvjobs.reading.header import Header
 from csvjobs.reading.options import ReadOptions
-from csvjobs.reading.records import Record, Tokenizer, lines
-from csvjobs.reading.rejects import FAULTS, RejectsWriter
+from csvjobs.reading.records import Line, Record, Tokenizer, decodable
+from csvjobs.reading.rejects import REASONS, Reject, RejectsWriter
 from csvjobs.reading.source import Dialect, Source
+from csvjobs.reading.text import CHUNK, Text, line_ends
 
 BLANK_LINES = "blank lines"
 ABOVE = "lines above the table"
-BUFFER = 1024**2
+SHORT = 40
+"""Characters of the text at fault that are shown."""
+
+KEPT = 64 * 1024
+"""Bytes that are kept of a record too long; its offset tells where the rest is."""
+
 TICK_EVERY = 4 * 1024**2
 
 
@@ -36,31 +43,44 @@ class Filter:
     check_bytes: bool
     kept: int = 0
     blank: int = 0
+    above: int = 0
+    padded: int = 0
+    replaced: int = 0
     longest: int = 0
     _width: int = field(init=False)
 
     def __post_init__(self) -> None:
         self._width = len(self.columns)
 
-    def pass_on(self, record: Record) -> bytes | None:
-        """The record as the engine will read it, or None when it was set aside."""
+    def skip(self, before: Iterable[Line], above: int) -> None:
+        """The lines before the first record, of which so many stand above the table."""
+        said = [bool(line.content) for line in before][:above]
+        self.above, self.blank = said.count(True), said.count(False)
+
+    def pass_all(self, texts: list[bytes]) -> bytes:
+        """Records that are clean, as the engine will read them."""
+        self.kept += len(texts)
+        self.longest = max(self.longest, max(map(len, texts)))
+        return b"\n".join(texts) + b"\n"
+
+    def pass_on(self, record: Record) -> bytes:
+        """The record as the engine will read it, or nothing when it was set aside."""
         if not record.text and self._width > 1:
             self.blank += 1
-            return None
+            return b""
         good = self._checked(record)
-        if good is not None:
-            self.kept += 1
-            if len(good) > self.longest:
-                self.longest = len(good)
-        return good
+        return b"" if good is None else self.pass_all([good])
 
     def _checked(self, record: Record) -> bytes | None:
         if record.fault:
-            self._reject(record, record.fault, FAULTS[record.fault])
+            self._reject_fault(record, record.fault)
             return None
-        if self.check_bytes and not _is_utf8(record.text):
-            self._reject(record, "bad-bytes", FAULTS["bad-bytes"])
-            return None
+        if self.check_bytes and not decodable(record.text):
+            if self.options.bad_bytes != "replace":
+                self._reject_bytes(record)
+                return None
+            self.replaced += 1
+            record = record._replace(text=_text(record.text).encode())
         if record.plain:
             width = record.text.count(self.tokenizer.dialect.delimiter.encode()) + 1
             return record.text if width == self._width else self._ragged(record, width)
@@ -79,23 +99,68 @@ class Filter:
         return delimiter.join(quoted(text(cell)) if odd(cell) else cell for cell in cells)
 
     def _ragged(self, record: Record, width: int) -> bytes | None:
-        found = f"{width} cell{'s' if width != 1 else ''} where {self._width} are expected"
         if width < self._width and self.options.bad_rows == "pad":
+            self.padded += 1
             text = self._unambiguous(record, self.tokenizer.cells(record))
             return text + self.tokenizer.dialect.delimiter.encode() * (self._width - width)
-        if width > self._width:
-            self._reject(record, "extra-cell", f"The record has {found}.")
-        else:
-            self._reject(record, "missing-cell", f"The record has {found}.", self.columns[width])
+        found = f"{width} cell{'s' if width != 1 else ''}"
+        message = f"The record has {found} where {self._width} are expected."
+        code = "extra-cell" if width > self._width else "missing-cell"
+        self._reject(record, code, width, found, message)
         return None
 
-    def _reject(self, record: Record, code: str, message: str, column: str = "") -> None:
-        if self.options.bad_rows == "fail":
-            hint = "Correct the line, or set bad_rows: reject to put such rows aside."
+    def _reject_fault(self, record: Record, fault: str) -> None:
+        if fault == "record-too-long":
+            bound = self.tokenizer.max_record_bytes
+            self._reject(record._replace(text=record.text[:KEPT]), fault, self._width, f"over {bound} bytes")
+        else:
+            place, found = self.tokenizer.trouble(record)
+            self._reject(record, fault, place, _short(found))
+
+    def _reject_bytes(self, record: Record) -> None:
+        cells = self.tokenizer.cells(record)
+        place = next(place for place, cell in enumerate(cells) if not decodable(cell))
+        self._reject(record, "bad-bytes", place, _wrong_bytes(cells[place]))
+
+    def _may_fail(self, record: Record, code: str, message: str, column: str) -> None:
+        """Raises BadRow where no such row may be."""
+        option = "bad_bytes" if code == "bad-bytes" and self.options.bad_bytes == "fail" else "bad_rows"
+        if getattr(self.options, option) == "fail":
+            hint = f"Correct the line, or set {option}: reject to put such rows aside."
             raise BadRow(f"Line {record.first}: {message}", line=record.first, column=column, hint=hint)
-        whole = record.fault is not None or code != "missing-cell"
+
+    def source(self, path: Path) -> Source:
+        """What the engine is to read, with the account of it."""
+        dropped = {BLANK_LINES: self.blank, ABOVE: self.above}
+        return Source(
+            path=path,
+            dialect=replace(self.tokenizer.dialect, escape=""),
+            skip=1,
+            columns=self.columns,
+            records=self.kept,
+            rejected=self.rejects.count,
+            rejects=self.rejects.summary(),
+            notes=tuple(self._notes()),
+            dropped={name: count for name, count in dropped.items() if count},
+            longest=self.longest,
+        )
+
+    def _notes(self) -> Iterator[str]:
+        """What was mended."""
+        if self.padded:
+            yield f"{_rows(self.padded)} had missing cells and got empty ones."
+        if self.replaced:
+            yield f"{_rows(self.replaced)} had bytes that are not UTF-8; U+FFFD stands for them."
+
+    def _reject(self, record: Record, code: str, place: int, found: str, message: str = "") -> None:
+        """`place`: of the cell at fault, if it is one of the table's."""
+        column = self.columns[place] if place < self._width else ""
+        message = message or REASONS[code].sentence
+        self._may_fail(record, code, message, column)
         cells = [] if record.fault else [_text(self.tokenizer.text(c)) for c in self.tokenizer.cells(record)]
-        self.rejects.add(record.first, code, message, cells, _text(record.text) if whole else "", column)
+        text = "" if code == "missing-cell" else _text(record.text)
+        place_of = record.first, record.last, record.start
+        self.rejects.add(Reject(*place_of, code, column, found, message, cells, text))
 
 
 def careful(
@@ -113,49 +178,70 @@ def careful(
 
     Raises BadRow under `bad_rows: fail`, and whatever `tick(bytes read)` raises.
     """
-    tokenizer = Tokenizer(dialect)
+    tokenizer = Tokenizer(dialect, options.max_open_lines, options.max_record_bytes)
     with (
-        path.open("rb", buffering=BUFFER) as file,
-        target.open("wb", buffering=BUFFER) as out,
+        path.open("rb", buffering=0) as file,
+        target.open("wb", buffering=CHUNK) as out,
         RejectsWriter(rejected, header.columns) as rejects,
     ):
         if file.read(3) != codecs.BOM_UTF8:
             file.seek(0)
+        text = Text(file, file.tell(), options.max_record_bytes, check_bytes=check_bytes)
         sieve = Filter(tokenizer, header.columns, options, rejects, check_bytes)
         # A line to skip: the engine would take a byte order mark in the first cell for the file's own.
         out.write(b"+\n" if dialect.quote == "-" else b"-\n")
+        sieve.skip(islice(text, header.before), header.above)
         next_tick = TICK_EVERY
-        source = lines(file)
-        above = [bool(line.content) for line in islice(source, header.before)][: header.above]
-        sieve.blank = above.count(False)
-        for record in tokenizer.records(source):
-            good = sieve.pass_on(record)
-            if good is not None:
-                out.write(good)
-                out.write(b"\n")
-            if (position := file.tell()) >= next_tick:
-                tick(position)
-                next_tick = position + TICK_EVERY
-    dropped = {BLANK_LINES: sieve.blank, ABOVE: above.count(True)}
-    return Source(
-        path=target,
-        dialect=replace(dialect, escape=""),
-        skip=1,
-        columns=header.columns,
-        records=sieve.kept,
-        rejected=rejects.count,
-        dropped={name: count for name, count in dropped.items() if count},
-        longest=sieve.longest,
-    )
+        for found in _found(text, tokenizer, len(header.columns)):
+            out.write(sieve.pass_all(found) if isinstance(found, list) else sieve.pass_on(found))
+            if text.offset >= next_tick:
+                tick(text.offset)
+                next_tick = text.offset + TICK_EVERY
+    return sieve.source(target)
 
 
-def _is_utf8(text: bytes) -> bool:
-    try:
-        text.decode()
-    except UnicodeDecodeError:
-        return False
-    return True
+def _found(text: Text, tokenizer: Tokenizer, width: int) -> Iterator[list[bytes] | Record]:
+    """All records: clean ones many at a time, without their ends; any other on its own."""
+    clean, back, singly_to = tokenizer.clean(width), deque[Line](), 0
+    while True:
+        if not back and text.offset >= singly_to and (run := text.peek(clean.run)):
+            texts = clean.each.findall(run)
+            if _within_bounds(run, texts, tokenizer):
+                text.skip(run)
+                yield texts
+            else:
+                singly_to = text.offset + len(run)
+        line = back.popleft() if back else next(text, None)
+        if line is None:
+            return
+        yield tokenizer.record(line, text, back)
+
+
+def _within_bounds(run: bytes, texts: list[bytes], tokenizer: Tokenizer) -> bool:
+    """Whether no record of the run has more bytes or lines than are allowed."""
+    lines, size = tokenizer.max_open_lines, tokenizer.max_record_bytes
+    if len(run) <= size and line_ends(run) - len(texts) < lines:
+        return True
+    return all(len(text) <= size and line_ends(text) < lines for text in texts)
 
 
 def _text(raw: bytes) -> str:
     return raw.decode("utf-8", "replace")
+
+
+def _rows(count: int) -> str:
+    return f"{count} row{'s' if count != 1 else ''}"
+
+
+def _short(raw: bytes) -> str:
+    said = _text(raw[: 4 * SHORT])
+    return said if len(said) <= SHORT else f"{said[:SHORT]}…"
+
+
+def _wrong_bytes(raw: bytes) -> str:
+    """The first bytes that are not UTF-8, in hexadecimal."""
+    try:
+        raw.decode()
+    except UnicodeDecodeError as error:
+        return "0x" + raw[error.start : error.end].hex()
+    return ""

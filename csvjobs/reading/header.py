@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from csvjobs.errors import TooManyColumns
-from csvjobs.reading.rejects import FAULTS
+from csvjobs.errors import BadRow, TooManyColumns
+from csvjobs.reading.options import ReadOptions
+from csvjobs.reading.records import decodable
+from csvjobs.reading.rejects import REASONS
 from csvjobs.reading.structure import Beginning, Row
-
-MAX_COLUMNS = 20_000
 
 
 class Header(NamedTuple):
@@ -21,21 +21,29 @@ class Header(NamedTuple):
     warnings: list[str]
 
 
-def header_of(beginning: Beginning) -> Header:
-    """The names of a table's columns. Raises TooManyColumns."""
-    top = beginning.top
-    if len(top.cells) > MAX_COLUMNS:
-        raise TooManyColumns(
-            f"The file has {len(top.cells)} columns; {MAX_COLUMNS} is the most.", line=top.first
-        )
+def header_of(beginning: Beginning, options: ReadOptions) -> Header:
+    """The names of a table's columns. Raises TooManyColumns; BadRow where no row may be bad."""
+    top, most = beginning.top, options.max_columns
+    if len(top.cells) > most:
+        hint = "Is the delimiter right? If so, set max_columns higher."
+        found = f"The file has {len(top.cells)} columns; {most} is the most."
+        raise TooManyColumns(found, line=top.first, hint=hint)
     if not beginning.header.value:
         above = beginning.skip.value
         return Header(numbered_names(len(top.cells)), above, above, [])
     cells, misfit = _fitted(top.cells, beginning.body)
     names, warnings = column_names(cell.decode("utf-8", "replace") for cell in cells)
-    if top.fault:
-        warnings.insert(0, f"The header row was cut at each delimiter: {FAULTS[top.fault]}")
-    return Header(names, top.first - 1, top.last, misfit + warnings)
+    return Header(names, top.first - 1, top.last, [*_doubts(top, options), *misfit, *warnings])
+
+
+def _doubts(top: Row, options: ReadOptions) -> list[str]:
+    """What is wrong with the header row. Raises BadRow where no row may be bad."""
+    replaced = not all(decodable(cell) for cell in top.cells)
+    cut = f"The header row was cut at each delimiter: {REASONS[top.fault].sentence}" if top.fault else ""
+    bad = "The header row holds bytes that are not UTF-8; U+FFFD stands for them." if replaced else ""
+    if ((cut or bad) and options.bad_rows == "fail") or (bad and options.bad_bytes == "fail"):
+        raise BadRow(cut or bad, line=top.first, hint="Correct the header row.")
+    return [doubt for doubt in (cut, bad) if doubt]
 
 
 def _fitted(cells: list[bytes], body: Sequence[Row]) -> tuple[list[bytes], list[str]]:

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+MAX_COLUMNS = 20_000
+MAX_RECORD_BYTES = 16 * 1024**2
+MAX_OPEN_LINES = 1000
 
 
 class ReadOptions(BaseModel):
@@ -30,8 +35,40 @@ class ReadOptions(BaseModel):
     header: bool | None = Field(None, description="Whether the first row names the columns.")
     bad_rows: Literal["reject", "pad", "fail"] = Field(
         "reject",
-        description="What becomes of a row with too few or too many cells: set it aside in "
-        "rejected.csv, fill it up with empty cells (only where cells are missing), or fail the job.",
+        description="What becomes of a bad row: set it aside in rejected.csv, fill it up with empty cells "
+        "(only where cells are missing; any other is set aside), or fail the job at the first one (with the "
+        "error bad-row), the header row included.",
+    )
+    max_bad_rows: str | None = Field(
+        None,
+        pattern=r"^(\d{1,15}|\d{1,3}(\.\d{1,6})?%)$",
+        coerce_numbers_to_str=True,
+        description="How many rows may be set aside: a number, or a part of all rows such as 1%. With one "
+        "more the job ends with the error too-many-bad-rows, once all of them are in rejected.csv.",
+    )
+    bad_bytes: Literal["reject", "replace", "fail"] = Field(
+        "reject",
+        description="What becomes of a row with bytes that are not UTF-8, in a file that is declared to be: "
+        "set it aside with the code bad-bytes, put U+FFFD in their place, or fail the job.",
+    )
+    max_columns: int = Field(
+        MAX_COLUMNS,
+        ge=1,
+        le=100_000,
+        description="A file with more columns ends its job with the error too-many-columns.",
+    )
+    max_record_bytes: int = Field(
+        MAX_RECORD_BYTES,
+        ge=1024,
+        le=256 * 1024**2,
+        description="A longer row, of one line or several, is set aside with the code record-too-long.",
+    )
+    max_open_lines: int = Field(
+        MAX_OPEN_LINES,
+        ge=1,
+        le=1_000_000,
+        description="A cell in quotes that goes on over more lines is taken for one whose closing quote was "
+        "forgotten: its first line is set aside with the code too-many-open-lines, the others are rows.",
     )
 
     @model_validator(mode="after")
@@ -39,3 +76,16 @@ class ReadOptions(BaseModel):
         if self.delimiter is not None and self.delimiter == (self.quote if self.quote is not None else '"'):
             raise ValueError("delimiter and quote must differ")
         return self
+
+    @property
+    def bounded(self) -> bool:
+        """Whether rows are to be smaller than the engine would take by itself."""
+        return self.max_record_bytes < MAX_RECORD_BYTES or self.max_open_lines < MAX_OPEN_LINES
+
+    def too_many_bad(self, bad: int, rows: int) -> bool:
+        """Whether `bad` of so many rows are more than `max_bad_rows`."""
+        if self.max_bad_rows is None:
+            return False
+        if self.max_bad_rows.endswith("%"):
+            return bad * 100 > rows * Decimal(self.max_bad_rows.removesuffix("%"))
+        return bad > int(self.max_bad_rows)

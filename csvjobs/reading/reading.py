@@ -71,7 +71,7 @@ def look(
     head, whole = first_lines(text)
     dialect, found = find_dialect(head, options)
     beginning = find_beginning(head, dialect, options)
-    header = header_of(beginning)
+    header = header_of(beginning, options)
     detected = {"encoding": encoding, **found, "skip": beginning.skip, "header": beginning.header}
     if unpacked:
         detected["compression"] = Found(unpacked.kind)
@@ -99,12 +99,13 @@ def read(
     found = look(path, facts, options, scratch, tick, most_bytes=most_bytes)
     dialect, header = found.dialect, found.header
     source = None
-    if found.native and not force_careful and not header.above and header.before <= 1:
+    careful_only = force_careful or header.above or header.before > 1 or options.bounded
+    if found.native and not careful_only:
         source = express(found.path, found.facts, dialect, header.columns, header.before)
     if source is None:
         clean, check = scratch / "clean.csv", found.native and not found.facts.utf8
         source = careful(found.text, dialect, header, options, clean, rejected, tick, check_bytes=check)
-    return Reading(source, found.detected, found.warnings)
+    return Reading(source, found.detected, [*found.warnings, *source.notes])
 
 
 def _utf8(

@@ -12,39 +12,46 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
+from csvjobs.reading.options import MAX_OPEN_LINES, MAX_RECORD_BYTES
 from csvjobs.reading.source import Dialect
-
-# How far a quote that nobody closes may reach before its line is called bad.
-MAX_OPEN_LINES = 1000
-MAX_OPEN_BYTES = 16 * 1024**2
 
 
 class Line(NamedTuple):
+    """A physical line; `start` is the offset of its first byte."""
+
     number: int
     content: bytes
     ending: bytes
+    start: int = 0
 
 
 class Record(NamedTuple):
-    """`fault` is a reject code when the text is no record; `plain` says that no quote stands in it."""
+    """`fault` is a reject code when the text is no record; `plain` says that no quote stands in it.
+
+    `first` and `last` are its physical lines, `start` is the offset of its first byte.
+    """
 
     first: int
     text: bytes
     plain: bool
     fault: str | None = None
+    last: int = 0
+    start: int = 0
 
 
-def lines(file: Iterable[bytes]) -> Iterator[Line]:
-    """Physical lines of a binary file, numbered from 1."""
+def lines(file: Iterable[bytes], start: int = 0) -> Iterator[Line]:
+    """Physical lines of a binary file, numbered from 1; its first byte has the offset `start`."""
     number = 0
     for raw in file:
         if b"\r" not in raw:
             number += 1
-            yield Line(number, raw.removesuffix(b"\n"), raw[-1:] if raw.endswith(b"\n") else b"")
+            yield Line(number, raw.removesuffix(b"\n"), raw[-1:] if raw.endswith(b"\n") else b"", start)
+            start += len(raw)
             continue
         for content, ending in _split_at_cr(raw):
             number += 1
-            yield Line(number, content, ending)
+            yield Line(number, content, ending, start)
+            start += len(content) + len(ending)
 
 
 def _split_at_cr(raw: bytes) -> Iterator[tuple[bytes, bytes]]:
@@ -55,16 +62,30 @@ def _split_at_cr(raw: bytes) -> Iterator[tuple[bytes, bytes]]:
     yield last, ending
 
 
-class Tokenizer:
-    """Records and cells of one dialect."""
+class CleanRecords(NamedTuple):
+    """Patterns: `run` matches as many records as follow one another, `each` one of a run, without its end."""
 
-    def __init__(self, dialect: Dialect) -> None:
+    run: re.Pattern[bytes]
+    each: re.Pattern[bytes]
+
+
+class Tokenizer:
+    """Records and cells of one dialect. The bounds say how far a quote that nobody closes may reach."""
+
+    def __init__(
+        self,
+        dialect: Dialect,
+        max_open_lines: int = MAX_OPEN_LINES,
+        max_record_bytes: int = MAX_RECORD_BYTES,
+    ) -> None:
         self.dialect = dialect
+        self.max_open_lines = max_open_lines
+        self.max_record_bytes = max_record_bytes
         self._delimiter = dialect.delimiter.encode()
         self._quote = dialect.quote.encode()
         self._escape = dialect.escape.encode()
         d, q = re.escape(self._delimiter), re.escape(self._quote or b"\0")
-        inside = rb"(?:%b|%b%b)*+" % (_other_than(q), q, q)
+        inside = rb"[^%b]*+(?:%b%b[^%b]*+)*+" % (q, q, q, q)
         if self._escape:
             e = re.escape(self._escape)
             inside = rb"(?:[^%b%b]|%b%b|%b[\x00-\xff])*+%b?" % (q, e, q, q, e, e)
@@ -75,25 +96,53 @@ class Tokenizer:
         self._whole = re.compile(rb"%b(?:%b%b)*+" % (cell, d, cell))
         self._open = re.compile(rb"(?:%b%b)*+%b%b" % (cell, d, q, inside))
         self._cell = re.compile(rb"(?:^|%b)(%b)" % (d, cell))
+        self._quoted = re.compile(quoted)
+        self._before = re.compile(rb"(?:%b%b)*+" % (cell, d))
 
     def records(self, given: Iterable[Line]) -> Iterator[Record]:
         """All records, good and bad, blank lines among them as records of no text."""
         source, back = iter(given), deque[Line]()
         while (line := back.popleft() if back else next(source, None)) is not None:
-            if not self._quote or self._quote not in line.content:
-                yield Record(line.number, line.content, plain=True)
-            elif self._whole.fullmatch(line.content):
-                yield Record(line.number, line.content, plain=False)
-            elif self._open.fullmatch(line.content):
-                yield self._spanning(line, source, back)
-            else:
-                yield Record(line.number, line.content, False, "text-after-quote")
+            yield self.record(line, source, back)
+
+    def record(self, line: Line, source: Iterator[Line], back: deque[Line]) -> Record:
+        """The record that begins with `line`; its other lines are taken from `back`, then from `source`, and
+        those that turn out not to be its own are put into `back`."""
+        if len(line.content) > self.max_record_bytes:
+            return _record([line], "record-too-long")
+        if not self._quote or self._quote not in line.content:
+            return _record([line], plain=True)
+        if self._whole.fullmatch(line.content):
+            return _record([line])
+        if self._open.fullmatch(line.content):
+            return self._spanning(line, source, back)
+        return _record([line], "text-after-quote")
+
+    def clean(self, width: int) -> CleanRecords:
+        """Records of `width` cells that every reader of RFC 4180 takes as we do."""
+        d, q, e = map(re.escape, (self._delimiter, self._quote, self._escape))
+        cell = rb"%b*+" % _other_than(d, rb"\r\n" + q)
+        if q:
+            text = rb"[^%b%b]*+" % (q, e)
+            cell = rb"(?:%b%b(?:%b%b%b)*+%b|(?!%b)%b)" % (q, text, q, q, text, q, q, cell)
+        record = rb"%b(?:%b%b){%d}+" % (cell, d, cell, width - 1)
+        # The end of what is in memory may be half of a line end; within a run none is.
+        run = re.compile(rb"(?:%b(?:\n|\r(?:\n|(?=[^\n]))))*+" % record)
+        return CleanRecords(run, re.compile(rb"(%b)(?:\n|\r\n?+)" % record))
 
     def cells(self, record: Record) -> list[bytes]:
         """The raw cells of a record without a fault, quotes and all."""
         if record.plain:
             return record.text.split(self._delimiter)
         return self._cell.findall(record.text)
+
+    def trouble(self, record: Record) -> tuple[int, bytes]:
+        """Of a record with a fault: the place of the cell that is no cell, and the text at fault."""
+        before = self._before.match(record.text)
+        assert before is not None  # noqa: S101 (it matches nothing at least)
+        rest = record.text[before.end() :]
+        closed = self._quoted.match(rest)
+        return len(self._cell.findall(before[0])) - 1, rest[closed.end() :] if closed else rest
 
     def text(self, cell: bytes) -> bytes:
         """What a raw cell says."""
@@ -118,23 +167,37 @@ class Tokenizer:
 
     def _spanning(self, first: Line, source: Iterator[Line], back: deque[Line]) -> Record:
         """The record of a line that leaves a quote open; a bad one gives its other lines back."""
-        taken, size = [first], len(first.content)
-        while len(taken) < MAX_OPEN_LINES and size < MAX_OPEN_BYTES:
+        taken, size, fault = [first], len(first.content), "too-many-open-lines"
+        while len(taken) < self.max_open_lines:
             line = back.popleft() if back else next(source, None)
             if line is None:
+                fault = "unclosed-quote"
                 break
+            size += len(taken[-1].ending) + len(line.content)
             taken.append(line)
-            size += len(line.content)
+            if size > self.max_record_bytes:
+                fault = "record-too-long"
+                break
             if self._quote not in line.content:
                 continue
             # A line that begins inside a quote reads like one that begins with a quote.
             inside = self._quote + line.content
             if self._whole.fullmatch(inside):
-                return Record(first.number, _joined(taken), plain=False)
+                return _record(taken)
             if not self._open.fullmatch(inside):
+                fault = "unclosed-quote"
                 break
         back.extendleft(reversed(taken[1:]))
-        return Record(first.number, first.content, False, "unclosed-quote")
+        return _record([first], fault)
+
+
+def decodable(text: bytes) -> bool:
+    """Whether the bytes are UTF-8."""
+    try:
+        text.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def _other_than(mark: bytes, more: bytes = b"") -> bytes:
@@ -145,6 +208,11 @@ def _other_than(mark: bytes, more: bytes = b"") -> bytes:
     return rb"(?:(?!%b)%b)" % (mark, rb"[^%b]" % more if more else rb"[\x00-\xff]")
 
 
-def _joined(taken: list[Line]) -> bytes:
-    parts = [part for line in taken for part in (line.content, line.ending)]
-    return b"".join(parts[:-1])
+def _record(taken: list[Line], fault: str | None = None, *, plain: bool = False) -> Record:
+    """The record of one line or several, without the last one's end."""
+    first, last = taken[0], taken[-1]
+    text = first.content
+    if last is not first:
+        parts = [part for line in taken for part in (line.content, line.ending)]
+        text = b"".join(parts[:-1])
+    return Record(first.number, text, plain, fault, last.number, first.start)

@@ -1,20 +1,103 @@
-"""rejected.csv: each bad record, in the order of the file, with its line and reason."""
+"""rejected.csv: each bad record, in the order of the file, with its place, its reason and what to do."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from types import TracebackType
-from typing import TextIO
+from typing import NamedTuple, TextIO
+
+from pydantic import BaseModel, ConfigDict, Field
 
 from csvjobs.reading.rows import row
 
-EXTRA = ("_line", "_code", "_column", "_message", "_record")
+SAMPLES = 5
+"""Lines that a group names."""
 
-FAULTS = {
-    "unclosed-quote": "A quote is opened and not closed where a cell could end.",
-    "text-after-quote": "Text follows a closing quote.",
-    "bad-bytes": "The record holds bytes that are not UTF-8.",
+GROUPS = 50
+"""Groups that a summary names: a file of thousands of columns may have more."""
+
+
+class Reason(NamedTuple):
+    """Why a record is bad, and what a person can do; a code never changes once released."""
+
+    sentence: str
+    hint: str
+
+
+REASONS = {
+    "missing-cell": Reason(
+        "The record has fewer cells than the table has columns.",
+        "Fill in what is missing, or set bad_rows: pad to take it for empty.",
+    ),
+    "extra-cell": Reason(
+        "The record has more cells than the table has columns.",
+        "Put quotes around a cell that holds the delimiter.",
+    ),
+    "unclosed-quote": Reason(
+        "A quote is opened and not closed where a cell could end.",
+        "Close the quote, or double it where it is text; if no quote means anything, set quote to nothing.",
+    ),
+    "text-after-quote": Reason(
+        "Text follows a closing quote.",
+        "Double each quote that is text, or leave nothing between the closing quote and the delimiter.",
+    ),
+    "too-many-open-lines": Reason(
+        "A quote is opened and not closed within as many lines as are allowed.",
+        "Close the quote, or set max_open_lines higher.",
+    ),
+    "record-too-long": Reason(
+        "The record is longer than is allowed.",
+        "Is a quote left open, or a line end missing? If not, set max_record_bytes higher.",
+    ),
+    "bad-bytes": Reason(
+        "The record holds bytes that are not UTF-8.",
+        "Set encoding to what the file is in, or bad_bytes: replace to go on without these bytes.",
+    ),
 }
+
+
+class Reject(NamedTuple):
+    """One bad record: its cells where it could be split, its text where that says more."""
+
+    line: int
+    last_line: int
+    byte: int
+    code: str
+    column: str
+    found: str
+    message: str
+    cells: list[str]
+    record: str
+
+
+EXTRA = (
+    *("_line", "_last_line", "_byte", "_code", "_column", "_found"),
+    *("_message", "_hint", "_record"),
+)
+"""What stands behind the table's own columns."""
+
+
+class RejectGroup(BaseModel):
+    """Bad records of one kind."""
+
+    model_config = ConfigDict(frozen=True)
+
+    code: str
+    column: str = Field("", description="Empty where it concerns the record as a whole.")
+    count: int
+    lines: list[int] = Field(description="Where the first of them begin.")
+    message: str
+    hint: str
+
+
+class RejectSummary(BaseModel):
+    """The bad records by kind, the largest groups first; `others` are in groups that are not listed."""
+
+    model_config = ConfigDict(frozen=True)
+
+    groups: list[RejectGroup] = []
+    others: int = 0
+    first: str = Field("", description="What is wrong with the first one.")
 
 
 class RejectsWriter:
@@ -28,6 +111,9 @@ class RejectsWriter:
         self._path = path
         self._columns = columns
         self._file: TextIO | None = None
+        self._counts: dict[tuple[str, str], int] = {}
+        self._lines: dict[tuple[str, str], list[int]] = {}
+        self._first = ""
 
     def __enter__(self) -> RejectsWriter:
         return self
@@ -38,14 +124,55 @@ class RejectsWriter:
         if self._file:
             self._file.close()
 
-    def add(
-        self, line: int, code: str, message: str, cells: list[str], record: str, column: str = ""
-    ) -> None:
-        """One bad record: its cells where it could be split, else its text."""
-        if self._file is None:
-            self._file = self._path.open("w", encoding="utf-8", newline="")
-            self._file.write(row((*self._columns, *EXTRA)))
+    def add(self, bad: Reject) -> None:
+        """One more bad record."""
+        file = self._file or self._begin(bad)
         width = len(self._columns)
-        fitted = (cells + [""] * width)[:width]
-        self._file.write(row((*fitted, line, code, column, message, record)))
+        fitted = (bad.cells + [""] * width)[:width]
+        hint = REASONS[bad.code].hint
+        file.write(row((*fitted, *bad[:7], hint, bad.record)))
+        self._count(bad)
+
+    def summary(self) -> RejectSummary:
+        """What was written so far."""
+        largest = sorted(self._counts.items(), key=lambda item: -item[1])[:GROUPS]
+        groups = [
+            RejectGroup(
+                code=code,
+                column=column,
+                count=count,
+                lines=self._lines[code, column],
+                message=REASONS[code].sentence,
+                hint=REASONS[code].hint,
+            )
+            for (code, column), count in largest
+        ]
+        others = self.count - sum(group.count for group in groups)
+        return RejectSummary(groups=groups, others=others, first=self._first)
+
+    def _begin(self, first: Reject) -> TextIO:
+        self._first = f"line {first.line}: {first.message}"
+        self._file = self._path.open("w", encoding="utf-8", newline="")
+        self._file.write(row((*self._columns, *extra_names(self._columns))))
+        return self._file
+
+    def _count(self, bad: Reject) -> None:
+        group = bad.code, bad.column
         self.count += 1
+        self._counts[group] = self._counts.get(group, 0) + 1
+        lines = self._lines.setdefault(group, [])
+        if len(lines) < SAMPLES:
+            lines.append(bad.line)
+
+
+def extra_names(columns: tuple[str, ...]) -> list[str]:
+    """Our names, with a number where the table has one of the same name."""
+    taken = set(columns)
+    return [name if name not in taken else _numbered(name, taken) for name in EXTRA]
+
+
+def _numbered(name: str, taken: set[str]) -> str:
+    number = 2
+    while f"{name}_{number}" in taken:
+        number += 1
+    return f"{name}_{number}"

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from csvjobs.reading.rejects import RejectSummary
+
 
 @dataclass(frozen=True)
 class Dialect:
@@ -33,8 +35,9 @@ class Source:
     """UTF-8 text in which every record has `len(columns)` cells and ends in LF, or in CRLF.
 
     `skip` lines (header row) stand before the first record. `records`, `rejected` and `dropped` are
-    counted by reading, not by the engine: the account is checked with them. `longest` is the size of
-    the longest record in bytes, where reading knows it.
+    counted by reading, not by the engine: the account is checked with them. `rejects` says what was
+    rejected and why, `notes` what was mended. `longest` is the size of the longest record in bytes, where
+    reading knows it.
     """
 
     path: Path
@@ -43,5 +46,7 @@ class Source:
     columns: tuple[str, ...]
     records: int
     rejected: int = 0
+    rejects: RejectSummary = field(default_factory=RejectSummary)
     dropped: dict[str, int] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
     longest: int = 0

@@ -177,7 +177,7 @@ def test_download_saves_a_file_and_prints_where(at: Terminal, api: Served) -> No
     assert (typed.status, typed.out, typed.err) == (0, "output.csv\n", "")
     assert at.read("output.csv") == "a,b\n1,2\n4,5\n6,7\n"
     assert at.types("download", job_id, "-o", "mine.csv", "--name", "rejected.csv", "-s", api.url).status == 0
-    assert at.read("mine.csv").startswith("a,b,_line,_code,_column,_message,_record\n3,,3,missing-cell,")
+    assert at.read("mine.csv").startswith("a,b,_line,_last_line,_byte,_code,_column,")
     assert at.types("download", job_id, "-o", "-", "-s", api.url).out == "a,b\n1,2\n4,5\n6,7\n"
 
 

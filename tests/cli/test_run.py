@@ -12,14 +12,17 @@ import pytest
 from chaos import ROOT, eventually
 from terminal import Terminal
 
+from csvjobs.reading.rejects import REASONS
+
 CONTACTS = "id,name\n1, Ada \n2,Grace\n3,Ada\n"
 TRIM = "steps:\n  - step: trim\n"
 TRIMMED = "id,name\n1,Ada\n2,Grace\n3,Ada\n"
 RAGGED = "a,b\n1,2\n3\n4,5\n6,7\n"
 GOOD_ROWS = "a,b\n1,2\n4,5\n6,7\n"
 BAD_ROWS = (
-    "a,b,_line,_code,_column,_message,_record\n"
-    "3,,3,missing-cell,b,The record has 1 cell where 2 are expected.,\n"
+    "a,b,_line,_last_line,_byte,_code,_column,_found,_message,_hint,_record\n"
+    "3,,3,3,8,missing-cell,b,1 cell,The record has 1 cell where 2 are expected.,"
+    f'"{REASONS["missing-cell"].hint}",\n'
 )
 
 
@@ -76,6 +79,16 @@ def test_rejected_rows_lie_beside_the_output(at: Terminal) -> None:
     assert typed.status == 0
     assert (at.read("out.csv"), at.read("out.rejected.csv")) == (GOOD_ROWS, BAD_ROWS)
     assert "out.rejected.csv" in typed.err
+    assert "1 × missing-cell in column b: line 3. " in typed.err
+
+
+def test_rejected_rows_are_there_when_no_row_is_left(at: Terminal) -> None:
+    at.write("bad.csv", "a,b\n1\n2\n")
+    typed = at.types("run", "bad.csv", "-o", "out.csv")
+    assert typed.status == 1
+    assert "no-rows-left" in typed.err
+    assert at.read("out.rejected.csv").count("missing-cell") == 2
+    assert names(at) == {"bad.csv", "out.rejected.csv"}
 
 
 def test_each_file_goes_where_it_is_told(at: Terminal) -> None:

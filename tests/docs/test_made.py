@@ -1,9 +1,13 @@
 """Documents that are made from the code are as the code makes them now."""
 
+import re
+
 from chaos import ROOT
 
 from csvjobs.cli.doctor import settings_table
 from csvjobs.cli.steps import reference
+from csvjobs.reading.options import ReadOptions
+from csvjobs.reading.rejects import EXTRA, REASONS
 
 
 def test_the_settings_are_those_of_the_code() -> None:
@@ -14,3 +18,18 @@ def test_the_settings_are_those_of_the_code() -> None:
 def test_the_steps_are_those_of_the_code() -> None:
     made = "csvjobs steps --markdown > docs/steps.md"
     assert (ROOT / "docs/steps.md").read_text("utf-8") == reference(), f"make it anew: {made}"
+
+
+def test_every_reason_for_a_reject_is_explained_as_the_code_does() -> None:
+    page = (ROOT / "docs/rejected.md").read_text("utf-8")
+    told = re.findall(r"^\| `([a-z-]+)` \| (.+) \| (.+) \|$", page, re.MULTILINE)
+    assert told == [(code, *reason) for code, reason in REASONS.items()]
+    assert all(f"`{name}`" in page for name in EXTRA)
+
+
+def test_what_becomes_of_bad_rows_is_explained_as_the_code_does() -> None:
+    page = (ROOT / "docs/rejected.md").read_text("utf-8")
+    for name, field in ReadOptions.model_fields.items():
+        if name.startswith(("bad_", "max_")):
+            left_out = "no bound" if field.default is None else f"`{field.default}`"
+            assert f"| `{name}` | {left_out} | {field.description} |" in page

@@ -124,7 +124,30 @@ def test_rejected_rows_are_counted_and_can_be_had(page: Page) -> None:
     send(page, file(b"a,b\n1,2\n3\n4,5\n"))
     expect(status(page)).to_have_text("done")
     assert (figures(page)["Rows out"], figures(page)["Rejected"]) == ("2", "1")
-    assert downloaded(page, "rejected.csv").splitlines()[1].startswith(b"3,,3,missing-cell,b,")
+    assert downloaded(page, "rejected.csv (").splitlines()[1].startswith(b"3,,3,3,8,missing-cell,b,")
+
+
+def test_rejected_rows_are_told_by_kind(page: Page) -> None:
+    send(page, file(b"a,b\n1,2\n3\n4,5,6\n7\n"))
+    expect(status(page)).to_have_text("done")
+    kinds = page.locator("#job-rejected li")
+    expect(kinds).to_have_count(2)
+    expect(kinds.first).to_contain_text("2 × missing-cell")
+    expect(kinds.first).to_contain_text("Column b. Lines: 3, 5.")
+    expect(kinds.nth(1)).to_contain_text("1 × extra-cell")
+    with page.expect_download() as coming:
+        page.locator("#job-rejected").get_by_role("link", name="rejected.csv").click()
+    assert len(Path(coming.value.path()).read_text("utf-8").splitlines()) == 4
+    send(page, file(b"a\n1\n"))
+    expect(page.get_by_role("heading", name="Rejected rows")).to_be_hidden()
+
+
+def test_rejected_rows_are_told_where_none_is_left(page: Page) -> None:
+    html = "<img src=x onerror=alert(1)>"
+    send(page, file(f"a,{html}\n1\n2\n".encode()))
+    expect(status(page)).to_have_text("error")
+    expect(page.locator("#job-rejected li")).to_contain_text(f"Column {html}.")
+    expect(page.locator("main img")).to_have_count(0)
 
 
 def test_what_strangers_wrote_is_shown_as_text(page: Page) -> None:
@@ -177,11 +200,20 @@ def test_everything_is_reached_by_keyboard(page: Page) -> None:
 
 
 @pytest.mark.parametrize("page", ["light", "dark"], indirect=True)
-@pytest.mark.parametrize("state", ["start", "done", "error"])
-def test_nobody_is_shut_out(page: Page, state: str) -> None:
+@pytest.mark.parametrize(
+    ("content", "state"),
+    [
+        (None, ""),
+        ((EXAMPLES / "iris.csv").read_bytes(), "done"),
+        (b"a,b\n1,2\n3\n", "done"),
+        (b"\x89PNG\r\n\x1a\n" + bytes(500), "error"),
+    ],
+    ids=["start", "done", "rejected", "error"],
+)
+def test_nobody_is_shut_out(page: Page, content: bytes | None, state: str) -> None:
     """axe-core finds nothing to object to."""
-    if state != "start":
-        send(page, EXAMPLES / "iris.csv" if state == "done" else file(b"\x89PNG\r\n\x1a\n" + bytes(500)))
+    if content is not None:
+        send(page, file(content))
         expect(status(page)).to_have_text(state)
     if state == "done":
         table(page)

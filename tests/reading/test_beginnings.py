@@ -7,7 +7,7 @@ from readbench import ReadBench
 
 from csvjobs.errors import BadEncoding, BadRow, EmptyFile, FieldTooLong, NotCsv, TooManyColumns
 from csvjobs.reading.encoding import SAMPLE
-from csvjobs.reading.header import MAX_COLUMNS
+from csvjobs.reading.options import MAX_COLUMNS
 from csvjobs.reading.reading import HEAD_BYTES, HEAD_LINES
 
 ROWS = "id,name\n" + "1,é\n" * 40
@@ -209,7 +209,7 @@ def test_bad_rows_may_fail_a_file_at_its_first_bad_line(bench: ReadBench) -> Non
     for content, line, column in (
         (b'a,b\n"x\ny",1\n2\n3,4,5\n', 4, "b"),
         (b"a,b\n1,2\n\n3,4,5\n", 4, ""),
-        (b'a,b\n1,2\n"3,4\n', 3, ""),
+        (b'a,b\n1,2\n3,"4\n', 3, "b"),
     ):
         with pytest.raises(BadRow) as raised:
             bench.table(content, bad_rows="fail", delimiter=",")

@@ -113,7 +113,10 @@ def test_wide_text_needs_no_mark(tmp_path: Path, text: str, encoding: str) -> No
     assert read_back(tmp_path, content) == text
 
 
-CELL = st.text(st.characters(codec="utf-8", categories=["L", "Nd"]), min_size=1, max_size=6)
+# In a few words, letters that hold the byte of a line end leave nothing to tell the width by.
+CELL = st.text(st.characters(codec="utf-8", categories=["L", "Nd"]), min_size=1, max_size=6).filter(
+    lambda text: not {0x0A, 0x0D} & set(text.encode("utf-16-le"))
+)
 
 
 @given(rows=st.lists(st.tuples(CELL, CELL), min_size=1, max_size=5), encoding=st.sampled_from(WIDE))

@@ -16,8 +16,7 @@ from csvjobs.engines.base import ReadFailed
 from csvjobs.engines.duckdb import DuckEngine
 from csvjobs.errors import BadRow, DataError, EmptyFile, FieldTooLong, TooManyColumns
 from csvjobs.reading.facts import FactsCollector
-from csvjobs.reading.header import MAX_COLUMNS
-from csvjobs.reading.options import ReadOptions
+from csvjobs.reading.options import MAX_COLUMNS, ReadOptions
 from csvjobs.reading.reading import HEAD_BYTES, Reading, read
 from csvjobs.reading.source import Source
 
@@ -218,11 +217,12 @@ def test_rejects_say_where_why_and_what(lab: Lab) -> None:
     assert told == [
         ("5", "missing-cell", "b", ""),
         ("6", "extra-cell", "", "5,6,7"),
-        ("7", "unclosed-quote", "", '"8,9'),
-        ("8", "bad-bytes", "", "10,11\ufffd"),
-        ("9", "text-after-quote", "", '"12"3,4'),
+        ("7", "unclosed-quote", "a", '"8,9'),
+        ("8", "bad-bytes", "b", "10,11\ufffd"),
+        ("9", "text-after-quote", "a", '"12"3,4'),
     ]
-    assert all(row["_message"] for row in lab.rejects())
+    assert all(row["_message"] and row["_hint"] for row in lab.rejects())
+    assert [row["_found"] for row in lab.rejects()] == ["1 cell", "3 cells", '"8,9', "0xff", "3,4"]
     assert (lab.rejects()[0]["a"], lab.rejects()[1]["a"], lab.rejects()[1]["b"]) == ("4", "5", "6")
 
 

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from csvjobs.reading.records import MAX_OPEN_LINES, Record, Tokenizer, lines
+from csvjobs.reading.options import MAX_OPEN_LINES
+from csvjobs.reading.records import Record, Tokenizer, lines
 from csvjobs.reading.source import Dialect
 
 COMMA = Tokenizer(Dialect())
@@ -64,7 +65,7 @@ def test_a_bad_record_is_one_line_and_the_next_ones_are_good(
 def test_an_open_quote_does_not_reach_beyond_its_bound() -> None:
     content = b'"open\n' + b"x\n" * (MAX_OPEN_LINES + 5) + b'"\n'
     found = records(content)
-    assert [record.fault for record in found[:2]] == ["unclosed-quote", None]
+    assert [record.fault for record in found[:2]] == ["too-many-open-lines", None]
     assert len(found) == MAX_OPEN_LINES + 7
 
 

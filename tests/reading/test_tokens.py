@@ -8,7 +8,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from csvjobs.reading.records import MAX_OPEN_LINES, Record, Tokenizer, lines
+from csvjobs.reading.options import MAX_OPEN_LINES
+from csvjobs.reading.records import Record, Tokenizer, lines
 from csvjobs.reading.source import Dialect
 
 BAD, OPEN = "text-after-quote", "unclosed-quote"
@@ -104,7 +105,7 @@ def test_a_bad_record_is_its_first_line() -> None:
 def test_how_far_a_quote_may_stay_open(inner: int, whole: bool) -> None:
     """The lines of the quote itself count too."""
     found = records(b'"a\n' + b"x\n" * inner + b'b",2\n3,4\n')
-    assert found[0].fault == (None if whole else OPEN)
+    assert found[0].fault == (None if whole else "too-many-open-lines")
     assert [record.first for record in found] == ([1, inner + 3] if whole else [*range(1, inner + 4)])
     assert said(found[-1]) == ["3", "4"]
 

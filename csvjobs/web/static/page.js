@@ -4,6 +4,7 @@ const $ = (id) => document.getElementById(id);
 const number = new Intl.NumberFormat("en");
 const PREVIEW_BYTES = 64 * 1024;
 const PREVIEW_ROWS = 20;
+const KINDS = 8;
 const STAGES = { read: "Reading", fit: "Learning from the rows", transform: "Writing the output", publish: "Finishing" };
 
 let stream = null;
@@ -116,6 +117,7 @@ function show(job) {
   if (job.error) fault($("job-error"), job.error);
   else $("job-error").hidden = true;
   $("job-rows").replaceChildren(...figures(job.rows));
+  showRejected(job);
   $("job-warnings").replaceChildren(...(job.warnings || []).map((text) => element("li", text)));
   $("job-actions").replaceChildren(...actions(job));
   $("preview").hidden = true;
@@ -151,6 +153,28 @@ function figures(rows) {
     pair.append(element("dt", name), element("dd", number.format(count)));
     return pair;
   });
+}
+
+// Bad rows by kind: how many, why, where the first of them are, what to do.
+function showRejected(job) {
+  const box = $("job-rejected");
+  const link = job.files["rejected.csv"];
+  box.hidden = !(job.rejected && link);
+  if (box.hidden) return;
+  const { groups, others } = job.rejected;
+  const kinds = groups.slice(0, KINDS);
+  const rest = others + groups.slice(KINDS).reduce((sum, one) => sum + one.count, 0);
+  box.querySelector("ul").replaceChildren(...kinds.map(kind), ...(rest ? [element("li", `${number.format(rest)} of other kinds`)] : []));
+  box.querySelector("a").href = link.href;
+}
+
+function kind(group) {
+  const item = document.createElement("li");
+  const where = group.column ? ` Column ${group.column}.` : "";
+  const lines = `${group.count > group.lines.length ? "First lines" : "Lines"}: ${group.lines.join(", ")}.`;
+  item.append(element("strong", `${number.format(group.count)} × `), element("code", group.code));
+  item.append(element("p", `${group.message}${where} ${lines}`), element("p", group.hint, { className: "quiet" }));
+  return item;
 }
 
 function actions(job) {

@@ -1,0 +1,105 @@
+"""A text file of any size in memory of a bounded one: line by line, or many records at once."""
+
+from __future__ import annotations
+
+import re
+from typing import BinaryIO
+
+from csvjobs.reading.records import Line
+
+CHUNK = 1024**2
+WINDOW = 64 * 1024
+"""Bytes that are checked at a time: an attempt costs as much memory, even if the first is bad."""
+
+# A carriage return at the end of what is read may be half of a line end.
+_LINE = re.compile(rb"([^\r\n]*+)(\r\n|\n|\r(?=[^\n])|)")
+
+
+class Text:
+    """An iterator of physical lines that can also be asked what a pattern matches from its place on.
+
+    `start`: the offset at which `file` stands. Of a line longer than `longest` one byte more is given.
+    With `check_bytes` no pattern matches bytes that are not UTF-8.
+    """
+
+    def __init__(self, file: BinaryIO, start: int, longest: int, *, check_bytes: bool) -> None:
+        self._file = file
+        self._base = start
+        self._longest = longest
+        self._check_bytes = check_bytes
+        self._buffer = b""
+        self._at = self._decodable = 0
+        self._number = 0
+
+    @property
+    def offset(self) -> int:
+        """Of the byte that comes next."""
+        return self._base + self._at
+
+    def __iter__(self) -> Text:
+        return self
+
+    def __next__(self) -> Line:
+        start, content, ending = self.offset, b"", b""
+        more = True
+        while more and not ending:
+            piece, ending = self._piece()
+            if len(content) <= self._longest:
+                content += piece
+            more = bool(ending) or self._fill()
+        if not ending:
+            ending = self._buffer[self._at :]
+            self._at = len(self._buffer)
+        if self.offset == start:
+            raise StopIteration
+        self._number += 1
+        return Line(self._number, content[: self._longest + 1], ending, start)
+
+    def peek(self, pattern: re.Pattern[bytes]) -> bytes:
+        """What the pattern matches next, as far as it is in memory."""
+        if self._at == len(self._buffer):
+            self._fill()
+        end = self._end_of_utf8() if self._check_bytes else len(self._buffer)
+        found = pattern.match(self._buffer, self._at, end)
+        return found[0] if found else b""
+
+    def skip(self, whole_lines: bytes) -> int:
+        """Goes behind what was peeked at; says how many lines it is."""
+        count = line_ends(whole_lines)
+        self._number += count
+        self._at += len(whole_lines)
+        return count
+
+    def _piece(self) -> tuple[bytes, bytes]:
+        """What is in memory of the line, and its end."""
+        found = _LINE.match(self._buffer, self._at)
+        assert found is not None  # noqa: S101 (it matches nothing at least)
+        self._at = found.end()
+        return found[1], found[2]
+
+    def _fill(self) -> bool:
+        """Reads on, and forgets what lies behind; says whether there was more."""
+        more = self._file.read(CHUNK)
+        self._buffer = self._buffer[self._at :] + more
+        self._base += self._at
+        self._at = self._decodable = 0
+        return bool(more)
+
+    def _end_of_utf8(self) -> int:
+        """Up to where it is known that the bytes in memory are UTF-8; each is looked at once."""
+        if self._decodable <= self._at:
+            window = memoryview(self._buffer)[self._at : self._at + WINDOW]
+            try:
+                str(window, "utf-8")
+                self._decodable = self._at + len(window)
+            except UnicodeDecodeError as error:
+                self._decodable = self._at + error.start
+        return self._decodable
+
+
+def line_ends(content: bytes) -> int:
+    """How many LF, CRLF and lone CR there are."""
+    count = content.count(b"\n")
+    if b"\r" in content:
+        count += content.count(b"\r") - content.count(b"\r\n")
+    return count

@@ -1,0 +1,143 @@
+"""The careful lane in bulk: many records at once say what they say one by one, wherever memory ends."""
+
+from __future__ import annotations
+
+import io
+import re
+from pathlib import Path
+from typing import Any
+from unittest.mock import patch
+
+import pytest
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+from readbench import ReadBench
+
+from csvjobs.reading import text
+from csvjobs.reading.careful import careful
+from csvjobs.reading.header import Header
+from csvjobs.reading.options import ReadOptions
+from csvjobs.reading.records import CleanRecords, Line, Tokenizer, lines
+from csvjobs.reading.source import Dialect
+from csvjobs.reading.text import Text, line_ends
+
+PIECES = [*b'"",,;\\\\\n\n\n\r\rab\xff', b"\r\n", b'""', b'"\n', b',"', b'",', b"1,2\n", b'"x","y\nz"\r\n']
+PIECES += ["é".encode(), b"1;2\n", "1é2\n".encode(), b"'x\n',y\n", b'"x\\"y",z\n']
+SOUP = st.lists(st.sampled_from([bytes([p]) if isinstance(p, int) else p for p in PIECES]), max_size=30).map(
+    b"".join
+)
+DIALECTS = st.sampled_from(
+    [
+        Dialect(),
+        Dialect(";"),
+        Dialect(quote="'"),
+        Dialect(quote=""),
+        Dialect("é"),
+        Dialect(escape="\\"),
+        Dialect("aa"),
+        Dialect('"b'),
+    ]
+)
+CHUNKS = st.integers(1, 12)
+BOUNDS = st.sampled_from([{}, {}, {"max_open_lines": 2}])
+NONE = re.compile(rb"(?!)")
+
+
+def outcome(folder: Path, content: bytes, dialect: Dialect, width: int, **options: Any) -> tuple[Any, ...]:
+    """All that the lane makes of a file without a header."""
+    path, clean, rejected = (folder / name for name in ("input.csv", "clean.csv", "rejected.csv"))
+    path.write_bytes(content)
+    rejected.unlink(missing_ok=True)
+    header = Header(tuple("abc"[:width]), 0, 0, [])
+    given_options = ReadOptions(**options)
+    source = careful(path, dialect, header, given_options, clean, rejected, lambda _: None, check_bytes=True)
+    made = rejected.read_bytes() if rejected.exists() else b""
+    counts = source.records, source.rejected, source.dropped, source.longest, source.notes, source.rejects
+    return clean.read_bytes(), made, *counts
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("careful")
+
+
+@settings(deadline=None, max_examples=400, suppress_health_check=[HealthCheck.too_slow])
+@given(content=SOUP, dialect=DIALECTS, width=st.integers(1, 3), chunk=CHUNKS, bounds=BOUNDS)
+@example(content=b"a\rb\n", dialect=Dialect(), width=1, chunk=2, bounds={})
+@example(content=b'"a\nb\nc"\n' * 3, dialect=Dialect(), width=1, chunk=12, bounds={"max_open_lines": 2})
+def test_it_does_not_matter_how_many_records_are_taken_at_once(
+    folder: Path, content: bytes, dialect: Dialect, width: int, chunk: int, bounds: dict[str, int]
+) -> None:
+    at_once = outcome(folder, content, dialect, width, **bounds)
+    with patch.object(text, "CHUNK", chunk):
+        assert outcome(folder, content, dialect, width, **bounds) == at_once
+    with patch.object(Tokenizer, "clean", lambda *_: CleanRecords(NONE, NONE)):
+        assert outcome(folder, content, dialect, width, **bounds) == at_once
+
+
+@given(content=SOUP, chunk=CHUNKS)
+def test_lines_are_the_same_wherever_memory_ends(content: bytes, chunk: int) -> None:
+    with patch.object(text, "CHUNK", chunk):
+        found = list(Text(io.BytesIO(content), 3, 1000, check_bytes=False))
+    assert found == list(lines(io.BytesIO(content), 3))
+
+
+@given(content=SOUP, chunk=CHUNKS, longest=st.integers(1, 5))
+def test_of_a_long_line_no_more_than_its_beginning_is_held(content: bytes, chunk: int, longest: int) -> None:
+    with patch.object(text, "CHUNK", chunk):
+        found = list(Text(io.BytesIO(content), 0, longest, check_bytes=False))
+    cut = [line._replace(content=line.content[: longest + 1]) for line in lines(io.BytesIO(content))]
+    assert found == cut
+
+
+@given(content=SOUP)
+def test_line_ends_are_counted_as_lines_are(content: bytes) -> None:
+    given_lines: list[Line] = list(lines(io.BytesIO(content)))
+    assert line_ends(content) == sum(bool(line.ending) for line in given_lines)
+
+
+@given(content=SOUP, dialect=DIALECTS, width=st.integers(1, 3))
+def test_clean_records_are_good_ones_with_so_many_cells(content: bytes, dialect: Dialect, width: int) -> None:
+    """Judged by the tokenizer, which takes one at a time."""
+    tokenizer = Tokenizer(dialect)
+    clean = tokenizer.clean(width)
+    found = clean.run.match(content)
+    run = found[0] if found else b""
+    records = list(tokenizer.records(lines(io.BytesIO(run))))
+    assert clean.each.findall(run) == [record.text for record in records]
+    for record in records:
+        cells = tokenizer.cells(record)
+        assert len(cells) == width
+        assert not record.fault
+        assert not any(tokenizer.odd(cell) for cell in cells)
+
+
+@pytest.mark.parametrize(
+    ("record", "kept"),
+    [
+        (b"1," + b"x" * 1022, True),
+        (b"1," + b"x" * 1023, False),
+        (b'1,"' + b"x\n" * 510 + b'"', True),
+        (b'1,"' + b"x\n" * 511 + b'"', False),
+    ],
+)
+def test_how_long_a_record_may_be(bench: ReadBench, record: bytes, kept: bool) -> None:
+    content = b"a,b\n" + record + b"\n3,4\n"
+    table = bench.table(content, max_record_bytes=1024, delimiter=",")
+    assert table.rows[-1] == ("3", "4")
+    if kept:
+        assert (len(table.rows), table.rejects) == (2, [])
+    else:
+        first = table.rejects[0]
+        assert (first["_code"], first["_line"], first["_byte"]) == ("record-too-long", "2", "4")
+        assert record.startswith(first["_record"].encode())
+
+
+def test_a_line_without_an_end_is_not_held_in_memory(bench: ReadBench) -> None:
+    """Only its beginning is kept; what follows is read as if nothing had been."""
+    content = b"a,b\n1,2\n" + b"x" * 20_000_000 + b"\n3,4\n"
+    table = bench.table(content, max_record_bytes=1024, delimiter=",")
+    assert table.rows == [("1", "2"), ("3", "4")]
+    [row] = table.rejects
+    assert (row["_code"], row["_line"]) == ("record-too-long", "3")
+    assert len(row["_record"]) < 100_000

@@ -217,9 +217,10 @@ def _check_rows(reading: Reading, options: ReadOptions) -> None:
     """Raises NoRowsLeft, TooManyBadRows."""
     source = reading.source
     if source.rejected and not source.records:
+        commonest = source.rejects.groups[0]
         raise NoRowsLeft(
-            f"All {source.rejected} rows were rejected.",
-            hint="See rejected.csv; where rows are cut wrongly, try with the options delimiter and quote.",
+            f"All {source.rejected} rows were rejected. {commonest.message}",
+            hint=f"{commonest.hint} They are in rejected.csv; if they are cut wrongly, set delimiter and quote.",
         )
     rows = source.records + source.rejected
     if options.too_many_bad(source.rejected, rows):

@@ -220,7 +220,7 @@ def _check_rows(reading: Reading, options: ReadOptions) -> None:
         commonest = source.rejects.groups[0]
         raise NoRowsLeft(
             f"All {source.rejected} rows were rejected. {commonest.message}",
-            hint=f"{commonest.hint} They are in rejected.csv; if they are cut wrongly, set delimiter and quote.",
+            hint=f"{commonest.hint} See rejected.csv; if rows are cut wrongly, set delimiter and quote.",
         )
     rows = source.records + source.rejected
     if options.too_many_bad(source.rejected, rows):

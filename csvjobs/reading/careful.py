@@ -23,6 +23,7 @@ from csvjobs.reading.text import CHUNK, Text, line_ends
 
 BLANK_LINES = "blank lines"
 ABOVE = "lines above the table"
+COMMENTS = "comments"
 SHORT = 40
 """Characters of the text at fault that are shown."""
 
@@ -44,6 +45,7 @@ class Filter:
     kept: int = 0
     blank: int = 0
     above: int = 0
+    comments: int = 0
     padded: int = 0
     replaced: int = 0
     longest: int = 0
@@ -131,10 +133,10 @@ class Filter:
 
     def source(self, path: Path) -> Source:
         """What the engine is to read, with the account of it."""
-        dropped = {BLANK_LINES: self.blank, ABOVE: self.above}
+        dropped = {BLANK_LINES: self.blank, ABOVE: self.above, COMMENTS: self.comments}
         return Source(
             path=path,
-            dialect=replace(self.tokenizer.dialect, escape=""),
+            dialect=replace(self.tokenizer.dialect, escape="", comment=""),
             skip=1,
             columns=self.columns,
             records=self.kept,
@@ -193,15 +195,19 @@ def careful(
         sieve.skip(islice(text, header.before), header.above)
         next_tick = TICK_EVERY
         for found in _found(text, tokenizer, len(header.columns)):
-            out.write(sieve.pass_all(found) if isinstance(found, list) else sieve.pass_on(found))
+            if isinstance(found, Line):
+                sieve.comments += 1
+            else:
+                out.write(sieve.pass_all(found) if isinstance(found, list) else sieve.pass_on(found))
             if text.offset >= next_tick:
                 tick(text.offset)
                 next_tick = text.offset + TICK_EVERY
     return sieve.source(target)
 
 
-def _found(text: Text, tokenizer: Tokenizer, width: int) -> Iterator[list[bytes] | Record]:
-    """All records: clean ones many at a time, without their ends; any other on its own."""
+def _found(text: Text, tokenizer: Tokenizer, width: int) -> Iterator[list[bytes] | Record | Line]:
+    """All records: clean ones many at a time, without their ends; any other on its own. A line is a
+    comment."""
     clean, back, singly_to = tokenizer.clean(width), deque[Line](), 0
     while True:
         if not back and text.offset >= singly_to and (run := text.peek(clean.run)):
@@ -214,7 +220,7 @@ def _found(text: Text, tokenizer: Tokenizer, width: int) -> Iterator[list[bytes]
         line = back.popleft() if back else next(text, None)
         if line is None:
             return
-        yield tokenizer.record(line, text, back)
+        yield line if tokenizer.is_comment(line) else tokenizer.record(line, text, back)
 
 
 def _within_bounds(run: bytes, texts: list[bytes], tokenizer: Tokenizer) -> bool:

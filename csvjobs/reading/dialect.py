@@ -78,7 +78,7 @@ def _candidates(head: list[Line], options: ReadOptions) -> Iterator[Dialect]:
     for quote in quotes:
         for delimiter in [options.delimiter] if options.delimiter else _delimiters(text, quote):
             for escape in _escapes(text, quote) if options.escape is None else [options.escape]:
-                yield Dialect(delimiter, quote, escape if quote else "")
+                yield Dialect(delimiter, quote, escape if quote else "", options.comment)
 
 
 def _escapes(text: bytes, quote: str) -> list[str]:

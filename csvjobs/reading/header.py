@@ -49,10 +49,10 @@ def _doubts(top: Row, options: ReadOptions) -> list[str]:
 def _fitted(cells: list[bytes], body: Sequence[Row]) -> tuple[list[bytes], list[str]]:
     """The header's cells, blank ones added or left out where all rows have another number of cells; and what
     to say of it."""
-    widths = {len(row.cells) for row in body if not row.fault}
-    if len(widths) != 1 or len(body) < 2:
+    widths = [len(row.cells) for row in body if not row.fault]
+    if len(widths) < 2 or len(set(widths)) > 1:
         return cells, []
-    [width] = widths
+    width = widths[0]
     named = [cell for cell in cells if cell]
     told = f"The header row has {len(cells)} cells, the rows below it have {width}"
     if len(named) == width < len(cells):

@@ -31,6 +31,11 @@ class ReadOptions(BaseModel):
         description="What makes a quote within quotes plain text: a backslash, or empty where it is doubled.",
     )
     encoding: str | None = Field(None, description="Name of the text encoding, for example latin-1.")
+    comment: str = Field(
+        "",
+        pattern=r"^[^\r\n\x00]{0,4}$",
+        description="With what a line begins that is no row, such as #; empty where every line is one.",
+    )
     skip: int | None = Field(None, ge=0, description="Lines above the table that are no part of it.")
     header: bool | None = Field(None, description="Whether the first row names the columns.")
     bad_rows: Literal["reject", "pad", "fail"] = Field(
@@ -75,6 +80,8 @@ class ReadOptions(BaseModel):
     def _two_characters(self) -> ReadOptions:
         if self.delimiter is not None and self.delimiter == (self.quote if self.quote is not None else '"'):
             raise ValueError("delimiter and quote must differ")
+        if self.comment and self.comment[0] in (self.delimiter or "", self.quote or '"'):
+            raise ValueError("comment must begin otherwise than delimiter and quote")
         return self
 
     @property

@@ -84,6 +84,7 @@ class Tokenizer:
         self._delimiter = dialect.delimiter.encode()
         self._quote = dialect.quote.encode()
         self._escape = dialect.escape.encode()
+        self._comment = dialect.comment.encode()
         d, q = re.escape(self._delimiter), re.escape(self._quote or b"\0")
         inside = rb"[^%b]*+(?:%b%b[^%b]*+)*+" % (q, q, q, q)
         if self._escape:
@@ -100,10 +101,15 @@ class Tokenizer:
         self._before = re.compile(rb"(?:%b%b)*+" % (cell, d))
 
     def records(self, given: Iterable[Line]) -> Iterator[Record]:
-        """All records, good and bad, blank lines among them as records of no text."""
+        """All records, good and bad, blank lines among them as records of no text; no comments."""
         source, back = iter(given), deque[Line]()
         while (line := back.popleft() if back else next(source, None)) is not None:
-            yield self.record(line, source, back)
+            if not self.is_comment(line):
+                yield self.record(line, source, back)
+
+    def is_comment(self, line: Line) -> bool:
+        """Whether a line with which a record could begin is a comment."""
+        return bool(self._comment) and line.content.startswith(self._comment)
 
     def record(self, line: Line, source: Iterator[Line], back: deque[Line]) -> Record:
         """The record that begins with `line`; its other lines are taken from `back`, then from `source`, and
@@ -125,7 +131,8 @@ class Tokenizer:
         if q:
             text = rb"[^%b%b]*+" % (q, e)
             cell = rb"(?:%b%b(?:%b%b%b)*+%b|(?!%b)%b)" % (q, text, q, q, text, q, q, cell)
-        record = rb"%b(?:%b%b){%d}+" % (cell, d, cell, width - 1)
+        begin = rb"(?!%b)" % re.escape(self._comment) if self._comment else b""
+        record = rb"%b%b(?:%b%b){%d}+" % (begin, cell, d, cell, width - 1)
         # The end of what is in memory may be half of a line end; within a run none is.
         run = re.compile(rb"(?:%b(?:\n|\r(?:\n|(?=[^\n]))))*+" % record)
         return CleanRecords(run, re.compile(rb"(%b)(?:\n|\r\n?+)" % record))

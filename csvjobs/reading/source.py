@@ -14,11 +14,13 @@ class Dialect:
     """How the bytes are a table (RFC 4180 with other characters); an empty quote means that there is none.
 
     escape: what stands before a quote within quotes; empty where the quote is doubled, as the RFC has it.
+    comment: with what a line begins that is no record; empty where every line is one.
     """
 
     delimiter: str = ","
     quote: str = '"'
     escape: str = ""
+    comment: str = ""
 
 
 @dataclass(frozen=True)

@@ -110,3 +110,19 @@ def test_a_header_that_fits_no_row_is_made_to_fit_and_told(
 def test_a_header_that_fits_some_rows_stays_as_it_is(bench: ReadBench) -> None:
     table = bench.table(b"a,b\n1,2\n3,4,5\n6,7,8\n9,10,11\n")
     assert (table.columns, table.counts[:2]) == (("a", "b"), (1, 3))
+
+
+COMMENTED = b'% made, by hand\nday,n\n1,2\n% it\'s, "odd"\n3,4\n5,"a\n% b"\n%7,8\n'
+
+
+@pytest.mark.parametrize("end", [b"\n", b"\r\n"])
+def test_declared_comments_are_left_out_and_counted(bench: ReadBench, end: bytes) -> None:
+    table = bench.table(COMMENTED.replace(b"\n", end), comment="%")
+    assert table.columns == ("day", "n")
+    assert table.rows == [("1", "2"), ("3", "4"), ("5", "a\n% b".replace("\n", end.decode()))]
+    assert table.counts == (3, 0, {"comments": 2, "lines above the table": 1})
+
+
+def test_without_a_declaration_no_row_is_a_comment(bench: ReadBench) -> None:
+    table = bench.table(b"a,b\n#1,2\n% 3,4\n5,6\n")
+    assert table.rows == [("#1", "2"), ("% 3", "4"), ("5", "6")]

@@ -24,15 +24,21 @@ from csvjobs.storage.local import LocalStorage
 
 def services(settings: Settings) -> Services:
     """The services of the API and the worker: folders, and Redis for all that is live."""
-    redis = connect(settings.redis_url)
+    redis, name = connect(settings.redis_url), shared_name(settings)
     return Services(
         settings=settings,
         storage=LocalStorage(settings.jobs_dir),
-        index=RedisIndex(redis),
-        queue=RqQueue(redis, settings.job_timeout),
+        index=RedisIndex(redis, name),
+        queue=RqQueue(redis, settings.job_timeout, name),
         pipelines=NamedPipelines(settings.pipelines_dir),
         engine=partial(DuckEngine, memory=settings.job_memory),
     )
+
+
+def shared_name(settings: Settings) -> str:
+    """What the queue and the index of these jobs are called in Redis: another service there, with a folder
+    of its own, must not take them."""
+    return f"csvjobs-{LocalStorage(settings.jobs_dir).identity()}"
 
 
 def local(settings: Settings, folder: Path) -> Services:

@@ -29,9 +29,9 @@ TIMEOUT_MARGIN = 60
 class RqQueue(JobQueue):
     """Ids on one RQ queue, as JSON. `job_timeout`: seconds that a run may take."""
 
-    def __init__(self, redis: Redis, job_timeout: int) -> None:
+    def __init__(self, redis: Redis, job_timeout: int, name: str = NAME) -> None:
         self._redis = redis
-        self._queue = queue(redis)
+        self._queue = queue(redis, name)
         self._timeout = job_timeout + TIMEOUT_MARGIN
 
     def put(self, job_id: str) -> None:
@@ -88,9 +88,9 @@ class RqQueue(JobQueue):
         return Census(tuple(_job_id(entry) for entry in waiting), frozenset(in_flight))
 
 
-def queue(redis: Redis) -> Queue:
+def queue(redis: Redis, name: str = NAME) -> Queue:
     """RQ's view of the queue, the same for those who put and those who take."""
-    return Queue(NAME, connection=redis, serializer=JSONSerializer)
+    return Queue(name, connection=redis, serializer=JSONSerializer)
 
 
 def _job_id(entry: bytes) -> str:

@@ -34,6 +34,10 @@ class Storage(ABC):
     Raises: JobNotFound, FileNotFound for what is not there; DiskFull where the disk is.
     """
 
+    @abstractmethod
+    def identity(self) -> str:
+        """A short name that is this storage's own, the same to all processes that use it."""
+
     # a job begins
 
     @abstractmethod

@@ -21,7 +21,7 @@ import tempfile
 import time
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
@@ -54,6 +54,16 @@ class LocalStorage(Storage):
                 folder.mkdir(mode=0o700, exist_ok=True)
         except OSError as error:
             raise BadSetup(f"The jobs folder {root} cannot be written to: {error.strerror}.") from error
+
+    def identity(self) -> str:
+        path, draft = self.root / ".id", self.root / f".id.{uuid.uuid4().hex}"
+        if not path.exists():
+            draft.write_text(uuid.uuid4().hex[:12])
+            _sync(draft)
+            with suppress(FileExistsError):
+                path.hardlink_to(draft)
+            draft.unlink()
+        return path.read_text()
 
     # a job begins
 

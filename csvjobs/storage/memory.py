@@ -38,6 +38,9 @@ class MemoryStorage(Storage):
         self._folder = Path(tempfile.mkdtemp(prefix="csvjobs-"))
         weakref.finalize(self, shutil.rmtree, self._folder)
 
+    def identity(self) -> str:
+        return self._folder.name.removeprefix("csvjobs-")
+
     def reserve(self, job_id: str) -> Path:
         self._reserved[job_id] = self._folder / job_id
         self._reserved[job_id].mkdir()

@@ -26,7 +26,7 @@ import csvjobs.worker.run_job  # noqa: F401 - loaded here once, not in each chil
 from csvjobs.errors import QueueUnavailable
 from csvjobs.queues.rq import RqQueue, queue
 from csvjobs.settings import load
-from csvjobs.wiring import connect
+from csvjobs.wiring import connect, shared_name
 from csvjobs.worker import log as logs
 from csvjobs.worker.tied import die_with
 
@@ -73,10 +73,11 @@ class CsvWorker(Worker):
                 log.info("the child %d had already ended", self.horse_pid)
 
 
-def worker(redis: Redis) -> CsvWorker:
-    """A worker on our queue. One queue only: with several, RQ loses a job whose worker dies on taking it."""
+def worker(redis: Redis, name: str) -> CsvWorker:
+    """A worker on the queue of that name. One only: with several, RQ loses a job whose worker dies on
+    taking it."""
     return CsvWorker(
-        [queue(redis)],
+        [queue(redis, name)],
         connection=redis,
         serializer=JSONSerializer,
         worker_ttl=30,
@@ -120,10 +121,10 @@ def _shown(url: str) -> str:
 
 def main() -> None:
     logs.start()
-    url = load().redis_url
-    await_server(url)
+    settings = load()
+    await_server(settings.redis_url)
     log.info("worker %d waits for jobs", os.getpid())
-    worker(patient(url)).work(logging_level="ERROR")
+    worker(patient(settings.redis_url), shared_name(settings)).work(logging_level="ERROR")
 
 
 if __name__ == "__main__":

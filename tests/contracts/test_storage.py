@@ -44,6 +44,12 @@ def publish(storage: Storage, job_id: str, name: str, content: bytes) -> None:
         storage.publish(job_id, name, scratch / "made")
 
 
+def test_each_storage_has_an_identity_and_keeps_it(storage: Storage, tmp_path: Path) -> None:
+    assert storage.identity() == storage.identity()
+    assert storage.identity() not in (LocalStorage(tmp_path / "other").identity(), MemoryStorage().identity())
+    assert storage.list() == []
+
+
 def test_a_reserved_job_is_invisible(storage: Storage) -> None:
     job_id = reserved(storage)
     assert storage.list() == []

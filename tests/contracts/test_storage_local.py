@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -161,3 +162,10 @@ def test_a_folder_that_cannot_be_made_is_told(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(BadSetup, match="cannot be written"):
         LocalStorage(tmp_path / "file" / "jobs")
+
+
+def test_all_who_use_a_folder_agree_on_its_identity(tmp_path: Path) -> None:
+    storages = [LocalStorage(tmp_path) for _ in range(8)]
+    with ThreadPoolExecutor(8) as pool:
+        assert len(set(pool.map(LocalStorage.identity, storages))) == 1
+    assert [path.name for path in tmp_path.glob(".id*")] == [".id"]

@@ -113,7 +113,7 @@ def test_a_job_committed_while_the_queue_was_away_is_found(service: Service) -> 
 
 def test_a_job_taken_by_a_worker_that_died_before_it_started_is_found(service: Service) -> None:
     job_id = service.submit()
-    ours = queue(service.redis)
+    ours = queue(service.redis, service.name)
     assert ours.dequeue_any([ours], None, service.redis, serializer=ours.serializer) is not None
     assert service.services.queue.census().in_flight == {job_id}
     service.start_reconciler()
@@ -125,12 +125,16 @@ def test_a_job_taken_by_a_worker_that_died_before_it_started_is_found(service: S
 def test_a_job_delivered_twice_runs_once(service: Service) -> None:
     job_id = service.submit(LONG)
     for copy in ("copy-1", "copy-2"):
-        queue(service.redis).enqueue_call(RUN, args=(job_id,), job_id=copy)
+        queue(service.redis, service.name).enqueue_call(RUN, args=(job_id,), job_id=copy)
     for _ in range(2):
         service.start_worker()
     service.start_reconciler()
     [job] = service.judge()
-    eventually(lambda: RqJob.fetch("copy-2", service.redis, queue(service.redis).serializer).is_finished)
+    eventually(
+        lambda: (
+            RqJob.fetch("copy-2", service.redis, queue(service.redis, service.name).serializer).is_finished
+        )
+    )
     assert (job.status, job.attempts) == (Status.DONE, 1)
     assert service.attempts(job_id) == 1
 

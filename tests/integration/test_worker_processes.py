@@ -11,7 +11,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from chaos import eventually, gone
+from chaos import Service, eventually, gone
 from redis import Redis
 from rq.job import Job as RqJob
 from rq.serializers import JSONSerializer
@@ -134,17 +134,34 @@ def test_a_server_that_does_not_start_is_told(tmp_path: Path) -> None:
 
 def test_a_worker_without_a_child_kills_nobody(redis_url: str) -> None:
     with process.patient(redis_url) as redis:
-        idle = process.worker(redis)
+        idle = process.worker(redis, "csvjobs")
         assert idle.horse_pid == 0
         idle.kill_horse()
 
 
 def test_a_worker_has_no_thread_to_fork_beside(redis_url: str) -> None:
     with process.patient(redis_url) as redis:
-        one = process.worker(redis)
+        one = process.worker(redis, "csvjobs")
         one.subscribe()
         assert one.pubsub_thread is None
         assert [queue.name for queue in one.queues] == ["csvjobs"]
+
+
+def test_two_services_on_one_redis_leave_each_other_alone(tmp_path: Path, redis_url: str) -> None:
+    """Without a reconciler, which would put back what the wrong worker took."""
+    both = [Service(tmp_path / name, redis_url) for name in ("one", "two")]
+    try:
+        for each in both:
+            each.start_worker()
+        for _ in range(5):
+            for each in both:
+                each.submit()
+        for each in both:
+            assert [job.status for job in each.judge()] == ["done"] * 5
+            assert len(each.services.index.list(100)) == 5
+    finally:
+        for each in both:
+            each.stop()
 
 
 @pytest.fixture
@@ -159,7 +176,7 @@ def test_a_child_that_does_not_obey_its_time_limit_is_killed(
     redis_url: str, sleeper: subprocess.Popen[bytes]
 ) -> None:
     with process.patient(redis_url) as redis:
-        one = process.worker(redis)
+        one = process.worker(redis, "csvjobs")
         one.register_birth()
         job = RqJob.create(RUN, timeout=10, origin="csvjobs", connection=redis, serializer=JSONSerializer)
         job.save()
@@ -175,7 +192,7 @@ def test_a_child_that_does_not_obey_its_time_limit_is_killed(
 
 def test_a_dead_worker_is_noticed_within_half_a_minute(redis_url: str) -> None:
     with process.patient(redis_url) as redis:
-        one = process.worker(redis)
+        one = process.worker(redis, "csvjobs")
         job = RqJob.create(RUN, timeout=3600, origin="csvjobs", connection=redis, serializer=JSONSerializer)
         job.save()
         one.prepare_execution(job)

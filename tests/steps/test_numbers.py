@@ -9,7 +9,7 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 from csvjobs.engines.base import NUMBER
@@ -76,8 +76,10 @@ FLOATS = st.one_of(
 @example([-7972398113020846.0, -7972398113035377.0], 0.0)
 @example([5e-324], 0.0)
 def test_statistics_are_those_of_exact_arithmetic(engine: DuckEngine, values: list[float], q: float) -> None:
-    numbers = given_as(engine, values)
     reach = max(values) - min(values)
+    # Nearer to each other than that, numbers lose digits at the end of what a double can hold.
+    assume(not 0 < reach < 1e-290)
+    numbers = given_as(engine, values)
     exact = sum(map(Fraction, values)) / len(values)
     # A double holds the difference of two numbers to 53 bits.
     assert numbers.mean() == pytest.approx(float(exact), rel=2**-52, abs=reach * 2**-53 + SMALLEST)

@@ -63,7 +63,8 @@ def labelled(folder: Path, name: str) -> Iterator[Labelled]:
 
 def ours(path: Path) -> tuple[str, str]:
     found = detected(path)
-    return found["delimiter"].value, found["quote"].value
+    # The labels do not tell a delimiter from one with a blank behind it.
+    return found["delimiter"].value[:1], found["quote"].value
 
 
 def duckdb_sniffer(path: Path) -> tuple[str, str]:

@@ -5,10 +5,10 @@ python bench/reading/pollock.py FOLDER [polluted_files | survey_sample] [--given
 FOLDER: a checkout of HPI-Information-Systems/Pollock. --given declares delimiter, quote, encoding, lines
 above and header as its parameters say; without it everything is found out. The ten measures of its
 metrics.py: success, and precision, recall and F1 of header, records and cells as multisets. Its
-normalisation of numbers, dates and prices is left out, which lowers our figures a little; the header is compared
-as the file has it, not by the names that we give to blank and repeated ones, which raises them. "with"
-counts rejected records as read (their cells as split by the delimiter), "without" counts them as lost. -v names the
-worst files.
+normalisation of numbers, dates and prices is left out, which lowers our figures a little; the header is
+compared as the file has it, not by the names that we give to blank and repeated ones, which raises them.
+"with" counts rejected records as read (their cells as split by the delimiter), "without" counts them as
+lost. -v names the worst files.
 """
 
 from __future__ import annotations

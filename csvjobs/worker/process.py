@@ -36,6 +36,9 @@ HEARTBEAT_TTL = 30
 KILL_AFTER = 5
 """Seconds past RQ's own time limit after which a child that did not obey it is killed (RQ: 60)."""
 
+LOOK_UP_EVERY = 5
+"""Seconds of waiting for a job after which an idle worker looks whether it was told to stop."""
+
 REMIND_EVERY = 30.0
 
 
@@ -47,6 +50,19 @@ class CsvWorker(Worker):
 
     def subscribe(self) -> None:
         """Does not: commands over Redis need a thread, and a process with threads must not fork."""
+
+    def handle_warm_shutdown_request(self) -> None:
+        # RQ only raises, wherever the signal finds us: what is raised in a finalizer, Python drops.
+        self._stop_requested = True
+        super().handle_warm_shutdown_request()
+
+    def dequeue_job_and_maintain_ttl(
+        self, timeout: int | None, max_idle_time: int | None = None
+    ) -> tuple[Job, Queue] | None:
+        while not self._stop_requested:
+            if taken := super().dequeue_job_and_maintain_ttl(LOOK_UP_EVERY, LOOK_UP_EVERY):
+                return taken
+        return None
 
     def main_work_horse(self, job: Job, queue: Queue) -> None:
         die_with(self.pid or 0)

@@ -139,6 +139,31 @@ def test_a_worker_without_a_child_kills_nobody(redis_url: str) -> None:
         idle.kill_horse()
 
 
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.parametrize("when", ["before it waits", "while it waits"])
+def test_a_stop_is_obeyed_even_where_python_drops_what_is_raised(redis_url: str, when: str) -> None:
+    with process.patient(redis_url) as redis:
+        one = process.worker(redis, "csvjobs")
+
+        class Told:
+            def __del__(self) -> None:
+                one.request_stop(signal.SIGTERM, None)
+
+        def tell(*_: object) -> None:
+            del told[:]
+
+        told = [Told()]
+        usual = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+        signal.signal(signal.SIGALRM, tell)
+        signal.setitimer(signal.ITIMER_REAL, 0.5 if when == "while it waits" else 0.001)
+        try:
+            assert one.work(logging_level="ERROR") is False
+        finally:
+            signal.signal(signal.SIGALRM, signal.SIG_DFL)
+            for number, handler in usual.items():
+                signal.signal(number, handler)
+
+
 def test_a_worker_has_no_thread_to_fork_beside(redis_url: str) -> None:
     with process.patient(redis_url) as redis:
         one = process.worker(redis, "csvjobs")

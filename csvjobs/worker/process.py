@@ -54,7 +54,6 @@ class CsvWorker(Worker):
     def handle_warm_shutdown_request(self) -> None:
         # RQ only raises, wherever the signal finds us: what is raised in a finalizer, Python drops.
         self._stop_requested = True
-        super().handle_warm_shutdown_request()
 
     def dequeue_job_and_maintain_ttl(
         self, timeout: int | None, max_idle_time: int | None = None

@@ -36,7 +36,11 @@ def steps(
 
 def reference() -> str:
     """All steps as one Markdown page."""
-    head = "# Steps\n\nMade by `csvjobs steps --markdown`. Each example is run as a test.\n"
+    head = (
+        "# Steps\n\nMade by `csvjobs steps --markdown`. Each example is run as a test.\n\n"
+        'A cell is missing when it is empty, quoted (`""`) or not, or one of the texts of the read option '
+        "`nulls`\n(`read: {nulls: [NA, n/a]}`), which holds for all steps and changes no cell by itself.\n"
+    )
     return "\n".join([head, *(page(step) for step in STEPS)])
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +15,14 @@ NUMBER = r"\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*"
 """What counts as a number in a cell, in ASCII."""
 
 
+@dataclass(frozen=True)
 class Sql(ABC):
-    """The hooks in which engines' SQL differs; everything else a step writes means the same on all."""
+    """The hooks in which engines' SQL differs; everything else a step writes means the same on all.
+
+    nulls: texts that every step takes for missing, beside those of its own.
+    """
+
+    nulls: tuple[str, ...] = ()
 
     @abstractmethod
     def text(self, value: str) -> str:

@@ -33,7 +33,7 @@ def inspect(incoming: Incoming, filename: str, pipeline: str | None, options: di
     path, facts = incoming.content()
     most = incoming.services.settings.max_upload_bytes
     found = look(path, facts, read, path.parent, lambda _: None, most_bytes=most)
-    first = sample(found.head, found.dialect, found.header, whole=found.whole)
+    first = sample(found.head, found.dialect, found.header, read.nulls, whole=found.whole)
     return Inspection(
         filename=base_name(filename),
         bytes=facts.bytes,

@@ -187,7 +187,8 @@ def _transform(
     source, numbered = reading.source, needs_row_numbers(pipeline.steps)
     with pulse.stage("fit"):
         relation = engine.relation(source, numbered=numbered)
-        planned = plan(engine, relation, source.columns, pipeline.steps, numbered)
+        nulls = pipeline.read.nulls
+        planned = plan(engine, relation, source.columns, pipeline.steps, numbered, nulls)
     with pulse.stage("transform"):
         with GrowingDigest(scratch / OUTPUT) as digest:
             out = engine.copy(planned.query(), planned.columns.names, scratch / OUTPUT)

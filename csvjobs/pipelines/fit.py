@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from csvjobs.engines.base import Engine
+from csvjobs.engines.base import Engine, Sql
 from csvjobs.errors import NotANumber, NothingToLearn, TooManyCategories
 from csvjobs.pipelines.numbers import Numbers
 from csvjobs.pipelines.step import Columns, Learnt, Need, Step, missing
@@ -30,7 +30,11 @@ class Cells:
 
 
 def learn(
-    engine: Engine, relation: str, columns: Columns, wanted: Iterable[tuple[Step, tuple[Need, ...]]]
+    engine: Engine,
+    sql: Sql,
+    relation: str,
+    columns: Columns,
+    wanted: Iterable[tuple[Step, tuple[Need, ...]]],
 ) -> tuple[Learnt, list[str]]:
     """All needs over the relation's rows, and warnings about cells that could not be learnt from.
 
@@ -41,10 +45,10 @@ def learn(
     for step, step_needs in wanted:
         for need in step_needs:
             needs[need] = _cells(need, step, kept)
-    with engine.kept(_narrow(engine, relation, columns, kept.values())) as table:
+    with engine.kept(_narrow(sql, relation, columns, kept.values())) as table:
         numbers = Numbers.of(engine, table, [cells.ref for cells in kept.values() if cells.numeric])
         odd = [cells for cells in kept.values() if cells.numeric and numbers[cells.ref].odd]
-        warnings = [_odd(engine, relation, columns, cells, numbers[cells.ref].odd) for cells in odd]
+        warnings = [_odd(engine, sql, relation, columns, cells, numbers[cells.ref].odd) for cells in odd]
         learnt = {
             need: _number(cells, numbers[cells.ref], need)
             if cells.numeric
@@ -60,36 +64,36 @@ def _cells(need: Need, step: Step, kept: dict[Any, Cells]) -> Cells:
     return kept.setdefault(key, Cells(*key, ref=f"k{len(kept)}"))
 
 
-def _narrow(engine: Engine, relation: str, columns: Columns, kept: Iterable[Cells]) -> str:
+def _narrow(sql: Sql, relation: str, columns: Columns, kept: Iterable[Cells]) -> str:
     """Missing cells are NULL in what is kept, and texts that should be numbers and are not NaN."""
     inner, outer = [], []
     for cells in kept:
-        text = _there(engine, columns, cells)
+        text = _there(sql, columns, cells)
         if not cells.numeric:
             outer.append(f"{text} AS {cells.ref}")
             continue
-        inner.append(f"{_as_number(engine, columns, cells)} AS {cells.ref}")
+        inner.append(f"{_as_number(sql, columns, cells)} AS {cells.ref}")
         odd = f"{cells.ref} IS NULL AND {text} IS NOT NULL"
         outer.append(f"CASE WHEN {odd} THEN CAST('NaN' AS DOUBLE) ELSE {cells.ref} END AS {cells.ref}")
     return f"SELECT {', '.join(outer)} FROM (SELECT {', '.join(['*', *inner])} FROM ({relation}))"
 
 
-def _there(engine: Engine, columns: Columns, cells: Cells) -> str:
+def _there(sql: Sql, columns: Columns, cells: Cells) -> str:
     """The cell's text, NULL where it is missing."""
     [column] = columns.pick([cells.column], "fit")
-    return f"CASE WHEN NOT {missing(engine.sql, column.sql, cells.missing)} THEN {column.sql} END"
+    return f"CASE WHEN NOT {missing(sql, column.sql, cells.missing)} THEN {column.sql} END"
 
 
-def _as_number(engine: Engine, columns: Columns, cells: Cells) -> str:
+def _as_number(sql: Sql, columns: Columns, cells: Cells) -> str:
     [column] = columns.pick([cells.column], "fit")
     # An empty cell is no number anyway; other missing texts may be.
-    only_empty = set(cells.missing) <= {""}
-    return engine.sql.number(column.sql if only_empty else f"({_there(engine, columns, cells)})")
+    only_empty = {*cells.missing, *sql.nulls} <= {""}
+    return sql.number(column.sql if only_empty else f"({_there(sql, columns, cells)})")
 
 
-def _odd(engine: Engine, relation: str, columns: Columns, cells: Cells, count: int) -> str:
+def _odd(engine: Engine, sql: Sql, relation: str, columns: Columns, cells: Cells, count: int) -> str:
     """What to say of cells that are there but are no numbers. Raises NotANumber for a strict step."""
-    text, number = _there(engine, columns, cells), _as_number(engine, columns, cells)
+    text, number = _there(sql, columns, cells), _as_number(sql, columns, cells)
     first = f"SELECT {text} FROM ({relation}) WHERE {text} IS NOT NULL AND {number} IS NULL LIMIT 1"
     [(example,)] = engine.rows(first)
     found = f"{count} cell{'s' if count > 1 else ''} of column {cells.column!r}"

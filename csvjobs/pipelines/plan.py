@@ -7,10 +7,10 @@ user's names never become SQL.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from csvjobs.engines.base import Engine
+from csvjobs.engines.base import Engine, Sql
 from csvjobs.errors import UnknownColumn
 from csvjobs.pipelines.fit import learn
 from csvjobs.pipelines.step import Change, Column, Columns, Learnt, Need, Step
@@ -49,6 +49,7 @@ class Plan:
     """The steps put on top of a relation, one after the other; ready when all are on."""
 
     engine: Engine
+    sql: Sql
     relation: str
     columns: Columns
     numbered: bool = False
@@ -82,7 +83,7 @@ class Plan:
             return
         waiting, self._waiting = self._waiting, []
         wanted = [(step, step.needs(self.columns)) for _, step in waiting]
-        learnt, warnings = learn(self.engine, self.relation, self.columns, wanted)
+        learnt, warnings = learn(self.engine, self.sql, self.relation, self.columns, wanted)
         self.warnings += warnings
         for (place, step), (_, needs) in zip(waiting, wanted, strict=True):
             own: dict[Need, Any] = {need: learnt[need] for need in needs}
@@ -100,7 +101,7 @@ class Plan:
         return all(mine.isdisjoint(other.chosen(self.columns).names) for _, other in self._waiting)
 
     def _apply(self, place: int, step: Step, learnt: Learnt) -> None:
-        change = step.change(self.columns, learnt, self.engine.sql)
+        change = step.change(self.columns, learnt, self.sql)
         self.warnings += change.warnings
         if change.keep or change.first_of:
             self.losses.append(Loss(f"{step.step} (step {place + 1})", _loss(self.relation, change)))
@@ -122,13 +123,21 @@ class Plan:
         return f"s{self._made}"
 
 
-def plan(engine: Engine, relation: str, names: Sequence[str], steps: Sequence[Step], numbered: bool) -> Plan:
+def plan(
+    engine: Engine,
+    relation: str,
+    names: Sequence[str],
+    steps: Sequence[Step],
+    numbered: bool,
+    nulls: tuple[str, ...] = (),
+) -> Plan:
     """The whole plan of `steps` over a relation with the columns c0, c1, … called `names`.
 
+    nulls: texts that each step takes for missing.
     Runs the fit passes. Raises DataError for what the steps or the data do not allow.
     """
     columns = Columns(Column(name, f"c{place}") for place, name in enumerate(names))
-    made = Plan(engine, relation, columns, numbered)
+    made = Plan(engine, replace(engine.sql, nulls=nulls), relation, columns, numbered)
     for place, step in enumerate(steps):
         made.add(place, step)
     made.fit()

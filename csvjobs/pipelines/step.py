@@ -64,7 +64,7 @@ class Need(NamedTuple):
     of the cells that are numbers. mode: the commonest text (the smallest of equals). values: all different
     texts in code point order, at most `argument` of them (TooManyCategories beyond). sample: the first
     `argument` of them, however many there are.
-    Missing: an empty cell, or one of `missing`.
+    Missing: an empty cell, one of `missing`, or one of the file's nulls.
     """
 
     column: str
@@ -154,9 +154,18 @@ def unique(columns: Columns, step: str) -> Columns:
 
 
 def missing(sql: Sql, expression: str, texts: Sequence[str] = ("",)) -> str:
-    """A predicate: the cell is empty, or one of `texts`; never NULL."""
+    """A predicate: the cell is empty, one of `texts`, or one of the file's nulls; never NULL."""
+    texts = (*texts, *sql.nulls)
     listed = ", ".join(sql.text(text) for text in texts)
     return f"({expression} IS NULL OR {expression} IN ({listed}))" if texts else f"({expression} IS NULL)"
+
+
+def number(sql: Sql, expression: str) -> str:
+    """The cell as a double, NULL where it is missing or no number: one of the file's nulls may look like
+    one."""
+    if not sql.nulls:
+        return sql.number(expression)
+    return sql.number(f"(CASE WHEN NOT {missing(sql, expression)} THEN {expression} END)")
 
 
 def constant(number: float) -> str:

@@ -2,14 +2,33 @@
 
 from __future__ import annotations
 
+import json
 from decimal import Decimal
-from typing import Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 MAX_COLUMNS = 20_000
 MAX_RECORD_BYTES = 16 * 1024**2
 MAX_OPEN_LINES = 1000
+
+
+def _listed(given: Any) -> Any:
+    """A text as the list that it says: JSON where it begins like that, else parts between commas."""
+    if not isinstance(given, str):
+        return given
+    if not given.lstrip().startswith("["):
+        return [part.strip() for part in given.split(",") if part.strip()]
+    try:
+        found = json.loads(given)
+        # Escapes can spell halves of characters, which no file can hold.
+        json.dumps(found, ensure_ascii=False).encode()
+        return found
+    except (ValueError, RecursionError):
+        raise ValueError('a list is JSON, such as ["NA", "n/a"], or texts between commas') from None
+
+
+Texts = Annotated[tuple[str, ...], BeforeValidator(_listed, json_schema_input_type=str)]
 
 
 class ReadOptions(BaseModel):
@@ -38,6 +57,11 @@ class ReadOptions(BaseModel):
     )
     skip: int | None = Field(None, ge=0, description="Lines above the table that are no part of it.")
     header: bool | None = Field(None, description="Whether the first row names the columns.")
+    nulls: Texts = Field(
+        (),
+        description="Texts that mean missing in the whole file, such as NA, beside the empty cell: between "
+        "commas, or as a JSON list. No cell is changed by it: it says what steps take for missing.",
+    )
     bad_rows: Literal["reject", "pad", "fail"] = Field(
         "reject",
         description="What becomes of a bad row: set it aside in rejected.csv, fill it up with empty cells "

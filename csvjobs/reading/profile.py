@@ -26,8 +26,8 @@ class ColumnProfile(BaseModel):
 
     name: str
     filled: int
-    empty: int
-    distinct: int = Field(description="Different values, without the empty one.")
+    empty: int = Field(description="Cells that are empty or one of the read option `nulls`.")
+    distinct: int = Field(description="Different values among the filled cells.")
     kinds: dict[str, int] = Field(description="How many cells look like a number, moment, address or text.")
     shortest: int
     longest: int
@@ -45,7 +45,9 @@ class Sample(BaseModel):
     rows: list[list[str | None]]
 
 
-def sample(head: Sequence[Line], dialect: Dialect, header: Header, *, whole: bool) -> Sample:
+def sample(
+    head: Sequence[Line], dialect: Dialect, header: Header, nulls: Sequence[str], *, whole: bool
+) -> Sample:
     """What stands below the header in the lines `head`, which are the `whole` file or only begin it."""
     tokenizer = Tokenizer(dialect)
     below = [line for line in head if line.number > header.before]
@@ -62,7 +64,7 @@ def sample(head: Sequence[Line], dialect: Dialect, header: Header, *, whole: boo
         else:
             faults[_fault(record, cells, len(header.columns))] += 1
     profiles = [
-        _profile(name, [row[place] for row in rows])
+        _profile(name, [row[place] for row in rows], nulls)
         for place, name in enumerate(islice(header.columns, PROFILED_COLUMNS))
     ]
     return Sample(records=len(rows), faults=faults, columns=profiles, rows=rows[:SHOWN_ROWS])
@@ -78,8 +80,8 @@ def _fault(record: Record, cells: Sequence[bytes] | None, width: int) -> str:
     return "extra-cell" if len(cells) > width else "missing-cell"
 
 
-def _profile(name: str, cells: Sequence[str | None]) -> ColumnProfile:
-    filled = [cell for cell in cells if cell]
+def _profile(name: str, cells: Sequence[str | None], nulls: Sequence[str]) -> ColumnProfile:
+    filled = [cell for cell in cells if cell and cell not in nulls]
     lengths = list(map(len, filled)) or [0]
     values = Counter(filled)
     return ColumnProfile(

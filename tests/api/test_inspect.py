@@ -61,6 +61,13 @@ def test_the_file_may_come_as_a_form(api: Served) -> None:
     assert answer.json()["rows"] == [["a", "b"], ["1", "2"]]
 
 
+def test_what_means_missing_counts_as_empty_and_is_shown_as_it_stands(api: Served) -> None:
+    found = look(api, b"a,b\nNA,1\n,n/a\nx,2\n", nulls="NA,n/a")
+    assert found["rows"] == [["NA", "1"], [None, "n/a"], ["x", "2"]]
+    counts = [(column["filled"], column["empty"], column["kinds"]) for column in found["columns"]]  # type: ignore[attr-defined]
+    assert counts == [(1, 2, {"text": 1}), (2, 1, {"number": 2})]
+
+
 @pytest.mark.usefixtures("tidy_up")
 @pytest.mark.parametrize(
     ("content", "query", "status", "code"),

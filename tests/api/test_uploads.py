@@ -50,6 +50,16 @@ def test_a_raw_body_is_accepted_with_options_in_the_query(api: Served) -> None:
     assert input_of(api, job["job_id"]) == content
 
 
+@pytest.mark.parametrize("nulls", ["n/a, -", '["n/a", "-"]'])
+def test_what_means_missing_is_a_field_of_the_form(api: Served, nulls: str) -> None:
+    steps = "steps: [{step: drop_missing}]"
+    files = {"file": ("gaps.csv", b"a,b\n1,n/a\n2,x\n-,y\n")}
+    answer = api.client.post("/upload_csv", data={"pipeline": steps, "nulls": nulls}, files=files)
+    job = api.ended(answer.json()["job_id"])
+    assert job["rows"]["dropped"] == {"drop_missing (step 1)": 2}
+    assert api.client.get(f"/download_csv/{job['job_id']}/").content == b"a,b\n2,x\n"
+
+
 def test_a_body_in_chunks_of_unknown_length_is_accepted(api: Served) -> None:
     def pieces() -> Iterator[bytes]:
         for start in range(0, len(CSV), 5):
@@ -143,6 +153,7 @@ def test_other_media_types_are_refused(api: Served, kind: str) -> None:
         ({"pipeline": '{"name": "\\ud800"}'}, 422, "invalid-pipeline"),
         ({"delimiter": "abcde"}, 422, "invalid-pipeline"),
         ({"nosuch": "1"}, 422, "invalid-pipeline"),
+        ({"nulls": "[NA]"}, 422, "invalid-pipeline"),
     ],
 )
 @pytest.mark.parametrize("form", [True, False])

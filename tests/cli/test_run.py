@@ -74,6 +74,15 @@ def test_read_options_are_passed_on(at: Terminal) -> None:
     assert at.read("o.csv") == 'column_1,column_2\n"a,x",b\n1,2\n'
 
 
+def test_texts_that_mean_missing_are_told_to_the_steps(at: Terminal) -> None:
+    at.write("gaps.csv", "id,n\n1,NA\n2,n/a\n3,\n4,6\n")
+    at.write("fill.yaml", "steps: [{step: fill_missing, columns: [n], with: mean}]")
+    assert at.types("run", "gaps.csv", "-p", "fill.yaml", "-r", "nulls=NA,n/a", "-o", "o.csv").status == 0
+    assert at.read("o.csv") == "id,n\n1,6\n2,6\n3,6\n4,6\n"
+    assert at.types("run", "gaps.csv", "-r", "nulls=NA,n/a", "-o", "o.csv").status == 0
+    assert at.read("o.csv") == at.read("gaps.csv")
+
+
 def test_rejected_rows_lie_beside_the_output(at: Terminal) -> None:
     typed = at.types("run", "ragged.csv", "-o", "out.csv")
     assert typed.status == 0

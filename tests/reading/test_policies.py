@@ -89,3 +89,32 @@ def test_how_many_rows_may_be_bad(most: object, bad: int, rows: int, too_many: b
 def test_what_is_no_number_of_rows(most: str) -> None:
     with pytest.raises(ValueError, match="max_bad_rows"):
         ReadOptions.model_validate({"max_bad_rows": most})
+
+
+@pytest.mark.parametrize(
+    ("given", "texts"),
+    [
+        ("NA", ("NA",)),
+        ("NA, n/a ,-", ("NA", "n/a", "-")),
+        (" , ", ()),
+        ("", ()),
+        ('["a,b", " ", "-"]', ("a,b", " ", "-")),
+        ("[]", ()),
+        (["NA", "a,b"], ("NA", "a,b")),
+        ([], ()),
+    ],
+)
+def test_texts_that_mean_missing_are_a_list_however_they_come(given: object, texts: tuple[str, ...]) -> None:
+    assert ReadOptions.model_validate({"nulls": given}).nulls == texts
+
+
+@pytest.mark.parametrize("given", ["[NA]", "[1]", '["a"', '["\\ud800"]', "[" * 100_000, {"a": "b"}, [1]])
+def test_what_is_no_list_of_texts(given: object) -> None:
+    with pytest.raises(ValueError, match="nulls"):
+        ReadOptions.model_validate({"nulls": given})
+
+
+@pytest.mark.parametrize("careful", [False, True])
+def test_what_means_missing_is_read_as_it_stands(bench: ReadBench, careful: bool) -> None:
+    table = bench.table(b'a,b\nNA,"NA"\n,n/a\n', careful=careful, nulls=("NA", "n/a"))
+    assert table.rows == [("NA", "NA"), (None, "n/a")]

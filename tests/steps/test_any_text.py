@@ -55,6 +55,16 @@ def test_one_hot_names_are_the_name_and_the_value(bench: Bench, names: list[str]
     assert all(row[: len(made)].count("1") == 1 for row in out.rows)
 
 
+@given(column=columns, nulls=st.lists(texts, max_size=3))
+def test_any_text_may_mean_missing(bench: Bench, column: list[str | None], nulls: list[str]) -> None:
+    rows = [(str(place), cell) for place, cell in enumerate(column)]
+    dropped = bench.table([{"step": "drop_missing", "columns": ["x"]}], ("place", "x"), rows, nulls)
+    kept = [[place, cell] for place, cell in rows if cell and cell not in nulls]
+    assert dropped.rows == kept
+    untouched = bench.table([{"step": "trim", "columns": ["place"]}], ("place", "x"), rows, nulls)
+    assert untouched.rows == [[place, shown(cell)] for place, cell in rows]
+
+
 @given(column=columns, data=st.data())
 def test_filter_by_text(bench: Bench, column: list[str | None], data: st.DataObject) -> None:
     value = data.draw(texts | st.sampled_from([cell for cell in column if cell] or ["x"]))

@@ -1,7 +1,8 @@
 """The tables in cases/ and each step's own example: options, what comes in, what must come out.
 
 A case has `before` and `after`, or `before` and the `error` that ends the job (with its `column`),
-or no `before` and `invalid`: words in the fault found in the options before any file is read.
+or no `before` and `invalid`: words in the fault found in the options before any file is read. `nulls` are
+texts that mean missing in the whole file.
 """
 
 from pathlib import Path
@@ -24,6 +25,7 @@ class Case(BaseModel):
 
     name: str
     options: dict[str, Any] = {}
+    nulls: list[str] = []
     before: str | None = None
     after: str | None = None
     warnings: list[str] = []
@@ -45,7 +47,7 @@ def cases(kind: str) -> list[Any]:
 
 @pytest.mark.parametrize(("step", "case"), cases("after"))
 def test_rows_come_out_as_the_case_says(bench: Bench, step: str, case: Case) -> None:
-    out = bench.text([{"step": step, **case.options}], case.before or "")
+    out = bench.text([{"step": step, **case.options}], case.before or "", case.nulls)
     assert out.text == case.after
     assert out.warnings == case.warnings
 
@@ -53,7 +55,7 @@ def test_rows_come_out_as_the_case_says(bench: Bench, step: str, case: Case) -> 
 @pytest.mark.parametrize(("step", "case"), cases("error"))
 def test_data_that_a_step_cannot_take_ends_the_job(bench: Bench, step: str, case: Case) -> None:
     with pytest.raises(DataError) as caught:
-        bench.text([{"step": step, **case.options}], case.before or "")
+        bench.text([{"step": step, **case.options}], case.before or "", case.nulls)
     assert (caught.value.code, caught.value.column) == (case.error, case.column)
 
 

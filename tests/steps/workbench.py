@@ -43,30 +43,43 @@ class Bench:
     def __init__(self, engine: DuckEngine, folder: Path) -> None:
         self._engine, self._folder = engine, folder
 
-    def text(self, steps: list[dict[str, Any]], before: str) -> Output:
-        """Runs the steps on CSV text with a header row."""
+    def text(self, steps: list[dict[str, Any]], before: str, nulls: Sequence[str] = ()) -> Output:
+        """Runs the steps on CSV text with a header row; `nulls` mean missing in all of it."""
         reader = csv.reader(io.StringIO(before, newline=""))
         names = next(reader)
         records = before.splitlines(keepends=True)[reader.line_num :]
-        return self._run(steps, names, "".join(records), len(list(reader)))
+        return self._run(steps, names, "".join(records), len(list(reader)), nulls)
 
-    def table(self, steps: list[dict[str, Any]], names: Sequence[str], rows: Sequence[Row]) -> Output:
+    def table(
+        self,
+        steps: list[dict[str, Any]],
+        names: Sequence[str],
+        rows: Sequence[Row],
+        nulls: Sequence[str] = (),
+    ) -> Output:
         """Runs the steps on cells; None is an empty cell, "" a quoted empty one."""
-        return self._run(steps, names, "".join(map(_record, rows)), len(rows))
+        return self._run(steps, names, "".join(map(_record, rows)), len(rows), nulls)
 
     def column(self, step: dict[str, Any], cells: Sequence[Cell]) -> list[list[str]]:
         """The rows that a step makes of one column `x` beside a row number, the number left out."""
         rows = [(str(place), cell) for place, cell in enumerate(cells)]
         return [row[1:] for row in self.table([step], ("place", "x"), rows).rows]
 
-    def _run(self, steps: list[dict[str, Any]], names: Sequence[str], records: str, count: int) -> Output:
+    def _run(
+        self,
+        steps: list[dict[str, Any]],
+        names: Sequence[str],
+        records: str,
+        count: int,
+        nulls: Sequence[str] = (),
+    ) -> Output:
         path, out = self._folder / "in.csv", self._folder / "out.csv"
         path.write_bytes(f"-\n{records}".encode())
-        pipeline = parse(json.dumps({"steps": steps}))
+        pipeline = parse(json.dumps({"read": {"nulls": nulls}, "steps": steps}))
         numbered = needs_row_numbers(pipeline.steps)
         source = Source(path, Dialect(), 1, tuple(names), count)
         relation = self._engine.relation(source, numbered=numbered)
-        planned = plan(self._engine, relation, names, pipeline.steps, numbered)
+        planned = plan(self._engine, relation, names, pipeline.steps, numbered, pipeline.read.nulls)
         written = self._engine.copy(planned.query(), planned.columns.names, out)
         lost = sum(self._engine.rows(loss.query)[0][1] for loss in planned.losses)
         assert written + lost == count, "the account does not add up"

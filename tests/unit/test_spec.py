@@ -69,6 +69,14 @@ def test_declared_read_options_win_over_the_pipelines() -> None:
     assert caught.value.errors[0].pointer == "/read/delimeter"
 
 
+def test_texts_that_mean_missing_are_listed_in_a_pipeline_or_declared_beside_it() -> None:
+    pipeline = parse('read: {nulls: [NA, n/a, "-", null, -999]}')
+    assert pipeline.read.nulls == ("NA", "n/a", "-", "null", "-999")
+    assert build(pipeline.document()) == pipeline
+    assert with_read(pipeline, {"delimiter": ";"}).read.nulls == pipeline.read.nulls
+    assert with_read(pipeline, {"nulls": "?,x"}).read.nulls == ("?", "x")
+
+
 def test_named_pipelines_are_the_folders_files_and_tidy(tmp_path) -> None:
     (tmp_path / "clean.yaml").write_text("steps: [{step: trim}]")
     (tmp_path / "broken.yaml").write_text("steps: [{step: nothing}]")

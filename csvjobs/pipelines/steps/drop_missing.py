@@ -11,8 +11,9 @@ from csvjobs.pipelines.step import Change, Columns, ColumnStep, Example, Learnt,
 class DropMissing(ColumnStep):
     """Leaves out each row in which any cell of the columns is missing, or all of them are.
 
-    A cell is missing when it is empty, quoted (`""`) or not, or one of the texts of `missing`. A blank
-    is no empty cell: put `trim` before this step where files have such cells.
+    A cell is missing when it is empty, quoted (`""`) or not, or one of the texts of `missing` or of
+    the read option `nulls`. A blank is no empty cell: put `trim` before this step where files have such
+    cells.
     """
 
     example: ClassVar = Example(
@@ -26,7 +27,7 @@ class DropMissing(ColumnStep):
     how: Literal["any", "all"] = Field(
         "any", description="Whether any missing cell is enough, or all must be."
     )
-    missing: list[str] = Field([], description="Texts that count as missing, beside the empty cell.")
+    missing: list[str] = Field([], description="Texts that count as missing here, beside the empty cell.")
 
     def change(self, columns: Columns, learnt: Learnt, sql: Sql) -> Change:
         texts = ("", *self.missing)

@@ -34,7 +34,8 @@ class FillMissing(ColumnStep):
     commonest text, the first in code point order among equally common ones. Numbers are written as short
     as they can be read back: 41000, 0.1. The results are those of scikit-learn's SimpleImputer.
 
-    A cell is missing when it is empty, quoted (`""`) or not, or one of the texts of `missing`.
+    A cell is missing when it is empty, quoted (`""`) or not, or one of the texts of `missing` or of
+    the read option `nulls`.
     """
 
     example: ClassVar = Example(
@@ -49,7 +50,7 @@ class FillMissing(ColumnStep):
         alias="with", description="What to fill with; constant is the text of `value`."
     )
     value: str | None = Field(None, description="The text to fill with; for `with: constant` only.")
-    missing: list[str] = Field([], description="Texts that count as missing, beside the empty cell.")
+    missing: list[str] = Field([], description="Texts that count as missing here, beside the empty cell.")
 
     @model_validator(mode="after")
     def _value_for_constant_only(self) -> "FillMissing":

@@ -7,7 +7,7 @@ from pydantic import AfterValidator, Field, model_validator
 from pydantic_core import PydanticCustomError, SchemaError, SchemaValidator, core_schema
 
 from csvjobs.engines.base import Sql
-from csvjobs.pipelines.step import Change, Columns, Example, Learnt, Step, constant, missing
+from csvjobs.pipelines.step import Change, Columns, Example, Learnt, Step, constant, missing, number
 
 COMPARISONS: dict[str, Callable[[str, Any, Sql], str]] = {
     "equals": lambda cell, text, sql: f"{_text(cell)} = {sql.text(text)}",
@@ -16,10 +16,10 @@ COMPARISONS: dict[str, Callable[[str, Any, Sql], str]] = {
     "none_of": lambda cell, texts, sql: f"{_text(cell)} NOT IN ({_listed(texts, sql)})",
     "matches": lambda cell, pattern, sql: sql.matches(_text(cell), pattern),
     "contains": lambda cell, text, sql: f"POSITION({sql.text(text)} IN {_text(cell)}) > 0",
-    "above": lambda cell, number, sql: f"{sql.number(cell)} > {constant(number)}",
-    "at_least": lambda cell, number, sql: f"{sql.number(cell)} >= {constant(number)}",
-    "below": lambda cell, number, sql: f"{sql.number(cell)} < {constant(number)}",
-    "at_most": lambda cell, number, sql: f"{sql.number(cell)} <= {constant(number)}",
+    "above": lambda cell, bound, sql: f"{number(sql, cell)} > {constant(bound)}",
+    "at_least": lambda cell, bound, sql: f"{number(sql, cell)} >= {constant(bound)}",
+    "below": lambda cell, bound, sql: f"{number(sql, cell)} < {constant(bound)}",
+    "at_most": lambda cell, bound, sql: f"{number(sql, cell)} <= {constant(bound)}",
     "is_missing": lambda cell, wanted, sql: f"{'' if wanted else 'NOT '}{missing(sql, cell)}",
 }
 
@@ -55,7 +55,8 @@ class Filter(Step):
     Texts are compared as they stand, upper and lower case apart: `equals: 007` is not 7. An empty
     cell, quoted (`""`) or not, is the empty text, so `not_equals: closed` keeps it. `matches` is a regular
     expression in RE2 syntax for the whole cell; `(?i)` in front ignores case. `above`, `at_least`,
-    `below` and `at_most` compare numbers (12, -1.5, 3e8); a cell that is no such number does not pass.
+    `below` and `at_most` compare numbers (12, -1.5, 3e8); a cell that is missing or no such number does
+    not pass.
     """
 
     example: ClassVar = Example(
@@ -79,7 +80,9 @@ class Filter(Step):
     at_least: Number | None = Field(None, description="The cell is a number as large as this or larger.")
     below: Number | None = Field(None, description="The cell is a number smaller than this.")
     at_most: Number | None = Field(None, description="The cell is a number as small as this or smaller.")
-    is_missing: bool | None = Field(None, description="Whether the cell is empty.")
+    is_missing: bool | None = Field(
+        None, description="Whether the cell is missing: empty, or one of the read option `nulls`."
+    )
 
     @model_validator(mode="after")
     def _compares(self) -> "Filter":

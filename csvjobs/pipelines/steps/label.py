@@ -11,7 +11,7 @@ from csvjobs.pipelines.step import Change, Column, Columns, ColumnStep, Example,
 class Label(ColumnStep):
     """Replaces each value of a column by its place, 0, 1, …, among the column's values in code point order.
 
-    An empty cell stays as it is. The codes are those of scikit-learn's LabelEncoder and OrdinalEncoder.
+    A missing cell stays as it is. The codes are those of scikit-learn's LabelEncoder and OrdinalEncoder.
     Where the values have an order of their own (small, medium, large), use `ordinal`.
     """
 

@@ -25,7 +25,7 @@ def _one_place_each(order: dict[str, list[str]]) -> dict[str, list[str]]:
 class Ordinal(Step):
     """Replaces each value of a column by its place, 0, 1, …, in the order given for the column.
 
-    An empty cell stays as it is. A value that the order lacks ends the job, or becomes an empty cell with
+    A missing cell stays as it is. A value that the order lacks ends the job, or becomes an empty cell with
     `unknown: empty`. The codes are those of scikit-learn's OrdinalEncoder with these categories.
     """
 
@@ -55,7 +55,8 @@ class Ordinal(Step):
         def cell(column: Column) -> str:
             values = self.order[column.name]
             codes = (f"WHEN {sql.text(value)} THEN '{code}'" for code, value in enumerate(values))
-            return f"CASE {column.sql} WHEN '' THEN '' {' '.join(codes)} END"
+            gone = (f"WHEN {text} THEN {text}" for text in map(sql.text, ("", *sql.nulls)))
+            return f"CASE {column.sql} {' '.join((*codes, *gone))} END"
 
         for need in learnt:
             _refuse(need.column, learnt[need])

@@ -18,6 +18,7 @@ from csvjobs.pipelines.step import (
     Need,
     Statistic,
     constant,
+    number,
 )
 
 STATISTICS: dict[str, tuple[tuple[Statistic, float], ...]] = {
@@ -36,7 +37,7 @@ class Scale(ColumnStep):
     is 0 is divided by 1. The results are those of scikit-learn's StandardScaler, MinMaxScaler and
     RobustScaler.
 
-    An empty cell stays as it is; any other cell that is no number ends the job.
+    A missing cell stays as it is; any other cell that is no number ends the job.
     """
 
     example: ClassVar = Example(
@@ -56,7 +57,7 @@ class Scale(ColumnStep):
     def change(self, columns: Columns, learnt: Learnt, sql: Sql) -> Change:
         def cell(column: Column) -> str:
             centre, spread = self._centre_and_spread(column.name, learnt)
-            scaled = f"({sql.number(column.sql)} - {constant(centre)}) / {constant(spread)}"
+            scaled = f"({number(sql, column.sql)} - {constant(centre)}) / {constant(spread)}"
             return f"COALESCE(CAST({scaled} AS VARCHAR), {column.sql})"
 
         return Change(self.rewrite(columns, cell))

@@ -7,6 +7,7 @@ and an empty cell and a quoted empty one stay what they are.
 from __future__ import annotations
 
 import codecs
+import sys
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
@@ -18,6 +19,7 @@ from csvjobs.reading.header import Header
 from csvjobs.reading.options import ReadOptions
 from csvjobs.reading.records import Line, Record, Tokenizer, decodable
 from csvjobs.reading.rejects import REASONS, Reject, RejectsWriter
+from csvjobs.reading.resent import only_record
 from csvjobs.reading.source import Dialect, Source
 from csvjobs.reading.text import CHUNK, Text, line_ends
 
@@ -38,7 +40,7 @@ class Filter:
     """What becomes of each record, and how many there were of each kind."""
 
     tokenizer: Tokenizer
-    columns: tuple[str, ...]
+    header: Header
     options: ReadOptions
     rejects: RejectsWriter
     check_bytes: bool
@@ -48,15 +50,18 @@ class Filter:
     comments: int = 0
     padded: int = 0
     replaced: int = 0
+    unread: int = 0
     longest: int = 0
+    columns: tuple[str, ...] = field(init=False)
     _width: int = field(init=False)
 
     def __post_init__(self) -> None:
-        self._width = len(self.columns)
+        self.columns = self.header.columns
+        self._width = self.header.width
 
-    def skip(self, before: Iterable[Line], above: int) -> None:
-        """The lines before the first record, of which so many stand above the table."""
-        said = [bool(line.content) for line in before][:above]
+    def skip(self, before: Iterable[Line]) -> None:
+        """The lines before the first record, of which some may stand above the table."""
+        said = [bool(line.content) for line in before][: self.header.above]
         self.above, self.blank = said.count(True), said.count(False)
 
     def pass_all(self, texts: list[bytes]) -> bytes:
@@ -83,13 +88,24 @@ class Filter:
                 return None
             self.replaced += 1
             record = record._replace(text=_text(record.text).encode())
-        if record.plain:
+        if record.plain and not self.header.marks:
             width = record.text.count(self.tokenizer.dialect.delimiter.encode()) + 1
             return record.text if width == self._width else self._ragged(record, width)
         cells = self.tokenizer.cells(record)
         if len(cells) != self._width:
             return self._ragged(record, len(cells))
-        return self._unambiguous(record, cells)
+        return self._own(record, cells) if self.header.marks else self._unambiguous(record, cells)
+
+    def _own(self, record: Record, cells: list[bytes]) -> bytes | None:
+        """The table's own cells of a row of a rejected.csv."""
+        said = [self.tokenizer.text(cell) for cell in cells]
+        if only_record(said):
+            self._reject(record, "not-corrected", self._width, "", text=said[-1])
+            return None
+        self.unread += bool(said[-1])
+        own = cells[: len(self.columns)]
+        text = self.tokenizer.dialect.delimiter.encode().join(own)
+        return self._unambiguous(record._replace(text=text), own)
 
     def _unambiguous(self, record: Record, cells: list[bytes]) -> bytes:
         """Cells with a quote in the middle get quotes of their own, so that every reader sees the same."""
@@ -103,7 +119,10 @@ class Filter:
     def _ragged(self, record: Record, width: int) -> bytes | None:
         if width < self._width and self.options.bad_rows == "pad":
             self.padded += 1
-            text = self._unambiguous(record, self.tokenizer.cells(record))
+            cells = self.tokenizer.cells(record)
+            if self.header.marks:
+                return self._own(record, cells + [b""] * (self._width - width))
+            text = self._unambiguous(record, cells)
             return text + self.tokenizer.dialect.delimiter.encode() * (self._width - width)
         found = f"{width} cell{'s' if width != 1 else ''}"
         message = f"The record has {found} where {self._width} are expected."
@@ -153,16 +172,21 @@ class Filter:
             yield f"{_rows(self.padded)} had missing cells and got empty ones."
         if self.replaced:
             yield f"{_rows(self.replaced)} had bytes that are not UTF-8; U+FFFD stands for them."
+        if self.unread:
+            yield f"Of {_rows(self.unread)} the cells were read; what only _record says of them was not."
 
-    def _reject(self, record: Record, code: str, place: int, found: str, message: str = "") -> None:
-        """`place`: of the cell at fault, if it is one of the table's."""
-        column = self.columns[place] if place < self._width else ""
+    def _reject(
+        self, record: Record, code: str, place: int, found: str, message: str = "", text: bytes = b""
+    ) -> None:
+        """`place`: of the cell at fault, if it is one of the table's; `text`: the record's, if another than
+        its own."""
+        column = self.columns[place] if place < len(self.columns) else ""
         message = message or REASONS[code].sentence
         self._may_fail(record, code, message, column)
         cells = [] if record.fault else [_text(self.tokenizer.text(c)) for c in self.tokenizer.cells(record)]
-        text = "" if code == "missing-cell" else _text(record.text)
+        said = "" if code == "missing-cell" else _text(text or record.text)
         place_of = record.first, record.last, record.start
-        self.rejects.add(Reject(*place_of, code, column, found, message, cells, text))
+        self.rejects.add(Reject(*place_of, code, column, found, message, cells, said))
 
 
 def careful(
@@ -189,12 +213,12 @@ def careful(
         if file.read(3) != codecs.BOM_UTF8:
             file.seek(0)
         text = Text(file, file.tell(), options.max_record_bytes, check_bytes=check_bytes)
-        sieve = Filter(tokenizer, header.columns, options, rejects, check_bytes)
+        sieve = Filter(tokenizer, header, options, rejects, check_bytes)
         # A line to skip: the engine would take a byte order mark in the first cell for the file's own.
         out.write(b"+\n" if dialect.quote == "-" else b"-\n")
-        sieve.skip(islice(text, header.before), header.above)
+        sieve.skip(islice(text, header.before))
         next_tick = TICK_EVERY
-        for found in _found(text, tokenizer, len(header.columns)):
+        for found in _found(text, tokenizer, header):
             if isinstance(found, Line):
                 sieve.comments += 1
             else:
@@ -205,10 +229,11 @@ def careful(
     return sieve.source(target)
 
 
-def _found(text: Text, tokenizer: Tokenizer, width: int) -> Iterator[list[bytes] | Record | Line]:
+def _found(text: Text, tokenizer: Tokenizer, header: Header) -> Iterator[list[bytes] | Record | Line]:
     """All records: clean ones many at a time, without their ends; any other on its own. A line is a
     comment."""
-    clean, back, singly_to = tokenizer.clean(width), deque[Line](), 0
+    clean, back = tokenizer.clean(header.width), deque[Line]()
+    singly_to = sys.maxsize if header.marks else 0
     while True:
         if not back and text.offset >= singly_to and (run := text.peek(clean.run)):
             texts = clean.each.findall(run)

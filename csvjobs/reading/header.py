@@ -13,12 +13,21 @@ from csvjobs.reading.structure import Beginning, Row
 
 
 class Header(NamedTuple):
-    """Column names; so many physical lines stand `above` the table, and `before` its first record."""
+    """Column names; so many physical lines stand `above` the table, and `before` its first record.
+
+    marks: so many cells of a record stand behind those of the columns, and are no part of the table.
+    """
 
     columns: tuple[str, ...]
     above: int
     before: int
     warnings: list[str]
+    marks: int = 0
+
+    @property
+    def width(self) -> int:
+        """Cells of a record."""
+        return len(self.columns) + self.marks
 
 
 def header_of(beginning: Beginning, options: ReadOptions) -> Header:

@@ -57,6 +57,11 @@ class ReadOptions(BaseModel):
     )
     skip: int | None = Field(None, ge=0, description="Lines above the table that are no part of it.")
     header: bool | None = Field(None, description="Whether the first row names the columns.")
+    layout: Literal["table"] | None = Field(
+        None,
+        description="Set it to table to keep all columns of a rejected.csv: else those that csvjobs has put "
+        "there are left out when it is sent in again.",
+    )
     nulls: Texts = Field(
         (),
         description="Texts that mean missing in the whole file, such as NA, beside the empty cell: between "

@@ -10,7 +10,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from csvjobs.reading.cells import kind
 from csvjobs.reading.header import Header
-from csvjobs.reading.records import Line, Record, Tokenizer
+from csvjobs.reading.records import Line, Tokenizer
+from csvjobs.reading.resent import only_record
 from csvjobs.reading.source import Dialect
 
 SHOWN_ROWS = 20
@@ -51,18 +52,18 @@ def sample(
     """What stands below the header in the lines `head`, which are the `whole` file or only begin it."""
     tokenizer = Tokenizer(dialect)
     below = [line for line in head if line.number > header.before]
-    found = [record for record in tokenizer.records(below) if record.text or len(header.columns) == 1]
+    found = [record for record in tokenizer.records(below) if record.text or header.width == 1]
     if not whole:
         # The cut may go through a record.
         found = [record for record in found[:-1] if record.fault != "unclosed-quote"]
     faults = Counter[str]()
     rows = []
     for record in found:
-        cells = None if record.fault else tokenizer.cells(record)
-        if cells is not None and len(cells) == len(header.columns):
-            rows.append([_said(tokenizer, cell) for cell in cells])
+        cells = [] if record.fault else tokenizer.cells(record)
+        if fault := record.fault or _misfit([tokenizer.text(cell) for cell in cells], header):
+            faults[fault] += 1
         else:
-            faults[_fault(record, cells, len(header.columns))] += 1
+            rows.append([_said(tokenizer, cell) for cell in cells[: len(header.columns)]])
     profiles = [
         _profile(name, [row[place] for row in rows], nulls)
         for place, name in enumerate(islice(header.columns, PROFILED_COLUMNS))
@@ -74,10 +75,10 @@ def _said(tokenizer: Tokenizer, cell: bytes) -> str | None:
     return tokenizer.text(cell).decode("utf-8", "replace") if cell else None
 
 
-def _fault(record: Record, cells: Sequence[bytes] | None, width: int) -> str:
-    if cells is None:
-        return str(record.fault)
-    return "extra-cell" if len(cells) > width else "missing-cell"
+def _misfit(cells: Sequence[bytes], header: Header) -> str | None:
+    if len(cells) != header.width:
+        return "extra-cell" if len(cells) > header.width else "missing-cell"
+    return "not-corrected" if header.marks and only_record(cells) else None
 
 
 def _profile(name: str, cells: Sequence[str | None], nulls: Sequence[str]) -> ColumnProfile:

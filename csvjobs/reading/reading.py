@@ -18,6 +18,7 @@ from csvjobs.reading.facts import Facts
 from csvjobs.reading.header import Header, header_of
 from csvjobs.reading.options import ReadOptions
 from csvjobs.reading.records import Line, lines
+from csvjobs.reading.resent import LAYOUT, as_written, own_columns
 from csvjobs.reading.source import Dialect, Found, Source
 from csvjobs.reading.structure import find_beginning
 
@@ -66,15 +67,18 @@ def look(
     unpacked = unpack(path, scratch / "unpacked.csv", most_bytes, tick)
     if unpacked:
         path, facts = unpacked.path, unpacked.facts
+    options = as_written(path, facts, options) or options
     check_text(path, facts, options.encoding)
     encoding, text = _utf8(path, facts, options.encoding, scratch / "utf8.csv", tick)
     head, whole = first_lines(text)
     dialect, found = find_dialect(head, options)
     beginning = find_beginning(head, dialect, options)
-    header = header_of(beginning, options)
+    header = _own(header_of(beginning, options), options)
     detected = {"encoding": encoding, **found, "skip": beginning.skip, "header": beginning.header}
     if unpacked:
         detected["compression"] = Found(unpacked.kind)
+    if header.marks:
+        detected["layout"] = Found(LAYOUT)
     warnings = header.warnings + _doubts(detected, header, options)
     return Look(path, facts, text, text == path, head, whole, dialect, header, detected, warnings)
 
@@ -99,13 +103,24 @@ def read(
     found = look(path, facts, options, scratch, tick, most_bytes=most_bytes)
     dialect, header = found.dialect, found.header
     source = None
-    careful_only = force_careful or header.above or header.before > 1 or options.bounded
+    careful_only = force_careful or header.above or header.before > 1 or header.marks or options.bounded
     if found.native and not careful_only:
         source = express(found.path, found.facts, dialect, header.columns, header.before)
     if source is None:
         clean, check = scratch / "clean.csv", found.native and not found.facts.utf8
         source = careful(found.text, dialect, header, options, clean, rejected, tick, check_bytes=check)
     return Reading(source, found.detected, [*found.warnings, *source.notes])
+
+
+def _own(header: Header, options: ReadOptions) -> Header:
+    """The header without the columns that are ours, if it is one of a rejected.csv."""
+    own = own_columns(header.columns)
+    marks = header.columns[len(own) :]
+    if not marks or options.layout == "table":
+        return header
+    said = f"This is a {LAYOUT} of csvjobs: its columns {marks[0]} to {marks[-1]} were left out"
+    note = f"{said}; set layout: table to keep them."
+    return header._replace(columns=own, marks=len(marks), warnings=[note, *header.warnings])
 
 
 def _utf8(

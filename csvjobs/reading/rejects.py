@@ -53,6 +53,10 @@ REASONS = {
         "The record holds bytes that are not UTF-8.",
         "Set encoding to what the file is in, or bad_bytes: replace to go on without these bytes.",
     ),
+    "not-corrected": Reason(
+        "The row comes from a rejected.csv and has no cells, only the text in _record.",
+        "Write its cells into the table's own columns, or delete the row.",
+    ),
 }
 
 

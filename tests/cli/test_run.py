@@ -91,6 +91,19 @@ def test_rejected_rows_lie_beside_the_output(at: Terminal) -> None:
     assert "1 × missing-cell in column b: line 3. " in typed.err
 
 
+def test_rejected_rows_are_corrected_and_run_again(at: Terminal) -> None:
+    at.write("twice.yaml", "read: {delimiter: ';'}\nsteps: [{step: label, columns: [b]}]")
+    at.write("semicolons.csv", "a;b\n1;x\n2\n3;y;z\n")
+    assert at.types("run", "semicolons.csv", "-p", "twice.yaml", "-o", "out.csv").status == 0
+    bad = at.read("out.rejected.csv")
+    at.write("out.rejected.csv", bad.replace("\n2,,", '\n2,"p,q",').replace("\n3,y,", "\n3,yz,"))
+    typed = at.types("run", "out.rejected.csv", "-p", "twice.yaml", "-o", "again.csv")
+    assert (typed.status, at.read("again.csv")) == (0, "a,b\n2,0\n3,1\n")
+    assert "2 rows in, 2 out, 0 rejected" in typed.err
+    assert "note  This is a rejected.csv of csvjobs" in typed.err
+    assert "again.rejected.csv" not in names(at)
+
+
 def test_rejected_rows_are_there_when_no_row_is_left(at: Terminal) -> None:
     at.write("bad.csv", "a,b\n1\n2\n")
     typed = at.types("run", "bad.csv", "-o", "out.csv")

@@ -6,6 +6,8 @@ Each setting's default and help stand here once: the CLI, the docs and `csvjobs 
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
+from difflib import get_close_matches
 from pathlib import Path
 
 from pydantic import Field, ValidationError
@@ -59,9 +61,7 @@ def load() -> Settings:
     known = {Settings.variable(name) for name in Settings.model_fields}
     unknown = sorted(v for v in os.environ if v.startswith(PREFIX) and v not in known)
     if unknown:
-        raise BadSetup(
-            f"Unknown setting {unknown[0]}.", hint="Known settings: " + ", ".join(sorted(known)) + "."
-        )
+        raise BadSetup(f"Unknown setting {unknown[0]}.", hint=_nearest(unknown[0], known))
     try:
         return Settings()
     except ValidationError as error:
@@ -69,3 +69,10 @@ def load() -> Settings:
         name = str(first["loc"][0])
         variable = Settings.variable(name) if name in Settings.model_fields else name
         raise BadSetup(f"{variable}: {first['msg']} (found {first['input']!r}).") from None
+
+
+def _nearest(variable: str, known: Iterable[str]) -> str:
+    """What may have been meant; the prefix would make all names alike."""
+    bare = {name.removeprefix(PREFIX): name for name in sorted(known)}
+    near = get_close_matches(variable.removeprefix(PREFIX), bare, n=1)
+    return f"Did you mean {bare[near[0]]}?" if near else f"Known settings: {', '.join(bare.values())}."

@@ -75,6 +75,19 @@ def test_a_wrong_setting_is_named(at: Terminal, variable: str, value: str) -> No
     assert variable in first
 
 
+@pytest.mark.parametrize(
+    ("misspelt", "hint"),
+    [
+        ("CSVJOBS_WORKER", "Did you mean CSVJOBS_WORKERS?"),
+        ("CSVJOBS_REDIS_URL", "Did you mean REDIS_URL?"),
+        ("CSVJOBS_MAX_UPLOAD", "Did you mean CSVJOBS_MAX_UPLOAD_BYTES?"),
+        ("CSVJOBS_COLOUR", "Known settings: CSVJOBS_HOST, CSVJOBS_JOBS_DIR, "),
+    ],
+)
+def test_a_misspelt_setting_is_told_with_the_nearest_name(at: Terminal, misspelt: str, hint: str) -> None:
+    assert hint in at.types("doctor", **{misspelt: "2"}).out
+
+
 @pytest.mark.parametrize("content", [b"steps: [{step: trimm}]\n", b"\xff\xfe"])
 def test_a_pipeline_that_is_none_is_named(at: Terminal, content: bytes) -> None:
     at.write("pipelines/broken.yaml", content)

@@ -276,6 +276,7 @@ def test_a_misspelt_setting_is_told(at: Terminal) -> None:
     typed = at.types("run", "in.csv", "-o", "out.csv", CSVJOBS_JOB_MEMRY=1)
     assert (typed.status, names(at)) == (3, set())
     assert typed.err.startswith("error bad-setup: Unknown setting CSVJOBS_JOB_MEMRY.\n")
+    assert "Did you mean CSVJOBS_JOB_MEMORY?" in typed.err
 
 
 def test_too_small_a_disk_is_told_before_any_work(at: Terminal) -> None:

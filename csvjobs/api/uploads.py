@@ -16,7 +16,8 @@ from python_multipart.multipart import MultipartParser, parse_options_header
 
 from csvjobs.errors import BadRequest, DigestMismatch, InvalidOption, UnsupportedMediaType
 from csvjobs.flow.services import Services
-from csvjobs.flow.submit import Incoming, check_size
+from csvjobs.flow.submit import Incoming, base_name, check_size
+from csvjobs.pipelines.spec import from_file
 
 CHUNK = 1024**2
 MAX_FIELDS = 32
@@ -65,9 +66,11 @@ async def receive(request: Request, services: Services, finish: Finish[T]) -> T:
 
 @dataclass
 class Form:
-    """What stands beside the file: its name, and the fields."""
+    """What stands beside the file: its name, and the fields; `pipeline_file`: of the file that the pipeline
+    came as, if it did."""
 
     filename: str = "input.csv"
+    pipeline_file: str = ""
     fields: dict[str, str] = field(default_factory=dict)
     has_file: bool = False
 
@@ -77,7 +80,8 @@ class Form:
 
     @property
     def pipeline(self) -> str | None:
-        return self.fields.get("pipeline")
+        given = self.fields.get("pipeline")
+        return from_file(given, base_name(self.pipeline_file)) if given and self.pipeline_file else given
 
     @property
     def options(self) -> dict[str, str]:
@@ -203,6 +207,8 @@ class Parts:
                 raise BadRequest("There are two files.", hint="Send one file a job.")
             self.form.has_file = True
             self.form.filename = options.get(b"filename", b"input.csv").decode("utf-8", "replace")
+        if self._name == "pipeline":
+            self.form.pipeline_file = options.get(b"filename", b"").decode("utf-8", "replace")
 
     def _data(self, data: bytes, start: int, end: int) -> None:
         if self._name == "file":

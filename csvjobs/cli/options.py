@@ -8,7 +8,9 @@ from typing import Annotated, Any
 import typer
 
 from csvjobs.cli.files import STANDARD
+from csvjobs.client import shown_name
 from csvjobs.errors import InvalidOption
+from csvjobs.pipelines.spec import from_file
 from csvjobs.reading.options import ReadOptions
 
 
@@ -62,12 +64,14 @@ def check_differ(targets: list[Path | None]) -> None:
 
 
 def pipeline_text(given: str) -> str:
-    """What was given, or what the file of that name holds. Raises InvalidOption."""
+    """What was given, or what the file of that name holds, named after the file if it has no name itself.
+
+    Raises InvalidOption."""
     path = Path(given)
     if path.suffix not in (".yaml", ".yml", ".json"):
         return given
     try:
-        return path.read_text("utf-8")
+        return from_file(path.read_text("utf-8"), shown_name(path))
     except UnicodeDecodeError:
         raise InvalidOption(f"The pipeline file {given!r} is not UTF-8 text.") from None
     except OSError as error:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from difflib import get_close_matches
+from pathlib import PurePath
 from typing import Any, Literal, TypeVar
 
 import yaml
@@ -17,6 +18,7 @@ from csvjobs.reading.options import ReadOptions
 
 MAX_TEXT = 256 * 1024
 MAX_STEPS = 200
+MAX_NAME = 100
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -34,7 +36,7 @@ class Pipeline(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    name: str = Field("unnamed", min_length=1, max_length=100)
+    name: str = Field("unnamed", min_length=1, max_length=MAX_NAME)
     description: str = Field("", max_length=2000)
     read: ReadOptions = ReadOptions()
     steps: tuple[SerializeAsAny[Step], ...] = ()
@@ -57,6 +59,19 @@ def parse(text: str) -> Pipeline:
     if len(text) > MAX_TEXT:
         raise InvalidPipeline([InvalidOption(f"The pipeline is longer than {MAX_TEXT} characters.")])
     return build(_load(text))
+
+
+def from_file(text: str, filename: str) -> str:
+    """The text of a pipeline that a file holds, which gives its name to one that has none; any other text as
+    it is."""
+    try:
+        loaded = _load(text)
+    except InvalidPipeline:
+        return text
+    name = PurePath(filename).stem[:MAX_NAME]
+    if not isinstance(loaded, dict) or "name" in loaded or not name:
+        return text
+    return json.dumps({"name": name, **loaded}, ensure_ascii=False)
 
 
 def build(data: Any) -> Pipeline:

@@ -60,6 +60,19 @@ def test_what_means_missing_is_a_field_of_the_form(api: Served, nulls: str) -> N
     assert api.client.get(f"/download_csv/{job['job_id']}/").content == b"a,b\n2,x\n"
 
 
+def test_a_pipeline_may_be_a_file_of_the_form_and_bear_its_name(api: Served) -> None:
+    def named(pipeline: tuple[str | None, str]) -> str:
+        files = {"pipeline": pipeline, "file": ("people.csv", CSV)}
+        answer = api.client.post("/upload_csv", files=files)
+        return str(api.job(answer.json()["job_id"])["pipeline"]["name"])
+
+    assert named(("crm-clean.yaml", "steps: [{step: trim}]")) == "crm-clean"
+    assert named(("C:\\my\\crm-clean.json", '{"steps": []}')) == "crm-clean"
+    assert named(("crm-clean.yaml", "name: own\nsteps: [{step: trim}]")) == "own"
+    assert named(("crm-clean.yaml", "tidy")) == "tidy"
+    assert named((None, "steps: [{step: trim}]")) == "unnamed"
+
+
 def test_a_body_in_chunks_of_unknown_length_is_accepted(api: Served) -> None:
     def pieces() -> Iterator[bytes]:
         for start in range(0, len(CSV), 5):

@@ -48,7 +48,7 @@ def test_the_output_has_the_right_bytes_and_the_rest_goes_to_stderr(at: Terminal
     assert (typed.status, typed.out) == (0, "")
     assert at.read("out.csv") == TRIMMED
     first, account = typed.err.splitlines()[:2]
-    assert first.startswith("done in.csv, pipeline unnamed, job ")
+    assert first.startswith("done in.csv, pipeline trim, job ")
     assert account.strip() == "3 rows in, 3 out, 0 rejected"
     assert "\x1b" not in typed.err
     assert names(at) == {"out.csv"}
@@ -66,6 +66,11 @@ def test_a_pipeline_is_called_by_its_name(at: Terminal) -> None:
 def test_a_pipeline_may_be_typed_in_place(at: Terminal) -> None:
     assert at.types("run", "in.csv", "-p", '{"steps": [{"step": "trim"}]}', "-o", "out.csv").status == 0
     assert at.read("out.csv") == TRIMMED
+
+
+def test_a_name_in_a_pipeline_wins_over_that_of_its_file(at: Terminal) -> None:
+    at.write("own.yaml", "name: mine\n" + TRIM)
+    assert "pipeline mine, job" in at.types("run", "in.csv", "-p", "own.yaml", "-o", "out.csv").err
 
 
 def test_read_options_are_passed_on(at: Terminal) -> None:

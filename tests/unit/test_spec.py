@@ -4,7 +4,7 @@ import pytest
 
 from csvjobs.errors import InvalidPipeline, PipelineNotFound
 from csvjobs.pipelines.named import NamedPipelines
-from csvjobs.pipelines.spec import build, parse, with_read
+from csvjobs.pipelines.spec import build, from_file, parse, with_read
 
 
 def faults(text: str) -> dict[str | None, str]:
@@ -75,6 +75,16 @@ def test_texts_that_mean_missing_are_listed_in_a_pipeline_or_declared_beside_it(
     assert build(pipeline.document()) == pipeline
     assert with_read(pipeline, {"delimiter": ";"}).read.nulls == pipeline.read.nulls
     assert with_read(pipeline, {"nulls": "?,x"}).read.nulls == ("?", "x")
+
+
+def test_a_file_gives_its_name_to_a_pipeline_without_one() -> None:
+    text = "# mine\nread: {nulls: [NA]}\nsteps:\n- {step: trim, columns: [NO, 1.10, null]}\n"
+    assert parse(from_file(text, "crm clean.v2.yaml")) == parse(text).model_copy(
+        update={"name": "crm clean.v2"}
+    )
+    assert parse(from_file('{"steps": []}', "x" * 300 + ".json")).name == "x" * 100
+    for kept in ("name: own\nsteps: []\n", "tidy", "steps: {", "[]"):
+        assert from_file(kept, "other.yaml") == kept
 
 
 def test_named_pipelines_are_the_folders_files_and_tidy(tmp_path) -> None:

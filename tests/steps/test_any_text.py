@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from workbench import Bench
 
@@ -55,6 +55,7 @@ def test_one_hot_names_are_the_name_and_the_value(bench: Bench, names: list[str]
     assert all(row[: len(made)].count("1") == 1 for row in out.rows)
 
 
+@settings(deadline=None)
 @given(column=columns, nulls=st.lists(texts, max_size=3))
 def test_any_text_may_mean_missing(bench: Bench, column: list[str | None], nulls: list[str]) -> None:
     rows = [(str(place), cell) for place, cell in enumerate(column)]

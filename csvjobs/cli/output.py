@@ -111,7 +111,8 @@ def _leave(number: int, frame: FrameType | None) -> None:
 def _account(job: Job) -> str:
     assert job.rows is not None  # noqa: S101 (the caller looked)
     parts = [f"{job.rows.read:,} rows in", f"{job.rows.out:,} out", f"{job.rows.rejected:,} rejected"]
-    parts += [f"{count:,} dropped by {label}" for label, count in job.rows.dropped.items()]
+    for how in ("dropped", "merged", "added"):
+        parts += [f"{count:,} {how} by {label}" for label, count in getattr(job.rows, how).items()]
     return "      " + ", ".join(parts)
 
 

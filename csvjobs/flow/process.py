@@ -203,12 +203,12 @@ def _transform(
 def _account(engine: Engine, planned: Plan, reading: Reading, out: int) -> Rows:
     """The sum over all rows. Raises AccountMismatch when a row is unaccounted for."""
     source = reading.source
-    dropped = dict(source.dropped)
-    for loss in planned.losses:
-        [(_, lost)] = engine.rows(loss.query)
-        dropped[loss.label] = int(lost)
+    counted: dict[str, dict[str, int]] = {"dropped": dict(source.dropped), "merged": {}, "added": {}}
+    for tally in planned.tallies:
+        [(count,)] = engine.rows(tally.query)
+        counted[tally.counts][tally.label] = int(count)
     read_rows = source.records + source.rejected + sum(source.dropped.values())
-    rows = Rows(read=read_rows, out=out, rejected=source.rejected, dropped=dropped)
+    rows = Rows(read=read_rows, out=out, rejected=source.rejected, **counted)
     if not rows.balanced:
         raise AccountMismatch(f"{rows.read} rows came in, but the account is {rows.model_dump()}.")
     return rows

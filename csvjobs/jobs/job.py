@@ -73,7 +73,7 @@ class Progress(Model):
 
 
 class Rows(Model):
-    """The account: read == out + rejected + sum(dropped.values()).
+    """The account: what was read and added is what came out, was rejected, dropped and merged.
 
     `read` counts the input's records without its header row.
     """
@@ -82,12 +82,19 @@ class Rows(Model):
     out: int = 0
     rejected: int = 0
     dropped: dict[str, int] = Field(default_factory=dict, description="Rows dropped, by step.")
+    merged: dict[str, int] = Field(
+        default_factory=dict, description="By how many rows merging made them fewer, by step."
+    )
+    added: dict[str, int] = Field(
+        default_factory=dict, description="By how many rows copying made them more, by step."
+    )
 
     model_config = ConfigDict(frozen=True, populate_by_name=True, serialize_by_alias=True)
 
     @property
     def balanced(self) -> bool:
-        return self.read == self.out + self.rejected + sum(self.dropped.values())
+        gone = sum(self.dropped.values()) + sum(self.merged.values())
+        return self.read + sum(self.added.values()) == self.out + self.rejected + gone
 
 
 class Finding(Model):

@@ -6,11 +6,14 @@ from csvjobs.pipelines.steps.drop_missing import DropMissing
 from csvjobs.pipelines.steps.fill_missing import FillMissing
 from csvjobs.pipelines.steps.filter import Filter
 from csvjobs.pipelines.steps.label import Label
+from csvjobs.pipelines.steps.limit import Limit
 from csvjobs.pipelines.steps.one_hot import OneHot
 from csvjobs.pipelines.steps.ordinal import Ordinal
 from csvjobs.pipelines.steps.rename import Rename
+from csvjobs.pipelines.steps.sample import Sample
 from csvjobs.pipelines.steps.scale import Scale
 from csvjobs.pipelines.steps.select import Select
+from csvjobs.pipelines.steps.sort import Sort
 from csvjobs.pipelines.steps.trim import Trim
 
 STEPS: tuple[type[Step], ...] = (
@@ -19,6 +22,9 @@ STEPS: tuple[type[Step], ...] = (
     Select,
     Filter,
     Dedupe,
+    Sort,
+    Limit,
+    Sample,
     DropMissing,
     FillMissing,
     Scale,

@@ -8,24 +8,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Literal
 
 from csvjobs.engines.base import Engine, Sql
 from csvjobs.errors import UnknownColumn
 from csvjobs.pipelines.fit import learn
-from csvjobs.pipelines.step import Change, Column, Columns, Learnt, Need, Step
-
-ROW = "__row"
+from csvjobs.pipelines.rows import ROW, Key, RowChange, terms
+from csvjobs.pipelines.step import Column, Columns, Learnt, Need, Step
 
 
 @dataclass(frozen=True)
-class Loss:
-    """A query of two numbers: the rows that a step saw and those that it dropped.
-
-    It counts by another way than the step's own layer, so that the account can catch a mistake.
-    """
+class Tally:
+    """A query of one number: the rows that a step dropped, merged or added."""
 
     label: str
+    counts: Literal["dropped", "merged", "added"]
     query: str
 
 
@@ -46,23 +43,27 @@ class Fitted:
 
 @dataclass
 class Plan:
-    """The steps put on top of a relation, one after the other; ready when all are on."""
+    """The steps put on top of a relation, one after the other; ready when all are on.
+
+    `order`: the columns, beside those of the table, by which the rows stand; none where no step asks.
+    """
 
     engine: Engine
     sql: Sql
     relation: str
     columns: Columns
-    numbered: bool = False
-    losses: list[Loss] = field(default_factory=list)
+    order: tuple[Key, ...] = ()
+    tallies: list[Tally] = field(default_factory=list)
     fitted: list[Fitted] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     _made: int = 0
+    _moved: bool = False
     _waiting: list[tuple[int, Step]] = field(default_factory=list)
 
     def query(self) -> str:
-        """The query of the output, columns in order, rows in file order."""
+        """The query of the output, columns and rows in order."""
         listed = ", ".join(column.sql for column in self.columns)
-        order = f" ORDER BY {ROW}" if self.numbered else ""
+        order = f" ORDER BY {terms(self.order)}" if self._moved else ""
         return f"SELECT {listed} FROM ({self.relation}){order}"
 
     def add(self, place: int, step: Step) -> None:
@@ -103,19 +104,34 @@ class Plan:
     def _apply(self, place: int, step: Step, learnt: Learnt) -> None:
         change = step.change(self.columns, learnt, self.sql)
         self.warnings += change.warnings
-        if change.keep or change.first_of:
-            self.losses.append(Loss(f"{step.step} (step {place + 1})", _loss(self.relation, change)))
-        self.relation, self.columns = self._layer(change)
+        if change.rows:
+            self._count(f"{step.step} (step {place + 1})", change.rows)
+            self._moved = self._moved or change.rows.moves
+        self._layer(change.columns, change.rows or RowChange())
 
-    def _layer(self, change: Change) -> tuple[str, Columns]:
+    def _count(self, label: str, rows: RowChange) -> None:
+        if rows.counts:
+            self.tallies.append(Tally(label, rows.counts, rows.tally(self.relation)))
+
+    def _layer(self, made: Columns, rows: RowChange) -> None:
+        columns, keys = self._named(made), self._keys(rows.keys(self.order))
+        parts = [f"{c.sql} AS {n.sql}" for c, n in zip(made, columns, strict=True)]
+        parts += [f"{k.sql} AS {n.sql}" for k, n in zip(rows.keys(self.order), keys, strict=True)]
+        self.relation = f"SELECT {', '.join(parts)} FROM {rows.source(self.relation, self.order)}"
+        self.columns, self.order = columns, keys
+
+    def _named(self, made: Columns) -> Columns:
+        """The columns as the next layer knows them: a bare reference keeps its name, once."""
         unused = {column.sql for column in self.columns}
-        columns = Columns(Column(c.name, self._reference(c.sql, unused)) for c in change.columns)
-        parts = [f"{c.sql} AS {n.sql}" for c, n in zip(change.columns, columns, strict=True)]
-        select = ", ".join([*parts, ROW] if self.numbered else parts)
-        return f"SELECT {select} FROM ({_kept(self.relation, change)})", columns
+        return Columns(Column(column.name, self._reference(column.sql, unused)) for column in made)
+
+    def _keys(self, made: Sequence[Key]) -> tuple[Key, ...]:
+        """The same for what the rows stand by; the last of it is always the row's own number."""
+        unused = {key.sql for key in self.order}
+        own = [Key(self._reference(key.sql, unused), key.descending) for key in made[:-1]]
+        return (*own, Key(ROW)) if made else ()
 
     def _reference(self, sql: str, unused: set[str]) -> str:
-        """The reference by which the next layer knows an expression; a bare one keeps its own, once."""
         if sql in unused:
             unused.remove(sql)
             return sql
@@ -137,7 +153,8 @@ def plan(
     Runs the fit passes. Raises DataError for what the steps or the data do not allow.
     """
     columns = Columns(Column(name, f"c{place}") for place, name in enumerate(names))
-    made = Plan(engine, replace(engine.sql, nulls=nulls), relation, columns, numbered)
+    order = (Key(ROW),) if numbered else ()
+    made = Plan(engine, replace(engine.sql, nulls=nulls), relation, columns, order)
     for place, step in enumerate(steps):
         made.add(place, step)
     made.fit()
@@ -147,22 +164,3 @@ def plan(
 def needs_row_numbers(steps: Sequence[Step]) -> bool:
     """Whether the relation must carry file order as a column."""
     return any(step.by_order for step in steps)
-
-
-def _kept(relation: str, change: Change) -> str:
-    if change.first_of:
-        keys = ", ".join(change.first_of)
-        nth = f"ROW_NUMBER() OVER (PARTITION BY {keys} ORDER BY {ROW}) AS __nth"
-        return f"SELECT * FROM (SELECT *, {nth} FROM ({relation})) WHERE __nth = 1"
-    if change.keep:
-        return f"SELECT * FROM ({relation}) WHERE {change.keep}"
-    return relation
-
-
-def _loss(relation: str, change: Change) -> str:
-    if change.first_of:
-        keys = ", ".join(change.first_of)
-        groups = f"SELECT COUNT(*) AS n FROM ({relation}) GROUP BY {keys}"
-        return f"SELECT COALESCE(SUM(n), 0), COALESCE(SUM(n - 1), 0) FROM ({groups})"
-    dropped = f"COUNT(CASE WHEN {change.keep} THEN NULL ELSE 1 END)"
-    return f"SELECT COUNT(*), {dropped} FROM ({relation})"

@@ -16,6 +16,7 @@ from pydantic_core import PydanticCustomError
 
 from csvjobs.engines.base import Sql
 from csvjobs.errors import DuplicateColumn, UnknownColumn
+from csvjobs.pipelines.rows import RowChange
 
 
 class Column(NamedTuple):
@@ -78,14 +79,10 @@ Learnt = dict[Need, Any]
 
 @dataclass(frozen=True)
 class Change:
-    """What a step makes of the rows: new columns, then which rows stay.
-
-    `keep` is a predicate (NULL drops); `first_of` keeps the first row of each group of equal values.
-    """
+    """What a step makes of the rows: new columns, and what becomes of the rows as a whole."""
 
     columns: Columns
-    keep: str | None = None
-    first_of: tuple[str, ...] = ()
+    rows: RowChange | None = None
     warnings: tuple[str, ...] = ()
 
 

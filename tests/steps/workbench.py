@@ -81,7 +81,10 @@ class Bench:
         relation = self._engine.relation(source, numbered=numbered)
         planned = plan(self._engine, relation, names, pipeline.steps, numbered, pipeline.read.nulls)
         written = self._engine.copy(planned.query(), planned.columns.names, out)
-        lost = sum(self._engine.rows(loss.query)[0][1] for loss in planned.losses)
+        lost = sum(
+            self._engine.rows(tally.query)[0][0] * (-1 if tally.counts == "added" else 1)
+            for tally in planned.tallies
+        )
         assert written + lost == count, "the account does not add up"
         return Output(out.read_bytes().decode(), planned.warnings)
 

@@ -88,16 +88,16 @@ def test_a_step_learns_from_the_rows_that_the_steps_before_it_left(
     assert output(engine, made, tmp_path) == "id,a,b\n1,4,x\n2,4,y\n"
 
 
-def test_each_dropping_step_counts_what_it_saw_and_dropped(engine: CountingEngine, tmp_path: Path) -> None:
+def test_each_dropping_step_counts_what_it_dropped(engine: CountingEngine, tmp_path: Path) -> None:
     given = source(tmp_path, "a,b\n1,x\n1,x\n2,\n1,x\n,y\n")
     steps = (
         "[{step: drop_missing, columns: [a]}, {step: dedupe, by: [a]}, {step: filter, column: b, equals: x}]"
     )
     made = planned(engine, given, steps)
-    assert [(loss.label, engine.rows(loss.query)) for loss in made.losses] == [
-        ("drop_missing (step 1)", [(5, 1)]),
-        ("dedupe (step 2)", [(4, 2)]),
-        ("filter (step 3)", [(2, 1)]),
+    assert [(tally.label, tally.counts, engine.rows(tally.query)) for tally in made.tallies] == [
+        ("drop_missing (step 1)", "dropped", [(1,)]),
+        ("dedupe (step 2)", "dropped", [(2,)]),
+        ("filter (step 3)", "dropped", [(1,)]),
     ]
     assert output(engine, made, tmp_path) == "a,b\n1,x\n"
 

@@ -1,15 +1,19 @@
-"""Keeps the first of rows that are equal."""
+"""Keeps one of rows that are equal, or none."""
 
 from typing import ClassVar, Literal
 
 from pydantic import Field
 
 from csvjobs.engines.base import Sql
+from csvjobs.pipelines.rows import Alike
 from csvjobs.pipelines.step import Change, Columns, Example, Learnt, Names, Step
 
 
 class Dedupe(Step):
-    """Keeps the first row, in file order, of all rows whose cells in `by` are equal.
+    """Keeps the first of all rows whose cells in `by` are equal, or the last, or none of them.
+
+    First and last are meant as the rows stand, in the file or after `sort`; those that stay keep their
+    places.
 
     Cells are equal when they are the same text, character for character: put `trim` before this step
     where blanks differ. Even an empty cell and a quoted empty one (`""`) are different here; two empty
@@ -27,6 +31,10 @@ class Dedupe(Step):
     step: Literal["dedupe"] = "dedupe"
     by: Names | None = Field(None, description="Names of the columns to compare; all when left out.")
 
+    keep: Literal["first", "last", "none"] = Field(
+        "first", description="Which of several equal rows stays; with none, only rows that are alone stay."
+    )
+
     def change(self, columns: Columns, learnt: Learnt, sql: Sql) -> Change:
         compared = columns if self.by is None else columns.pick(self.by, self.step)
-        return Change(columns, first_of=tuple(c.sql for c in compared))
+        return Change(columns, Alike(tuple(c.sql for c in compared), self.keep))

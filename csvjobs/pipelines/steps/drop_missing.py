@@ -5,6 +5,7 @@ from typing import ClassVar, Literal
 from pydantic import Field
 
 from csvjobs.engines.base import Sql
+from csvjobs.pipelines.rows import Keep
 from csvjobs.pipelines.step import Change, Columns, ColumnStep, Example, Learnt, missing
 
 
@@ -33,4 +34,4 @@ class DropMissing(ColumnStep):
         texts = ("", *self.missing)
         gone = (missing(sql, c.sql, texts) for c in self.chosen(columns))
         either = " OR " if self.how == "any" else " AND "
-        return Change(columns, keep=f"NOT ({either.join(gone)})")
+        return Change(columns, Keep(f"NOT ({either.join(gone)})"))

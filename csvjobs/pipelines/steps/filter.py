@@ -7,6 +7,7 @@ from pydantic import AfterValidator, Field, model_validator
 from pydantic_core import PydanticCustomError, SchemaError, SchemaValidator, core_schema
 
 from csvjobs.engines.base import Sql
+from csvjobs.pipelines.rows import Keep
 from csvjobs.pipelines.step import Change, Columns, Example, Learnt, Step, constant, missing, number
 
 COMPARISONS: dict[str, Callable[[str, Any, Sql], str]] = {
@@ -94,7 +95,7 @@ class Filter(Step):
     def change(self, columns: Columns, learnt: Learnt, sql: Sql) -> Change:
         (column,) = columns.pick([self.column], self.step)
         passed = (COMPARISONS[name](column.sql, value, sql) for name, value in self._given().items())
-        return Change(columns, keep=" AND ".join(passed))
+        return Change(columns, Keep(" AND ".join(passed)))
 
     def _given(self) -> dict[str, Any]:
         return self.model_dump(include=set(COMPARISONS), exclude_none=True)

@@ -147,7 +147,7 @@ function stage(job) {
 
 function figures(rows) {
   if (!rows) return [];
-  const named = [["Rows in", rows.in], ["Rows out", rows.out], ["Rejected", rows.rejected], ...Object.entries(rows.dropped)];
+  const named = [["Rows in", rows.in], ["Rows out", rows.out], ["Rejected", rows.rejected], ...Object.entries({ ...rows.dropped, ...rows.merged, ...rows.added })];
   return named.map(([name, count]) => {
     const pair = document.createElement("div");
     pair.append(element("dt", name), element("dd", number.format(count)));

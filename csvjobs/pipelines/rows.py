@@ -1,0 +1,163 @@
+"""What a step may do to rows as a whole: keep some, put them in order, merge them, make several of one.
+
+Each says how in SQL over the relation before it, and how to count what it did by another way than it does
+it, so that the account can catch a mistake.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar, Literal, NamedTuple
+
+ROW = "__row"
+"""An integer beside the columns, different in each row, in file order; where a step is `by_order`."""
+
+COPY = "__copy"
+"""Which copy of a row it is, from 0, within the columns of a change with `Copies`."""
+
+ONE = "1 = 1"
+"""To group by when there is one group: of no rows it makes none, where a bare aggregate makes one."""
+
+
+class Key(NamedTuple):
+    """What rows are put in order by: an expression, NULL last."""
+
+    sql: str
+    descending: bool = False
+
+    @property
+    def term(self) -> str:
+        return f"{self.sql} {'DESC' if self.descending else 'ASC'} NULLS LAST"
+
+
+def terms(order: Sequence[Key]) -> str:
+    """The keys as they stand behind ORDER BY."""
+    return ", ".join(key.term for key in order)
+
+
+class RowChange:
+    """This one leaves all rows as they are.
+
+    `counts`: where the account has the rows that went or came; nowhere when all stay.
+    """
+
+    counts: ClassVar[Literal["dropped", "merged", "added"] | None] = None
+    moves: ClassVar[bool] = False
+    """Whether the rows have to be put in order again afterwards."""
+
+    def source(self, relation: str, order: Sequence[Key]) -> str:
+        """What the new columns are selected from."""
+        return f"({relation})"
+
+    def keys(self, order: Sequence[Key]) -> tuple[Key, ...]:
+        """What the rows stand by afterwards, as expressions over `source`."""
+        return tuple(order)
+
+    def tally(self, relation: str) -> str:
+        """A query of one number: how many rows of the relation before go, or come; for what `counts`."""
+        raise NotImplementedError
+
+
+@dataclass(frozen=True)
+class Keep(RowChange):
+    """The rows for which the predicate is true; neither false nor NULL."""
+
+    predicate: str
+    counts = "dropped"
+
+    def source(self, relation: str, order: Sequence[Key]) -> str:
+        return f"({relation}) WHERE {self.predicate}"
+
+    def tally(self, relation: str) -> str:
+        return f"SELECT COUNT(CASE WHEN {self.predicate} THEN NULL ELSE 1 END) FROM ({relation})"
+
+
+@dataclass(frozen=True)
+class Alike(RowChange):
+    """Of rows with equal keys the first or the last, or none where there are several."""
+
+    by: tuple[str, ...]
+    keep: Literal["first", "last", "none"]
+    counts = "dropped"
+    moves = True
+
+    def source(self, relation: str, order: Sequence[Key]) -> str:
+        among = f"PARTITION BY {', '.join(self.by)}"
+        nth, of = f"ROW_NUMBER() OVER ({among} ORDER BY {terms(order)})", f"COUNT(*) OVER ({among})"
+        stays = {"first": f"{nth} = 1", "last": f"{nth} = {of}", "none": f"{of} = 1"}[self.keep]
+        return f"(SELECT *, {stays} AS __stays FROM ({relation})) WHERE __stays"
+
+    def tally(self, relation: str) -> str:
+        gone = "CASE WHEN n > 1 THEN n ELSE 0 END" if self.keep == "none" else "n - 1"
+        return f"SELECT COALESCE(SUM({gone}), 0) FROM ({_groups(relation, self.by)})"
+
+
+@dataclass(frozen=True)
+class Take(RowChange):
+    """The first `rows` of all rows by `by`, or as they stand."""
+
+    rows: int
+    by: str | None = None
+    counts = "dropped"
+    moves = True
+
+    def source(self, relation: str, order: Sequence[Key]) -> str:
+        by = terms([Key(self.by), *order] if self.by else order)
+        return f"({relation}) WHERE {ROW} IN (SELECT {ROW} FROM ({relation}) ORDER BY {by} LIMIT {self.rows})"
+
+    def tally(self, relation: str) -> str:
+        return f"SELECT GREATEST(COUNT(*) - {self.rows}, 0) FROM ({relation})"
+
+
+@dataclass(frozen=True)
+class Order(RowChange):
+    """All rows, by these keys; equal ones as they stood."""
+
+    by: tuple[Key, ...]
+    moves = True
+
+    def keys(self, order: Sequence[Key]) -> tuple[Key, ...]:
+        return (*self.by, *order)
+
+
+@dataclass(frozen=True)
+class Merge(RowChange):
+    """One row of all rows with equal keys, in the order of the first of each; the change's columns are
+    aggregates."""
+
+    by: tuple[str, ...]
+    counts = "merged"
+    moves = True
+
+    def source(self, relation: str, order: Sequence[Key]) -> str:
+        return f"({relation}) GROUP BY {', '.join(self.by) or ONE}"
+
+    def keys(self, order: Sequence[Key]) -> tuple[Key, ...]:
+        return (Key(f"MIN({ROW})"),)
+
+    def tally(self, relation: str) -> str:
+        return f"SELECT COALESCE(SUM(n - 1), 0) FROM ({_groups(relation, self.by)})"
+
+
+@dataclass(frozen=True)
+class Copies(RowChange):
+    """Each row so many times, one below the other; COPY tells them apart."""
+
+    times: int
+    counts = "added"
+    moves = True
+
+    def source(self, relation: str, order: Sequence[Key]) -> str:
+        numbers = ", ".join(f"({number})" for number in range(self.times))
+        return f"({relation}) CROSS JOIN (VALUES {numbers}) AS copies({COPY})"
+
+    def keys(self, order: Sequence[Key]) -> tuple[Key, ...]:
+        return tuple(Key(f"{ROW} * {self.times} + {COPY}") if key.sql == ROW else key for key in order)
+
+    def tally(self, relation: str) -> str:
+        return f"SELECT COUNT(*) * {self.times - 1} FROM ({relation})"
+
+
+def _groups(relation: str, by: Sequence[str]) -> str:
+    return f"SELECT COUNT(*) AS n FROM ({relation}) GROUP BY {', '.join(by) or ONE}"

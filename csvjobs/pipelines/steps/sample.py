@@ -1,0 +1,48 @@
+"""Keeps rows drawn at random, the same ones at every run."""
+
+from typing import ClassVar, Literal
+
+from pydantic import Field, model_validator
+from pydantic_core import PydanticCustomError
+
+from csvjobs.engines.base import Sql
+from csvjobs.pipelines.rows import ROW, Keep, Take
+from csvjobs.pipelines.step import Change, Columns, Example, Learnt, Step
+
+DIGITS = 13
+
+
+class Sample(Step):
+    """Keeps rows drawn at random, and leaves out all others; those that stay keep their places.
+
+    Each row of the file has the same chance, whatever it holds. The same file and `seed` give the same
+    rows again, another seed gives others. With `rows` exactly so many are drawn (all where there are no
+    more); with `fraction` each row by itself, so that the number is about that part of all.
+    """
+
+    example: ClassVar = Example(
+        options={"rows": 2, "seed": 3},
+        before="id\n1\n2\n3\n4\n5\n",
+        after="id\n4\n5\n",
+    )
+    local: ClassVar = False
+    by_order: ClassVar = True
+
+    step: Literal["sample"] = "sample"
+    rows: int | None = Field(None, ge=1, le=10**15, description="How many rows to draw; this or fraction.")
+    fraction: float | None = Field(None, gt=0, lt=1, description="Which part of the rows to draw, 0.1 say.")
+    seed: int = Field(0, ge=0, le=2**31, description="Another number draws other rows.")
+
+    @model_validator(mode="after")
+    def _one_of_both(self) -> "Sample":
+        if (self.rows is None) == (self.fraction is None):
+            raise PydanticCustomError("rows_or_fraction", "Give either rows or fraction")
+        return self
+
+    def change(self, columns: Columns, learnt: Learnt, sql: Sql) -> Change:
+        # Of the place in the file: no engine's own random numbers are the same at every run.
+        drawn = f"SUBSTR(MD5(CONCAT('{self.seed}:', CAST({ROW} AS VARCHAR))), 1, {DIGITS})"
+        if self.rows is not None:
+            return Change(columns, Take(self.rows, by=drawn))
+        bound = format(int((self.fraction or 0) * 16**DIGITS), f"0{DIGITS}x")
+        return Change(columns, Keep(f"{drawn} < '{bound}'"))

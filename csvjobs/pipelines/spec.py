@@ -109,16 +109,21 @@ class _PlainLoader(yaml.BaseLoader):
 
 def _load(text: str) -> Any:
     try:
-        if text.lstrip().startswith("{"):
-            loaded = json.loads(text, parse_int=str, parse_float=str)
-        else:
-            loaded = yaml.load(text, _PlainLoader)  # noqa: S506 (BaseLoader makes text, lists and dicts only)
+        loaded = _json(text) or yaml.load(text, _PlainLoader)  # noqa: S506 (makes text, lists and dicts only)
         # Escapes can spell halves of characters, which no file can hold.
         json.dumps(loaded, ensure_ascii=False).encode()
         return loaded
     except (ValueError, RecursionError, yaml.YAMLError) as error:
         place = " ".join(str(error).split())
         raise InvalidPipeline([InvalidOption(f"The pipeline is not valid YAML or JSON: {place}.")]) from None
+
+
+def _json(text: str) -> Any:
+    """None where it is none: YAML may begin with a brace as well."""
+    try:
+        return json.loads(text, parse_int=str, parse_float=str)
+    except ValueError:
+        return None
 
 
 def _steps(raw: Any, errors: list[CsvjobsError]) -> list[Step]:

@@ -18,7 +18,8 @@ def test_yaml_and_json_make_the_same_pipeline() -> None:
     json = parse(
         '{"name": "x", "read": {"delimiter": ";"}, "steps": [{"step": "trim", "columns": ["a", "b"]}]}'
     )
-    assert yaml == json
+    braces = parse("{name: x, read: {delimiter: ;}, steps: [{step: trim, columns: [a, b]}]}")
+    assert yaml == json == braces
     assert yaml.sha256 == json.sha256
 
 

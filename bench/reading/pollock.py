@@ -47,9 +47,8 @@ def table(path: Path, options: ReadOptions, engine: DuckEngine, scratch: Path) -
     rejected.unlink(missing_ok=True)
 
     def once(careful: bool) -> tuple[Reading, list[Row]]:
-        reading = read(
-            path, facts_of(path), options, scratch, rejected, lambda _: None, force_careful=careful
-        )
+        looked_at = look(path, facts_of(path), options, scratch, lambda _: None)
+        reading = read(looked_at, options, scratch, rejected, lambda _: None, force_careful=careful)
         found = engine.rows(engine.relation(reading.source, numbered=False))
         return reading, [["" if cell is None else cell for cell in row] for row in found]
 

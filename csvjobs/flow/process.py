@@ -29,7 +29,7 @@ from csvjobs.jobs.job import Fault, FileInfo, Finding, Job, Request, Rows, Statu
 from csvjobs.pipelines.plan import Plan, needs_row_numbers, plan
 from csvjobs.pipelines.spec import Pipeline, build
 from csvjobs.reading.options import ReadOptions
-from csvjobs.reading.reading import Reading, read
+from csvjobs.reading.reading import Look, Reading, look, read
 from csvjobs.reading.rejects import RejectSummary
 from csvjobs.storage.base import INPUT
 
@@ -143,36 +143,29 @@ def _work(
     services: Services, request: Request, path: Path, scratch: Path, pulse: Pulse, outcome: Outcome
 ) -> None:
     """The express lane first; the careful one where the engine finds the file other than it looked."""
+    pipeline, most = build(request.pipeline), services.settings.max_upload_bytes
+    with pulse.stage("read"):
+        found = look(path, request.facts, pipeline.read, scratch, pulse.check, most_bytes=most)
     try:
-        _lane(services, request, path, scratch, pulse, outcome, careful=False)
+        _lane(services, pipeline, found, scratch, pulse, outcome, careful=False)
     except (ReadFailed, AccountMismatch) as reason:
         log.info("job %s: reading with care: %s", request.job_id, reason)
-        _lane(services, request, path, scratch, pulse, outcome, careful=True)
+        _lane(services, pipeline, found, scratch, pulse, outcome, careful=True)
 
 
 def _lane(
     services: Services,
-    request: Request,
-    path: Path,
+    pipeline: Pipeline,
+    found: Look,
     scratch: Path,
     pulse: Pulse,
     outcome: Outcome,
     *,
     careful: bool,
 ) -> None:
-    pipeline = build(request.pipeline)
     rejected = scratch / REJECTED
     with pulse.stage("read"):
-        reading = read(
-            path,
-            request.facts,
-            pipeline.read,
-            scratch,
-            rejected,
-            pulse.check,
-            force_careful=careful,
-            most_bytes=services.settings.max_upload_bytes,
-        )
+        reading = read(found, pipeline.read, scratch, rejected, pulse.check, force_careful=careful)
     outcome.detected, outcome.warnings = _detected(reading), reading.warnings
     if reading.source.rejected:
         outcome.rejected, outcome.files = reading.source.rejects, {REJECTED: rejected}

@@ -63,7 +63,11 @@ def look(
     *,
     most_bytes: int = sys.maxsize,
 ) -> Look:
-    """Finds out how to read a file; arguments and errors as those of `read`."""
+    """Finds out how to read a file. `facts` are of the same bytes; `scratch` takes copies; `tick(bytes read)`
+    is called now and then and may raise to stop; a packed file may hold `most_bytes`.
+
+    Raises DataError for what cannot be read.
+    """
     unpacked = unpack(path, scratch / "unpacked.csv", most_bytes, tick)
     if unpacked:
         path, facts = unpacked.path, unpacked.facts
@@ -84,23 +88,18 @@ def look(
 
 
 def read(
-    path: Path,
-    facts: Facts,
+    found: Look,
     options: ReadOptions,
     scratch: Path,
     rejected: Path,
     tick: Callable[[int], None],
     *,
     force_careful: bool = False,
-    most_bytes: int = sys.maxsize,
 ) -> Reading:
-    """Finds out how to read a file, and makes it clean where it is not.
+    """Makes a file that was looked at clean where it is not; `rejected` is written if a record is bad.
 
-    `facts` are of the same bytes; `scratch` takes copies; `rejected` is written if a record is bad;
-    `tick(bytes read)` is called now and then and may raise to stop; a packed file may hold `most_bytes`.
-    Raises DataError for what cannot be read.
+    Other arguments and errors as those of `look`.
     """
-    found = look(path, facts, options, scratch, tick, most_bytes=most_bytes)
     dialect, header = found.dialect, found.header
     source = None
     careful_only = force_careful or header.above or header.before > 1 or header.marks or options.bounded

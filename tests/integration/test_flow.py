@@ -16,6 +16,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from csvjobs.engines.base import ReadFailed
 from csvjobs.engines.duckdb import DuckEngine
 from csvjobs.errors import (
     DiskFull,
@@ -39,6 +40,7 @@ from csvjobs.jobs.job import Job, Status
 from csvjobs.jobs.memory import MemoryIndex
 from csvjobs.pipelines.named import NamedPipelines
 from csvjobs.queues.inline import InlineQueue
+from csvjobs.reading.source import Source
 from csvjobs.settings import Settings
 from csvjobs.storage.local import LocalStorage
 from csvjobs.storage.memory import MemoryStorage
@@ -391,6 +393,30 @@ def test_a_packed_table_has_the_output_of_the_plain_one(
     assert read(in_memory, packed, OUTPUT) == read(in_memory, plain, OUTPUT)
     assert (packed.rows, packed.warnings) == (plain.rows, plain.warnings)
     assert read(in_memory, packed, "input.csv") == given_bytes
+
+
+class DoubtingEngine(DuckEngine):
+    """Finds the file itself other than it looked, and notes what it is given."""
+
+    def __init__(self, scratch: Path, times: list[int]) -> None:
+        super().__init__(scratch, 64 * 1024**2)
+        self._unpacked, self._times = scratch / "unpacked.csv", times
+
+    def relation(self, source: Source, *, numbered: bool) -> str:
+        self._times.append(self._unpacked.stat().st_mtime_ns)
+        if source.path == self._unpacked:
+            raise ReadFailed("not as it looked")
+        return super().relation(source, numbered=numbered)
+
+
+def test_a_file_is_unpacked_once_also_where_the_careful_lane_takes_over(services: Services) -> None:
+    times: list[int] = []
+    doubting = replace(services, engine=lambda scratch: DoubtingEngine(scratch, times))
+    job = run(doubting, gzip.compress(b"a,b\n1,2\n"))
+    assert job.status is Status.DONE
+    assert read(services, job, OUTPUT) == b"a,b\n1,2\n"
+    first, second = times
+    assert first == second
 
 
 def test_what_is_packed_too_large_ends_its_job_calmly(tmp_path: Path) -> None:

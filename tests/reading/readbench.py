@@ -10,7 +10,7 @@ from csvjobs.engines.base import ReadFailed
 from csvjobs.engines.duckdb import DuckEngine
 from csvjobs.reading.facts import Facts, FactsCollector
 from csvjobs.reading.options import ReadOptions
-from csvjobs.reading.reading import Reading, read
+from csvjobs.reading.reading import Reading, look, read
 
 
 def facts_of(*chunks: bytes) -> Facts:
@@ -59,9 +59,8 @@ class ReadBench:
         path.write_bytes(content)
         rejected.unlink(missing_ok=True)
         given = ReadOptions(**options)
-        return read(
-            path, facts_of(content), given, self.folder, rejected, lambda _: None, force_careful=careful
-        )
+        found = look(path, facts_of(content), given, self.folder, lambda _: None)
+        return read(found, given, self.folder, rejected, lambda _: None, force_careful=careful)
 
     def table(self, content: bytes, *, careful: bool = False, **options: Any) -> Table:
         """As a job does it: with care where the engine finds the file other than it looked."""

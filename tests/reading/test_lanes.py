@@ -17,7 +17,7 @@ from csvjobs.engines.duckdb import DuckEngine
 from csvjobs.errors import BadRow, DataError, EmptyFile, FieldTooLong, TooManyColumns
 from csvjobs.reading.facts import FactsCollector
 from csvjobs.reading.options import MAX_COLUMNS, ReadOptions
-from csvjobs.reading.reading import HEAD_BYTES, Reading, read
+from csvjobs.reading.reading import HEAD_BYTES, Reading, look, read
 from csvjobs.reading.source import Source
 
 Cells = list[tuple[str | None, ...]]
@@ -41,15 +41,8 @@ class Lab:
         collector.update(content)
         self.rejected.unlink(missing_ok=True)
         declared = ReadOptions.model_validate(options)
-        return read(
-            path,
-            collector.finish(),
-            declared,
-            self.folder,
-            self.rejected,
-            lambda done: None,
-            force_careful=careful,
-        )
+        found = look(path, collector.finish(), declared, self.folder, lambda done: None)
+        return read(found, declared, self.folder, self.rejected, lambda done: None, force_careful=careful)
 
     def cells(self, source: Source) -> Cells:
         return self.engine.rows(self.engine.relation(source, numbered=False))

@@ -41,7 +41,9 @@ class Settings(BaseSettings):
         100 * 1024**3, ge=1, description="Largest upload that is accepted, in bytes."
     )
     min_free_bytes: int = Field(
-        256 * 1024**2, ge=0, description="Free disk space, in bytes, below which uploads are refused."
+        256 * 1024**2,
+        ge=0,
+        description="Free disk space, in bytes, below which uploads are refused and jobs copy no large file.",
     )
     job_timeout: int = Field(3600, ge=1, description="Longest time that a job may run, in seconds.")
     job_memory: int = Field(

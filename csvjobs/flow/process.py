@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +26,7 @@ from csvjobs.flow.digest import GrowingDigest, file_info
 from csvjobs.flow.ending import end
 from csvjobs.flow.pulse import Pulse
 from csvjobs.flow.services import Services
+from csvjobs.flow.submit import check_free
 from csvjobs.flow.view import request_of
 from csvjobs.jobs.job import Fault, FileInfo, Finding, Job, Request, Rows, Status, now
 from csvjobs.pipelines.plan import Plan, needs_row_numbers, plan
@@ -34,6 +37,9 @@ from csvjobs.reading.rejects import RejectSummary
 from csvjobs.storage.base import INPUT
 
 log = logging.getLogger(__name__)
+
+# Ticks of reading, each of a few MiB at most: small copies are made also where hardly anything is free.
+CHECK_FREE_EVERY = 16
 
 
 @dataclass
@@ -145,7 +151,8 @@ def _work(
     """The express lane first; the careful one where the engine finds the file other than it looked."""
     pipeline, most = build(request.pipeline), services.settings.max_upload_bytes
     with pulse.stage("read"):
-        found = look(path, request.facts, pipeline.read, scratch, pulse.check, most_bytes=most)
+        tick = _ticker(services, pulse)
+        found = look(path, request.facts, pipeline.read, scratch, tick, most_bytes=most)
     try:
         _lane(services, pipeline, found, scratch, pulse, outcome, careful=False)
     except (ReadFailed, AccountMismatch) as reason:
@@ -165,13 +172,26 @@ def _lane(
 ) -> None:
     rejected = scratch / REJECTED
     with pulse.stage("read"):
-        reading = read(found, pipeline.read, scratch, rejected, pulse.check, force_careful=careful)
+        tick = _ticker(services, pulse)
+        reading = read(found, pipeline.read, scratch, rejected, tick, force_careful=careful)
     outcome.detected, outcome.warnings = _detected(reading), reading.warnings
     if reading.source.rejected:
         outcome.rejected, outcome.files = reading.source.rejects, {REJECTED: rejected}
     _check_rows(reading, pipeline.read)
     with pulse.within(services.engine(scratch)) as engine:
         _transform(engine, reading, pipeline, scratch, pulse, outcome)
+
+
+def _ticker(services: Services, pulse: Pulse) -> Callable[[int], None]:
+    """What reading calls while it copies: it stops in time, and before the disk is full."""
+    ticks = count(1)
+
+    def tick(bytes_read: int) -> None:
+        pulse.check(bytes_read)
+        if next(ticks) % CHECK_FREE_EVERY == 0:
+            check_free(services)
+
+    return tick
 
 
 def _transform(

@@ -13,7 +13,7 @@ from csvjobs.flow.submit import begin, request
 from csvjobs.flow.view import request_of
 from csvjobs.jobs.job import Job
 from csvjobs.pipelines.spec import build, with_read
-from csvjobs.storage.base import INPUT
+from csvjobs.storage.base import INPUT, writing
 
 
 def rerun(services: Services, job_id: str, pipeline: str | None, options: dict[str, str]) -> Job:
@@ -39,4 +39,5 @@ def _same(path: Path, target: Path) -> None:
     try:
         os.link(path, target)
     except OSError:
-        shutil.copyfile(path, target)
+        with writing("The file"):
+            shutil.copyfile(path, target)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import logging
 import re
 from io import FileIO
@@ -16,13 +15,12 @@ from csvjobs.flow.services import Services
 from csvjobs.jobs.job import Job, PipelineRef, Request, now
 from csvjobs.pipelines.spec import Pipeline, with_read
 from csvjobs.reading.facts import Facts, FactsCollector
-from csvjobs.storage.base import INPUT, REQUEST
+from csvjobs.storage.base import INPUT, MAKE_ROOM, REQUEST, writing
 
 log = logging.getLogger(__name__)
 
 # Asking the file system for its free space costs little, but not nothing.
 CHECK_FREE_EVERY = 64 * 1024**2
-MAKE_ROOM = "Delete old jobs or give the service a larger disk, then send the file again."
 
 
 class Incoming:
@@ -35,7 +33,7 @@ class Incoming:
     def __init__(self, services: Services) -> None:
         self.services = services
         self.job_id = str(uuid_utils.uuid7())
-        self._check_free()
+        check_free(self.services)
         folder = services.storage.reserve(self.job_id)
         self._folder = folder
         self._file = FileIO(folder / INPUT, "x")
@@ -55,7 +53,7 @@ class Incoming:
         before, self.bytes = self.bytes, self.bytes + len(chunk)
         check_size(self.bytes, self.services.settings.max_upload_bytes)
         if before // CHECK_FREE_EVERY != self.bytes // CHECK_FREE_EVERY:
-            self._check_free()
+            check_free(self.services)
         self._append(chunk)
         self._facts.update(chunk)
 
@@ -96,21 +94,9 @@ class Incoming:
     def _append(self, chunk: bytes) -> None:
         """All of it: a disk that fills up takes a part at first, without an error."""
         rest = memoryview(chunk)
-        try:
+        with writing("The upload"):
             while rest:
                 rest = rest[self._file.write(rest) :]
-        except OSError as error:
-            if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-                raise
-            raise DiskFull(f"The upload cannot be kept: {error.strerror}.", hint=MAKE_ROOM) from error
-
-    def _check_free(self) -> None:
-        free = self.services.storage.free_bytes()
-        if free < self.services.settings.min_free_bytes:
-            raise DiskFull(
-                f"Only {free} bytes are free where uploads are kept.",
-                hint=MAKE_ROOM,
-            )
 
 
 def request(job_id: str, filename: str, pipeline: Pipeline, facts: Facts) -> Request:
@@ -138,6 +124,13 @@ def check_size(size: int, limit: int) -> None:
     """Raises UploadTooLarge when an upload of `size` bytes is over the limit."""
     if size > limit:
         raise UploadTooLarge(f"The upload is larger than {limit} bytes.", hint="Send it in parts.")
+
+
+def check_free(services: Services) -> None:
+    """Raises DiskFull when there is less free space than is to be left."""
+    free = services.storage.free_bytes()
+    if free < services.settings.min_free_bytes:
+        raise DiskFull(f"Only {free} bytes are free where uploads are kept.", hint=MAKE_ROOM)
 
 
 def announce(services: Services, job: Job) -> None:

@@ -7,17 +7,32 @@ report (report.json) is there. Both appear whole or not at all.
 from __future__ import annotations
 
 import builtins
+import errno
 from abc import ABC, abstractmethod
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from csvjobs.errors import FileNotFound, JobNotFound
+from csvjobs.errors import DiskFull, FileNotFound, JobNotFound
 
 REQUEST = "job.json"
 REPORT = "report.json"
 INPUT = "input.csv"
+
+MAKE_ROOM = "Delete old jobs or give the service a larger disk, then send the file again."
+
+
+@contextmanager
+def writing(what: str) -> Iterator[None]:
+    """For a block that writes files. Raises DiskFull, about `what`, where the system takes no more."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+            raise
+        raise DiskFull(f"{what} cannot be kept: {error.strerror}.", hint=MAKE_ROOM) from error
 
 
 @dataclass(frozen=True)
@@ -68,7 +83,7 @@ class Storage(ABC):
 
     @abstractmethod
     def scratch(self, job_id: str) -> AbstractContextManager[Path]:
-        """A local folder for one run, removed at its end."""
+        """A local folder for one run, removed at its end; DiskFull also for what is written there."""
 
     @abstractmethod
     def fetch(self, job_id: str, name: str) -> AbstractContextManager[Path]:

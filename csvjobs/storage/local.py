@@ -25,8 +25,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
-from csvjobs.errors import BadSetup, DiskFull, FileNotFound, JobNotFound
-from csvjobs.storage.base import REPORT, REQUEST, Stat, Storage
+from csvjobs.errors import BadSetup, FileNotFound, JobNotFound
+from csvjobs.storage.base import REPORT, REQUEST, Stat, Storage, writing
 
 UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 LOCK = "lock"
@@ -127,7 +127,8 @@ class LocalStorage(Storage):
         with self._translated(job_id):
             folder = tempfile.mkdtemp(prefix=f"{_checked(job_id)}.", dir=self._scratch)
         try:
-            yield Path(folder)
+            with writing("What the job makes"):
+                yield Path(folder)
         finally:
             shutil.rmtree(folder, ignore_errors=True)
 
@@ -213,10 +214,9 @@ class LocalStorage(Storage):
     @contextmanager
     def _translated(self, job_id: str) -> Iterator[None]:
         try:
-            yield
+            with writing("The job"):
+                yield
         except OSError as error:
-            if error.errno in (errno.ENOSPC, errno.EDQUOT):
-                raise DiskFull("The disk that holds the jobs is full.") from error
             if error.errno not in (errno.ENOENT, errno.ENOTDIR):
                 raise
             if self._folder(job_id).is_dir():

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
 from csvjobs.errors import FileNotFound, JobNotFound
-from csvjobs.storage.base import REPORT, REQUEST, Stat, Storage
+from csvjobs.storage.base import REPORT, REQUEST, Stat, Storage, writing
 
 
 class _Object(NamedTuple):
@@ -83,7 +83,7 @@ class MemoryStorage(Storage):
 
     @contextmanager
     def scratch(self, job_id: str) -> Iterator[Path]:
-        with tempfile.TemporaryDirectory(prefix="csvjobs-") as folder:
+        with writing("What the job makes"), tempfile.TemporaryDirectory(prefix="csvjobs-") as folder:
             yield Path(folder)
 
     @contextmanager

@@ -5,9 +5,11 @@ import gzip
 import hashlib
 import io
 import json
+import resource
 import sys
 import threading
 import zipfile
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -417,6 +419,59 @@ def test_a_file_is_unpacked_once_also_where_the_careful_lane_takes_over(services
     assert read(services, job, OUTPUT) == b"a,b\n1,2\n"
     first, second = times
     assert first == second
+
+
+def many_rows() -> bytes:
+    return b"".join(b"%d,%d,\n" % (n, n * n * n) for n in range(900_000))
+
+
+COPIED: dict[str, tuple[Callable[[], bytes], dict[str, str]]] = {
+    "unpacked": (lambda: gzip.compress(b"a,b,c\n" + many_rows(), 1), {}),
+    "transcoded": (lambda: "a,b,é\n".encode("cp1252") + many_rows(), {"encoding": "cp1252"}),
+    "read with care": (lambda: b"a,b,c\n1,2,3,4\n" + many_rows() * 4, {}),
+}
+copied = pytest.mark.parametrize(("make_content", "options"), COPIED.values(), ids=COPIED)
+
+
+@copied
+def test_a_copy_of_the_file_leaves_the_free_space_that_is_to_be_left(
+    services: Services, make_content: Callable[[], bytes], options: dict[str, str]
+) -> None:
+    little = services.settings.model_copy(update={"min_free_bytes": 1 << 62, "job_attempts": 1})
+    full = replace(services, settings=little)
+    job_id = submit(services, make_content(), **options)
+    process(full, job_id)
+    assert view(services, job_id).error.code == "disk-full"
+    needs_no_copy, small_copy = submit(services, b"a,b,c\n" + many_rows()), submit(services, b"a;b\n1;2\n3\n")
+    for job_id in (needs_no_copy, small_copy):
+        process(full, job_id)
+        assert view(services, job_id).status is Status.DONE
+
+
+@pytest.fixture
+def small_files() -> Iterator[None]:
+    """The system takes no file of more than 4 MB."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4_000_000, hard))
+    yield
+    resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+@copied
+def test_a_copy_for_which_there_is_no_room_is_our_own_fault(
+    services: Services,
+    make_content: Callable[[], bytes],
+    options: dict[str, str],
+    request: pytest.FixtureRequest,
+) -> None:
+    job_id = submit(services, make_content(), **options)
+    request.getfixturevalue("small_files")
+    for _ in range(services.settings.job_attempts - 1):
+        with pytest.raises(DiskFull, match="cannot be kept"):
+            process(services, job_id)
+        assert view(services, job_id).status is Status.QUEUED
+    process(services, job_id)
+    assert view(services, job_id).error.code == "disk-full"
 
 
 def test_what_is_packed_too_large_ends_its_job_calmly(tmp_path: Path) -> None:

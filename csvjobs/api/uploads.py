@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -40,20 +40,22 @@ Finish = Callable[[Incoming, str, str | None, dict[str, str]], T]
 """Called with the complete upload, the file's name, the pipeline and the read options."""
 
 
-async def receive(request: Request, services: Services, finish: Finish[T]) -> T:
-    """Streams the request's body into a reserved folder, and returns what `finish` makes of it.
+async def receive(request: Request, services: Services, finish: Finish[T], *, aside: Sequence[str] = ()) -> T:
+    """Streams the request's body into a reserved folder, and returns what `finish` makes of it. Parameters
+    of the query are options but for those to be left `aside`.
 
     Raises: RequestError for what is wrong with it, DiskFull; ClientDisconnect when the client is gone.
     Whatever happens before the end of the body, nothing is left of it.
     """
     _check_length(request, services.settings.max_upload_bytes)
+    query = {name: value for name, value in request.query_params.items() if name not in aside}
     kind, options = parse_options_header(request.headers.get("content-type"))
     incoming = await to_thread.run_sync(Incoming, services)
     try:
         if kind == b"multipart/form-data":
-            form = await _multipart(request, incoming, options.get(b"boundary", b""))
+            form = await _multipart(request, incoming, options.get(b"boundary", b""), query)
         elif kind.decode("latin-1") in RAW_TYPES:
-            form = await _raw(request, incoming)
+            form = await _raw(request, incoming, query)
         else:
             raise UnsupportedMediaType(
                 f"The body is {kind.decode('latin-1')!r}.",
@@ -98,8 +100,8 @@ def _check_length(request: Request, limit: int) -> None:
         check_size(int(length) - (ENVELOPE if multipart else 0), limit)
 
 
-async def _raw(request: Request, incoming: Incoming) -> Form:
-    form = Form(fields=dict(request.query_params), has_file=True)
+async def _raw(request: Request, incoming: Incoming, query: dict[str, str]) -> Form:
+    form = Form(fields=query, has_file=True)
     await to_thread.run_sync(incoming.resolve, form.pipeline, form.options)
     buffer = bytearray()
     async for chunk in _verified(request):
@@ -109,10 +111,10 @@ async def _raw(request: Request, incoming: Incoming) -> Form:
     return form
 
 
-async def _multipart(request: Request, incoming: Incoming, boundary: bytes) -> Form:
+async def _multipart(request: Request, incoming: Incoming, boundary: bytes, query: dict[str, str]) -> Form:
     if not boundary:
         raise BadRequest("The multipart body has no boundary.")
-    parts = Parts(Form(fields=dict(request.query_params)))
+    parts = Parts(Form(fields=query))
     try:
         parser = MultipartParser(boundary, parts.callbacks())  # type: ignore[arg-type]
         resolved = False

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from pydantic import Field
+
 from csvjobs.flow.submit import Incoming, base_name
 from csvjobs.jobs.job import Finding, Model
 from csvjobs.reading.profile import ColumnProfile, sample
 from csvjobs.reading.reading import look
+from csvjobs.storage.base import writing
+
+ENOUGH = 64 * 1024**2
+"""Bytes of a file that are unpacked or brought into UTF-8 for a look."""
 
 
 class Inspection(Model):
@@ -13,8 +19,9 @@ class Inspection(Model):
     that it has."""
 
     filename: str
-    bytes: int
+    bytes: int = Field(description="Of what was sent.")
     sha256: str
+    partial: bool = Field(description="Whether the encoding, too, is known of the file's beginning only.")
     detected: dict[str, Finding]
     warnings: list[str]
     records: int
@@ -24,20 +31,30 @@ class Inspection(Model):
     rows: list[list[str | None]]
 
 
-def inspect(incoming: Incoming, filename: str, pipeline: str | None, options: dict[str, str]) -> Inspection:
-    """Looks at an upload, which is discarded afterwards; arguments as for `Incoming.submit`.
+def inspect(
+    incoming: Incoming,
+    filename: str,
+    pipeline: str | None,
+    options: dict[str, str],
+    *,
+    partial: bool = False,
+) -> Inspection:
+    """Looks at an upload, which is discarded afterwards; arguments as for `Incoming.submit`. A `partial` one
+    is only what the file begins with, cut anywhere.
 
-    Raises: EmptyUpload, PipelineNotFound, InvalidPipeline; DataError for what cannot be read.
+    Raises: EmptyUpload, PipelineNotFound, InvalidPipeline, DiskFull; DataError for what cannot be read.
     """
     read = incoming.resolve(pipeline, options).read
-    path, facts = incoming.content()
+    path, facts = incoming.content(cut=partial)
     most = incoming.services.settings.max_upload_bytes
-    found = look(path, facts, read, path.parent, lambda _: None, most_bytes=most)
+    with writing("What is in the file"):
+        found = look(path, facts, read, path.parent, lambda _: None, most_bytes=most, enough=ENOUGH)
     first = sample(found.head, found.dialect, found.header, read.nulls, whole=found.whole)
     return Inspection(
         filename=base_name(filename),
         bytes=facts.bytes,
         sha256=facts.sha256,
+        partial=found.facts.cut or not (found.native or found.facts.bytes < ENOUGH),
         detected={name: Finding.of(each) for name, each in found.detected.items()},
         warnings=found.warnings,
         complete=found.whole,

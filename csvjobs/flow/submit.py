@@ -76,15 +76,15 @@ class Incoming:
         made = request(self.job_id, filename, self.resolve(pipeline, options), facts)
         return begin(self.services, path.parent, made)
 
-    def content(self) -> tuple[Path, Facts]:
-        """The file, which is now complete, in a folder of its own, and the facts about it.
+    def content(self, *, cut: bool = False) -> tuple[Path, Facts]:
+        """The file, now complete unless it was `cut`, in a folder of its own, and the facts about it.
 
         Raises: EmptyUpload.
         """
         if not self.bytes:
             raise EmptyUpload("The file is empty.", hint="Send a CSV file with at least a header row.")
         self._file.close()
-        return self._folder / INPUT, self._facts.finish()
+        return self._folder / INPUT, self._facts.finish(cut=cut)
 
     def discard(self) -> None:
         """Forgets the upload; harmless after a submit that succeeded."""

@@ -12,9 +12,10 @@ import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from io import BufferedIOBase
 from lzma import LZMAError
 from pathlib import Path
-from typing import IO, BinaryIO, cast
+from typing import BinaryIO, cast
 
 from csvjobs.errors import DamagedArchive, EncryptedArchive, SeveralFiles, UnpackedTooLarge
 from csvjobs.reading.facts import Facts, FactsCollector
@@ -53,8 +54,17 @@ class Unpacked:
     kind: str
 
 
-def unpack(path: Path, target: Path, most: int, tick: Callable[[int], None]) -> Unpacked | None:
-    """Unpacks a file of at most `most` real bytes into `target`; None for what is not packed.
+def unpack(
+    path: Path,
+    target: Path,
+    most: int,
+    tick: Callable[[int], None],
+    *,
+    cut: bool = False,
+    enough: int = sys.maxsize,
+) -> Unpacked | None:
+    """Unpacks a file of at most `most` real bytes into `target`; None for what is not packed. Of a file that
+    was `cut`, or has more than `enough` real bytes, it unpacks the beginning.
 
     Raises DamagedArchive, EncryptedArchive, SeveralFiles, UnpackedTooLarge.
     """
@@ -63,10 +73,13 @@ def unpack(path: Path, target: Path, most: int, tick: Callable[[int], None]) -> 
         return None
     with path.open("rb") as packed, target.open("wb") as out:
         collector = FactsCollector()
-        for chunk in _real_bytes(packed, kind, most, tick):
+        for chunk in _real_bytes(packed, kind, most, tick, cut=cut):
             collector.update(chunk)
             out.write(chunk)
-    return Unpacked(target, collector.finish(), kind)
+            if out.tell() > enough:
+                cut = True
+                break
+    return Unpacked(target, collector.finish(cut=cut), kind)
 
 
 def _kind(path: Path) -> str | None:
@@ -86,22 +99,35 @@ def _is_office(path: Path) -> bool:
         return False
 
 
-def _real_bytes(packed: BinaryIO, kind: str, most: int, tick: Callable[[int], None]) -> Iterator[bytes]:
+def _real_bytes(
+    packed: BinaryIO, kind: str, most: int, tick: Callable[[int], None], *, cut: bool
+) -> Iterator[bytes]:
     """Chunks of what was packed. Only reading is watched for damage: writing has faults of its own."""
+    if cut and kind == "zip":
+        raise DamagedArchive(
+            "A zip file says at its end what it holds: its beginning alone cannot be unpacked.",
+            hint="Send all of it.",
+        )
     size = 0
     with _explained(kind):
         stream = OPEN[kind](packed)
     with stream:
-        while chunk := _next(stream, kind):
+        while chunk := _next(stream, kind, cut=cut):
             size += len(chunk)
             _check_size(size, packed.tell(), most)
             tick(packed.tell())
             yield chunk
 
 
-def _next(stream: IO[bytes], kind: str) -> bytes:
+def _next(stream: BufferedIOBase, kind: str, *, cut: bool) -> bytes:
     with _explained(kind):
-        return stream.read(CHUNK)
+        try:
+            # One step of unpacking: what comes before the place of a cut is not lost.
+            return stream.read1(CHUNK)
+        except EOFError:
+            if not cut:
+                raise
+            return b""
 
 
 @contextmanager
@@ -130,15 +156,15 @@ def _check_size(real: int, packed: int, most: int) -> None:
         )
 
 
-def _open_gzip(packed: BinaryIO) -> IO[bytes]:
-    return cast(IO[bytes], gzip.GzipFile(fileobj=packed))
+def _open_gzip(packed: BinaryIO) -> BufferedIOBase:
+    return gzip.GzipFile(fileobj=packed)
 
 
-def _open_zstd(packed: BinaryIO) -> IO[bytes]:
-    return cast(IO[bytes], zstd.ZstdFile(packed))
+def _open_zstd(packed: BinaryIO) -> BufferedIOBase:
+    return cast(BufferedIOBase, zstd.ZstdFile(packed))
 
 
-def _open_zip(packed: BinaryIO) -> IO[bytes]:
+def _open_zip(packed: BinaryIO) -> BufferedIOBase:
     archive = zipfile.ZipFile(packed)
     # Folders are no files, nor are the notes that macOS adds.
     members = [m for m in archive.infolist() if not re.match("__MACOSX/|.*/$", m.filename)]
@@ -152,7 +178,7 @@ def _open_zip(packed: BinaryIO) -> IO[bytes]:
         raise EncryptedArchive(
             "The zip file is locked with a password.", hint="Send it without one, or the CSV file itself."
         )
-    return archive.open(members[0])
+    return cast(BufferedIOBase, archive.open(members[0]))
 
 
 # A zip file without members has other first bytes.
@@ -162,7 +188,7 @@ MAGIC = {
     b"PK\x03\x04": "zip",
     b"PK\x05\x06": "zip",
 }
-OPEN: dict[str, Callable[[BinaryIO], IO[bytes]]] = {
+OPEN: dict[str, Callable[[BinaryIO], BufferedIOBase]] = {
     "gzip": _open_gzip,
     "zstandard": _open_zstd,
     "zip": _open_zip,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import re
+import sys
 import unicodedata
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -97,25 +98,32 @@ def _damaged_utf8(sample: bytes) -> Found | None:
 
 
 def to_utf8(
-    path: Path, found: Found, target: Path, tick: Callable[[int], None], *, declared: bool = False
+    path: Path,
+    found: Found,
+    target: Path,
+    tick: Callable[[int], None],
+    *,
+    declared: bool = False,
+    enough: int = sys.maxsize,
 ) -> Found:
     """Writes a UTF-8 copy; the encoding that fits the whole file is `found` or, if guessed, an alternative.
 
+    Of a file with `enough` bytes the copy is of its beginning, and so is what fits.
     Raises BadEncoding, about `found`, where none fits.
     """
     try:
-        transcode(path, found.value, target, tick)
+        transcode(path, found.value, target, tick, enough)
     except BadEncoding:
         for other in () if declared else found.alternatives:
-            if _transcodes(path, other, target, tick):
+            if _transcodes(path, other, target, tick, enough):
                 return Found(other, UNCERTAIN, (found.value, *(a for a in found.alternatives if a != other)))
         raise
     return found
 
 
-def _transcodes(path: Path, encoding: str, target: Path, tick: Callable[[int], None]) -> bool:
+def _transcodes(path: Path, encoding: str, target: Path, tick: Callable[[int], None], enough: int) -> bool:
     try:
-        transcode(path, encoding, target, tick)
+        transcode(path, encoding, target, tick, enough)
     except BadEncoding:
         return False
     return True
@@ -125,8 +133,11 @@ def is_utf8(encoding: str) -> bool:
     return encoding in ("utf-8", "utf-8-sig")
 
 
-def transcode(path: Path, encoding: str, target: Path, tick: Callable[[int], None]) -> Path:
-    """A UTF-8 copy of the file. Raises BadEncoding where the bytes do not fit."""
+def transcode(
+    path: Path, encoding: str, target: Path, tick: Callable[[int], None], enough: int = sys.maxsize
+) -> Path:
+    """A UTF-8 copy of the file, or of its beginning, which may end within a character, if it has `enough`
+    bytes. Raises BadEncoding where they do not fit."""
     decoder = codecs.getincrementaldecoder(encoding)()
     done = 0
     with path.open("rb") as source, target.open("wb") as out:
@@ -135,6 +146,8 @@ def transcode(path: Path, encoding: str, target: Path, tick: Callable[[int], Non
                 out.write(decoder.decode(chunk).removeprefix("\ufeff" if not done else "").encode())
                 done += len(chunk)
                 tick(done)
+                if done >= enough:
+                    return target
             out.write(decoder.decode(b"", final=True).encode())
         except UnicodeError as error:
             raise BadEncoding(
@@ -172,7 +185,8 @@ def _wide(path: Path, facts: Facts) -> str | None:
         sample = file.read(SAMPLE)
     for encoding, places, _ in WIDE:
         width = 4 if len(places) == 3 else 2
-        if facts.bytes % width == 0 and _fits_wide(sample, facts.utf8, encoding, places, width):
+        whole = facts.cut or facts.bytes % width == 0
+        if whole and _fits_wide(sample, facts.utf8, encoding, places, width):
             return encoding
     return None
 

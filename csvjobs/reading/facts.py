@@ -41,7 +41,7 @@ class Newlines(BaseModel):
 
 
 class Facts(BaseModel):
-    """Counted over all bytes, whatever they mean.
+    """Counted over all bytes, whatever they mean; `cut` says that these are only what a file begins with.
 
     `outside` counts line feeds, carriage returns and delimiters that stand
     outside of `"` quotes, by parity.
@@ -57,6 +57,7 @@ class Facts(BaseModel):
 
     bytes: int
     sha256: str
+    cut: bool = False
     bom: Bom | None = None
     utf8: bool = True
     nul: int = 0
@@ -101,15 +102,16 @@ class FactsCollector:
         self._held = data[-1:] if data.endswith(b"\r") else b""
         self._count(data.removesuffix(self._held) if self._held else data)
 
-    def finish(self) -> Facts:
-        """The facts about all bytes given."""
+    def finish(self, *, cut: bool = False) -> Facts:
+        """The facts about all bytes given; the last character of a file that was `cut` need not be whole."""
         self._count(self._held)
         self._blank_lines |= self._head.removeprefix(codecs.BOM_UTF8).startswith((b"\n", b"\r"))
         return Facts(
             bytes=self._bytes,
             sha256=self._sha256.hexdigest(),
+            cut=cut,
             bom=next((name for mark, name in BOMS if self._head.startswith(mark)), None),
-            utf8=self._utf8 and not self._decoder.getstate()[0],
+            utf8=self._utf8 and (cut or not self._decoder.getstate()[0]),
             nul=self._nul,
             quotes=self._quotes,
             newlines=Newlines(**self._newlines),

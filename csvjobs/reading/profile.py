@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import islice
+from operator import length_hint
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from csvjobs.reading.cells import kind
 from csvjobs.reading.header import Header
-from csvjobs.reading.records import Line, Tokenizer
+from csvjobs.reading.records import Line, Record, Tokenizer
 from csvjobs.reading.resent import only_record
 from csvjobs.reading.source import Dialect
 
@@ -52,10 +53,8 @@ def sample(
     """What stands below the header in the lines `head`, which are the `whole` file or only begin it."""
     tokenizer = Tokenizer(dialect)
     below = [line for line in head if line.number > header.before]
-    found = [record for record in tokenizer.records(below) if record.text or header.width == 1]
-    if not whole:
-        # The cut may go through a record.
-        found = [record for record in found[:-1] if record.fault != "unclosed-quote"]
+    records = tokenizer.records(below) if whole else _whole_records(below, tokenizer)
+    found = [record for record in records if record.text or header.width == 1]
     faults = Counter[str]()
     rows = []
     for record in found:
@@ -69,6 +68,15 @@ def sample(
         for place, name in enumerate(islice(header.columns, PROFILED_COLUMNS))
     ]
     return Sample(records=len(rows), faults=faults, columns=profiles, rows=rows[:SHOWN_ROWS])
+
+
+def _whole_records(beginning: list[Line], tokenizer: Tokenizer) -> Iterator[Record]:
+    """Those that end within the lines: a quote that is still open at their end may be closed behind it."""
+    left = iter(beginning)
+    for record in tokenizer.records(left):
+        if record.fault == "unclosed-quote" and not length_hint(left):
+            return
+        yield record
 
 
 def _said(tokenizer: Tokenizer, cell: bytes) -> str | None:

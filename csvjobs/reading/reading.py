@@ -62,19 +62,22 @@ def look(
     tick: Callable[[int], None],
     *,
     most_bytes: int = sys.maxsize,
+    enough: int = sys.maxsize,
 ) -> Look:
     """Finds out how to read a file. `facts` are of the same bytes; `scratch` takes copies; `tick(bytes read)`
-    is called now and then and may raise to stop; a packed file may hold `most_bytes`.
+    is called now and then and may raise to stop; a packed file may hold `most_bytes`. Where a copy would
+    have more bytes than are `enough`, it may be of the beginning only: good for a look, not for reading.
 
     Raises DataError for what cannot be read.
     """
-    unpacked = unpack(path, scratch / "unpacked.csv", most_bytes, tick)
+    unpacked = unpack(path, scratch / "unpacked.csv", most_bytes, tick, cut=facts.cut, enough=enough)
     if unpacked:
         path, facts = unpacked.path, unpacked.facts
     options = as_written(path, facts, options) or options
     check_text(path, facts, options.encoding)
-    encoding, text = _utf8(path, facts, options.encoding, scratch / "utf8.csv", tick)
-    head, whole = first_lines(text)
+    enough = facts.bytes if facts.cut else enough
+    encoding, text = _utf8(path, facts, options.encoding, scratch / "utf8.csv", tick, enough)
+    head, whole = first_lines(text, cut=facts.cut)
     dialect, found = find_dialect(head, options)
     beginning = find_beginning(head, dialect, options)
     header = _own(header_of(beginning, options), options)
@@ -123,30 +126,32 @@ def _own(header: Header, options: ReadOptions) -> Header:
 
 
 def _utf8(
-    path: Path, facts: Facts, declared: str | None, target: Path, tick: Callable[[int], None]
+    path: Path, facts: Facts, declared: str | None, target: Path, tick: Callable[[int], None], enough: int
 ) -> tuple[Found, Path]:
     """The encoding, and where the text is in UTF-8: the file itself or a copy."""
     encoding = find_encoding(path, facts, declared)
     if is_utf8(encoding.value):
         return encoding, path
-    return to_utf8(path, encoding, target, tick, declared=declared is not None), target
+    return to_utf8(path, encoding, target, tick, declared=declared is not None, enough=enough), target
 
 
-def first_lines(path: Path) -> tuple[list[Line], bool]:
+def first_lines(path: Path, *, cut: bool = False) -> tuple[list[Line], bool]:
     """The first lines of a UTF-8 file but for blank ones before them, the last one whole; and whether they
-    are all that it has.
+    are all that it has. `cut`: the file is only the beginning of one.
 
     Raises EmptyFile, FieldTooLong.
     """
     with path.open("rb") as file:
         start = file.read(HEAD_BYTES)
     kept = start.removeprefix(b"\xef\xbb\xbf").splitlines(keepends=True)
-    cut = len(start) == HEAD_BYTES
+    cut = cut or len(start) == HEAD_BYTES
     # bytes.splitlines knows the three line ends of text files, and no others.
-    said = dropwhile(lambda line: not line.content, lines(kept[:-1] if cut else kept))
+    said = dropwhile(
+        lambda line: not line.content, lines(kept[:-1] if cut and not start.endswith(b"\n") else kept)
+    )
     found = list(islice(said, HEAD_LINES))
     if not found and cut:
-        raise FieldTooLong(f"No row ends within the first {HEAD_BYTES} bytes.", line=len(kept))
+        raise FieldTooLong(f"No row ends within the first {len(start)} bytes.", line=len(kept))
     if not found:
         raise EmptyFile("The file holds no rows.", hint="Send a file with at least a header row.")
     return found, not cut and next(said, None) is None

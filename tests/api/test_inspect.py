@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import gzip
+
 import pytest
 from served import Served, refused
+
+from csvjobs.flow.inspect import ENOUGH
 
 GERMAN = "Preise\nArtikel;Preis\nÄpfel;1,50\nBirnen;\nKürbis\n".encode("cp1252")
 
@@ -53,6 +57,29 @@ def test_of_a_large_file_the_beginning_is_shown(api: Served) -> None:
     assert found["complete"] is False
     assert found["faults"] == {}
     assert found["rows"] == [["1", "x\ny"]] * 20
+
+
+def test_the_beginning_of_a_file_is_enough(api: Served) -> None:
+    content = "Stadt;Größe\n".encode() + "Köln;1\n".encode() * 100 + 'Łódź;"unfinished\nŁ'.encode()[:-1]
+    found = look(api, content, partial="true")
+    assert (found["partial"], found["complete"]) == (True, False)
+    assert found["detected"]["encoding"] == {"value": "utf-8", "confidence": 1.0, "alternatives": []}  # type: ignore[index]
+    assert (found["faults"], found["records"]) == ({}, 100)
+    whole = look(api, content)
+    assert whole["partial"] is False
+    assert whole["faults"] != {}
+
+
+def test_of_a_large_packed_file_no_more_is_unpacked_than_a_look_needs(api: Served) -> None:
+    packed = gzip.compress(b"a,b\n" + b"1,2\n" * (2 * ENOUGH // 4) + b"1,\xe9\n", 1)
+    found = look(api, packed)
+    assert (found["bytes"], found["partial"]) == (len(packed), True)
+    assert found["rows"] == [["1", "2"]] * 20
+
+
+def test_only_a_look_can_be_partial(api: Served) -> None:
+    answer = api.client.post("/upload_csv", content=b"a\n1\n", params={"partial": "true"})
+    refused(answer, 422, "invalid-pipeline")
 
 
 def test_the_file_may_come_as_a_form(api: Served) -> None:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
+from functools import partial as bind
+from typing import Annotated, Any
 
 from anyio import to_thread
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Query, Request, Response
 
 from csvjobs.api.problems import responses
 from csvjobs.api.routes.deps import Given
@@ -22,6 +23,9 @@ from csvjobs.reading.options import ReadOptions
 router = APIRouter(tags=["jobs"])
 
 
+Partial = Annotated[
+    bool, Query(description="Whether only the file's beginning is sent, some 256 KB of it, cut anywhere.")
+]
 _PIPELINE = {"type": "string", "description": "A pipeline's name, or the pipeline as YAML or JSON."}
 
 
@@ -103,7 +107,7 @@ async def run_again(job_id: str, request: Request, response: Response, services:
     openapi_extra=_body(),
     responses=responses(400, 404, 413, 415, 422, 507),
 )
-async def look_at(request: Request, services: Given) -> Inspection:
+async def look_at(request: Request, services: Given, partial: Partial = False) -> Inspection:
     """How the file would be read: what was found out, how sure that is, what else it may be; its first
     records, and what its columns hold. Sent as to `/upload_csv`; nothing is kept."""
-    return await receive(request, services, inspect)
+    return await receive(request, services, bind(inspect, partial=partial), aside=("partial",))

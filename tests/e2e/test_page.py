@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import csv
+import gzip
 import hashlib
+import io
 import re
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -120,6 +123,114 @@ def test_an_empty_file_is_refused_and_another_can_be_sent(page: Page) -> None:
     expect(page.get_by_role("alert")).to_be_hidden()
 
 
+def look(page: Page) -> Locator:
+    return page.get_by_role("region", name="How it will be read")
+
+
+def looked_at(page: Page) -> list[list[str]]:
+    rows = look(page).locator("tbody tr")
+    expect(rows.first).to_be_visible()
+    return [row.locator("td").all_inner_texts() for row in rows.all()]
+
+
+def names(page: Page) -> list[str]:
+    heads: list[str] = look(page).locator("th").evaluate_all("all => all.map(th => th.firstChild.data)")
+    return heads
+
+
+def choose(page: Page, content: bytes, name: str = "people.csv") -> None:
+    page.locator("#file").set_input_files(file(content, name))  # type: ignore[arg-type]
+
+
+def test_a_chosen_file_is_looked_at_before_it_is_sent(page: Page) -> None:
+    choose(page, "Preise\nArtikel;Preis\nÄpfel;1,50\nBirnen;\n".encode("cp1252"))
+    assert looked_at(page) == [["Äpfel", "1,50"], ["Birnen", ""]]
+    assert names(page) == ["Artikel", "Preis"]
+    expect(look(page)).to_contain_text("2 columns in 2 rows.")
+    expect(look(page)).to_contain_text("The first line was left out")
+    delimiter = look(page).get_by_label("Delimiter")
+    expect(delimiter.locator("option:checked")).to_have_text("semicolon")
+    expect(delimiter).to_have_accessible_description(re.compile(r"^found, \d+ % sure"))
+    expect(look(page).get_by_label("Lines to skip")).to_have_attribute("placeholder", "1")
+    expect(page.locator("#job")).to_be_hidden()
+
+
+def test_what_is_set_is_looked_at_again_and_sent_along(page: Page) -> None:
+    choose(page, b"a,b;c,d\n1,2;3,4\n5,6;7,8\n")
+    assert looked_at(page) == [["1,2", "3,4"], ["5,6", "7,8"]]
+    look(page).get_by_label("Delimiter").select_option(",")
+    look(page).get_by_label("First row", exact=True).select_option("false")
+    expect(look(page).locator("tbody tr")).to_have_count(3)
+    rows = [["a", "b;c", "d"], ["1", "2;3", "4"], ["5", "6;7", "8"]]
+    assert looked_at(page) == rows
+    expect(look(page).get_by_label("Delimiter")).to_have_accessible_description("as you set it")
+    page.get_by_role("button", name="Process").click()
+    expect(status(page)).to_have_text("done")
+    assert table(page) == [["column_1", "column_2", "column_3"], *rows]
+    expect(look(page)).to_be_hidden()
+    choose(page, b"x,y\n1,2\n")
+    assert looked_at(page) == [["1", "2"]]
+
+
+def test_of_a_large_file_the_beginning_is_looked_at_and_the_cut_is_no_fault(page: Page) -> None:
+    content = b"number;street\n" + '1;"ä\nö 😀"\n'.encode() * 40_000
+    # Within a character, in a quoted cell, on its second line.
+    assert content[:256_000].endswith('1;"ä\nö 😀'.encode()[:-2])
+    choose(page, content)
+    assert looked_at(page) == [["1", "ä\nö 😀"]] * 20
+    expect(look(page)).to_contain_text("Only the beginning was looked at (256.0 KB of 600.0 KB)")
+    expect(look(page)).not_to_contain_text("Bad rows")
+    expect(look(page).get_by_label("Encoding").locator("option:checked")).to_have_text("utf-8")
+
+
+def test_what_is_packed_is_looked_at_where_its_beginning_tells_enough(page: Page) -> None:
+    rows = b"".join(b"%d,%s\n" % (n, hashlib.sha256(b"%d" % n).hexdigest().encode()) for n in range(20_000))
+    choose(page, gzip.compress(b"n,sum\n" + rows), "sums.csv.gz")
+    assert [row[0] for row in looked_at(page)] == [str(n) for n in range(20)]
+    expect(look(page)).to_contain_text("unpacked from gzip")
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        archive.writestr("sums.csv", b"n,sum\n" + rows)
+    choose(page, packed.getvalue(), "sums.zip")
+    expect(look(page)).to_contain_text("The job will look at all of it.")
+    expect(look(page).locator("table")).to_be_hidden()
+
+
+def test_bad_rows_and_what_is_no_table_are_told_before_it_is_sent(page: Page) -> None:
+    choose(page, b"a,b\n1,2\n3\n4,5\n")
+    expect(look(page)).to_contain_text("Bad rows: 1 × missing-cell.")
+    choose(page, b"\x89PNG\r\n\x1a\n" + bytes(500), "picture.csv")
+    expect(look(page)).to_contain_text("looks like a PNG image")
+    expect(look(page).locator("table")).to_be_hidden()
+
+
+def test_a_job_tells_how_its_file_was_read_and_is_run_again_otherwise(page: Page) -> None:
+    send(page, file(b"a,b;c,d\n1,2;3,4\n", "twice.csv"), "crm-clean")
+    expect(status(page)).to_have_text(re.compile("done|error"))
+    first = page.url
+    expect(page.locator("#job-found")).to_contain_text("comma")
+    page.get_by_text("Process again with other options").click()
+    form = page.locator("#again")
+    form.get_by_label("Pipeline of the new job").select_option("tidy")
+    form.get_by_label("Delimiter").select_option(";")
+    form.get_by_role("button", name="Process again").click()
+    page.wait_for_url(lambda url: url != first)
+    expect(status(page)).to_have_text("done")
+    expect(page.locator("#job-found")).to_contain_text("semicolon")
+    assert table(page) == [["a,b", "c,d"], ["1,2", "3,4"]]
+    expect(form.get_by_role("button", name="Process again")).to_be_hidden()
+
+
+def test_why_a_job_cannot_be_run_again_is_told(page: Page) -> None:
+    send(page, file(b"a\n1\n"))
+    expect(status(page)).to_have_text("done")
+    page.get_by_text("Process again with other options").click()
+    page.locator("#again").get_by_label("Delimiter").select_option(",")
+    page.evaluate("fetch(`/jobs/${location.hash.slice(1)}`, { method: 'DELETE' })")
+    page.get_by_role("button", name="Process again").click()
+    expect(page.locator("#again").get_by_role("alert")).to_contain_text("There is no job")
+
+
 def test_rejected_rows_are_counted_and_can_be_had(page: Page) -> None:
     send(page, file(b"a,b\n1,2\n3\n4,5\n"))
     expect(status(page)).to_have_text("done")
@@ -202,6 +313,42 @@ def test_everything_is_reached_by_keyboard(page: Page) -> None:
     assert {"file", "pipeline", "Process", "Write your own pipeline"} <= reached
 
 
+def test_options_and_rows_are_reached_by_keyboard(page: Page) -> None:
+    choose(page, b"a;b\n1;2\n")
+    looked_at(page)
+    page.locator("#own summary").focus()
+    reached = []
+    for _ in range(6):
+        page.keyboard.press("Tab")
+        reached.append(page.evaluate("document.activeElement.id"))
+        assert page.evaluate("getComputedStyle(document.activeElement).outlineStyle !== 'none'")
+    assert reached == [
+        f"look-{name}" for name in ("encoding", "delimiter", "quote", "header", "skip", "rows")
+    ]
+
+
+@pytest.mark.parametrize("page", ["light", "dark"], indirect=True)
+def test_nobody_is_shut_out_of_looking_and_running_again(page: Page) -> None:
+    choose(page, "Preise\nArtikel;Preis\nÄpfel;1,50\nBirnen\n".encode("cp1252"))
+    looked_at(page)
+    nothing_objected(page)
+    choose(page, b"\x89PNG\r\n\x1a\n" + bytes(500))
+    expect(look(page)).to_contain_text("PNG")
+    nothing_objected(page)
+    send(page, file(b"a;b\n1;2\n"))
+    expect(status(page)).to_have_text("done")
+    table(page)
+    page.get_by_text("Process again with other options").click()
+    nothing_objected(page)
+
+
+def nothing_objected(page: Page) -> None:
+    """axe-core finds nothing to object to."""
+    page.evaluate(AXE)
+    found = page.evaluate("axe.run()")["violations"]
+    assert not found, [(each["id"], [node["target"] for node in each["nodes"]]) for each in found]
+
+
 @pytest.mark.parametrize("page", ["light", "dark"], indirect=True)
 @pytest.mark.parametrize(
     ("content", "state"),
@@ -214,15 +361,12 @@ def test_everything_is_reached_by_keyboard(page: Page) -> None:
     ids=["start", "done", "rejected", "error"],
 )
 def test_nobody_is_shut_out(page: Page, content: bytes | None, state: str) -> None:
-    """axe-core finds nothing to object to."""
     if content is not None:
         send(page, file(content))
         expect(status(page)).to_have_text(state)
     if state == "done":
         table(page)
-    page.evaluate(AXE)
-    found = page.evaluate("axe.run()")["violations"]
-    assert not found, [(each["id"], [node["target"] for node in each["nodes"]]) for each in found]
+    nothing_objected(page)
 
 
 def test_the_page_allows_only_what_is_its_own(service: Served) -> None:

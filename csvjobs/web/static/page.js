@@ -1,41 +1,16 @@
 // The page uses the public API and nothing else. Text from files and servers goes in as text, never as HTML.
 
-const $ = (id) => document.getElementById(id);
-const number = new Intl.NumberFormat("en");
+import { $, bytes, element, fault, fill, number } from "./dom.js";
+import { chosen, forget, look, options, sure, tell, told } from "./look.js";
+
 const PREVIEW_BYTES = 64 * 1024;
 const PREVIEW_ROWS = 20;
 const KINDS = 8;
+const ENDED = ["done", "error", "cancelled"];
 const STAGES = { read: "Reading", fit: "Learning from the rows", transform: "Writing the output", publish: "Finishing" };
 
 let stream = null;
 let shown = null;
-
-function element(name, text = "", attributes = {}) {
-  const made = Object.assign(document.createElement(name), attributes);
-  made.textContent = text;
-  return made;
-}
-
-function bytes(count) {
-  const units = ["bytes", "KB", "MB", "GB", "TB"];
-  let unit = 0;
-  while (count >= 1000 && unit < units.length - 1) {
-    count /= 1000;
-    unit += 1;
-  }
-  return `${unit ? count.toFixed(1) : count} ${units[unit]}`;
-}
-
-function fault(box, problem) {
-  const lines = [element("p", problem.detail || problem.message || problem.title)];
-  for (const one of problem.errors || []) lines.push(element("p", one.hint ? `${one.detail} ${one.hint}` : one.detail));
-  const where = [problem.line && `line ${problem.line}`, problem.column && `column ${problem.column}`].filter(Boolean);
-  if (where.length) lines.push(element("p", `Where: ${where.join(", ")}.`));
-  if (problem.hint) lines.push(element("p", problem.hint));
-  if (problem.code) lines.push(element("code", problem.code));
-  box.replaceChildren(...lines);
-  box.hidden = false;
-}
 
 // Submitting
 
@@ -43,6 +18,16 @@ function choose() {
   const file = $("file").files[0];
   $("chosen").textContent = file ? file.name : "Drop a file here, or choose one";
   $("chosen-size").textContent = file ? bytes(file.size) : "Any size, any delimiter. It stays on this service.";
+  forget();
+  inspect();
+}
+
+function pipeline() {
+  return ($("own").open && $("text").value.trim()) || $("pipeline").value;
+}
+
+function inspect() {
+  look($("file").files[0], pipeline());
 }
 
 function uploading(part, sent, total) {
@@ -54,8 +39,8 @@ function uploading(part, sent, total) {
 function send(event) {
   event.preventDefault();
   const form = new FormData();
-  const own = $("own").open && $("text").value.trim();
-  form.append("pipeline", own || $("pipeline").value);
+  form.append("pipeline", pipeline());
+  for (const [name, value] of chosen($("look-options"))) form.append(name, value);
   form.append("file", $("file").files[0]);
   const request = new XMLHttpRequest();
   request.upload.onprogress = (at) => uploading(at.loaded / at.total, at.loaded, at.total);
@@ -119,7 +104,9 @@ function show(job) {
   $("job-rows").replaceChildren(...figures(job.rows));
   showRejected(job);
   $("job-warnings").replaceChildren(...(job.warnings || []).map((text) => element("li", text)));
+  showFound(job.detected);
   $("job-actions").replaceChildren(...actions(job));
+  showAgain(job, first);
   $("preview").hidden = true;
   if (job.status === "done") preview(job);
   if (first) {
@@ -177,6 +164,41 @@ function kind(group) {
   return item;
 }
 
+function showFound(detected) {
+  const named = { encoding: "Encoding", delimiter: "Delimiter", quote: "Quote", header: "First row", skip: "Lines skipped", compression: "Packed with" };
+  const known = Object.entries(named).filter(([name]) => detected[name]);
+  $("job-found").hidden = !known.length;
+  $("job-found").querySelector("dl").replaceChildren(...known.map(([name, label]) => {
+    const pair = document.createElement("div");
+    const { value, confidence } = detected[name];
+    pair.append(element("dt", label), element("dd", told(name, value)));
+    if (confidence < 1) pair.append(element("dd", sure(name, detected[name]), { className: "hint" }));
+    return pair;
+  }));
+}
+
+function showAgain(job, first) {
+  $("again").hidden = !ENDED.includes(job.status);
+  if (first) {
+    $("again").open = false;
+    $("again-form").reset();
+    $("again-refused").hidden = true;
+  }
+  tell($("again-options"), job.detected);
+  $("again-form").onsubmit = (event) => again(event, job.links.rerun);
+  $("again-form").onchange = () => tell($("again-options"), job.detected);
+}
+
+async function again(event, path) {
+  event.preventDefault();
+  const query = new URLSearchParams(chosen($("again-options")));
+  if ($("again-pipeline").value) query.append("pipeline", $("again-pipeline").value);
+  const answer = await fetch(`${path}?${query}`, { method: "POST" });
+  const said = await answer.json();
+  if (answer.ok) location.hash = said.job_id;
+  else fault($("again-refused"), said);
+}
+
 function actions(job) {
   const made = [];
   const order = ["output.csv", "rejected.csv", "fitted.json", "error.txt"];
@@ -207,13 +229,7 @@ async function preview(job) {
   const whole = answer.status === 200 || job.files["output.csv"].bytes <= PREVIEW_BYTES;
   const [header, ...rows] = parse(await answer.text(), whole);
   if (!header) return;
-  const line = (cells, kind) => {
-    const row = document.createElement("tr");
-    row.append(...cells.map((cell) => element(kind, cell, kind === "th" ? { scope: "col" } : {})));
-    return row;
-  };
-  $("preview").querySelector("thead").replaceChildren(line(header, "th"));
-  $("preview").querySelector("tbody").replaceChildren(...rows.slice(0, PREVIEW_ROWS).map((cells) => line(cells, "td")));
+  fill($("preview"), header, rows.slice(0, PREVIEW_ROWS));
   $("preview").hidden = false;
 }
 
@@ -239,11 +255,13 @@ async function pipelines() {
   const known = await (await fetch("/pipelines")).json();
   const about = Object.fromEntries(known.map((one) => [one.name, one.description]));
   $("pipeline").replaceChildren(...known.map((one) => element("option", one.name, { value: one.name })));
-  const tell = () => ($("about").textContent = about[$("pipeline").value] || "");
+  const same = element("option", "the same as before", { value: "" });
+  $("again-pipeline").replaceChildren(same, ...known.map((one) => element("option", one.name, { value: one.name })));
+  const describe = () => ($("about").textContent = about[$("pipeline").value] || "");
   $("pipeline").value = "tidy";
-  $("pipeline").onchange = tell;
-  $("submit").addEventListener("reset", () => setTimeout(() => { $("pipeline").value = "tidy"; tell(); }));
-  tell();
+  $("pipeline").onchange = describe;
+  $("submit").addEventListener("reset", () => setTimeout(() => { $("pipeline").value = "tidy"; describe(); }));
+  describe();
 }
 
 async function recent() {
@@ -276,7 +294,10 @@ function dropping() {
   });
 }
 
+options($("look-options"), "look");
+options($("again-options"), "again");
 $("file").addEventListener("change", choose);
+for (const id of ["pipeline", "text", "look-options"]) $(id).addEventListener("change", inspect);
 $("submit").addEventListener("submit", send);
 addEventListener("hashchange", follow);
 dropping();

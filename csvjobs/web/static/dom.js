@@ -1,0 +1,52 @@
+// What both parts of the page need. Text from files and servers goes in as text, never as HTML.
+
+export const $ = (id) => document.getElementById(id);
+export const number = new Intl.NumberFormat("en");
+const SHOWN_COLUMNS = 100;
+const SHOWN_CHARACTERS = 200;
+
+export function element(name, text = "", attributes = {}) {
+  const made = Object.assign(document.createElement(name), attributes);
+  made.textContent = text;
+  return made;
+}
+
+export function bytes(count) {
+  const units = ["bytes", "KB", "MB", "GB", "TB"];
+  let unit = 0;
+  while (count >= 1000 && unit < units.length - 1) {
+    count /= 1000;
+    unit += 1;
+  }
+  return `${unit ? count.toFixed(1) : count} ${units[unit]}`;
+}
+
+export function fault(box, problem) {
+  const lines = [element("p", problem.detail || problem.message || problem.title)];
+  for (const one of problem.errors || []) lines.push(element("p", one.hint ? `${one.detail} ${one.hint}` : one.detail));
+  const where = [problem.line && `line ${problem.line}`, problem.column && `column ${problem.column}`].filter(Boolean);
+  if (where.length) lines.push(element("p", `Where: ${where.join(", ")}.`));
+  if (problem.hint) lines.push(element("p", problem.hint));
+  if (problem.code) lines.push(element("code", problem.code));
+  box.replaceChildren(...lines);
+  box.hidden = false;
+}
+
+// The rows of a table under their names; `notes` say something of each column.
+export function fill(table, names, rows, notes = []) {
+  const line = (cells) => {
+    const row = document.createElement("tr");
+    row.append(...cells);
+    return row;
+  };
+  const heads = names.slice(0, SHOWN_COLUMNS).map((name, place) => {
+    const head = element("th", name, { scope: "col" });
+    if (notes[place]) head.append(element("small", notes[place]));
+    return head;
+  });
+  const cut = (cell) => (cell?.length > SHOWN_CHARACTERS ? `${cell.slice(0, SHOWN_CHARACTERS)}…` : cell ?? "");
+  table.querySelector("thead").replaceChildren(line(heads));
+  table.querySelector("tbody").replaceChildren(
+    ...rows.map((row) => line(row.slice(0, SHOWN_COLUMNS).map((cell) => element("td", cut(cell))))),
+  );
+}

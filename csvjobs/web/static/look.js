@@ -1,0 +1,144 @@
+// How a file would be read, seen from its beginning, and the options that say it otherwise.
+
+import { $, bytes, element, fault, fill, number } from "./dom.js";
+
+const BEGINNING = 256_000;
+const UNSURE = 0.8;
+const OTHERS = 3;
+const CHARACTERS = { ",": "comma", ";": "semicolon", "\t": "tab", "|": "pipe", " ": "space", ":": "colon", "^": "caret", "~": "tilde", "#": "hash", '"': 'double "', "'": "single '", "": "none" };
+const HEADER = { true: "names", false: "data" };
+
+let asking = null;
+
+export function told(name, value) {
+  if (name === "header") return HEADER[value];
+  if (name === "encoding" || name === "skip") return String(value);
+  return CHARACTERS[value] ?? JSON.stringify(value);
+}
+
+function control(box, name) {
+  return box.querySelector(`[name="${name}"]`);
+}
+
+function fields(box) {
+  return [...box.querySelectorAll("select, input")];
+}
+
+// The controls for read options, as the template has them; `prefix` keeps their ids apart.
+export function options(box, prefix) {
+  box.append($("options").content.cloneNode(true));
+  for (const field of fields(box)) {
+    field.id = `${prefix}-${field.name}`;
+    const hint = field.nextElementSibling;
+    hint.id = `${field.id}-found`;
+    field.setAttribute("aria-describedby", hint.id);
+    field.previousElementSibling.htmlFor = field.id;
+  }
+}
+
+export function chosen(box) {
+  return fields(box).filter((field) => field.value !== "").map((field) => [field.name, field.value]);
+}
+
+// Says beside each control what was found, how sure that is, and what else it may be.
+export function tell(box, detected) {
+  for (const field of fields(box)) {
+    const found = detected[field.name];
+    const value = found ? told(field.name, found.value) : "";
+    offer(field, field.value === "" ? value : "");
+    const hint = field.nextElementSibling;
+    hint.textContent = field.value !== "" ? "as you set it" : found ? `found, ${sure(field.name, found)}` : "";
+    hint.classList.toggle("unsure", field.value === "" && found?.confidence < UNSURE);
+  }
+}
+
+function offer(field, value) {
+  if (field.type === "number") field.placeholder = value;
+  else field.options[0].text = value || "find out";
+}
+
+export function sure(name, { confidence, alternatives }) {
+  const others = confidence < UNSURE ? alternatives.slice(0, OTHERS).map((one) => told(name, one)) : [];
+  return [`${Math.round(confidence * 100)} % sure`, ...others].join(", or ");
+}
+
+export function forget() {
+  asking?.abort();
+  $("look").hidden = true;
+  for (const field of fields($("look-options"))) field.value = "";
+}
+
+// Sends the beginning of the file to be looked at; what is asked later counts.
+export async function look(file, pipeline) {
+  asking?.abort();
+  if (!file) return;
+  const mine = (asking = new AbortController());
+  const partial = file.size > BEGINNING;
+  const form = new FormData();
+  form.append("pipeline", pipeline);
+  for (const [name, value] of chosen($("look-options"))) form.append(name, value);
+  form.append("file", file.slice(0, BEGINNING), file.name);
+  $("look").setAttribute("aria-busy", "true");
+  try {
+    const answer = await fetch(`/inspect?partial=${partial}`, { method: "POST", body: form, signal: mine.signal });
+    const found = await answer.json();
+    if (mine.signal.aborted) return;
+    if (answer.ok) show(found, file);
+    else refuse(found, partial);
+    $("look").hidden = false;
+  } catch {
+    // Nobody needs the look: sending the file tells what is wrong with the service.
+  } finally {
+    if (mine === asking) $("look").removeAttribute("aria-busy");
+  }
+}
+
+function refuse(problem, partial) {
+  // Of some packed files the beginning tells nothing.
+  const quiet = partial && problem.code === "damaged-archive";
+  $("look-about").textContent = quiet ? `${problem.detail} The job will look at all of it.` : "So it cannot be read:";
+  $("look-fault").hidden = quiet;
+  if (!quiet) fault($("look-fault"), problem);
+  $("look-options").hidden = quiet;
+  $("look-warnings").replaceChildren();
+  $("look-rows").hidden = true;
+  tell($("look-options"), {});
+}
+
+function show(found, file) {
+  $("look-about").textContent = about(found, file);
+  $("look-fault").hidden = true;
+  $("look-options").hidden = false;
+  tell($("look-options"), found.detected);
+  $("look-warnings").replaceChildren(...found.warnings.map((text) => element("li", text)), ...faults(found.faults));
+  const names = found.columns.map((one) => one.name);
+  fill($("look-rows"), names, found.rows, found.columns.map(holds));
+  $("look-rows").hidden = false;
+}
+
+function about(found, file) {
+  const columns = many(found.columns.length, "column");
+  const rows = `${found.complete ? "" : "the first "}${many(found.records, "row")}`;
+  const packed = found.detected.compression ? `, unpacked from ${found.detected.compression.value}` : "";
+  const seen = found.bytes < file.size ? ` (${bytes(found.bytes)} of ${bytes(file.size)})` : "";
+  const rest = found.partial ? ` Only the beginning was looked at${seen}; the job reads all of it.` : "";
+  return `${columns} in ${rows}${packed}.${rest}`;
+}
+
+function many(count, thing) {
+  return `${number.format(count)} ${thing}${count === 1 ? "" : "s"}`;
+}
+
+function faults(counts) {
+  const kinds = Object.entries(counts);
+  if (!kinds.length) return [];
+  const list = kinds.map(([code, count]) => `${number.format(count)} × ${code}`).join(", ");
+  return [element("li", `Bad rows: ${list}.`)];
+}
+
+// What most cells of a column look like.
+function holds(column) {
+  const kinds = Object.entries(column.kinds).sort((one, other) => other[1] - one[1]);
+  const empty = column.empty ? `${number.format(column.empty)} empty` : "";
+  return [kinds[0]?.[0], empty].filter(Boolean).join(", ");
+}

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 import tempfile
+import zipfile
 from pathlib import Path
 from typing import Annotated
 
@@ -16,7 +18,7 @@ from csvjobs.cli.local import alone, take
 from csvjobs.cli.options import FileArgument, ReadOption, read_options
 from csvjobs.cli.output import clean_end
 from csvjobs.client import shown_name
-from csvjobs.flow.inspect import Inspection
+from csvjobs.flow.inspect import ENOUGH, Inspection
 from csvjobs.flow.inspect import inspect as look_at
 from csvjobs.flow.submit import Incoming
 
@@ -31,7 +33,7 @@ def inspect(
 ) -> None:
     """Show how a file would be read, how sure that is, and what its columns hold.
 
-    Looks at all bytes for the encoding, and at the first records for the rest. Nothing is kept.
+    Looks at the first 64 MiB for the encoding, and at the first records for the rest. Nothing is kept.
 
     Example: `csvjobs inspect examples/invoices-de.csv`
 
@@ -40,8 +42,8 @@ def inspect(
     with clean_end(), tempfile.TemporaryDirectory(prefix="csvjobs-") as folder:
         path = source(file)
         with Incoming(alone(Path(folder))) as incoming:
-            take(incoming, path)
-            found = look_at(incoming, shown_name(path), None, read_options(read))
+            partial = take(incoming, path, _enough(path))
+            found = look_at(incoming, shown_name(path), None, read_options(read), partial=partial)
     if as_json:
         typer.echo(found.model_dump_json(indent=1))
         return
@@ -53,12 +55,18 @@ def inspect(
         to.print(Text("note  ", "yellow").append(warning, "default"), soft_wrap=True)
 
 
+def _enough(path: Path) -> int:
+    """Bytes of the file that are looked at: a zip file says at its end what it holds."""
+    return sys.maxsize if path.is_file() and zipfile.is_zipfile(path) else ENOUGH
+
+
 def _findings(found: Inspection) -> tuple[str, Table]:
     table = _table("what", "found", "sure", "or else")
     for name, finding in found.detected.items():
         others = ", ".join(map(_shown, finding.alternatives))
         table.add_row(Text(name), Text(_shown(finding.value)), f"{finding.confidence:.0%}", Text(others))
-    return f"{found.filename}, {found.bytes:,} bytes", table
+    seen = "only the beginning was looked at: " if found.partial else ""
+    return f"{found.filename}, {seen}{found.bytes:,} bytes", table
 
 
 def _columns(found: Inspection) -> tuple[str, Table]:

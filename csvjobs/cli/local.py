@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import sys
 from pathlib import Path
 
 from csvjobs import wiring
@@ -32,10 +33,14 @@ class _Remarks(logging.Handler):
             remark(f"{type(error).__name__}: {' '.join(str(error).split())}")
 
 
-def take(incoming: Incoming, path: Path) -> None:
-    """Reads a file, or what a pipe holds, into an upload."""
+def take(incoming: Incoming, path: Path, enough: int = sys.maxsize) -> bool:
+    """Reads a file, or what a pipe holds, into an upload; says whether it stopped at `enough` bytes."""
+    size = size_of(path)
     # Without a buffer, which would wait for a whole chunk of a slow pipe and not hear of Ctrl-C.
-    with path.open("rb", buffering=0) as content, transfer("reading   ", size_of(path)) as bar:
+    with path.open("rb", buffering=0) as content, transfer("reading   ", size and min(size, enough)) as bar:
         while chunk := content.read(CHUNK):
             incoming.write(chunk)
             bar.advance(len(chunk))
+            if incoming.bytes >= enough:
+                return True
+    return False

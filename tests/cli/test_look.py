@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import json
+import zipfile
 
 from terminal import Terminal
+
+from csvjobs.cli.local import CHUNK
+from csvjobs.flow.inspect import ENOUGH
 
 WIDE = {"COLUMNS": "150"}
 
@@ -27,6 +31,27 @@ def test_options_are_obeyed_and_all_of_it_is_json(terminal: Terminal) -> None:
     found = json.loads(typed.out)
     assert (typed.status, found["rows"]) == (0, [["a,b", "c"], ["1,2", "3"]])
     assert found["detected"]["delimiter"] == {"value": ";", "confidence": 1.0, "alternatives": []}
+
+
+def test_of_a_huge_file_or_an_endless_pipe_the_beginning_is_looked_at(terminal: Terminal) -> None:
+    rows = b"a,b\n" + b'1,"x\ny"\n' * (ENOUGH // 8)
+    terminal.write("huge.csv", rows)
+    typed = terminal.types("inspect", "huge.csv", **WIDE)
+    assert typed.status == 0
+    assert f"huge.csv, only the beginning was looked at: {ENOUGH:,} bytes" in typed.out
+    assert "missing-cell" not in typed.out
+    piped = terminal.types("inspect", "-", "--json", fed=rows * 2)
+    found = json.loads(piped.out)
+    assert (found["partial"], found["faults"]) == (True, {})
+    # A pipe gives what it has.
+    assert ENOUGH <= found["bytes"] < ENOUGH + CHUNK
+
+
+def test_a_zip_file_is_looked_at_whole(terminal: Terminal) -> None:
+    with zipfile.ZipFile(terminal.folder / "stored.zip", "w") as archive:
+        archive.writestr("table.csv", b"a,b\n" + b"1,2\n" * (ENOUGH // 4))
+    typed = terminal.types("inspect", "stored.zip", "--json")
+    assert json.loads(typed.out)["rows"][0] == ["1", "2"]
 
 
 def test_a_file_that_is_no_table_is_told(terminal: Terminal) -> None:

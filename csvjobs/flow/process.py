@@ -153,6 +153,7 @@ def _work(
     with pulse.stage("read"):
         tick = _ticker(services, pulse)
         found = look(path, request.facts, pipeline.read, scratch, tick, most_bytes=most)
+    outcome.detected, outcome.warnings = _detected(found), found.warnings
     try:
         _lane(services, pipeline, found, scratch, pulse, outcome, careful=False)
     except (ReadFailed, AccountMismatch) as reason:
@@ -174,7 +175,7 @@ def _lane(
     with pulse.stage("read"):
         tick = _ticker(services, pulse)
         reading = read(found, pipeline.read, scratch, rejected, tick, force_careful=careful)
-    outcome.detected, outcome.warnings = _detected(reading), reading.warnings
+    outcome.warnings = reading.warnings
     if reading.source.rejected:
         outcome.rejected, outcome.files = reading.source.rejects, {REJECTED: rejected}
     _check_rows(reading, pipeline.read)
@@ -255,8 +256,8 @@ def _write_fitted(path: Path, planned: Plan, pipeline: Pipeline) -> Path:
     return path
 
 
-def _detected(reading: Reading) -> dict[str, Finding]:
-    return {name: Finding.of(found) for name, found in reading.detected.items()}
+def _detected(found: Look) -> dict[str, Finding]:
+    return {name: Finding.of(each) for name, each in found.detected.items()}
 
 
 def _told(fault: Fault) -> str:

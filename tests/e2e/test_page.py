@@ -196,6 +196,12 @@ def test_what_is_packed_is_looked_at_where_its_beginning_tells_enough(page: Page
     expect(look(page).locator("table")).to_be_hidden()
 
 
+def test_of_a_wide_file_the_first_columns_are_shown(page: Page) -> None:
+    choose(page, b"\n".join([b",".join(b"c%d" % n for n in range(1200)), b",".join([b"1"] * 1200), b""]))
+    expect(look(page)).to_contain_text("1,200 columns (the first 100 are shown) in 1 row.")
+    expect(look(page).locator("td")).to_have_count(100)
+
+
 def test_bad_rows_and_what_is_no_table_are_told_before_it_is_sent(page: Page) -> None:
     choose(page, b"a,b\n1,2\n3\n4,5\n")
     expect(look(page)).to_contain_text("Bad rows: 1 × missing-cell.")

@@ -183,6 +183,13 @@ def test_bad_rows_are_kept_when_a_step_fails(services: Services) -> None:
     assert [row["_line"] for row in rows(read(services, job, REJECTED))] == ["3"]
 
 
+def test_what_was_found_out_is_told_also_where_a_bad_row_ends_the_job(services: Services) -> None:
+    job = run(services, b"title\na;b\n1;2\n3\n4;5\n", bad_rows="fail")
+    assert job.error.code == "bad-row"
+    assert (job.detected["delimiter"].value, job.detected["skip"].value) == (";", 1)
+    assert len(job.warnings) == 1
+
+
 def test_a_header_alone_is_a_table_without_rows(services: Services) -> None:
     job = run(services, b"a,b\n")
     assert job.status is Status.DONE

@@ -2,7 +2,7 @@
 
 export const $ = (id) => document.getElementById(id);
 export const number = new Intl.NumberFormat("en");
-const SHOWN_COLUMNS = 100;
+export const SHOWN_COLUMNS = 100;
 const SHOWN_CHARACTERS = 200;
 
 export function element(name, text = "", attributes = {}) {

@@ -1,6 +1,6 @@
 // How a file would be read, seen from its beginning, and the options that say it otherwise.
 
-import { $, bytes, element, fault, fill, number } from "./dom.js";
+import { $, SHOWN_COLUMNS, bytes, element, fault, fill, number } from "./dom.js";
 
 const BEGINNING = 256_000;
 const UNSURE = 0.8;
@@ -117,7 +117,8 @@ function show(found, file) {
 }
 
 function about(found, file) {
-  const columns = many(found.columns.length, "column");
+  const width = found.rows[0]?.length ?? found.columns.length;
+  const columns = `${many(width, "column")}${width > SHOWN_COLUMNS ? ` (the first ${SHOWN_COLUMNS} are shown)` : ""}`;
   const rows = `${found.complete ? "" : "the first "}${many(found.records, "row")}`;
   const packed = found.detected.compression ? `, unpacked from ${found.detected.compression.value}` : "";
   const seen = found.bytes < file.size ? ` (${bytes(found.bytes)} of ${bytes(file.size)})` : "";

@@ -1,6 +1,7 @@
 """Every step, in the order in which a reader meets them. A test holds this tuple against the folder."""
 
 from csvjobs.pipelines.step import Step
+from csvjobs.pipelines.steps.aggregate import Aggregate
 from csvjobs.pipelines.steps.dedupe import Dedupe
 from csvjobs.pipelines.steps.drop_missing import DropMissing
 from csvjobs.pipelines.steps.fill_missing import FillMissing
@@ -15,6 +16,7 @@ from csvjobs.pipelines.steps.scale import Scale
 from csvjobs.pipelines.steps.select import Select
 from csvjobs.pipelines.steps.sort import Sort
 from csvjobs.pipelines.steps.trim import Trim
+from csvjobs.pipelines.steps.unpivot import Unpivot
 
 STEPS: tuple[type[Step], ...] = (
     Trim,
@@ -25,6 +27,8 @@ STEPS: tuple[type[Step], ...] = (
     Sort,
     Limit,
     Sample,
+    Aggregate,
+    Unpivot,
     DropMissing,
     FillMissing,
     Scale,

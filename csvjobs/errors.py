@@ -10,7 +10,8 @@
     │   ├── EmptyFile · NotCsv · BadEncoding · TooManyColumns · FieldTooLong
     │   ├── DamagedArchive · EncryptedArchive · SeveralFiles · UnpackedTooLarge
     │   ├── BadRow · TooManyBadRows · NoRowsLeft
-    │   ├── UnknownColumn · DuplicateColumn · NotANumber · TooManyCategories · UnknownCategory
+    │   ├── UnknownColumn · DuplicateColumn · NoColumnsLeft
+    │   ├── NotANumber · TooManyCategories · UnknownCategory
     │   ├── NothingToLearn · BadPattern
     │   └── TimeLimit · MemoryLimit
     ├── Cancelled        not a fault: the job's owner asked for the end
@@ -260,6 +261,12 @@ class DuplicateColumn(DataError):
     """A step would make two columns of the same name."""
 
     code = "duplicate-column"
+
+
+class NoColumnsLeft(DataError):
+    """A step would leave a table without columns."""
+
+    code = "no-columns-left"
 
 
 class NotANumber(DataError):

@@ -5,6 +5,7 @@ from typing import ClassVar, Literal
 from pydantic import Field
 
 from csvjobs.engines.base import Sql
+from csvjobs.errors import NoColumnsLeft
 from csvjobs.pipelines.step import Change, Column, Columns, ColumnStep, Example, Learnt, Names, Need, unique
 
 
@@ -33,7 +34,10 @@ class OneHot(ColumnStep):
     def change(self, columns: Columns, learnt: Learnt, sql: Sql) -> Change:
         chosen = set(self.chosen(columns))
         encoded = (self._encode(c, learnt, sql) if c in chosen else [c] for c in columns)
-        return Change(unique(Columns(c for group in encoded for c in group), self.step))
+        made = Columns(c for group in encoded for c in group)
+        if not made:
+            raise NoColumnsLeft("Step one_hot would leave no column: none of them holds a value.")
+        return Change(unique(made, self.step))
 
     def _need(self, name: str) -> Need:
         return Need(name, "values", self.max_categories)

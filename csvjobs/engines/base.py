@@ -33,6 +33,29 @@ class Sql(ABC):
         """Whether the *whole* text matches the regular expression (NULL for NULL)."""
 
     @abstractmethod
+    def substitute(self, expression: str, pattern: str, replacement: str) -> str:
+        r"""The text with each match of the regular expression, from the left, replaced (NULL for NULL).
+
+        In `replacement` \0 is the match, \1 to \9 are its groups, \\ is a backslash. Raises BadPattern.
+        """
+
+    @abstractmethod
+    def group(self, expression: str, pattern: str, number: int) -> str:
+        """What the group 1 to 9 holds in the first match of the regular expression; the empty text or NULL
+        where it holds nothing. Raises BadPattern."""
+
+    @abstractmethod
+    def upper(self, expression: str) -> str:
+        """Each character by Unicode's simple mapping, one for one, and ẞ for ß.
+
+        Engines' own may make several of one (SS).
+        """
+
+    @abstractmethod
+    def lower(self, expression: str) -> str:
+        """Each character by Unicode's simple mapping, one for one, whatever its neighbours."""
+
+    @abstractmethod
     def number(self, expression: str) -> str:
         """The text as a double, NULL where it is no NUMBER or too large for one.
 

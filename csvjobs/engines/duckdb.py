@@ -31,6 +31,20 @@ class DuckSql(Sql):
         _check_pattern(pattern)
         return f"regexp_full_match({expression}, {self.text(pattern)})"
 
+    def substitute(self, expression: str, pattern: str, replacement: str) -> str:
+        _check_pattern(pattern, replacement)
+        return f"regexp_replace({expression}, {self.text(pattern)}, {self.text(replacement)}, 'g')"
+
+    def group(self, expression: str, pattern: str, number: int) -> str:
+        _check_pattern(pattern, rf"\{number}")
+        return f"regexp_extract({expression}, {self.text(pattern)}, {number})"
+
+    def upper(self, expression: str) -> str:
+        return f"upper({expression})"
+
+    def lower(self, expression: str) -> str:
+        return f"lower({expression})"
+
     def number(self, expression: str) -> str:
         """What DuckDB's cast takes for a number beside NUMBER is refused: a regular expression would cost as
         much as reading the file."""
@@ -142,15 +156,25 @@ def _translated(run: Callable[[], T]) -> T:
 
 
 @lru_cache(maxsize=256)
-def _check_pattern(pattern: str) -> None:
+def _check_pattern(pattern: str, replacement: str = "") -> None:
     """Raises BadPattern now, where a query with the pattern would fail as if the fault were ours."""
     with duckdb.connect() as connection:
         try:
-            connection.execute("SELECT regexp_full_match('', ?)", [pattern]).fetchall()
+            connection.execute("SELECT regexp_replace('', ?, ?)", [pattern, replacement]).fetchall()
         except duckdb.InvalidInputException as error:
-            reason = _first_line(error).removeprefix("Invalid Input Error: ")
-            hint = "Patterns are in RE2 syntax."
-            raise BadPattern(f"{pattern[:80]!r} is no regular expression: {reason}.", hint=hint) from None
+            raise _bad_pattern(pattern, _first_line(error)) from None
+
+
+def _bad_pattern(pattern: str, error: str) -> BadPattern:
+    shown, reason = repr(pattern[:80]), error.removeprefix("Invalid Input Error: ").rstrip(".")
+    if "Rewrite schema requests" in reason:
+        hint = r"A group is a pair of parentheses; \1 is what the first one holds."
+        return BadPattern(f"The pattern {shown} has fewer groups than are asked for.", hint=hint)
+    if "Rewrite schema" in reason:
+        hint = r"\0 is the whole match, \1 what its first group holds, \\ a backslash."
+        return BadPattern(f"What replaces {shown} has a backslash before no digit.", hint=hint)
+    hint = "Patterns are in RE2 syntax."
+    return BadPattern(f"{shown} is no regular expression: {reason}.", hint=hint)
 
 
 def _first_line(error: Exception) -> str:

@@ -1,0 +1,21 @@
+"""Regular expressions as options of steps."""
+
+from typing import Annotated
+
+from pydantic import AfterValidator
+from pydantic_core import PydanticCustomError, SchemaError, SchemaValidator, core_schema
+
+
+def _linear(pattern: str) -> str:
+    """A pattern without look-around and back-references, which pydantic's own engine lacks like ours:
+    both take time in proportion to the text."""
+    try:
+        SchemaValidator(core_schema.str_schema(pattern=pattern))
+    except SchemaError as error:
+        reason = str(error).splitlines()[-1].removeprefix("error: ").rstrip(".")
+        said = "Not a regular expression in RE2 syntax: {reason}"
+        raise PydanticCustomError("bad_pattern", said, {"reason": reason}) from None
+    return pattern
+
+
+Pattern = Annotated[str, AfterValidator(_linear)]

@@ -70,9 +70,14 @@ def _options(step: type[Step]) -> dict[str, Any]:
 
 
 def _option(name: str, option: dict[str, Any]) -> str:
-    default = option.get("default")
-    left_out = "required" if option["required"] else "" if default in (None, []) else f"`{default}`"
+    left_out = "required" if option["required"] else _default(option.get("default"))
     return f"| `{name}` | {option.get('description', '')}{_choices(option)} | {left_out} |"
+
+
+def _default(default: Any) -> str:
+    if default in (None, []):
+        return ""
+    return f"`{str(default).lower() if isinstance(default, bool) else default}`"
 
 
 def _choices(option: dict[str, Any]) -> str:

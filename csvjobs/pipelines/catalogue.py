@@ -2,26 +2,42 @@
 
 from csvjobs.pipelines.step import Step
 from csvjobs.pipelines.steps.aggregate import Aggregate
+from csvjobs.pipelines.steps.case import Case
 from csvjobs.pipelines.steps.dedupe import Dedupe
+from csvjobs.pipelines.steps.drop import Drop
 from csvjobs.pipelines.steps.drop_missing import DropMissing
+from csvjobs.pipelines.steps.extract import Extract
 from csvjobs.pipelines.steps.fill_missing import FillMissing
 from csvjobs.pipelines.steps.filter import Filter
+from csvjobs.pipelines.steps.join import Join
 from csvjobs.pipelines.steps.label import Label
 from csvjobs.pipelines.steps.limit import Limit
 from csvjobs.pipelines.steps.one_hot import OneHot
 from csvjobs.pipelines.steps.ordinal import Ordinal
+from csvjobs.pipelines.steps.pad import Pad
 from csvjobs.pipelines.steps.rename import Rename
+from csvjobs.pipelines.steps.reorder import Reorder
+from csvjobs.pipelines.steps.replace import Replace
 from csvjobs.pipelines.steps.sample import Sample
 from csvjobs.pipelines.steps.scale import Scale
 from csvjobs.pipelines.steps.select import Select
 from csvjobs.pipelines.steps.sort import Sort
+from csvjobs.pipelines.steps.split import Split
 from csvjobs.pipelines.steps.trim import Trim
 from csvjobs.pipelines.steps.unpivot import Unpivot
 
 STEPS: tuple[type[Step], ...] = (
     Trim,
+    Case,
+    Replace,
+    Pad,
     Rename,
     Select,
+    Drop,
+    Reorder,
+    Split,
+    Extract,
+    Join,
     Filter,
     Dedupe,
     Sort,

@@ -1,0 +1,44 @@
+"""What steps share that make new columns out of others."""
+
+from collections.abc import Iterable
+from typing import Annotated
+
+from pydantic import AfterValidator, Field
+from pydantic_core import PydanticCustomError
+
+from csvjobs.engines.base import Sql
+from csvjobs.pipelines.step import Column, Columns, Names, missing, unique
+
+
+def _usable(name: str) -> str:
+    if not name.strip():
+        raise PydanticCustomError("empty_name", "A column needs a name: the new one is empty")
+    return name
+
+
+def _all_usable(names: list[str]) -> list[str]:
+    return [_usable(name) for name in names]
+
+
+NewName = Annotated[str, AfterValidator(_usable)]
+NewNames = Annotated[Names, AfterValidator(_all_usable)]
+KeepSource = Annotated[
+    bool, Field(description="Whether what the new columns are made of stays in the table.")
+]
+
+
+def beside(columns: Columns, sources: Columns, made: Iterable[Column], keep: bool, step: str) -> Columns:
+    """The columns with those made right behind the last of their sources, and without these unless `keep`.
+
+    Raises DuplicateColumn.
+    """
+    place = 1 + max(columns.index(source) for source in sources)
+    before, after = (
+        [c for c in part if keep or c not in sources] for part in (columns[:place], columns[place:])
+    )
+    return unique(Columns([*before, *made, *after]), step)
+
+
+def there(sql: Sql, expression: str) -> str:
+    """The cell's text, NULL where it is missing."""
+    return f"CASE WHEN NOT {missing(sql, expression)} THEN {expression} END"

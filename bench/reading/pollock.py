@@ -2,41 +2,43 @@
 
 python bench/reading/pollock.py FOLDER [polluted_files | survey_sample] [--given] [-v]
 
-FOLDER: a checkout of HPI-Information-Systems/Pollock. --given declares delimiter, quote, encoding, lines
-above and header as its parameters say; without it everything is found out. The ten measures of its
-metrics.py: success, and precision, recall and F1 of header, records and cells as multisets. Its
-normalisation of numbers, dates and prices is left out, which lowers our figures a little; the header is
-compared as the file has it, not by the names that we give to blank and repeated ones, which raises them.
-"with" counts rejected records as read (their cells as split by the delimiter), "without" counts them as
-lost. -v names the worst files.
+FOLDER: a checkout of HPI-Information-Systems/Pollock. Judged by its own metrics.py, which needs numpy,
+joblib, multiset, chardet, python-dateutil and price-parser. --given declares delimiter, quote, encoding,
+lines above and header as its parameters say; without it everything is found out. Ten measures: success,
+and precision, recall and F1 of header, records and cells as multisets; the first row counts as header.
+"without": rejected records count as lost, names are as the file has them. "counted": rejected records count
+as read, their cells as split by the delimiter. "delivered": names as a job has them, made up where the file
+has none or one twice. -v names the worst files.
 """
 
 from __future__ import annotations
 
 import csv
+import importlib
 import json
 import sys
 import tempfile
-from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from reading import facts_of
+from reading import Row, as_job, facts_of
 
-from csvjobs.engines.base import ReadFailed
 from csvjobs.engines.duckdb import DuckEngine
 from csvjobs.errors import DataError, EmptyFile
 from csvjobs.reading.options import ReadOptions
-from csvjobs.reading.reading import Reading, look, read
+from csvjobs.reading.reading import Reading, look
 from csvjobs.reading.structure import find_beginning
 
-Row = Sequence[str]
 MEASURES = 10
 
 
 class Table(NamedTuple):
+    """`header`: the names as the file has them; `delivered`: with those that we make up."""
+
     header: Row
+    delivered: Row
     rows: list[Row]
     rejected: list[Row]
 
@@ -45,21 +47,9 @@ def table(path: Path, options: ReadOptions, engine: DuckEngine, scratch: Path) -
     """The file as a job would have it."""
     rejected = scratch / "rejected.csv"
     rejected.unlink(missing_ok=True)
-
-    def once(careful: bool) -> tuple[Reading, list[Row]]:
-        looked_at = look(path, facts_of(path), options, scratch, lambda _: None)
-        reading = read(looked_at, options, scratch, rejected, lambda _: None, force_careful=careful)
-        found = engine.rows(engine.relation(reading.source, numbered=False))
-        return reading, [["" if cell is None else cell for cell in row] for row in found]
-
-    try:
-        reading, rows = once(careful=False)
-    except ReadFailed:
-        reading, rows = once(careful=True)
-    else:
-        if len(rows) != reading.source.records:
-            reading, rows = once(careful=True)
-    return Table(_names(path, reading, options, scratch), rows, _rejected(rejected, reading))
+    reading, rows = as_job(path, options, engine, scratch, rejected)
+    names = _names(path, reading, options, scratch)
+    return Table(names, reading.source.columns, rows, _rejected(rejected, reading))
 
 
 def _names(path: Path, reading: Reading, options: ReadOptions, scratch: Path) -> Row:
@@ -97,44 +87,38 @@ def declared(parameters: dict[str, Any]) -> ReadOptions:
     )
 
 
-def score(clean: Sequence[Row], header: Row, rows: Sequence[Row]) -> list[float]:
-    """The ten measures; the first row, of the clean file and of what was read, counts as the header."""
-    if not clean:
-        return [1.0] * MEASURES
-    if not header:
-        header, rows = (rows[0], rows[1:]) if rows else ([], [])
-    return [
-        1.0,
-        *_prf(map(_plain, clean[0]), map(_plain, header)),
-        *_prf((_plain("".join(row)) for row in clean[1:]), (_plain("".join(row)) for row in rows)),
-        *_prf((cell for row in clean for cell in row), (cell for row in [header, *rows] for cell in row)),
-    ]
+class Scorer:
+    """The benchmark's own metrics.py, on what it would find in a file of ours."""
+
+    def __init__(self, folder: Path, dataset: str) -> None:
+        sys.path.insert(0, str(folder))
+        self._metrics: Any = importlib.import_module("pollock.metrics")
+        # It parses each cell as a date and a price, and the same cells stand in thousands of files.
+        self._metrics.normalize_cell = cache(self._metrics.normalize_cell)
+        self._clean = folder / dataset / "clean"
+
+    def score(self, name: str, header: Row, rows: Sequence[Row], target: Path) -> list[float]:
+        """Success, and precision, recall and F1 of header, records and cells; `target` is written."""
+        with target.open("w", encoding="utf-8", newline="") as file:
+            csv.writer(file).writerows([header, *rows] if header else rows)
+        measured = self._metrics.header_record_cell_measures_csv(self._clean / name, target)
+        return [1.0, *map(float, measured)]
 
 
-def _plain(text: str) -> str:
-    return text.lower()
+class Scored(NamedTuple):
+    """A file's measures: without and with rejected records, and with all names as a job delivers them."""
+
+    name: str
+    without: list[float]
+    counted: list[float]
+    delivered: list[float]
 
 
-def _prf(wanted: Iterable[str], found: Iterable[str]) -> tuple[float, float, float]:
-    ours, theirs = Counter(found), Counter(wanted)
-    if not theirs:
-        return 1.0, 1.0, 1.0
-    common = (ours & theirs).total()
-    if not common:
-        return 0.0, 0.0, 0.0
-    precision, recall = common / theirs.total(), common / ours.total()
-    return precision, recall, 2 * precision * recall / (precision + recall)
-
-
-def rows_of(path: Path) -> list[Row]:
-    with path.open(encoding="utf-8-sig", newline="") as file:
-        return list(csv.reader(file))
-
-
-def scored(folder: Path, dataset: str, *, given: bool) -> Iterator[tuple[str, list[float], list[float]]]:
-    """Of each file its name, and the measures without and with rejected records."""
-    with tempfile.TemporaryDirectory() as scratch:
-        engine = DuckEngine(Path(scratch), 512 * 1024**2)
+def scored(folder: Path, dataset: str, *, given: bool) -> Iterator[Scored]:
+    scorer = Scorer(folder, dataset)
+    with tempfile.TemporaryDirectory() as made:
+        scratch = Path(made)
+        engine = DuckEngine(scratch, 512 * 1024**2)
         for path in sorted((folder / dataset / "csv").iterdir()):
             clean = folder / dataset / "clean" / path.name
             if not clean.exists():
@@ -142,16 +126,20 @@ def scored(folder: Path, dataset: str, *, given: bool) -> Iterator[tuple[str, li
             parameters = (folder / dataset / "parameters" / f"{path.name}_parameters.json").read_text()
             options = declared(json.loads(parameters)) if given else ReadOptions()
             try:
-                found = table(path, options, engine, Path(scratch))
+                found = table(path, options, engine, scratch)
             except EmptyFile:
-                found = Table([], [], [])
+                found = Table([], [], [], [])
             except DataError as error:
                 print("failed:", path.name, error)
-                yield path.name, [0.0] * MEASURES, [0.0] * MEASURES
+                yield Scored(path.name, *[[0.0] * MEASURES] * 3)
                 continue
-            wanted = rows_of(clean)
-            without = score(wanted, found.header, found.rows)
-            yield path.name, without, score(wanted, found.header, [*found.rows, *found.rejected])
+            target = scratch / "converted.csv"
+            yield Scored(
+                path.name,
+                without=scorer.score(path.name, found.header, found.rows, target),
+                counted=scorer.score(path.name, found.header, [*found.rows, *found.rejected], target),
+                delivered=scorer.score(path.name, found.delivered, found.rows, target),
+            )
 
 
 def main() -> None:
@@ -162,15 +150,16 @@ def main() -> None:
     weights: dict[str, float] = json.loads((folder / "pollock_weights.json").read_text())
     if dataset != "polluted_files":
         weights = dict.fromkeys((name for name, *_ in files), 1.0)
-    total = sum(weights.get(name, 0.0) for name, *_ in files)
-    for place, kind in ((1, "without"), (2, "with")):
-        simple = sum(sum(file[place]) for file in files) / len(files)
-        weighted = sum(sum(file[place]) * weights.get(file[0], 0.0) for file in files) / total
-        print(f"{dataset}, {kind} rejected records: {simple:.3f} simple, {weighted:.3f} weighted")
+    total = sum(weights.get(file.name, 0.0) for file in files)
+    for kind in ("without", "counted", "delivered"):
+        sums = {file.name: sum(getattr(file, kind)) for file in files}
+        simple = sum(sums.values()) / len(files)
+        weighted = sum(points * weights.get(name, 0.0) for name, points in sums.items()) / total
+        print(f"{dataset}, {kind}: {simple:.3f} simple, {weighted:.3f} weighted")
     if "-v" in sys.argv:
-        for name, *measures in sorted(files, key=lambda file: sum(file[1]))[:40]:
-            without, with_rejected = map(sum, measures)
-            print(f"   {without:5.2f} {with_rejected:5.2f} weight {weights.get(name, 0):8.4f} {name}")
+        for file in sorted(files, key=lambda file: sum(file.without))[:60]:
+            points = "".join(f"{sum(measures):6.2f}" for measures in file[1:])
+            print(f"{points} weight {weights.get(file.name, 0):8.4f} {file.name}")
 
 
 if __name__ == "__main__":

@@ -11,6 +11,8 @@ from csvjobs.reading.records import decodable
 from csvjobs.reading.rejects import REASONS
 from csvjobs.reading.structure import Beginning, Row
 
+_SEVERAL = "The names of the columns are those of {} rows, joined; set header_rows: 1 if that is wrong."
+
 
 class Header(NamedTuple):
     """Column names; so many physical lines stand `above` the table, and `before` its first record.
@@ -40,9 +42,11 @@ def header_of(beginning: Beginning, options: ReadOptions) -> Header:
     if not beginning.header.value:
         above = beginning.skip.value
         return Header(numbered_names(len(top.cells)), above, above, [])
-    cells, misfit = _fitted(top.cells, beginning.body)
+    cells, misfit = fitted(top.cells, beginning.body)
     names, warnings = column_names(cell.decode("utf-8", "replace") for cell in cells)
-    return Header(names, top.first - 1, top.last, [*_doubts(top, options), *misfit, *warnings])
+    several = [_SEVERAL.format(beginning.names)] if beginning.names > 1 and not options.header_rows else []
+    doubts = [*several, *_doubts(top, options), *misfit, *warnings]
+    return Header(names, top.first - 1, top.last, doubts)
 
 
 def _doubts(top: Row, options: ReadOptions) -> list[str]:
@@ -55,13 +59,16 @@ def _doubts(top: Row, options: ReadOptions) -> list[str]:
     return [doubt for doubt in (cut, bad) if doubt]
 
 
-def _fitted(cells: list[bytes], body: Sequence[Row]) -> tuple[list[bytes], list[str]]:
+def fitted(cells: list[bytes], body: Sequence[Row]) -> tuple[list[bytes], list[str]]:
     """The header's cells, blank ones added or left out where all rows have another number of cells; and what
     to say of it."""
     widths = [len(row.cells) for row in body if not row.fault]
-    if len(widths) < 2 or len(set(widths)) > 1:
+    if len(set(widths)) != 1:
         return cells, []
     width = widths[0]
+    if len(widths) == 1 and any(body[0].cells[len(cells) :]):
+        # One row may as well be the bad one.
+        return cells, []
     named = [cell for cell in cells if cell]
     told = f"The header row has {len(cells)} cells, the rows below it have {width}"
     if len(named) == width < len(cells):

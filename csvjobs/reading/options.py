@@ -57,6 +57,12 @@ class ReadOptions(BaseModel):
     )
     skip: int | None = Field(None, ge=0, description="Lines above the table that are no part of it.")
     header: bool | None = Field(None, description="Whether the first row names the columns.")
+    header_rows: int | None = Field(
+        None,
+        ge=1,
+        le=10,
+        description="How many rows name the columns, where several do: their cells are joined by a blank.",
+    )
     layout: Literal["table"] | None = Field(
         None,
         description="Set it to table to keep all columns of a rejected.csv: else those that csvjobs has put "

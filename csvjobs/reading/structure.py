@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from typing import NamedTuple
 
@@ -17,6 +18,12 @@ BODY = 50
 """Rows below a possible header that tell what its columns hold."""
 
 LONGEST_PREAMBLE = 60
+MOST_HEADING_ROWS = 4
+FEWEST_BELOW = 3
+"""Rows that must stand below several rows of names to tell that they are names."""
+
+SHORTEST_COUNT = 4
+"""So many numbers, one after the other, are rather names that a program gave than a first row."""
 COMMENT = b"#"
 YEAR = re.compile(rb"(?:1[89]|20)\d\d")
 
@@ -35,26 +42,25 @@ class Row(NamedTuple):
 
 
 class Beginning(NamedTuple):
-    """`top`: the row that names the columns, or the first of the table where none does; `body`: a sample of
-    the rows below it."""
+    """`top`: the row that names the columns, several joined into one, or the first of the table where none
+    does; `body`: a sample of the rows below it; `names`: how many rows name the columns."""
 
     top: Row
     body: list[Row]
     skip: Found
     header: Found
+    names: int = 1
 
 
 def find_beginning(head: list[Line], dialect: Dialect, options: ReadOptions) -> Beginning:
     """Where the table begins in a file that begins with the lines `head`; declared options win."""
     rows = list(islice(_rows(head, Tokenizer(dialect)), SAMPLE))
-    if options.skip is not None:
-        start = next((i for i, row in enumerate(rows) if row.first > options.skip), len(rows) - 1)
-        skip = Found(options.skip)
-    else:
-        start, sure = _start(rows)
-        skip = Found(rows[start].first - 1 if start else 0, sure)
+    start, sure = _start(rows) if options.skip is None else (_behind(rows, options.skip), 1.0)
     header = Found(options.header) if options.header is not None else _header(rows[start:])
-    return Beginning(rows[start], rows[start + 1 :], skip, header)
+    start, count = _heading_rows(rows, start, options) if header.value else (start, 1)
+    heading, body = rows[start : start + count], rows[start + count :]
+    above = options.skip if options.skip is not None else rows[start].first - 1 if start else 0
+    return Beginning(_joined(heading), body, Found(above, sure), header, len(heading))
 
 
 def _rows(head: list[Line], tokenizer: Tokenizer) -> Iterator[Row]:
@@ -62,14 +68,27 @@ def _rows(head: list[Line], tokenizer: Tokenizer) -> Iterator[Row]:
         if record.text:
             # A bad row still has cells by the plain delimiter: the best that is known.
             cells = tokenizer.cells(record._replace(plain=True) if record.fault else record)
-            said = cells if record.fault else map(tokenizer.text, cells)
+            said = [_whole(tokenizer, cell) for cell in cells] if record.fault else map(tokenizer.text, cells)
             spans = len(record.text.splitlines()) - 1
             yield Row(record.first, record.first + spans, [cell.strip() for cell in said], record.fault)
 
 
+def _whole(tokenizer: Tokenizer, cell: bytes) -> bytes:
+    """What a cell of a bad row says: quotes go only where they stand around it."""
+    quote = tokenizer.dialect.quote.encode()
+    closed = len(cell) > 1 and cell.startswith(quote) and cell.endswith(quote)
+    return tokenizer.text(cell) if closed else cell
+
+
+def _behind(rows: Sequence[Row], skip: int) -> int:
+    """The first row behind so many lines, or the last one."""
+    return next((place for place, row in enumerate(rows) if row.first > skip), len(rows) - 1)
+
+
 def _start(rows: Sequence[Row]) -> tuple[int, float]:
     """The table's first row, and how sure that is: what stands above has hardly any cells."""
-    full = sorted(row.filled for row in rows)[len(rows) * 3 // 4]
+    counts = sorted(row.filled for row in rows if row.filled) or [0]
+    full = counts[len(counts) * 3 // 4]
     thin = (_thin(row, full) or _comment(rows, place, full) for place, row in enumerate(rows))
     start = next((place for place, is_thin in enumerate(thin) if not is_thin), 0)
     if not start and _misfit(rows):
@@ -110,7 +129,9 @@ def _header(rows: Sequence[Row]) -> Found:
     first, body = rows[0], rows[1 : BODY + 1]
     if not body:
         return Found(True, 0.9)
-    votes = [_vote(first.cells, body, place) for place in range(len(first.cells))]
+    counted = _counted(first.cells, body[0].cells)
+    places = [place for place, cell in enumerate(first.cells) if not (counted and kind(cell) == "number")]
+    votes = [_vote(first.cells, body, place) for place in places]
     names, values = votes.count("name"), votes.count("value")
     if values > names:
         return Found(False, round(0.5 + values / (names + values) / 2, 2), (True,))
@@ -131,11 +152,92 @@ def _vote(first: Sequence[bytes], body: Sequence[Row], place: int) -> str | None
         return None
     if kind(cell) is None:
         return "name"
-    return None if _heading(cell, first, below) else "value"
+    return None if _heading(cell, below) else "value"
 
 
-def _heading(cell: bytes, first: Sequence[bytes], below: Sequence[bytes]) -> bool:
-    """Whether a number or date may well be a name: a year among such, above what is no year."""
-    if YEAR.fullmatch(cell):
-        return not all(YEAR.fullmatch(other) for other in below)
-    return False
+def _heading(cell: bytes, below: Sequence[bytes]) -> bool:
+    """Whether a number or date may well be a name: a year, above what is no year."""
+    return bool(YEAR.fullmatch(cell)) and not all(YEAR.fullmatch(other) for other in below)
+
+
+def _counted(first: Sequence[bytes], second: Sequence[bytes]) -> bool:
+    """Whether the numbers among the first cells count from 0 or 1 on, and those below go on otherwise."""
+    count, below = _integers(first), _integers(second)
+    return len(count) >= SHORTEST_COUNT and count[0] in (0, 1) and _consecutive(count) > _consecutive(below)
+
+
+def _integers(cells: Sequence[bytes]) -> list[int]:
+    """The numbers among the cells; -1 for one that is not whole, or is no count."""
+    numbers = [cell for cell in cells if kind(cell) == "number"]
+    return [int(number) if number.isdigit() and len(number) < 10 else -1 for number in numbers]
+
+
+def _consecutive(numbers: Sequence[int]) -> bool:
+    return bool(numbers) and numbers == list(range(numbers[0], numbers[0] + len(numbers)))
+
+
+def _heading_rows(rows: Sequence[Row], start: int, options: ReadOptions) -> tuple[int, int]:
+    """The first row that names the columns, and how many do: one in most files."""
+    if options.header_rows is not None:
+        return start, options.header_rows
+    above = start - 1 if options.skip is None else start
+    if above >= 0 and _groups(rows[above:]):
+        return above, 2
+    most = min(MOST_HEADING_ROWS, len(rows) - start)
+    return start, next((count for count in range(2, most) if _completed(rows[start:], count)), 1)
+
+
+def _groups(rows: Sequence[Row]) -> bool:
+    """Whether the first row tells apart the names in the second, which are there several times: it has words
+    above the first of each group."""
+    above, names = rows[0].cells, rows[1].cells if rows[1:] else []
+    begin = next((place for place, cell in enumerate(above) if cell), 0)
+    spans = rows[0].filled > 1 and b"" in above[begin:]
+    if not spans or not _names(rows, 2, range(len(names))) or b"" in names:
+        return False
+    counts, joined = Counter(names), _joined(rows[:2]).cells
+    return len(set(joined)) == len(joined) and all(counts[name] > 1 for name in names[begin:])
+
+
+def _completed(rows: Sequence[Row], count: int) -> bool:
+    """Whether the first row has but one name for several columns, and the others of so many have words for
+    these, and for no other."""
+    top, lower = rows[0].cells, _joined(rows[1:count]).cells
+    shared = [place for place, cell in enumerate(top) if not cell and any(top[:place])]
+    begin = [place - 1 for place in shared if top[place - 1]]
+    named = [place for place, cell in enumerate(lower) if cell]
+    return bool(shared) and named == sorted(shared + begin) and _names(rows, count, named)
+
+
+def _names(rows: Sequence[Row], count: int, places: Iterable[int]) -> bool:
+    """Whether so many rows are words, of which those at the places stand above numbers or dates."""
+    heading, body = rows[:count], rows[count : count + BODY]
+    alike = len({len(row.cells) for row in heading}) == 1
+    if not alike or not _words(heading) or len(body) < FEWEST_BELOW:
+        return False
+    names = _joined(heading[1:]).cells
+    votes = [_vote(names, body, place) for place in places]
+    return "name" in votes and "value" not in votes
+
+
+def _words(rows: Sequence[Row]) -> bool:
+    return not any(row.fault or any(map(kind, row.cells)) for row in rows)
+
+
+def _joined(heading: Sequence[Row]) -> Row:
+    """Several rows of names as one. A cell stands also for the blank ones right of it that have names below,
+    up to the next one in its row or in one above."""
+    if len(heading) == 1:
+        return heading[0]
+    width = max(len(row.cells) for row in heading)
+    names = [b""] * width
+    carried = [b""] * len(heading)
+    for place in range(width):
+        cells = [row.cells[place] if place < len(row.cells) else b"" for row in heading]
+        if any(cells):
+            first = next(depth for depth, cell in enumerate(cells) if cell)
+            carried[first:] = cells[first:]
+            names[place] = b" ".join(filter(None, carried))
+    return Row(
+        heading[0].first, heading[-1].last, names, next((row.fault for row in heading if row.fault), None)
+    )

@@ -63,6 +63,12 @@ def test_a_row_of_names_is_kept_however_odd(bench: ReadBench, names: str) -> Non
         ("1,2\n", True),
         ("n\n1\n2\n", True),
         ("1990,a\n1991,b\n1992,c\n", False),
+        ("team,0,1,2,3\nHawks,0.5,0.25,0.5,0.75\nNets,0.5,0.75,0.25,0.5\n", True),
+        (",0,1,2,3\n0,7.5,9.5,8.5,6\n1,7,9,8,6.5\n", True),
+        ("1,2,3,4\n5,6,7,8\n9,10,11,12\n", False),
+        ("2,3,4,5\n8,1,6,3\n9,2,2,4\n", False),
+        ("1,1,2,3,4,x\n2,7,7,9,9,y\n3,1,1,1,2,z\n", False),
+        ("2019-01-01,1,2,3,4\n2019-01-02,4,9,1,7\n", False),
     ],
 )
 def test_names_are_no_values(bench: ReadBench, content: str, header: bool) -> None:
@@ -110,6 +116,78 @@ def test_a_header_that_fits_no_row_is_made_to_fit_and_told(
 def test_a_header_that_fits_some_rows_stays_as_it_is(bench: ReadBench) -> None:
     table = bench.table(b"a,b\n1,2\n3,4,5\n6,7,8\n9,10,11\n")
     assert (table.columns, table.counts[:2]) == (("a", "b"), (1, 3))
+
+
+def test_a_row_with_nothing_in_its_last_cell_tells_enough(bench: ReadBench) -> None:
+    """It ends in a delimiter, and its other cells stand below their names."""
+    table = bench.table(b"a,b\n1,2,\n")
+    assert (table.columns, table.rows) == (("a", "b", "column_3"), [("1", "2", None)])
+
+
+def test_blank_rows_above_the_table_do_not_hide_it(bench: ReadBench) -> None:
+    table = bench.table(b",,\n" * 3 + b",Spending,\nday,degrees,town\n" + ROWS.encode() + b",,\n" * 40)
+    assert table.columns == ("day", "degrees", "town")
+    assert table.counts[2] == {"lines above the table": 4}
+    assert table.rows[0] == ("2019-01-01", "12.5", "Kiel")
+
+
+SPENT = "1 May,12.50,,14.00\n2 May,13.50,8.00,\n3 May,,7.50,16.00\n"
+
+
+@pytest.mark.parametrize(
+    ("heading", "columns"),
+    [
+        ("Day,Travel,,Total\n,Rail,Taxi,\n", ("Day", "Travel Rail", "Travel Taxi", "Total")),
+        ("Day,Travel,,Total\n,,,\n,Rail,Taxi,\n", ("Day", "Travel Rail", "Travel Taxi", "Total")),
+        (
+            "Day,Spent,,\n,Travel,,Rest\n,Rail,Taxi,\n",
+            ("Day", "Spent Travel Rail", "Spent Travel Taxi", "Spent Rest"),
+        ),
+        ("Spending,,,\nDay,Travel,,Total\n,Rail,Taxi,\n", ("Day", "Travel Rail", "Travel Taxi", "Total")),
+    ],
+)
+def test_rows_that_share_out_a_name_name_the_columns_together(
+    bench: ReadBench, heading: str, columns: tuple[str, ...]
+) -> None:
+    table = bench.table((heading + SPENT).encode())
+    assert table.columns == columns
+    assert [row[1] for row in table.rows] == ["12.50", "13.50", None]
+    assert any("header_rows: 1" in warning for warning in table.reading.warnings)
+
+
+def test_a_row_that_tells_equal_names_apart_is_one_of_names(bench: ReadBench) -> None:
+    groups = b"control,,fire,\nX,Y,X,Y\n4.4,0.1,4.8,2.0\n4.6,1.0,5.1,3.0\n4.9,0.1,5.6,0.8\n"
+    for options in ({}, {"skip": 0}):
+        reading = bench.read(groups, **options)
+        assert reading.source.columns == ("control X", "control Y", "fire X", "fire Y")
+        assert reading.source.records == 3
+    single = bench.read(groups, header_rows=1)
+    assert single.source.columns == ("X", "Y", "X_2", "Y_2")
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "day,,town\nMonday,x,Kiel\nTuesday,y,Bonn\n",
+        "day,,town\n,x,\nTuesday,y,Bonn\n",
+        "day,n,,town\n,x,y,\n,z,w,\nTuesday,1,2,Bonn\n",
+        "day,n,\nMonday,NA,NA\nTuesday,1,2\n",
+        "a,b\nx,x\n1,2\n3,4\n",
+        "name,unit\nlength,m\n1,2\n3,4\n",
+    ],
+)
+def test_rows_are_no_names_for_a_gap_alone(bench: ReadBench, content: str) -> None:
+    reading = bench.read(content.encode(), skip=0)
+    assert reading.source.records + reading.source.rejected == content.count("\n") - 1
+
+
+def test_rows_of_names_can_be_declared(bench: ReadBench) -> None:
+    content = b"length,width\nm,mm\n1,2\n3,4\n"
+    assert bench.read(content).source.columns == ("length", "width")
+    table = bench.table(content, header_rows=2)
+    assert (table.columns, table.rows) == (("length m", "width mm"), [("1", "2"), ("3", "4")])
+    assert not table.reading.warnings
+    assert bench.read(content, header_rows=10).source.records == 0
 
 
 COMMENTED = b'% made, by hand\nday,n\n1,2\n% it\'s, "odd"\n3,4\n5,"a\n% b"\n%7,8\n'

@@ -25,7 +25,7 @@ FEWEST_BELOW = 3
 SHORTEST_COUNT = 4
 """So many numbers, one after the other, are rather names that a program gave than a first row."""
 COMMENT = b"#"
-YEAR = re.compile(rb"(?:1[89]|20)\d\d")
+YEAR = re.compile(rb"(?:1[4-9]|20)\d\d")
 
 
 class Row(NamedTuple):
@@ -133,7 +133,8 @@ def _header(rows: Sequence[Row]) -> Found:
     places = [place for place, cell in enumerate(first.cells) if not (counted and kind(cell) == "number")]
     votes = [_vote(first.cells, body, place) for place in places]
     names, values = votes.count("name"), votes.count("value")
-    if values > names:
+    # Above numbers a few of which may be taken for years, many years are names.
+    if values > names and votes.count("heading") <= 2 * values:
         return Found(False, round(0.5 + values / (names + values) / 2, 2), (True,))
     if names:
         return Found(True, round(0.5 + names / (names + values) / 2, 2))
@@ -141,7 +142,8 @@ def _header(rows: Sequence[Row]) -> Found:
 
 
 def _vote(first: Sequence[bytes], body: Sequence[Row], place: int) -> str | None:
-    """Whether the first row's cell looks like a name or like one more value; None where nothing tells."""
+    """Whether the first row's cell looks like a name, like one more value, or may be a heading; None
+    where nothing tells."""
     below = [row.cells[place] for row in body if place < len(row.cells) and row.cells[place]]
     cell = first[place]
     kinds = [kind(other) for other in below]
@@ -152,7 +154,7 @@ def _vote(first: Sequence[bytes], body: Sequence[Row], place: int) -> str | None
         return None
     if kind(cell) is None:
         return "name"
-    return None if _heading(cell, below) else "value"
+    return "heading" if _heading(cell, below) else "value"
 
 
 def _heading(cell: bytes, below: Sequence[bytes]) -> bool:

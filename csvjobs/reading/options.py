@@ -60,7 +60,7 @@ class ReadOptions(BaseModel):
     header_rows: int | None = Field(
         None,
         ge=1,
-        le=10,
+        le=20,
         description="How many rows name the columns, where several do: their cells are joined by a blank.",
     )
     layout: Literal["table"] | None = Field(

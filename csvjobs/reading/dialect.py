@@ -36,6 +36,9 @@ BACKSLASH = "\\"
 ONE_COLUMN = 0.6
 """How table-like one column of plausible cells is: less than two good ones, more than two bad ones."""
 
+PUNCTUATION = 0.9
+"""For a mark that a blank follows wherever it stands: so it does in sentences."""
+
 _IN_SINGLE_QUOTES = re.compile(rb"(?m)(?:^|[,;|\t:^~# ])'(?:[^'\n]|'')*'(?:$|[,;|\t:^~# \r])")
 _SEPARATOR = re.compile(rb"sep=([!-/:-@\[-`{-~\t ])", re.IGNORECASE)
 """The line by which Excel is told; no standard has it."""
@@ -107,8 +110,15 @@ def _trial(head: list[Line], dialect: Dialect) -> Trial:
     widths = [len(row) for row in rows]
     usual = USUAL.get(dialect.delimiter, 1.0) if max(widths) > 1 else ONE_COLUMN
     usual *= QUOTES.get(dialect.quote, 1.0) * (0.9 if dialect.escape else 1.0)
+    usual *= PUNCTUATION if _blank_follows(rows) else 1.0
     score = usual * (len(rows) / len(said)) * _regular(widths) * _plausible(rows, dialect)
     return Trial(dialect, score, max(widths))
+
+
+def _blank_follows(rows: Sequence[Sequence[bytes]]) -> bool:
+    """Whether all cells but the first of each row begin with a blank, the empty ones aside."""
+    following = [cell for row in rows for cell in row[1:] if cell]
+    return bool(following) and all(cell.startswith(b" ") for cell in following)
 
 
 def _spaced(best: Trial, head: list[Line]) -> Trial:

@@ -11,6 +11,9 @@ from csvjobs.reading.records import decodable
 from csvjobs.reading.rejects import REASONS
 from csvjobs.reading.structure import Beginning, Row
 
+MOST_TOLD = 5
+"""Columns with new names that are told one by one."""
+
 _SEVERAL = "The names of the columns are those of {} rows, joined; set header_rows: 1 if that is wrong."
 
 
@@ -89,7 +92,7 @@ def _name_rows(body: Sequence[Row], width: int) -> bool:
 
 
 def column_names(cells: Iterable[str]) -> tuple[tuple[str, ...], list[str]]:
-    """The names, and a warning for each that had to be made up or changed beyond trimming."""
+    """The names, and warnings of those that had to be made up or changed beyond trimming."""
     given = [cell.strip().removeprefix("\ufeff").strip() for cell in cells]
     taken, numbers = set(given), dict[str, int]()
     names: dict[str, None] = {}
@@ -105,7 +108,14 @@ def column_names(cells: Iterable[str]) -> tuple[tuple[str, ...], list[str]]:
             warnings.append(f"Column {place} {said}.")
         taken.add(made)
         names[made] = None
-    return tuple(names), warnings
+    return tuple(names), _first_told(warnings)
+
+
+def _first_told(warnings: list[str]) -> list[str]:
+    more = len(warnings) - MOST_TOLD
+    if more < 2:
+        return warnings
+    return [*warnings[:MOST_TOLD], f"{more} more columns have got new names: see the output's header row."]
 
 
 def numbered_names(width: int) -> tuple[str, ...]:

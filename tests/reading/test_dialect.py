@@ -14,6 +14,10 @@ from csvjobs.reading.options import ReadOptions
 from csvjobs.reading.records import lines
 from csvjobs.reading.source import Dialect, Found
 
+PROSE = """\
+H1_EST,Median income (dollars); Estimate; Householder 15 to 24 years (one - all)
+H1_MOE,Median income (dollars); Margin of error; Householder 75 years and over (one - all)"""
+
 
 def find(content: str, **options: str) -> tuple[Dialect, dict[str, Found]]:
     head = list(lines(io.BytesIO(content.encode())))
@@ -33,6 +37,8 @@ def find(content: str, **options: str) -> tuple[Dialect, dict[str, Found]]:
         ("a,b,c\n1,2\n3,4,5\n6,7,8\n", ","),
         ("one\ntwo\nthree\n", ","),
         ("a,b\n", ","),
+        ("id,label\n" + f"{PROSE}\n" * 6, ","),
+        ("a, b, c\n1, 2, 3\n", ","),
         ("date;text\n2024-01-01;a, b\n2024-01-02;c\n", ";"),
     ],
 )

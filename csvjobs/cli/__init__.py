@@ -13,7 +13,7 @@ from csvjobs.errors import CsvjobsError, InvalidOption
 
 COMMANDS = (
     *("up", "serve", "worker"),
-    *("run", "inspect"),
+    *("run", "inspect", "preview"),
     *("submit", "status", "download", "rerun"),
     *("pipelines", "steps", "doctor"),
 )

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import logging
 import sys
+import tempfile
+import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from csvjobs import wiring
-from csvjobs.cli.files import size_of
-from csvjobs.cli.output import remark, transfer
+from csvjobs.cli.files import size_of, source
+from csvjobs.cli.output import clean_end, remark, transfer
 from csvjobs.errors import CsvjobsError
+from csvjobs.flow.inspect import ENOUGH
 from csvjobs.flow.services import Services
 from csvjobs.flow.submit import Incoming
 from csvjobs.settings import load
@@ -44,3 +49,17 @@ def take(incoming: Incoming, path: Path, enough: int = sys.maxsize) -> bool:
             if incoming.bytes >= enough:
                 return True
     return False
+
+
+@contextmanager
+def beginning(file: Path) -> Iterator[tuple[Incoming, bool]]:
+    """As much of a file, or of stdin, as a look at it takes, and whether that is a part only."""
+    with clean_end(), tempfile.TemporaryDirectory(prefix="csvjobs-") as folder:
+        path = source(file)
+        with Incoming(alone(Path(folder))) as incoming:
+            yield incoming, take(incoming, path, _enough(path))
+
+
+def _enough(path: Path) -> int:
+    """Bytes of the file that are looked at: a zip file says at its end what it holds."""
+    return sys.maxsize if path.is_file() and zipfile.is_zipfile(path) else ENOUGH

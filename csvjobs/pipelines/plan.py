@@ -63,8 +63,13 @@ class Plan:
     def query(self) -> str:
         """The query of the output, columns and rows in order."""
         listed = ", ".join(column.sql for column in self.columns)
-        order = f" ORDER BY {terms(self.order)}" if self._moved else ""
+        order = f" ORDER BY {self.terms}" if self._moved else ""
         return f"SELECT {listed} FROM ({self.relation}){order}"
+
+    @property
+    def terms(self) -> str:
+        """What the rows stand by, as behind ORDER BY."""
+        return terms(self.order)
 
     def add(self, place: int, step: Step) -> None:
         """Puts a step on top, running the fit pass of those that wait for one if it depends on them.
@@ -105,7 +110,7 @@ class Plan:
         change = step.change(self.columns, learnt, self.sql)
         self.warnings += change.warnings
         if change.rows:
-            self._count(f"{step.step} (step {place + 1})", change.rows)
+            self._count(label(step, place), change.rows)
             self._moved = self._moved or change.rows.moves
         self._layer(change.columns, change.rows or RowChange())
 
@@ -137,6 +142,11 @@ class Plan:
             return sql
         self._made += 1
         return f"s{self._made}"
+
+
+def label(step: Step, place: int) -> str:
+    """What a step is called in the account."""
+    return f"{step.step} (step {place + 1})"
 
 
 def plan(

@@ -51,23 +51,32 @@ def sample(
     head: Sequence[Line], dialect: Dialect, header: Header, nulls: Sequence[str], *, whole: bool
 ) -> Sample:
     """What stands below the header in the lines `head`, which are the `whole` file or only begin it."""
-    tokenizer = Tokenizer(dialect)
-    below = [line for line in head if line.number > header.before]
-    records = tokenizer.records(below) if whole else _whole_records(below, tokenizer)
-    found = [record for record in records if record.text or header.width == 1]
-    faults = Counter[str]()
-    rows = []
-    for record in found:
-        cells = [] if record.fault else tokenizer.cells(record)
-        if fault := record.fault or _misfit([tokenizer.text(cell) for cell in cells], header):
-            faults[fault] += 1
-        else:
-            rows.append([_said(tokenizer, cell) for cell in cells[: len(header.columns)]])
+    rows, faults = first_rows(head, dialect, header, whole=whole)
     profiles = [
         _profile(name, [row[place] for row in rows], nulls)
         for place, name in enumerate(islice(header.columns, PROFILED_COLUMNS))
     ]
     return Sample(records=len(rows), faults=faults, columns=profiles, rows=rows[:SHOWN_ROWS])
+
+
+def first_rows(
+    head: Sequence[Line], dialect: Dialect, header: Header, *, whole: bool
+) -> tuple[list[list[str | None]], Counter[str]]:
+    """The good records of these lines, and how many are bad, by code; arguments as for `sample`."""
+    tokenizer = Tokenizer(dialect)
+    below = [line for line in head if line.number > header.before]
+    records = tokenizer.records(below) if whole else _whole_records(below, tokenizer)
+    faults = Counter[str]()
+    rows = []
+    for record in records:
+        if not record.text and header.width > 1:
+            continue
+        cells = [] if record.fault else tokenizer.cells(record)
+        if fault := record.fault or _misfit([tokenizer.text(cell) for cell in cells], header):
+            faults[fault] += 1
+        else:
+            rows.append([_said(tokenizer, cell) for cell in cells[: len(header.columns)]])
+    return rows, faults
 
 
 def _whole_records(beginning: list[Line], tokenizer: Tokenizer) -> Iterator[Record]:

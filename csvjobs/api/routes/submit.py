@@ -13,6 +13,7 @@ from csvjobs.api.routes.deps import Given
 from csvjobs.api.schemas import JobDocument, document
 from csvjobs.api.uploads import Form, receive
 from csvjobs.flow.inspect import Inspection, inspect
+from csvjobs.flow.preview import Preview, preview
 from csvjobs.flow.rerun import rerun
 from csvjobs.flow.services import Services
 from csvjobs.flow.submit import Incoming
@@ -111,3 +112,17 @@ async def look_at(request: Request, services: Given, partial: Partial = False) -
     """How the file would be read: what was found out, how sure that is, what else it may be; its first
     records, and what its columns hold. Sent as to `/upload_csv`; nothing is kept."""
     return await receive(request, services, bind(inspect, partial=partial), aside=("partial",))
+
+
+@router.post(
+    "/preview",
+    operation_id="preview",
+    summary="Try a pipeline on a CSV file's first rows",
+    openapi_extra=_body(),
+    responses=responses(400, 404, 413, 415, 422, 507),
+)
+async def try_out(request: Request, services: Given, partial: Partial = False) -> Preview:
+    """What each step of the pipeline makes of the first rows, some thousand of them: rows that go, columns
+    that come, cells that change, and the rows after it. What steps learn, a mean say, they learn from these
+    rows only. Sent as to `/upload_csv`; nothing is kept."""
+    return await receive(request, services, bind(preview, partial=partial), aside=("partial",))

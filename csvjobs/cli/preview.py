@@ -1,0 +1,67 @@
+"""csvjobs preview"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from csvjobs.cli.local import beginning
+from csvjobs.cli.options import FileArgument, PipelineOption, ReadOption, pipeline_text, read_options
+from csvjobs.cli.output import ENDED_BADLY
+from csvjobs.cli.tables import print_notes, print_rows, shown
+from csvjobs.client import shown_name
+from csvjobs.flow.preview import Preview, StepPreview
+from csvjobs.flow.preview import preview as try_out
+
+
+def preview(
+    file: FileArgument,
+    pipeline: PipelineOption = "tidy",
+    read: ReadOption = None,
+    as_json: Annotated[bool, typer.Option("--json", help="All of it, as JSON.")] = False,
+) -> None:
+    """Show what each step of a pipeline makes of a file's first rows.
+
+    Takes some thousand rows, and what steps learn, a mean say, they learn from these only. Nothing is kept.
+
+    Example: `csvjobs preview examples/contacts.csv -p crm-clean`
+    """
+    with beginning(file) as (incoming, partial):
+        text = pipeline_text(pipeline)
+        found = try_out(incoming, shown_name(file), text, read_options(read), partial=partial)
+    if as_json:
+        typer.echo(found.model_dump_json(indent=1))
+    else:
+        _print(found)
+    if found.fault:
+        raise typer.Exit(ENDED_BADLY)
+
+
+def _print(found: Preview) -> None:
+    to = Console(highlight=False)
+    whole = "all" if found.complete else "the first"
+    print_rows(to, f"Before: {whole} {found.before.records:,} rows", found.before.columns, found.before.rows)
+    for step in found.steps:
+        to.print(f"{step.step}: {', '.join(_done(step)) or 'nothing'}", markup=False, soft_wrap=True)
+        for change in step.changes:
+            then, now = shown(change.before or ""), shown(change.after or "")
+            to.print(f"    row {change.row}, {change.column}: {then} → {now}", markup=False, soft_wrap=True)
+    after = found.steps[-1].after if found.steps else found.before
+    print_rows(to, f"After: {after.records:,} rows", after.columns, after.rows)
+    print_notes(to, found.warnings)
+    if found.fault:
+        to.print(f"[bold red]error[/] in step {len(found.steps) + 1}: ", end="")
+        said = " ".join(filter(None, (found.fault.message, found.fault.hint)))
+        to.print(said, markup=False, soft_wrap=True)
+
+
+def _done(step: StepPreview) -> list[str]:
+    """What became of rows, columns and cells."""
+    counts = {how: getattr(step, how) for how in ("dropped", "merged", "added")}
+    rows = [f"{count:,} rows {how}" for how, count in counts.items() if count]
+    new = [f"new: {', '.join(step.new_columns)}"] if step.new_columns else []
+    lost = [f"gone: {', '.join(step.lost_columns)}"] if step.lost_columns else []
+    cells = [f"{step.changed:,} cells changed"] if step.changed else []
+    return [*rows, *cells, *new, *lost]

@@ -1,0 +1,180 @@
+"""Preview: what a pipeline makes of a file's first rows, step by step, without making a job of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from pydantic import Field
+
+from csvjobs.engines.base import Engine
+from csvjobs.errors import DataError
+from csvjobs.flow.inspect import ENOUGH
+from csvjobs.flow.submit import Incoming, base_name
+from csvjobs.jobs.job import Fault, Finding, Model
+from csvjobs.pipelines.plan import Plan, label, plan
+from csvjobs.pipelines.rows import ROW
+from csvjobs.pipelines.spec import Pipeline
+from csvjobs.reading.profile import first_rows
+from csvjobs.reading.reading import look
+from csvjobs.reading.source import Dialect, Source
+from csvjobs.storage.base import writing
+
+SHOWN_ROWS = 20
+SHOWN_CHANGES = 5
+MOST_CELLS = 400_000
+"""Of a table between two steps that are looked at: a step may make many rows of one."""
+
+Cell = str | None
+
+
+class CellChange(Model):
+    """`row` counts the sample's rows from 1, as they were read."""
+
+    row: int
+    column: str
+    before: Cell
+    after: Cell
+
+
+class Table(Model):
+    """The first of so many `records`; null is an empty cell, "" a quoted empty one."""
+
+    columns: list[str]
+    records: int
+    rows: list[list[Cell]]
+
+
+class StepPreview(Model):
+    """What one step did: rows that went or came, columns too, and cells that are others now."""
+
+    step: str
+    dropped: int = 0
+    merged: int = 0
+    added: int = 0
+    new_columns: list[str]
+    lost_columns: list[str]
+    changed: int = Field(description="Cells that differ, where row and column are still there.")
+    changes: list[CellChange] = Field(description="The first of them.")
+    after: Table
+
+
+class Preview(Model):
+    """The sample as it was read, and after each step. With `complete` it is the whole file. A step that
+    cannot do its work ends it with the `fault`."""
+
+    filename: str
+    complete: bool
+    detected: dict[str, Finding]
+    warnings: list[str]
+    faults: dict[str, int] = Field(description="Bad rows among those looked at, by code.")
+    before: Table
+    steps: list[StepPreview]
+    fault: Fault | None = None
+
+
+class _Seen:
+    """A table between two steps: its first rows by their place in the sample."""
+
+    def __init__(self, engine: Engine, planned: Plan) -> None:
+        self.columns = planned.columns.names
+        listed = ", ".join([ROW, *(column.sql for column in planned.columns)])
+        first = f"ORDER BY {planned.terms} LIMIT {max(SHOWN_ROWS, MOST_CELLS // len(self.columns))}"
+        found = engine.rows(f"SELECT {listed} FROM ({planned.relation}) {first}")
+        self.rows: dict[int, Sequence[Cell]] = {place: cells for place, *cells in found}
+        [(self.records,)] = engine.rows(f"SELECT COUNT(*) FROM ({planned.relation})")
+
+    def table(self) -> Table:
+        rows = [list(row) for row in list(self.rows.values())[:SHOWN_ROWS]]
+        return Table(columns=self.columns, records=self.records, rows=rows)
+
+    def changes(self, before: _Seen) -> Iterator[CellChange]:
+        """Cells that differ from those of the same row and column before."""
+        kept = [name for name in self.columns if name in before.columns]
+        places = [(name, self.columns.index(name), before.columns.index(name)) for name in kept]
+        for row in sorted(self.rows.keys() & before.rows.keys()):
+            for name, now, then in places:
+                old, new = before.rows[row][then], self.rows[row][now]
+                if old != new:
+                    yield CellChange(row=row, column=name, before=old, after=new)
+
+
+def preview(
+    incoming: Incoming,
+    filename: str,
+    pipeline: str | None,
+    options: dict[str, str],
+    *,
+    partial: bool = False,
+) -> Preview:
+    """Runs a pipeline over the first rows of an upload, which is discarded afterwards; arguments and errors
+    as for `inspect`. What steps learn they learn from these rows only."""
+    resolved = incoming.resolve(pipeline, options)
+    path, facts = incoming.content(cut=partial)
+    most = incoming.services.settings.max_upload_bytes
+    with writing("What is in the file"):
+        found = look(path, facts, resolved.read, path.parent, lambda _: None, most_bytes=most, enough=ENOUGH)
+        rows, faults = first_rows(found.head, found.dialect, found.header, whole=found.whole)
+        source = _source(path.parent / "sample.csv", found.header.columns, rows)
+    engine = incoming.services.engine(path.parent)
+    try:
+        before, steps, warnings, fault = _run(engine, source, resolved)
+    finally:
+        engine.close()
+    return Preview(
+        filename=base_name(filename),
+        complete=found.whole,
+        detected={name: Finding.of(each) for name, each in found.detected.items()},
+        warnings=[*found.warnings, *warnings],
+        faults=faults,
+        before=before,
+        steps=steps,
+        fault=fault,
+    )
+
+
+def _run(
+    engine: Engine, source: Source, pipeline: Pipeline
+) -> tuple[Table, list[StepPreview], list[str], Fault | None]:
+    relation = engine.relation(source, numbered=True)
+    planned = plan(engine, relation, source.columns, (), numbered=True, nulls=pipeline.read.nulls)
+    first = before = _Seen(engine, planned)
+    steps: list[StepPreview] = []
+    try:
+        for place, step in enumerate(pipeline.steps):
+            counted = len(planned.tallies)
+            planned.add(place, step)
+            planned.fit()
+            after = _Seen(engine, planned)
+            counts = {str(t.counts): engine.rows(t.query)[0][0] for t in planned.tallies[counted:]}
+            steps.append(_step(label(step, place), before, after, counts))
+            before = after
+    except DataError as error:
+        return first.table(), steps, planned.warnings, Fault.of(error)
+    return first.table(), steps, planned.warnings, None
+
+
+def _step(name: str, before: _Seen, after: _Seen, counts: dict[str, int]) -> StepPreview:
+    # Rows that were merged or copied are others than those before, whatever their numbers.
+    same = not counts.keys() & {"merged", "added"}
+    changes = list(after.changes(before)) if same else []
+    return StepPreview(
+        step=name,
+        **counts,
+        new_columns=[name for name in after.columns if name not in before.columns],
+        lost_columns=[name for name in before.columns if name not in after.columns],
+        changed=len(changes),
+        changes=changes[:SHOWN_CHANGES],
+        after=after.table(),
+    )
+
+
+def _source(path: Path, columns: tuple[str, ...], rows: Sequence[Sequence[Cell]]) -> Source:
+    """The rows as a clean file, all cells but the empty ones in quotes."""
+    with path.open("w", encoding="utf-8", newline="") as out:
+        # A line to skip, as a byte order mark in the first cell would be taken for the file's own.
+        out.write("-\n")
+        for row in rows:
+            cells = ("" if cell is None else '"' + cell.replace('"', '""') + '"' for cell in row)
+            out.write(",".join(cells) + "\n")
+    return Source(path, Dialect(), 1, columns, len(rows))

@@ -1,0 +1,42 @@
+"""csvjobs preview: what each step makes of the first rows."""
+
+from __future__ import annotations
+
+import json
+
+from terminal import Terminal
+
+WIDE = {"COLUMNS": "150"}
+
+
+def test_each_step_is_told_between_the_rows_before_and_after(terminal: Terminal) -> None:
+    terminal.write("people.csv", "name,city\n Ada,[b]x[/b]\nAlan,\n")
+    terminal.write("clean.yaml", "steps: [{step: trim}, {step: drop_missing}, {step: limit, rows: 5}]")
+    typed = terminal.types("preview", "people.csv", "-p", "clean.yaml", **WIDE)
+    assert (typed.status, typed.err) == (0, "")
+    told = [" ".join(line.replace("│", " ").split()) for line in typed.out.splitlines()]
+    places = [
+        told.index(line)
+        for line in (
+            "Before: all 2 rows",
+            "trim (step 1): 1 cells changed",
+            "row 1, name: ' Ada' → Ada",
+            "drop_missing (step 2): 1 rows dropped",
+            "limit (step 3): nothing",
+            "After: 1 rows",
+        )
+    ]
+    assert places == sorted(places)
+    assert told.count("Ada [b]x[/b]") == 2
+
+
+def test_a_step_that_cannot_do_its_work_is_told(terminal: Terminal) -> None:
+    terminal.write("scale.yaml", "steps: [{step: trim}, {step: scale, columns: [a], method: minmax}]")
+    typed = terminal.types("preview", "-", "-p", "scale.yaml", fed=b"a\nx\n")
+    assert typed.status == 1
+    assert "error in step 2: 1 cell of column 'a' is not a number" in typed.out
+
+
+def test_all_of_it_is_json(terminal: Terminal) -> None:
+    typed = terminal.types("preview", "-", "-r", "delimiter=;", "--json", fed=b"a;b\n1;2\n")
+    assert json.loads(typed.out)["before"] == {"columns": ["a", "b"], "records": 1, "rows": [["1", "2"]]}

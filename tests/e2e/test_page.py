@@ -304,6 +304,26 @@ def test_a_link_to_a_job_that_is_gone_says_so(page: Page) -> None:
     expect(page.get_by_role("alert")).to_contain_text("There is no job")
 
 
+def test_what_the_pipeline_will_do_is_shown_before_the_file_is_sent(page: Page) -> None:
+    page.locator("#file").set_input_files(EXAMPLES / "contacts.csv")
+    expect(page.locator("#look")).to_be_visible()
+    page.get_by_label("Pipeline", exact=True).select_option("crm-clean")
+    steps = page.locator("#preview-list > li")
+    expect(steps).to_have_count(5)
+    expect(steps.nth(0)).to_contain_text("trim 2 cells changed")
+    expect(steps.nth(1)).to_contain_text("drop_missing 2 rows dropped")
+    expect(steps.nth(3)).to_contain_text("row 5, spend: n/a → 120.5")
+    expect(page.locator("#preview-rows tbody tr")).to_have_count(7)
+    page.get_by_label("Pipeline", exact=True).select_option("tidy")
+    expect(page.locator("#preview-steps")).to_be_hidden()
+    page.get_by_text("Write your own pipeline").click()
+    page.locator("#text").fill("steps: [{step: trim}, {step: scale, columns: [name], method: minmax}]")
+    page.locator("#text").blur()
+    expect(page.locator("#preview-fault")).to_contain_text("Step 2: ")
+    page.evaluate(AXE)
+    assert not page.evaluate("axe.run()")["violations"]
+
+
 def test_everything_is_reached_by_keyboard(page: Page) -> None:
     reached: set[str] = set()
     for _ in range(12):

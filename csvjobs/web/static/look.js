@@ -1,6 +1,7 @@
 // How a file would be read, seen from its beginning, and the options that say it otherwise.
 
 import { $, SHOWN_COLUMNS, bytes, element, fault, fill, number } from "./dom.js";
+import { hide, preview } from "./preview.js";
 
 const BEGINNING = 256_000;
 const UNSURE = 0.8;
@@ -64,6 +65,7 @@ export function sure(name, { confidence, alternatives }) {
 
 export function forget() {
   asking?.abort();
+  hide();
   $("look").hidden = true;
   for (const field of fields($("look-options"))) field.value = "";
 }
@@ -86,6 +88,9 @@ export async function look(file, pipeline) {
     if (answer.ok) show(found, file);
     else refuse(found, partial);
     $("look").hidden = false;
+    $("look").removeAttribute("aria-busy");
+    if (answer.ok) await preview(form, partial, found.warnings, mine.signal);
+    else hide();
   } catch {
     // Nobody needs the look: sending the file tells what is wrong with the service.
   } finally {

@@ -1,0 +1,74 @@
+// What the chosen pipeline makes of a file's first rows, step by step.
+
+import { $, element, fault, fill, number } from "./dom.js";
+
+const SHOWN_NAMES = 8;
+
+export function hide() {
+  $("preview-steps").hidden = true;
+}
+
+// `form`: the beginning of the file with the pipeline and options, as sent to be looked at; `told`: what was
+// warned of already.
+export async function preview(form, partial, told, signal) {
+  $("preview-steps").setAttribute("aria-busy", "true");
+  try {
+    const answer = await fetch(`/preview?partial=${partial}`, { method: "POST", body: form, signal });
+    const found = await answer.json();
+    if (!signal.aborted && answer.ok && (found.steps.length || found.fault)) show(found, told);
+    else if (!signal.aborted) hide();
+  } finally {
+    if (!signal.aborted) $("preview-steps").removeAttribute("aria-busy");
+  }
+}
+
+function show(found, told) {
+  const count = `${found.complete ? "all" : "the first"} ${number.format(found.before.records)}`;
+  const learnt = found.complete ? "" : " What steps learn, they learn here from these only; the job learns from all.";
+  $("preview-about").textContent = `Tried on ${count} rows.${learnt}`;
+  $("preview-list").replaceChildren(...found.steps.map(step));
+  if (found.fault) fault($("preview-fault"), { ...found.fault, detail: failed(found) });
+  else $("preview-fault").hidden = true;
+  const fresh = found.warnings.filter((text) => !told.includes(text));
+  $("preview-warnings").replaceChildren(...fresh.map((text) => element("li", text)));
+  const { columns, rows } = found.steps.at(-1)?.after ?? found.before;
+  fill($("preview-rows"), columns, rows);
+  $("preview-steps").hidden = false;
+}
+
+function failed(found) {
+  return `Step ${found.steps.length + 1}: ${found.fault.message}`;
+}
+
+function step(one) {
+  const [name] = one.step.split(" ");
+  const item = element("li");
+  item.append(element("code", name), ` ${done(one).join(", ") || "changes nothing here"}`);
+  if (one.changes.length) {
+    const list = element("ul", "", { className: "changes" });
+    list.append(...one.changes.map(change));
+    item.append(list);
+  }
+  return item;
+}
+
+function done({ dropped, merged, added, changed, new_columns: made, lost_columns: lost }) {
+  const rows = Object.entries({ dropped, merged, added }).filter(([, count]) => count);
+  return [
+    ...rows.map(([how, count]) => `${number.format(count)} ${count === 1 ? "row" : "rows"} ${how}`),
+    changed && `${number.format(changed)} ${changed === 1 ? "cell" : "cells"} changed`,
+    made.length && `new: ${names(made)}`,
+    lost.length && `gone: ${names(lost)}`,
+  ].filter(Boolean);
+}
+
+function names(all) {
+  const more = all.length - SHOWN_NAMES;
+  return all.slice(0, SHOWN_NAMES).join(", ") + (more > 0 ? ` and ${number.format(more)} more` : "");
+}
+
+function change({ row, column, before, after }) {
+  const item = element("li", `row ${number.format(row)}, ${column}: `);
+  item.append(element("del", before ?? "(empty)"), " → ", element("ins", after ?? "(empty)"));
+  return item;
+}

@@ -9,36 +9,21 @@ import signal
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
 
 import httpx
 import pytest
 from chaos import ROOT, eventually, free_port
+from told import JOB_ID, agrees, blocks, commands
 
 from csvjobs.pipelines.spec import parse
 
 README = (ROOT / "README.md").read_text("utf-8")
-JOB_ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}")
-
-
-class Command(NamedTuple):
-    line: str
-    prints: str
 
 
 def not_source(folder: str, names: list[str]) -> set[str]:
     """What is made here and not kept: hidden folders, jobs, data of benchmarks."""
     made = {"jobs"} if Path(folder) == ROOT else {"data"} if Path(folder) == ROOT / "bench" else set()
     return {name for name in names if name.startswith(".") or name == "__pycache__" or name in made}
-
-
-def blocks(language: str) -> list[str]:
-    return re.findall(rf"^```{language}\n(.*?)^```$", README, re.DOTALL | re.MULTILINE)
-
-
-def commands() -> list[Command]:
-    text = "".join(blocks("console"))
-    return [Command(*part.partition("\n")[::2]) for part in re.split(r"^\$ ", text, flags=re.MULTILINE)[1:]]
 
 
 class Reader:
@@ -78,19 +63,13 @@ class Reader:
         return bool(answer["status"] == "done")
 
 
-def agrees(told: str, printed: str) -> bool:
-    """Whether it printed what was told; … stands for anything, and every job has an id of its own."""
-    pattern = JOB_ID.sub(JOB_ID.pattern.replace("\\", "\\\\"), re.escape(told.strip()).replace("\\-", "-"))
-    return bool(re.fullmatch(pattern.replace("…", ".*"), printed.strip(), re.DOTALL))
-
-
 @pytest.fixture(scope="module")
 def reader(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reader]:
     """A reader for whom the first command has been typed: it installs everything anew."""
     folder = tmp_path_factory.mktemp("readme") / "csvjobs"
     shutil.copytree(ROOT, folder, ignore=not_source)
     reader = Reader(folder)
-    first = commands()[0]
+    first = commands(README)[0]
     up = reader.starts(first.line)
     told = first.prints.replace("127.0.0.1:8000", reader.address)
     try:
@@ -108,13 +87,13 @@ def reader(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reader]:
 
 
 def test_the_commands_print_what_is_told(reader: Reader) -> None:
-    for line, told in commands()[1:]:
+    for line, told in commands(README)[1:]:
         printed = reader.types(line)
         assert agrees(told, printed), f"{line}\n{printed}"
 
 
 def test_the_python_example_runs(reader: Reader) -> None:
-    [code] = blocks("python")
+    [code] = blocks(README, "python")
     python = reader.folder / ".venv-run/bin/python"
     code = code.replace("127.0.0.1:8000", reader.address)
     subprocess.run([python, "-c", code], cwd=reader.folder, check=True)
@@ -122,7 +101,7 @@ def test_the_python_example_runs(reader: Reader) -> None:
 
 
 def test_the_pipeline_example_is_one() -> None:
-    for text in blocks("yaml"):
+    for text in blocks(README, "yaml"):
         assert parse(text).name == "salaries"
 
 

@@ -37,7 +37,7 @@ def test_decimals_are_added_digit_for_digit(bench: Bench, rows: list[tuple[str, 
     ):
         numbers = [Decimal(cell) for cell in cells]
         assert (Decimal(total), Decimal(least), Decimal(most)) == (sum(numbers), min(numbers), max(numbers))
-        assert float(mean) == float(sum(numbers)) / len(numbers)
+        assert math.isclose(float(mean), sum(numbers) / len(numbers), rel_tol=1e-15)
         assert (int(count), int(filled), int(different)) == (len(cells), len(cells), len(set(cells)))
 
 

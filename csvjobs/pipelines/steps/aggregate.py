@@ -76,7 +76,7 @@ def _numeric(function: str, number: str, text: str, bound: float) -> str:
     made = {
         "sum": (_shortest(f"SUM({exact})"), f"CAST({_sum(number, bound)} AS VARCHAR)"),
         "mean": (
-            f"CAST(CAST(SUM({exact}) AS DOUBLE) / COUNT({number}) AS VARCHAR)",
+            f"CAST({_quotient(_shortest(f'SUM({exact})'), f'COUNT({number})')} AS VARCHAR)",
             f"CAST({_sum(number, bound)} / COUNT({number}) AS VARCHAR)",
         ),
         "min": (_shortest(f"MIN({exact})"), f"CAST(MIN({number}) AS VARCHAR)"),
@@ -88,6 +88,12 @@ def _numeric(function: str, number: str, text: str, bound: float) -> str:
 
 def _shortest(decimal: str) -> str:
     return f"TRIM(TRAILING '.' FROM TRIM(TRAILING '0' FROM CAST({decimal} AS VARCHAR)))"
+
+
+def _quotient(decimal: str, count: str) -> str:
+    """Of two whole numbers, 2776 / (50 * 10) for 277.6 / 50: a double holds these as they are."""
+    digits, places = f"REPLACE({decimal}, '.', '')", f"LENGTH(SPLIT_PART({decimal}, '.', 2))"
+    return f"CAST({digits} AS DOUBLE) / ({count} * POWER(10, {places}))"
 
 
 def _sum(number: str, bound: float) -> str:

@@ -1,0 +1,55 @@
+"""The pages of docs/howto are true: who types what they say, in an empty folder beside the examples, gets what
+they show."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from chaos import ROOT
+from told import agrees, blocks, commands
+
+PAGES = sorted((ROOT / "docs/howto").glob("*.md"))
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A folder from which the examples and pipelines are seen as from the repository."""
+    for name in ("examples", "pipelines"):
+        (tmp_path / name).symlink_to(ROOT / name)
+    return tmp_path
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.stem)
+def test_what_is_typed_prints_what_is_told(path: Path, folder: Path) -> None:
+    page = path.read_text("utf-8")
+    for text in blocks(page, "yaml"):
+        name = text.partition("\n")[0].removeprefix("# ")
+        (folder / name).write_text(text, "utf-8")
+    tools = {
+        "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]),
+        "COLUMNS": "120",
+    }
+    assert commands(page)
+    for line, told in commands(page):
+        ran = subprocess.run(
+            ["bash", "-c", line],
+            cwd=folder,
+            env={**os.environ, **tools},
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        assert agrees(told, ran.stdout + ran.stderr), f"{line}\n{ran.stdout}{ran.stderr}"
+
+
+def test_every_page_is_listed_and_its_links_lead_somewhere() -> None:
+    readme = (ROOT / "README.md").read_text("utf-8")
+    for path in PAGES:
+        assert f"(docs/howto/{path.name})" in readme, path.name
+        for target in re.findall(r"\]\(([^)#:]+)\)", path.read_text("utf-8")):
+            assert (path.parent / target).exists(), (path.name, target)

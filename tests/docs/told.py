@@ -1,0 +1,28 @@
+"""What a page tells its reader to type, and whether that prints what the page says."""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+JOB_ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}")
+
+
+class Command(NamedTuple):
+    line: str
+    prints: str
+
+
+def blocks(page: str, language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```$", page, re.DOTALL | re.MULTILINE)
+
+
+def commands(page: str) -> list[Command]:
+    text = "".join(blocks(page, "console"))
+    return [Command(*part.partition("\n")[::2]) for part in re.split(r"^\$ ", text, flags=re.MULTILINE)[1:]]
+
+
+def agrees(told: str, printed: str) -> bool:
+    """Whether it printed what was told; … stands for anything, and every job has an id of its own."""
+    pattern = JOB_ID.sub(JOB_ID.pattern.replace("\\", "\\\\"), re.escape(told.strip()).replace("\\-", "-"))
+    return bool(re.fullmatch(pattern.replace("…", ".*"), printed.strip(), re.DOTALL))

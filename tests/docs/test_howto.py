@@ -1,5 +1,4 @@
-"""The pages of docs/howto are true: who types what they say, in an empty folder beside the examples, gets what
-they show."""
+"""The pages of docs/howto are true: who types what they say beside the examples gets what they show."""
 
 from __future__ import annotations
 
@@ -30,20 +29,12 @@ def test_what_is_typed_prints_what_is_told(path: Path, folder: Path) -> None:
     for text in blocks(page, "yaml"):
         name = text.partition("\n")[0].removeprefix("# ")
         (folder / name).write_text(text, "utf-8")
-    tools = {
-        "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]),
-        "COLUMNS": "120",
-    }
+    path_to = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+    env = {**os.environ, "PATH": path_to, "COLUMNS": "120"}
     assert commands(page)
     for line, told in commands(page):
-        ran = subprocess.run(
-            ["bash", "-c", line],
-            cwd=folder,
-            env={**os.environ, **tools},
-            capture_output=True,
-            text=True,
-            check=True,
-        )
+        typed = ["bash", "-c", line]
+        ran = subprocess.run(typed, cwd=folder, env=env, capture_output=True, text=True, check=True)
         assert agrees(told, ran.stdout + ran.stderr), f"{line}\n{ran.stdout}{ran.stderr}"
 
 

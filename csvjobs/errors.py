@@ -299,6 +299,12 @@ class BadPattern(DataError):
     code = "bad-pattern"
 
 
+class NoMaskKey(DataError):
+    """A step hides cells behind a keyed hash, and the service has no key."""
+
+    code = "no-mask-key"
+
+
 class TimeLimit(DataError):
     """The job took longer than its time limit."""
 

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from difflib import get_close_matches
 from pathlib import Path
 
-from pydantic import Field, ValidationError
+from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from csvjobs.errors import BadSetup
@@ -50,6 +50,9 @@ class Settings(BaseSettings):
         512 * 1024**2, ge=64 * 1024**2, description="Memory that a job's engine may use, in bytes."
     )
     job_attempts: int = Field(3, ge=1, description="Times that a job is tried when its process dies.")
+    mask_key: SecretStr | None = Field(
+        None, min_length=16, description="Key of the hashes that the step mask makes; 16 characters or more."
+    )
 
     @classmethod
     def variable(cls, name: str) -> str:
@@ -70,7 +73,8 @@ def load() -> Settings:
         first = error.errors()[0]
         name = str(first["loc"][0])
         variable = Settings.variable(name) if name in Settings.model_fields else name
-        raise BadSetup(f"{variable}: {first['msg']} (found {first['input']!r}).") from None
+        found = "" if variable == Settings.variable("mask_key") else f" (found {first['input']!r})"
+        raise BadSetup(f"{variable}: {first['msg']}{found}.") from None
 
 
 def _nearest(variable: str, known: Iterable[str]) -> str:

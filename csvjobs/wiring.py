@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
@@ -31,7 +32,7 @@ def services(settings: Settings) -> Services:
         index=RedisIndex(redis, name),
         queue=RqQueue(redis, settings.job_timeout, name),
         pipelines=NamedPipelines(settings.pipelines_dir),
-        engine=partial(DuckEngine, memory=settings.job_memory),
+        engine=_engine(settings),
     )
 
 
@@ -49,8 +50,13 @@ def local(settings: Settings, folder: Path) -> Services:
         index=MemoryIndex(),
         queue=InlineQueue(),
         pipelines=NamedPipelines(settings.pipelines_dir),
-        engine=partial(DuckEngine, memory=settings.job_memory),
+        engine=_engine(settings),
     )
+
+
+def _engine(settings: Settings) -> Callable[[Path], DuckEngine]:
+    key = settings.mask_key.get_secret_value() if settings.mask_key else ""
+    return partial(DuckEngine, memory=settings.job_memory, key=key.encode())
 
 
 def connect(url: str) -> Redis:

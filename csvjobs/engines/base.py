@@ -19,10 +19,12 @@ NUMBER = r"\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*"
 class Sql(ABC):
     """The hooks in which engines' SQL differs; everything else a step writes means the same on all.
 
-    nulls: texts that every step takes for missing, beside those of its own.
+    nulls: texts that every step takes for missing, beside those of its own. keyed: whether the engine has a
+    key for `keyed_hash`.
     """
 
     nulls: tuple[str, ...] = ()
+    keyed: bool = False
 
     @abstractmethod
     def text(self, value: str) -> str:
@@ -61,6 +63,10 @@ class Sql(ABC):
 
         Engines' own casts disagree on '1_000', 'inf', '1d', '+-1'.
         """
+
+    @abstractmethod
+    def keyed_hash(self, expression: str) -> str:
+        """The HMAC-SHA-256 (RFC 2104) of the text in UTF-8, as 64 hexadecimal digits. Raises NoMaskKey."""
 
 
 class Engine(ABC):

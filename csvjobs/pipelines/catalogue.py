@@ -12,6 +12,7 @@ from csvjobs.pipelines.steps.filter import Filter
 from csvjobs.pipelines.steps.join import Join
 from csvjobs.pipelines.steps.label import Label
 from csvjobs.pipelines.steps.limit import Limit
+from csvjobs.pipelines.steps.mask import Mask
 from csvjobs.pipelines.steps.one_hot import OneHot
 from csvjobs.pipelines.steps.ordinal import Ordinal
 from csvjobs.pipelines.steps.pad import Pad
@@ -31,6 +32,7 @@ STEPS: tuple[type[Step], ...] = (
     Case,
     Replace,
     Pad,
+    Mask,
     Rename,
     Select,
     Drop,

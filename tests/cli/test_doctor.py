@@ -35,6 +35,13 @@ def wrong(typed: Typed) -> list[str]:
     return bad
 
 
+def test_a_key_that_is_too_short_is_not_told(terminal: Terminal) -> None:
+    typed = terminal.types("doctor", CSVJOBS_MASK_KEY="too-short-a-key")
+    assert typed.status == 3
+    assert "CSVJOBS_MASK_KEY" in typed.out
+    assert "too-short" not in typed.out + typed.err
+
+
 def test_a_good_setup_is_well(at: Terminal) -> None:
     typed = examined(at)
     assert wrong(typed) == []

@@ -1,14 +1,18 @@
 """Steps that make texts and columns of texts do on any text what plain Python does."""
 
+import hmac
 import re
 import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import assume, example, given, settings
+from hypothesis import HealthCheck, assume, example, given, settings
 from hypothesis import strategies as st
 from test_any_text import cells, columns, headers, shown, texts
 from workbench import Bench
+
+from csvjobs.engines.duckdb import DuckEngine
 
 short = st.text("ab-é", min_size=1, max_size=3)
 """Texts that often stand in one another."""
@@ -145,3 +149,14 @@ def test_every_letter_becomes_one_letter(bench: Bench) -> None:
             known = change(letter)
             single = len(known) == 1
             assert other == known if single else other.casefold()[0] == letter.casefold()[0], (letter, other)
+
+
+@settings(deadline=None, max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(column=columns, key=st.binary(min_size=1, max_size=100))
+def test_a_keyed_hash_is_that_of_python(tmp_path: Path, column: list[str | None], key: bytes) -> None:
+    engine = DuckEngine(tmp_path, 64 * 1024**2, key)
+    try:
+        made = Bench(engine, tmp_path).column({"step": "mask", "columns": ["x"], "method": "hash"}, column)
+    finally:
+        engine.close()
+    assert made == [[hmac.new(key, cell.encode(), "sha256").hexdigest() if cell else ""] for cell in column]

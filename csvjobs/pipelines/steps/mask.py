@@ -1,0 +1,49 @@
+"""Hides what cells hold."""
+
+from typing import ClassVar, Literal
+
+from pydantic import Field
+
+from csvjobs.engines.base import Sql
+from csvjobs.pipelines.step import Change, Column, Columns, ColumnStep, Example, Learnt, Names, missing
+
+
+class Mask(ColumnStep):
+    """Hides what the cells of the columns hold, names and card numbers say; missing cells stay as they are.
+
+    `redact` puts the text of `with` in place of each cell. `keep_last` leaves the last `visible` characters
+    and puts a `*` in place of each other one; of a cell that has no more than these, nothing is left.
+    `hash` puts the HMAC-SHA-256 of each cell in its place, with the key `CSVJOBS_MASK_KEY` of the service:
+    equal cells stay equal, so that tables can still be joined, and without the key nobody can tell what
+    they were by trying all phone numbers.
+    """
+
+    example: ClassVar = Example(
+        options={"columns": ["card"], "method": "keep_last"},
+        before="name,card\nAda,4111 1111 1111 1111\nAlan,\nGrace,42\n",
+        after="name,card\nAda,***************1111\nAlan,\nGrace,**\n",
+    )
+
+    step: Literal["mask"] = "mask"
+    columns: Names = Field(description="Names of the columns to hide.")
+    method: Literal["redact", "keep_last", "hash"] = Field(description="What stands in place of a cell.")
+    with_: str = Field("***", alias="with", description="The text for `method: redact`.")
+    visible: int = Field(4, ge=1, le=100, description="Characters that `method: keep_last` leaves.")
+
+    def change(self, columns: Columns, learnt: Learnt, sql: Sql) -> Change:
+        def cell(column: Column) -> str:
+            gone = missing(sql, column.sql)
+            return f"CASE WHEN {gone} THEN {column.sql} ELSE {self._hidden(column.sql, sql)} END"
+
+        return Change(self.rewrite(columns, cell))
+
+    def _hidden(self, cell: str, sql: Sql) -> str:
+        match self.method:
+            case "redact":
+                return sql.text(self.with_)
+            case "keep_last":
+                length, left = f"CHAR_LENGTH({cell})", self.visible
+                hidden = f"CASE WHEN {length} > {left} THEN {length} - {left} ELSE {length} END"
+                return f"CONCAT(REPEAT('*', {hidden}), SUBSTRING({cell} FROM {hidden} + 1))"
+            case "hash":
+                return sql.keyed_hash(cell)

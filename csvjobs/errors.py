@@ -11,7 +11,7 @@
     │   ├── DamagedArchive · EncryptedArchive · SeveralFiles · UnpackedTooLarge
     │   ├── BadRow · TooManyBadRows · NoRowsLeft
     │   ├── UnknownColumn · DuplicateColumn · NoColumnsLeft
-    │   ├── NotANumber · TooManyCategories · UnknownCategory
+    │   ├── NotANumber · InvalidCell · AmbiguousFormat · TooManyCategories · UnknownCategory
     │   ├── NothingToLearn · BadPattern
     │   └── TimeLimit · MemoryLimit
     ├── Cancelled        not a fault: the job's owner asked for the end
@@ -273,6 +273,18 @@ class NotANumber(DataError):
     """A step needs numbers and found something else."""
 
     code = "not-a-number"
+
+
+class InvalidCell(DataError):
+    """A cell is not of the type that a step was told."""
+
+    code = "invalid-cell"
+
+
+class AmbiguousFormat(DataError):
+    """A column can be read in more than one way, and a step was not told in which."""
+
+    code = "ambiguous-format"
 
 
 class TooManyCategories(DataError):

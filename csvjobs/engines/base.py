@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
@@ -13,6 +14,30 @@ from csvjobs.reading.source import Source
 
 NUMBER = r"\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*"
 """What counts as a number in a cell, in ASCII."""
+
+DIRECTIVES = {
+    "%Y": r"(?:\d{3}[1-9]|\d\d[1-9]\d|\d[1-9]\d\d|[1-9]\d{3})",
+    "%y": r"\d\d",
+    "%m": r"(?:0?[1-9]|1[0-2])",
+    "%b": "[A-Za-z]{3}",
+    "%B": "[A-Za-z]+",
+    "%d": r"(?:0?[1-9]|[12]\d|3[01])",
+    "%H": r"(?:[01]?\d|2[0-3])",
+    "%I": r"(?:0?[1-9]|1[0-2])",
+    "%p": "[AaPp][Mm]",
+    "%M": r"[0-5]\d",
+    "%S": r"[0-5]\d(?:\.\d{1,6})?",
+}
+"""What a part of a date or time may look like; what engines take for one differs."""
+
+
+def shape(strptime: str) -> str:
+    """The regular expression of texts in a format of DIRECTIVES; numbers side by side have all their
+    digits."""
+    parts = re.split("(%[A-Za-z])", strptime)
+    shapes = "".join(DIRECTIVES[part] if part in DIRECTIVES else re.escape(part) for part in parts)
+    side_by_side = re.search("%[A-Za-z]%", strptime)
+    return shapes.replace("0?[", "0[").replace("[01]?", "[01]") if side_by_side else shapes
 
 
 @dataclass(frozen=True)
@@ -67,6 +92,14 @@ class Sql(ABC):
     @abstractmethod
     def keyed_hash(self, expression: str) -> str:
         """The HMAC-SHA-256 (RFC 2104) of the text in UTF-8, as 64 hexadecimal digits. Raises NoMaskKey."""
+
+    @abstractmethod
+    def moment(self, expression: str, strptime: str) -> str:
+        """The text in a format of DIRECTIVES, blanks around it or not, as a timestamp; NULL where it has
+        another shape or is no day of the calendar.
+
+        Month names are English, 69 is 1969 and 68 is 2068, as Python's strptime has it.
+        """
 
 
 class Engine(ABC):

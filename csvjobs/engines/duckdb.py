@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 import duckdb
 
-from csvjobs.engines.base import Engine, Interrupted, ReadFailed, Sql
+from csvjobs.engines.base import Engine, Interrupted, ReadFailed, Sql, shape
 from csvjobs.errors import BadPattern, DiskFull, MemoryLimit, NoMaskKey
 from csvjobs.reading.rows import row
 from csvjobs.reading.source import Source
@@ -62,6 +62,13 @@ class DuckSql(Sql):
             raise NoMaskKey("There is no key to hash with.", hint="Set CSVJOBS_MASK_KEY for the service.")
         inner = f"unhex(sha256({INNER} || encode({expression})))"
         return f"sha256({OUTER} || {inner})"
+
+    def moment(self, expression: str, strptime: str) -> str:
+        """DuckDB allows blanks around, but a year 0 and fewer digits too; its %S has no fraction."""
+        formats = ", ".join(map(self.text, (strptime, strptime.replace("%S", "%S.%f"))))
+        pattern = self.text(rf"\s*{shape(strptime)}\s*")
+        fits = f"regexp_full_match({expression}, {pattern})"
+        return f"CASE WHEN {fits} THEN try_strptime({expression}, [{formats}]) END"
 
 
 class DuckEngine(Engine):

@@ -3,6 +3,7 @@
 from csvjobs.pipelines.step import Step
 from csvjobs.pipelines.steps.aggregate import Aggregate
 from csvjobs.pipelines.steps.case import Case
+from csvjobs.pipelines.steps.cast import Cast
 from csvjobs.pipelines.steps.dedupe import Dedupe
 from csvjobs.pipelines.steps.drop import Drop
 from csvjobs.pipelines.steps.drop_missing import DropMissing
@@ -47,6 +48,7 @@ STEPS: tuple[type[Step], ...] = (
     Sample,
     Aggregate,
     Unpivot,
+    Cast,
     DropMissing,
     FillMissing,
     Scale,

@@ -13,9 +13,10 @@ from typing import Any
 from csvjobs.engines.base import Engine, Sql
 from csvjobs.errors import NotANumber, NothingToLearn, TooManyCategories
 from csvjobs.pipelines.numbers import Numbers
+from csvjobs.pipelines.readings import choose
 from csvjobs.pipelines.step import Columns, Learnt, Need, Step, missing
 
-TEXTS = ("mode", "values", "sample")
+TEXTS = ("mode", "values", "sample", "reading")
 
 
 @dataclass(frozen=True)
@@ -52,7 +53,7 @@ def learn(
         learnt = {
             need: _number(cells, numbers[cells.ref], need)
             if cells.numeric
-            else _text(engine, table, need, cells)
+            else _text(engine, sql, table, need, cells)
             for need, cells in needs.items()
         }
         return learnt, warnings
@@ -104,17 +105,21 @@ def _odd(engine: Engine, sql: Sql, relation: str, columns: Columns, cells: Cells
     return f"{said}; not used for learning and left as found."
 
 
-def _text(engine: Engine, table: str, need: Need, cells: Cells) -> Any:
+def _text(engine: Engine, sql: Sql, table: str, need: Need, cells: Cells) -> Any:
     match need.statistic:
         case "values":
             return _values(engine, table, need, cells)
         case "sample":
             return _texts(engine, table, cells, int(need.argument))
+        case "reading":
+            return choose(engine, sql, table, cells.column, cells.ref, need.argument)
         case _:
             return _mode(engine, table, cells)
 
 
 def _number(cells: Cells, numbers: Numbers, need: Need) -> float:
+    if need.statistic == "count":
+        return numbers.count
     if not numbers.count:
         raise _nothing(cells, "number")
     value = _statistic(numbers, need)

@@ -55,22 +55,25 @@ Names = Annotated[
     list[str], AfterValidator(_each_once), Field(json_schema_extra={"minItems": 1, "uniqueItems": True})
 ]
 
-Statistic = Literal["mean", "deviation", "min", "max", "quantile", "mode", "values", "sample"]
+Statistic = Literal[
+    "mean", "deviation", "min", "max", "quantile", "count", "mode", "values", "sample", "reading"
+]
 
 
 class Need(NamedTuple):
     """One statistic of one column over all rows, missing cells left out.
 
     mean, deviation (population), min, max, quantile (linear interpolation, as numpy's default): floats
-    of the cells that are numbers. mode: the commonest text (the smallest of equals). values: all different
-    texts in code point order, at most `argument` of them (TooManyCategories beyond). sample: the first
-    `argument` of them, however many there are.
+    of the cells that are numbers; count: how many these are. mode: the commonest text (the smallest of
+    equals). values: all different texts in code point order, at most `argument` of them (TooManyCategories
+    beyond). sample: the first `argument` of them, however many there are. reading: the one
+    Chosen of the readings in `argument`.
     Missing: an empty cell, one of `missing`, or one of the file's nulls.
     """
 
     column: str
     statistic: Statistic
-    argument: float = 0.0
+    argument: Any = 0.0
     missing: tuple[str, ...] = ("",)
 
 
@@ -108,10 +111,12 @@ class Step(BaseModel):
     strict_numbers: ClassVar[bool] = False
     """A cell that is no number ends the job when the step learns from numbers; else it is left out."""
 
-    by_order: ClassVar[bool] = False
-    """It needs the rows' order in the file."""
-
     step: str
+
+    @property
+    def by_order(self) -> bool:
+        """It needs the rows' order in the file."""
+        return False
 
     def chosen(self, columns: Columns) -> Columns:
         """The columns that the step works on. Raises UnknownColumn."""
@@ -163,6 +168,11 @@ def number(sql: Sql, expression: str) -> str:
     if not sql.nulls:
         return sql.number(expression)
     return sql.number(f"(CASE WHEN NOT {missing(sql, expression)} THEN {expression} END)")
+
+
+def shortest(number: float) -> str:
+    """The shortest text that reads back as the number; whole ones as integers up to 1e16, as repr does."""
+    return repr(number).removesuffix(".0")
 
 
 def constant(number: float) -> str:

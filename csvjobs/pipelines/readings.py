@@ -1,0 +1,165 @@
+"""Ways to read a cell as a value of a type, and which of several ways fits a whole column."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from itertools import combinations
+from typing import Literal, NamedTuple, Protocol, TypedDict
+
+from csvjobs.engines.base import Engine, Sql
+from csvjobs.errors import AmbiguousFormat
+
+BLANKS = " \t\n\r\v\f"
+SPACES = " \u00a0\u202f"
+"""What stands between groups of digits where a space is said to."""
+
+WHOLE = r"^\s*[+-]?0*([1-9]\d*)"
+ZONE = r"(?:Z|[+-](?:[01]\d|2[0-3]):[0-5]\d)"
+
+
+class Reading(Protocol):
+    """One way to read a cell."""
+
+    @property
+    def called(self) -> str:
+        """What the cell should be, for people."""
+
+    def read(self, cell: str, sql: Sql) -> str:
+        """The value as text in the one form that all equal ones share; NULL where the cell does not fit."""
+
+
+class Digits(NamedTuple):
+    """A number in decimal notation; whole numbers and decimals digit for digit."""
+
+    to: Literal["integer", "decimal", "float"]
+    decimal: str = "."
+    group: str = ""
+
+    @property
+    def called(self) -> str:
+        return "an integer" if self.to == "integer" else "a number"
+
+    def read(self, cell: str, sql: Sql) -> str:
+        plain = cell
+        for sign, digit in (*((sign, "") for sign in self._groups), (self.decimal, ".")):
+            plain = f"REPLACE({plain}, {sql.text(sign)}, '{digit}')"
+        value = f"CAST({sql.number(plain)} AS VARCHAR)" if self.to == "float" else self._exact(plain, sql)
+        return f"CASE WHEN {sql.matches(cell, self._pattern())} THEN {value} END"
+
+    def _exact(self, plain: str, sql: Sql) -> str:
+        """No noughts before other digits, no point at the end, no plus, and no minus before nothing but
+        noughts."""
+        minus = sql.group(plain, r"^\s*(-)[0.]*[1-9]", 1)
+        whole = f"COALESCE(NULLIF({sql.group(plain, WHOLE, 1)}, ''), '0')"
+        fraction = "''" if self.to == "integer" else sql.group(plain, r"(\.\d+)", 1)
+        return f"{minus} || {whole} || {fraction}"
+
+    def _pattern(self) -> str:
+        sign = re.escape(self.decimal)
+        whole = rf"(?:\d{{1,3}}(?:[{re.escape(self._groups)}]\d{{3}})+|\d+)" if self.group else r"\d+"
+        if self.to == "integer":
+            return rf"\s*[+-]?{whole}(?:{sign}0*)?\s*"
+        exponent = r"(?:[eE][+-]?\d+)?" if self.to == "float" else ""
+        return rf"\s*[+-]?(?:{whole}(?:{sign}\d*)?|{sign}\d+){exponent}\s*"
+
+    @property
+    def _groups(self) -> str:
+        return SPACES if self.group == " " else self.group
+
+
+class Words(NamedTuple):
+    """Words for true and for false, upper and lower case alike."""
+
+    true: tuple[str, ...]
+    false: tuple[str, ...]
+
+    @property
+    def called(self) -> str:
+        return "a word for true or false"
+
+    def read(self, cell: str, sql: Sql) -> str:
+        word = sql.lower(f"TRIM(BOTH {sql.text(BLANKS)} FROM {cell})")
+        true, false = (", ".join(sql.lower(sql.text(w)) for w in words) for words in self)
+        return f"CASE WHEN {word} IN ({true}) THEN 'true' WHEN {word} IN ({false}) THEN 'false' END"
+
+
+class Moment(NamedTuple):
+    """A date or a time of a date in a strptime format, as ISO 8601 has it."""
+
+    to: Literal["date", "datetime"]
+    format: str
+
+    @property
+    def called(self) -> str:
+        return f"a {self.to} of the format {self.format}"
+
+    def read(self, cell: str, sql: Sql) -> str:
+        time, zone = cell, "''"
+        if self.format.endswith("%z"):
+            time, zone = sql.group(cell, rf"^(.*){ZONE}\s*$", 1), sql.group(cell, rf"({ZONE})\s*$", 1)
+        moment = sql.moment(time, self.format.removesuffix("%z"))
+        if self.to == "date":
+            return f"CAST(CAST({moment} AS DATE) AS VARCHAR)"
+        return f"REPLACE(CAST({moment} AS VARCHAR), ' ', 'T') || {zone}"
+
+
+class Chosen(TypedDict):
+    """The place of the reading that fits a column (none where no cell fits any), how many cells do not fit,
+    and one of these."""
+
+    reading: int | None
+    odd: int
+    example: str | None
+
+
+def choose(
+    engine: Engine, sql: Sql, table: str, column: str, ref: str, readings: Sequence[Reading]
+) -> Chosen:
+    """The first reading that fits every cell that any of them fits; `table` keeps the cells as `ref`.
+
+    Raises AmbiguousFormat where there is none, or where another fits them all and gives other values.
+    """
+    values = [f"r{place}" for place in range(len(readings))]
+    read = (f"{reading.read(ref, sql)} AS {name}" for reading, name in zip(readings, values, strict=True))
+    relation = f"SELECT {ref} AS cell, {', '.join(read)} FROM ({table}) WHERE {ref} IS NOT NULL"
+    some = f"COALESCE({', '.join([*values, 'NULL'])})"
+    odd = f"CASE WHEN {some} IS NULL THEN cell END"
+    counts = ", ".join(f"COUNT({name})" for name in values)
+    [(odds, example, most, *fits)] = engine.rows(
+        f"SELECT COUNT({odd}), MIN({odd}), COUNT({some}), {counts} FROM ({relation})"
+    )
+    whole = [place for place, fit in enumerate(fits) if fit == most > 0]
+    if most and not whole:
+        _ask_of_many(engine, relation, column, readings, fits)
+    for one, other in combinations(whole, 2):
+        _ask_which(engine, relation, column, readings, one, other)
+    return {"reading": whole[0] if whole else None, "odd": odds, "example": example}
+
+
+def _ask_of_many(
+    engine: Engine, relation: str, column: str, readings: Sequence[Reading], fits: Sequence[int]
+) -> None:
+    best = max(range(len(fits)), key=fits.__getitem__)
+    others = ", ".join(f"r{place}" for place in range(len(fits)))
+    query = f"SELECT MIN(cell) FROM ({relation}) WHERE r{best} IS NULL AND COALESCE({others}) IS NOT NULL"
+    [(example,)] = engine.rows(query)
+    raise AmbiguousFormat(
+        f"Column {column!r} mixes formats: some cells are {readings[best].called}, "
+        f"but {example[:80]!r} is of another.",
+        column=column,
+        hint="Say with format which one is meant; cells of others are then invalid.",
+    )
+
+
+def _ask_which(
+    engine: Engine, relation: str, column: str, readings: Sequence[Reading], one: int, other: int
+) -> None:
+    differ = f"SELECT cell, r{one}, r{other} FROM ({relation}) WHERE r{one} <> r{other} ORDER BY cell LIMIT 1"
+    for cell, first, second in engine.rows(differ):
+        raise AmbiguousFormat(
+            f"Column {column!r} can be read in more than one way: {cell!r} is {first}, "
+            f"{readings[one].called}, or {second}, {readings[other].called}.",
+            column=column,
+            hint="Say with format which one is meant.",
+        )

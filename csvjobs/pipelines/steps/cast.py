@@ -1,0 +1,159 @@
+"""Brings cells to one written form of a type: numbers, truth values, dates and times."""
+
+import re
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
+from pydantic_core import PydanticCustomError
+
+from csvjobs.engines.base import DIRECTIVES, Sql
+from csvjobs.errors import InvalidCell
+from csvjobs.pipelines.readings import Chosen, Digits, Moment, Reading, Words
+from csvjobs.pipelines.step import Change, Column, Columns, ColumnStep, Example, Learnt, Names, Need, missing
+
+DATES = (
+    "%Y-%m-%d", "%Y/%m/%d", "%Y%m%d", "%d.%m.%Y", "%d/%m/%Y", "%m/%d/%Y", "%d-%m-%Y", "%m-%d-%Y",
+    "%d %b %Y", "%d %B %Y", "%d-%b-%Y", "%b %d, %Y", "%B %d, %Y",
+)  # fmt: skip
+TIMES = (
+    *(f"%Y-%m-%d{between}%H:%M{rest}" for between in "T " for rest in (":%S", ":%S%z", "", "%z")),
+    *(f"{date} %H:%M{rest}" for date in ("%d.%m.%Y", "%d/%m/%Y", "%m/%d/%Y") for rest in (":%S", "")),
+    *(f"{date} %I:%M{rest} %p" for date in ("%d/%m/%Y", "%m/%d/%Y") for rest in (":%S", "")),
+)
+PARTS = {"%y": "%Y", "%b": "%m", "%B": "%m", "%I": "%H"}
+"""Directives that stand for the same part of a date as another."""
+
+
+def _format(text: str) -> str:
+    found = re.findall("%.?", text.removesuffix("%z"))
+    for directive in found:
+        if directive not in DIRECTIVES:
+            said = "{directive} is none of {known}, nor %z at the end"
+            known = {"directive": repr(directive), "known": ", ".join(DIRECTIVES)}
+            raise PydanticCustomError("bad_format", said, known)
+    parts = [PARTS.get(directive, directive) for directive in found]
+    if len(set(parts)) < len(parts) or not {"%Y", "%m", "%d"} <= set(parts):
+        raise PydanticCustomError("bad_format", "A format has each of year, month and day once: %d.%m.%Y")
+    if ("%I" in found) != ("%p" in found):
+        raise PydanticCustomError("bad_format", "%I and %p stand together")
+    return text
+
+
+def _listed(given: object) -> object:
+    return [given] if isinstance(given, str) else given
+
+
+Formats = Annotated[
+    list[Annotated[str, Field(max_length=100), AfterValidator(_format)]],
+    BeforeValidator(_listed),
+    Field(min_length=1, max_length=50),
+]
+Word = Annotated[list[str], Field(min_length=1)]
+FOR = {"decimal": "integer decimal float", "group": "integer decimal float", "format": "date datetime",
+       "true": "boolean", "false": "boolean"}  # fmt: skip
+"""The types that each option is for."""
+
+
+class Cast(ColumnStep):
+    """Brings the cells of each column to the one written form of a type, digit for digit.
+
+    `integer`: 007 and +7 become 7, 12.0 becomes 12, 12.5 does not fit; any number of digits. `decimal`: as it
+    stands, 1.10 stays 1.10. `float`: the shortest text that reads back as the same double, 1.10 becomes
+    1.1. With `decimal: ","` and `group: "."` 1.234,50 becomes 1234.50; groups have three digits.
+    `boolean`: true or false. `date` and `datetime`: ISO 8601, 2026-04-03 and 2026-04-03T10:30:00; a time
+    zone stays. Blanks around are taken away.
+
+    A format has the signs of strptime: `%Y` (2026), `%y` (69 to 99 are 1969 to 1999, 00 to 68 are 2000 to
+    2068), `%m`, `%d`, `%b` (Apr), `%B` (April), `%H`, `%I` with `%p` (10 PM), `%M`, `%S` (with a fraction or
+    without), and at the end `%z` (Z or +02:00). One format holds for a whole column: of several the one that
+    fits every cell. Where none is given, common ones are tried, with four digits of the year. Where two fit
+    all cells but give different dates (03/04/2026), or each fits some, the job ends and asks for `format`.
+
+    A missing cell stays as it is. Any other cell that does not fit ends the job, unless `invalid` says else.
+    """
+
+    example: ClassVar = Example(
+        options={"columns": ["sold"], "to": "date"},
+        before="item,sold\nchair,03/04/2026\ntable,28/04/2026\nlamp,\n",
+        after="item,sold\nchair,2026-04-03\ntable,2026-04-28\nlamp,\n",
+    )
+
+    step: Literal["cast"] = "cast"
+    columns: Names = Field(description="Names of the columns to bring to the type.")
+    to: Literal["integer", "decimal", "float", "boolean", "date", "datetime"] = Field(
+        description="The type of the cells."
+    )
+    decimal: Literal[".", ","] = Field(".", description="What stands before a number's fraction.")
+    group: Literal[".", ",", " ", "'", "’", "_"] | None = Field(
+        None, description="What stands between groups of digits; a space is any no-break space too."
+    )
+    format: Formats | None = Field(
+        None, description="The format of dates or times, or a list to choose from."
+    )
+    true: Word = Field(
+        ["true", "t", "yes", "y", "on", "1"], description="Words for true, in upper or lower case."
+    )
+    false: Word = Field(
+        ["false", "f", "no", "n", "off", "0"], description="Words for false, in upper or lower case."
+    )
+    invalid: Literal["fail", "empty", "keep"] = Field(
+        "fail",
+        description="What becomes of a cell that does not fit: end the job, an empty cell, or as it is.",
+    )
+
+    @model_validator(mode="after")
+    def _options_for_the_type(self) -> "Cast":
+        for option in self.model_fields_set & set(FOR):
+            default = type(self).model_fields[option].default
+            if self.to not in FOR[option].split() and getattr(self, option) != default:
+                said = "The option {option} is not for to: {to}"
+                raise PydanticCustomError("unused", said, {"option": option, "to": self.to})
+        if self.decimal == self.group:
+            raise PydanticCustomError("same_sign", "Decimal and group are the same sign")
+        if both := {word.lower() for word in self.true} & {word.lower() for word in self.false}:
+            said = "{word} stands for both true and false"
+            raise PydanticCustomError("same_word", said, {"word": repr(min(both))})
+        return self
+
+    def needs(self, columns: Columns) -> tuple[Need, ...]:
+        return tuple(self._need(c.name) for c in self.chosen(columns))
+
+    def change(self, columns: Columns, learnt: Learnt, sql: Sql) -> Change:
+        def cell(column: Column) -> str:
+            place = learnt[self._need(column.name)]["reading"]
+            value = "NULL" if place is None else self._readings[place].read(column.sql, sql)
+            odd = column.sql if self.invalid == "keep" else "NULL"
+            gone = missing(sql, column.sql)
+            return f"CASE WHEN {gone} THEN {column.sql} ELSE COALESCE({value}, {odd}) END"
+
+        told = (self._invalid(need.column, chosen) for need, chosen in learnt.items() if chosen["odd"])
+        return Change(self.rewrite(columns, cell), warnings=tuple(told))
+
+    @property
+    def _readings(self) -> tuple[Reading, ...]:
+        match self.to:
+            case "integer" | "decimal" | "float":
+                return (Digits(self.to, self.decimal, self.group or ""),)
+            case "boolean":
+                return (Words(tuple(self.true), tuple(self.false)),)
+            case "date" | "datetime":
+                common = DATES if self.to == "date" else TIMES
+                return tuple(Moment(self.to, strptime) for strptime in self.format or common)
+
+    def _need(self, name: str) -> Need:
+        return Need(name, "reading", self._readings)
+
+    def _invalid(self, name: str, chosen: Chosen) -> str:
+        """What to say of cells that do not fit. Raises InvalidCell where they end the job."""
+        cells = "1 cell" if chosen["odd"] == 1 else f"{chosen['odd']} cells"
+        said = f"{cells} of column {name!r} cannot be read as {self._called(chosen['reading'])}"
+        said += f", for example {(chosen['example'] or '')[:80]!r}"
+        if self.invalid == "fail":
+            hint = "Clean the column first, say what its cells look like, or set invalid: empty or keep."
+            raise InvalidCell(f"{said}.", column=name, hint=hint)
+        return f"{said}; {'left empty' if self.invalid == 'empty' else 'left as found'}."
+
+    def _called(self, reading: int | None) -> str:
+        if reading is None and len(self._readings) > 1:
+            return f"a {self.to} of any format that was tried"
+        return self._readings[reading or 0].called

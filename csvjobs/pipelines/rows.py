@@ -16,6 +16,9 @@ ROW = "__row"
 COPY = "__copy"
 """Which copy of a row it is, from 0, within the columns of a change with `Copies`."""
 
+NEAR = "__near"
+"""With the place of a cell behind it, within the columns of a change with `Nearest`."""
+
 ONE = "1 = 1"
 """To group by when there is one group: of no rows it makes none, where a bare aggregate makes one."""
 
@@ -119,6 +122,28 @@ class Order(RowChange):
 
     def keys(self, order: Sequence[Key]) -> tuple[Key, ...]:
         return (*self.by, *order)
+
+
+@dataclass(frozen=True)
+class Nearest(RowChange):
+    """All rows; beside each of the cells, NEAR with its place, the last of it before that is not NULL, or the
+    first behind."""
+
+    cells: tuple[str, ...]
+    by: tuple[str, ...]
+    before: bool
+    moves = True
+
+    def source(self, relation: str, order: Sequence[Key]) -> str:
+        among = f"PARTITION BY {', '.join(self.by)} " if self.by else ""
+        value, reach = (
+            ("LAST_VALUE", "UNBOUNDED PRECEDING AND CURRENT ROW")
+            if self.before
+            else ("FIRST_VALUE", "CURRENT ROW AND UNBOUNDED FOLLOWING")
+        )
+        over = f"OVER ({among}ORDER BY {terms(order)} ROWS BETWEEN {reach})"
+        near = (f"{value}({cell} IGNORE NULLS) {over} AS {NEAR}{n}" for n, cell in enumerate(self.cells))
+        return f"(SELECT *, {', '.join(near)} FROM ({relation}))"
 
 
 @dataclass(frozen=True)

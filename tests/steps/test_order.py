@@ -64,6 +64,24 @@ def three(rows: Rows) -> Rows:
     return [row for row in rows if row in chosen]
 
 
+def filled(rows: Rows) -> Rows:
+    """Forward in x."""
+    last, made = "", []
+    for place, x, y in rows:
+        last = x or last
+        made.append((place, last, y))
+    return made
+
+
+def filled_backward_by_y(rows: Rows) -> Rows:
+    nearest: dict[str, str] = {}
+    made = []
+    for place, x, y in reversed(rows):
+        nearest[y] = x or nearest.get(y, "")
+        made.append((place, nearest[y], y))
+    return made[::-1]
+
+
 STEPS: list[tuple[dict[str, Any], Callable[[Rows], Rows]]] = [
     ({"step": "sort", "by": ["x"]}, lambda rows: by_text(rows, 1, descending=False)),
     (
@@ -84,6 +102,8 @@ STEPS: list[tuple[dict[str, Any], Callable[[Rows], Rows]]] = [
         {"step": "sample", "fraction": 0.5, "seed": 7},
         lambda rows: [row for row in rows if drawn(row, 7) < "8" + "0" * 12],
     ),
+    ({"step": "fill_missing", "columns": ["x"], "with": "forward"}, filled),
+    ({"step": "fill_missing", "columns": ["x"], "with": "backward", "by": ["y"]}, filled_backward_by_y),
     ({"step": "filter", "column": "x", "not_equals": "a"}, lambda rows: [r for r in rows if r[1] != "a"]),
 ]
 

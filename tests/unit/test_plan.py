@@ -79,6 +79,12 @@ def test_steps_that_do_not_depend_on_each_other_learn_in_one_scan(
     assert engine.scans == scans
 
 
+@pytest.mark.parametrize(("filling", "numbered"), [("mean", False), ("forward", True), ("backward", True)])
+def test_rows_are_numbered_only_where_their_order_counts(filling: str, numbered: bool) -> None:
+    steps = parse(f"steps: [{{step: fill_missing, columns: [a], with: {filling}}}]").steps
+    assert needs_row_numbers(steps) is numbered
+
+
 def test_a_step_learns_from_the_rows_that_the_steps_before_it_left(
     engine: CountingEngine, tmp_path: Path
 ) -> None:

@@ -1,4 +1,4 @@
-"""Fills missing cells with the column's mean, median or mode, or with a constant."""
+"""Fills missing cells with the column's mean, median or mode, with a constant, or from the rows around."""
 
 from typing import ClassVar, Literal
 
@@ -6,6 +6,7 @@ from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from csvjobs.engines.base import Sql
+from csvjobs.pipelines.rows import NEAR, Nearest
 from csvjobs.pipelines.step import (
     Change,
     Column,
@@ -17,6 +18,7 @@ from csvjobs.pipelines.step import (
     Need,
     Statistic,
     missing,
+    shortest,
 )
 
 STATISTICS: dict[str, tuple[Statistic, float]] = {
@@ -27,12 +29,17 @@ STATISTICS: dict[str, tuple[Statistic, float]] = {
 
 
 class FillMissing(ColumnStep):
-    """Fills missing cells with one value for each column, learnt from its other cells or given.
+    """Fills missing cells: with one value for each column, learnt from its other cells or given, or with the
+    nearest cell above or below.
 
     `mean` and `median` (of an even count, the middle between the two in the middle) are of the cells
     that are numbers; other cells are left as they are, and a warning counts them. `mode` is the
     commonest text, the first in code point order among equally common ones. Numbers are written as short
     as they can be read back: 41000, 0.1. The results are those of scikit-learn's SimpleImputer.
+
+    `forward` is the last cell of the column before that is not missing, `backward` the first behind, as the
+    rows stand in the file or after `sort`; where there is none the cell stays as it is. With `by` it is taken
+    only from rows whose cells in these columns are the same texts.
 
     A cell is missing when it is empty, quoted (`""`) or not, or one of the texts of `missing` or of
     the read option `nulls`.
@@ -46,10 +53,13 @@ class FillMissing(ColumnStep):
 
     step: Literal["fill_missing"] = "fill_missing"
     columns: Names = Field(description="Names of the columns to fill.")
-    with_: Literal["mean", "median", "mode", "constant"] = Field(
+    with_: Literal["mean", "median", "mode", "constant", "forward", "backward"] = Field(
         alias="with", description="What to fill with; constant is the text of `value`."
     )
     value: str | None = Field(None, description="The text to fill with; for `with: constant` only.")
+    by: Names | None = Field(
+        None, description="Columns of the group to fill from; for `with: forward` and `backward` only."
+    )
     missing: list[str] = Field([], description="Texts that count as missing here, beside the empty cell.")
 
     @model_validator(mode="after")
@@ -59,20 +69,41 @@ class FillMissing(ColumnStep):
         if self.with_ != "constant" and self.value is not None:
             said = "A value is for with: constant only, not for with: {with}"
             raise PydanticCustomError("value_unused", said, {"with": self.with_})
+        if self.by is not None and not self.by_order:
+            said = "By is for with: forward and with: backward, not for with: {with}"
+            raise PydanticCustomError("by_unused", said, {"with": self.with_})
         return self
 
+    @property
+    def by_order(self) -> bool:
+        return self.with_ in ("forward", "backward")
+
     def needs(self, columns: Columns) -> tuple[Need, ...]:
-        if self.with_ == "constant":
+        if self.with_ not in STATISTICS:
             return ()
         return tuple(self._need(c.name) for c in self.chosen(columns))
 
     def change(self, columns: Columns, learnt: Learnt, sql: Sql) -> Change:
+        if self.by_order:
+            return self._from_around(columns, sql)
+
         def cell(column: Column) -> str:
             filler = sql.text(self._filler(column.name, learnt))
             gone = missing(sql, column.sql, self._missing)
             return f"CASE WHEN {gone} THEN {filler} ELSE {column.sql} END"
 
         return Change(self.rewrite(columns, cell))
+
+    def _from_around(self, columns: Columns, sql: Sql) -> Change:
+        chosen, by = self.chosen(columns), columns.pick(self.by or (), self.step)
+        gone = {column: missing(sql, column.sql, self._missing) for column in chosen}
+        there = tuple(f"CASE WHEN NOT {gone[column]} THEN {column.sql} END" for column in chosen)
+        near = {column: f"{NEAR}{place}" for place, column in enumerate(chosen)}
+        filled = self.rewrite(
+            columns,
+            lambda c: f"CASE WHEN {gone[c]} THEN COALESCE({near[c]}, {c.sql}) ELSE {c.sql} END",
+        )
+        return Change(filled, Nearest(there, tuple(c.sql for c in by), self.with_ == "forward"))
 
     @property
     def _missing(self) -> tuple[str, ...]:
@@ -85,9 +116,4 @@ class FillMissing(ColumnStep):
         if self.value is not None:
             return self.value
         value = learnt[self._need(name)]
-        return value if isinstance(value, str) else _shortest(value)
-
-
-def _shortest(number: float) -> str:
-    """The shortest text that reads back as the number; whole ones as integers up to 1e16, as repr does."""
-    return repr(number).removesuffix(".0")
+        return value if isinstance(value, str) else shortest(value)

@@ -2,8 +2,10 @@
 
 from csvjobs.pipelines.step import Step
 from csvjobs.pipelines.steps.aggregate import Aggregate
+from csvjobs.pipelines.steps.bin import Bin
 from csvjobs.pipelines.steps.case import Case
 from csvjobs.pipelines.steps.cast import Cast
+from csvjobs.pipelines.steps.clip import Clip
 from csvjobs.pipelines.steps.dedupe import Dedupe
 from csvjobs.pipelines.steps.drop import Drop
 from csvjobs.pipelines.steps.drop_missing import DropMissing
@@ -51,6 +53,8 @@ STEPS: tuple[type[Step], ...] = (
     Cast,
     DropMissing,
     FillMissing,
+    Clip,
+    Bin,
     Scale,
     OneHot,
     Label,

@@ -4,17 +4,32 @@ Numbers are whole ones up to a million in size times a power of ten: huge and ti
 so flat for its height that a double cannot tell its cells apart.
 """
 
+from bisect import bisect_right
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from sklearn.impute import SimpleImputer
-from sklearn.preprocessing import MinMaxScaler, OneHotEncoder, OrdinalEncoder, RobustScaler, StandardScaler
+from sklearn.preprocessing import (
+    KBinsDiscretizer,
+    MaxAbsScaler,
+    MinMaxScaler,
+    OneHotEncoder,
+    OrdinalEncoder,
+    RobustScaler,
+    StandardScaler,
+)
 from workbench import Bench
 
-SCALERS = {"standard": StandardScaler, "minmax": MinMaxScaler, "robust": RobustScaler}
+SCALERS = {
+    "standard": StandardScaler,
+    "minmax": MinMaxScaler,
+    "maxabs": MaxAbsScaler,
+    "robust": RobustScaler,
+}
 
 
 @st.composite
@@ -57,9 +72,63 @@ def test_scalers(bench: Bench, method: str, column: list[float | None]) -> None:
     ours = read_back(bench.column({"step": "scale", "columns": ["x"], "method": method}, written(column)))
     theirs = SCALERS[method]().fit_transform(as_array(column))
     spread_is_zero = len({cell for cell in column if cell is not None}) == 1
-    if spread_is_zero:
+    if spread_is_zero and method != "maxabs":
         theirs = theirs - np.nanmean(theirs)  # theirs keeps the rounding error of the mean; ours is 0
     np.testing.assert_allclose(ours, theirs, rtol=1e-9, atol=1e-9, equal_nan=True)
+
+
+def there(column: list[float | None]) -> list[float]:
+    return [cell for cell in column if cell is not None]
+
+
+@settings(deadline=None)
+@given(column=numbers(), count=st.integers(2, 6))
+def test_bins_of_equal_width(bench: Bench, column: list[float | None], count: int) -> None:
+    assume(len(set(there(column))) > 1)  # theirs makes one bin of a constant column
+    labels = [str(place) for place in range(count)]
+    step = {"step": "bin", "columns": ["x"], "count": count, "labels": labels}
+    theirs = KBinsDiscretizer(count, encode="ordinal", strategy="uniform")
+    known = theirs.fit_transform([[cell] for cell in there(column)]).astype(int).astype(str)
+    assert [row for row in bench.column(step, written(column)) if row != [""]] == known.tolist()
+
+
+@settings(deadline=None)
+@given(column=numbers(), count=st.integers(2, 6))
+def test_bins_of_equal_size_are_between_the_quantiles_of_numpy(
+    bench: Bench, column: list[float | None], count: int
+) -> None:
+    labels = [str(place) for place in range(count)]
+    step = {"step": "bin", "columns": ["x"], "quantiles": count, "labels": labels}
+    edges = [float(np.quantile(there(column), part / count)) for part in range(1, count)]
+    cells, reach = there(column), max(map(abs, there(column)))
+    ours = [int(label) for [label] in bench.column(step, written(column)) if label]
+    for cell, place in zip(cells, ours, strict=True):
+        # An edge between two numbers may differ in its last digit.
+        assert place in {bisect_right(edges, cell + off) for off in (-1e-12 * reach, 0, 1e-12 * reach)}
+
+
+@settings(deadline=None)
+@given(column=numbers(), edges=st.lists(st.integers(-1000, 1000), min_size=1, max_size=5, unique=True))
+def test_bins_between_edges_are_those_of_pandas(
+    bench: Bench, column: list[float | None], edges: list[int]
+) -> None:
+    edges.sort()
+    labels = [str(place) for place in range(len(edges) + 1)]
+    step = {"step": "bin", "columns": ["x"], "edges": edges, "labels": labels}
+    theirs = pd.cut(there(column), [-np.inf, *edges, np.inf], right=False, labels=labels)
+    assert [cell for [cell] in bench.column(step, written(column)) if cell] == list(theirs)
+
+
+@settings(deadline=None)
+@given(column=numbers(), parts=st.sampled_from([(0.01, 0.99), (0.0, 0.5), (0.25, 0.75)]))
+def test_clipped_between_the_quantiles_of_numpy(
+    bench: Bench, column: list[float | None], parts: tuple[float, float]
+) -> None:
+    ours = read_back(bench.column({"step": "clip", "columns": ["x"], "quantiles": parts}, written(column)))
+    low, high = np.quantile(there(column), parts)
+    theirs = np.clip(as_array(column), low, high)
+    largest = max(map(abs, there(column)))
+    np.testing.assert_allclose(ours, theirs, rtol=1e-9, atol=1e-12 * largest, equal_nan=True)
 
 
 @pytest.mark.parametrize("strategy", ["mean", "median"])

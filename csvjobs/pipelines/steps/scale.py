@@ -24,6 +24,7 @@ from csvjobs.pipelines.step import (
 STATISTICS: dict[str, tuple[tuple[Statistic, float], ...]] = {
     "standard": (("mean", 0), ("deviation", 0)),
     "minmax": (("min", 0), ("max", 0)),
+    "maxabs": (("min", 0), ("max", 0)),
     "robust": (("quantile", 0.25), ("quantile", 0.5), ("quantile", 0.75)),
 }
 
@@ -32,10 +33,11 @@ class Scale(ColumnStep):
     """Brings the numbers of each column to a common scale: (number - centre) / spread.
 
     `standard`: centre is the mean, spread the population standard deviation. `minmax`: centre is the
-    smallest number, spread the distance to the largest, so that all lie in 0 to 1. `robust`: centre is
+    smallest number, spread the distance to the largest, so that all lie in 0 to 1. `maxabs`: centre is 0,
+    spread the largest number without its sign, so that all lie in -1 to 1 and 0 stays 0. `robust`: centre is
     the median, spread the distance between the quartiles (linear interpolation). A column whose spread
-    is 0 is divided by 1. The results are those of scikit-learn's StandardScaler, MinMaxScaler and
-    RobustScaler.
+    is 0 is divided by 1. The results are those of scikit-learn's StandardScaler, MinMaxScaler, MaxAbsScaler
+    and RobustScaler.
 
     A missing cell stays as it is; any other cell that is no number ends the job.
     """
@@ -49,7 +51,9 @@ class Scale(ColumnStep):
 
     step: Literal["scale"] = "scale"
     columns: Names = Field(description="Names of the columns to scale.")
-    method: Literal["standard", "minmax", "robust"] = Field(description="What the centre and the spread are.")
+    method: Literal["standard", "minmax", "maxabs", "robust"] = Field(
+        description="What the centre and the spread are."
+    )
 
     def needs(self, columns: Columns) -> tuple[Need, ...]:
         return tuple(need for c in self.chosen(columns) for need in self._needs(c.name))
@@ -73,6 +77,8 @@ class Scale(ColumnStep):
                 centre, spread = found
             case "minmax":
                 centre, spread = found[0], found[1] - found[0]
+            case "maxabs":
+                centre, spread = 0.0, max(map(abs, found))
             case "robust":
                 centre, spread = found[1], found[2] - found[0]
         if not isfinite(spread):

@@ -1,0 +1,132 @@
+"""Numbers into ranges."""
+
+from collections.abc import Sequence
+from itertools import pairwise
+from math import isfinite
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import AfterValidator, Field, model_validator
+from pydantic_core import PydanticCustomError
+
+from csvjobs.engines.base import Sql
+from csvjobs.errors import NotANumber
+from csvjobs.pipelines.step import (
+    Change,
+    Column,
+    Columns,
+    ColumnStep,
+    Example,
+    Learnt,
+    Names,
+    Need,
+    constant,
+    number,
+    shortest,
+)
+
+MOST = 1000
+
+
+def _rising(edges: list[float]) -> list[float]:
+    if any(one >= other for one, other in pairwise(edges)):
+        raise PydanticCustomError("bad_edges", "Each edge must be above the one before")
+    return edges
+
+
+Edges = Annotated[
+    list[Annotated[float, Field(allow_inf_nan=False)]],
+    Field(min_length=1, max_length=MOST),
+    AfterValidator(_rising),
+]
+
+
+class Bin(ColumnStep):
+    """Replaces each number by the range in which it lies; the lower edge belongs to a range, the upper to
+    the next.
+
+    `edges: [18, 65]` makes three ranges: below 18, from 18 to below 65, and from 65. `count: 4` cuts the way
+    from the smallest number to the largest into four ranges of equal width; `quantiles: 4` cuts so that each
+    holds about as many numbers (linear interpolation; where many are equal, a range may stay empty). The
+    largest number belongs to the last range. A range is written as `[18, 65)`: from 18, 65 left out; or as
+    `labels` say.
+
+    The ranges of `count` are those of scikit-learn's KBinsDiscretizer and numpy's histogram, those of `edges`
+    are those of pandas' cut with `right=False`.
+
+    A missing cell stays as it is; any other cell that is no number ends the job.
+    """
+
+    example: ClassVar = Example(
+        options={"columns": ["age"], "edges": [18, 65]},
+        before="name,age\nAda,36\nMax,9\nGrace,65\nNoor,\n",
+        after='name,age\nAda,"[18, 65)"\nMax,"(-inf, 18)"\nGrace,"[65, inf)"\nNoor,\n',
+    )
+    strict_numbers: ClassVar = True
+
+    step: Literal["bin"] = "bin"
+    columns: Names = Field(description="Names of the columns to cut.")
+    edges: Edges | None = Field(None, description="Where one range ends and the next begins, rising.")
+    count: int | None = Field(None, ge=2, le=MOST, description="How many ranges of equal width.")
+    quantiles: int | None = Field(None, ge=2, le=MOST, description="How many ranges of about equal size.")
+    labels: list[str] | None = Field(None, description="What to write for each range, the lowest first.")
+
+    @model_validator(mode="after")
+    def _one_way(self) -> "Bin":
+        if [self.edges, self.count, self.quantiles].count(None) != 2:
+            raise PydanticCustomError("bins", "Give one of edges, count and quantiles")
+        ranges = len(self.edges) + 1 if self.edges else self.count or self.quantiles
+        if self.labels is not None and len(self.labels) != ranges:
+            said = "There are {ranges} ranges, but {labels} labels"
+            raise PydanticCustomError("labels", said, {"ranges": ranges, "labels": len(self.labels)})
+        return self
+
+    def needs(self, columns: Columns) -> tuple[Need, ...]:
+        return tuple(need for c in self.chosen(columns) for need in self._needs(c.name))
+
+    def change(self, columns: Columns, learnt: Learnt, sql: Sql) -> Change:
+        def cell(column: Column) -> str:
+            value, edges = number(sql, column.sql), self._edges(column.name, learnt)
+            *lower, last = (sql.text(label) for label in self.labels or self._named(edges))
+            inner = edges if self.edges else edges[1:-1]
+            ranges = (
+                f"WHEN {value} < {constant(edge)} THEN {label}"
+                for edge, label in zip(inner, lower, strict=True)
+            )
+            return f"CASE {' '.join(ranges)} WHEN {value} IS NOT NULL THEN {last} ELSE {column.sql} END"
+
+        return Change(self.rewrite(columns, cell))
+
+    def _needs(self, name: str) -> list[Need]:
+        if self.edges:
+            # Nothing to learn, but to know that all cells are numbers.
+            return [Need(name, "count")]
+        if self.count:
+            return [Need(name, "min"), Need(name, "max")]
+        parts = self.quantiles or MOST
+        return [Need(name, "quantile", part / parts) for part in range(parts + 1)]
+
+    def _edges(self, name: str, learnt: Learnt) -> Sequence[float]:
+        """Raises NotANumber."""
+        if self.edges:
+            return self.edges
+        found = [learnt[need] for need in self._needs(name)]
+        if not isfinite(found[-1] - found[0]):
+            raise NotANumber(f"The numbers of column {name!r} lie too far apart to cut.", column=name)
+        return _equal(found[0], found[-1], self.count) if self.count else found
+
+    def _named(self, edges: Sequence[float]) -> list[str]:
+        shown = [shortest(edge) for edge in edges]
+        if self.edges:
+            return [
+                f"(-inf, {shown[0]})",
+                *(f"[{a}, {b})" for a, b in pairwise(shown)),
+                f"[{shown[-1]}, inf)",
+            ]
+        *lower, (a, b) = pairwise(shown)
+        return [*(f"[{a}, {b})" for a, b in lower), f"[{a}, {b}]"]
+
+
+def _equal(low: float, high: float, count: int) -> list[float]:
+    """As numpy's linspace reckons, to the last digit."""
+    width = (high - low) / count
+    return [*(low + place * width for place in range(count)), high]

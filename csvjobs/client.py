@@ -14,6 +14,7 @@ import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from io import FileIO
+from itertools import chain
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -78,26 +79,30 @@ class Client:
         path: Path | str,
         pipeline: str = "",
         sent: Callable[[int], None] = lambda count: None,
+        *,
+        apply: str = "",
         **options: str,
     ) -> Job:
-        """Sends a file, or what a pipe holds. pipeline: a name, or YAML or JSON; options: read options by
-        name; `sent(bytes)` is called after each piece of the file. Raises Damaged when the file becomes
+        """Sends a file, or what a pipe holds. pipeline: a name, or YAML or JSON; apply: the id of a job that
+        has learnt, or the text of its fitted.json, to be applied instead of learning; options: read options
+        by name; `sent(bytes)` is called after each piece of the file. Raises Damaged when the file becomes
         shorter meanwhile."""
         path = Path(path)
-        given = {"filename": shown_name(path), "pipeline": pipeline, **options}
-        headers = {"Content-Type": "text/csv"}
+        given = {"filename": shown_name(path), "pipeline": pipeline, "apply": apply, **options}
+        kind, head, tail = _with_form(given.pop("apply")) if _long(apply) else ("text/csv", b"", b"")
+        headers = {"Content-Type": kind}
         with path.open("rb", buffering=0) as file:
             size = path.stat().st_size if path.is_file() else None
             if size is not None:
-                headers["Content-Length"] = str(size)
-            pieces = _pieces(file, size, sent)
+                headers["Content-Length"] = str(len(head) + size + len(tail))
+            pieces = chain([head], _pieces(file, size, sent), [tail])
             answer = self._call("POST", "/jobs", params=given, headers=headers, content=pieces)
         return self._job(answer)
 
-    def rerun(self, job_id: str, pipeline: str = "", **options: str) -> Job:
-        """A new job over the file of another one; pipeline and options as for `submit`, those of the other
-        job where nothing is given."""
-        given = {"pipeline": pipeline, **options}
+    def rerun(self, job_id: str, pipeline: str = "", *, apply: str = "", **options: str) -> Job:
+        """A new job over the file of another one; pipeline and options as for `submit`, apply a job's id;
+        what the other job did where nothing is given."""
+        given = {"pipeline": pipeline, "apply": apply, **options}
         return self._job(self._call("POST", f"/jobs/{quote(job_id, safe='')}/rerun", params=given))
 
     def job(self, job_id: str, wait: float = 0.0, version: str | None = None) -> Job:
@@ -226,6 +231,20 @@ def _problem(answer: httpx.Response) -> dict[str, Any]:
     except ValueError:
         return {}
     return problem if isinstance(problem, dict) else {}
+
+
+def _long(apply: str) -> bool:
+    """Whether it is a document rather than a job's id."""
+    return apply.lstrip().startswith("{")
+
+
+def _with_form(apply: str) -> tuple[str, bytes, bytes]:
+    """The media type of a form, what stands in it before the file, and what behind it: a URL has no room for
+    a document."""
+    boundary = uuid.uuid4().hex
+    part = f"--{boundary}\r\nContent-Disposition: form-data; name="
+    head = f'{part}"apply"\r\n\r\n{apply}\r\n{part}"file"; filename="-"\r\n\r\n'
+    return f"multipart/form-data; boundary={boundary}", head.encode(), f"\r\n--{boundary}--\r\n".encode()
 
 
 def _field(digest: hashlib._Hash) -> str:

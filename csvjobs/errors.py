@@ -3,6 +3,7 @@
     CsvjobsError
     ├── RequestError     what prevents a job from starting (4xx); the caller can mend it
     │   ├── BadRequest · EmptyUpload · InvalidPipeline · InvalidOption
+    │   ├── InvalidFitted · PipelineMismatch · NothingFitted
     │   ├── JobNotFound · FileNotFound · PipelineNotFound
     │   ├── JobNotFinished · JobAlreadyEnded · JobHasNoOutput
     │   └── UploadTooLarge · UnsupportedMediaType · DigestMismatch · RangeNotSatisfiable
@@ -12,7 +13,7 @@
     │   ├── BadRow · TooManyBadRows · NoRowsLeft
     │   ├── UnknownColumn · DuplicateColumn · NoColumnsLeft
     │   ├── NotANumber · InvalidCell · AmbiguousFormat · TooManyCategories · UnknownCategory
-    │   ├── NothingToLearn · BadPattern
+    │   ├── NothingToLearn · NotLearnt · BadPattern · NoMaskKey
     │   └── TimeLimit · MemoryLimit
     ├── Cancelled        not a fault: the job's owner asked for the end
     └── ServiceError     our side (5xx); retried where that can help, always logged
@@ -93,6 +94,27 @@ class InvalidPipeline(RequestError):
     def __init__(self, errors: list[CsvjobsError], *, hint: str | None = None) -> None:
         self.errors = errors
         super().__init__("; ".join(e.message for e in errors), hint=hint)
+
+
+class InvalidFitted(RequestError):
+    """The fitted.json cannot be applied."""
+
+    code = "invalid-fitted"
+    status = 422
+
+
+class PipelineMismatch(RequestError):
+    """The pipeline is not the one that has learnt."""
+
+    code = "pipeline-mismatch"
+    status = 422
+
+
+class NothingFitted(RequestError):
+    """The job has learnt nothing that could be applied."""
+
+    code = "nothing-fitted"
+    status = 409
 
 
 class JobNotFound(RequestError):
@@ -303,6 +325,12 @@ class NothingToLearn(DataError):
     """A column has no value that a step could learn from."""
 
     code = "nothing-to-learn"
+
+
+class NotLearnt(DataError):
+    """A step has learnt nothing of a column."""
+
+    code = "not-learnt"
 
 
 class BadPattern(DataError):

@@ -60,13 +60,13 @@ class Service:
 
     # what a client does
 
-    def submit(self, rows: int = 1, services: Services | None = None) -> str:
+    def submit(self, rows: int = 1, services: Services | None = None, **asked: str) -> str:
         """A job with so many rows; with 1,000,000 it runs long enough to be caught at it."""
         incoming = Incoming(services or self.services)
         incoming.write(b"name,age,city\n")
         for start in range(0, rows, 100_000):
             incoming.write(ROW * min(100_000, rows - start))
-        self.jobs.append(incoming.submit("people.csv", None, {}).job_id)
+        self.jobs.append(incoming.submit("people.csv", asked.get("pipeline"), {}, asked.get("apply")).job_id)
         return self.jobs[-1]
 
     # what a supervisor does

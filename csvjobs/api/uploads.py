@@ -17,13 +17,15 @@ from python_multipart.multipart import MultipartParser, parse_options_header
 from csvjobs.errors import BadRequest, DigestMismatch, InvalidOption, UnsupportedMediaType
 from csvjobs.flow.services import Services
 from csvjobs.flow.submit import Incoming, base_name, check_size
+from csvjobs.pipelines.fitted import MAX_TEXT
 from csvjobs.pipelines.spec import from_file
 
 CHUNK = 1024**2
 MAX_FIELDS = 32
 MAX_FIELD_BYTES = 256 * 1024
+MAX_APPLY_BYTES = MAX_TEXT
 # What the parts around the file may take, so that a file of the largest size still fits.
-ENVELOPE = 1024**2
+ENVELOPE = 1024**2 + MAX_APPLY_BYTES
 
 RAW_TYPES = (
     "text/csv",
@@ -36,8 +38,8 @@ RAW_TYPES = (
 )
 
 T = TypeVar("T")
-Finish = Callable[[Incoming, str, str | None, dict[str, str]], T]
-"""Called with the complete upload, the file's name, the pipeline and the read options."""
+Finish = Callable[[Incoming, str, str | None, dict[str, str], str | None], T]
+"""Called with the complete upload, the file's name, the pipeline, the read options and what to apply."""
 
 
 async def receive(request: Request, services: Services, finish: Finish[T], *, aside: Sequence[str] = ()) -> T:
@@ -61,7 +63,9 @@ async def receive(request: Request, services: Services, finish: Finish[T], *, as
                 f"The body is {kind.decode('latin-1')!r}.",
                 hint="Send multipart/form-data with a field file, or the CSV itself as text/csv.",
             )
-        return await to_thread.run_sync(finish, incoming, form.called, form.pipeline, form.options)
+        return await to_thread.run_sync(
+            finish, incoming, form.called, form.pipeline, form.options, form.apply
+        )
     finally:
         await to_thread.run_sync(incoming.discard)
 
@@ -86,9 +90,13 @@ class Form:
         return from_file(given, base_name(self.pipeline_file)) if given and self.pipeline_file else given
 
     @property
+    def apply(self) -> str | None:
+        return self.fields.get("apply")
+
+    @property
     def options(self) -> dict[str, str]:
         """Read options by name. A form sends its empty fields too; they say nothing."""
-        others = ("pipeline", "filename")
+        others = ("pipeline", "filename", "apply")
         return {name: value for name, value in self.fields.items() if value and name not in others}
 
 
@@ -102,7 +110,7 @@ def _check_length(request: Request, limit: int) -> None:
 
 async def _raw(request: Request, incoming: Incoming, query: dict[str, str]) -> Form:
     form = Form(fields=query, has_file=True)
-    await to_thread.run_sync(incoming.resolve, form.pipeline, form.options)
+    await to_thread.run_sync(incoming.resolve, form.pipeline, form.options, form.apply)
     buffer = bytearray()
     async for chunk in _verified(request):
         buffer += chunk
@@ -122,7 +130,9 @@ async def _multipart(request: Request, incoming: Incoming, boundary: bytes, quer
             parser.write(chunk)
             if parts.form.has_file and not resolved:
                 # What stands before the file can be refused before it arrives.
-                await to_thread.run_sync(incoming.resolve, parts.form.pipeline, parts.form.options)
+                await to_thread.run_sync(
+                    incoming.resolve, parts.form.pipeline, parts.form.options, parts.form.apply
+                )
                 resolved = True
             await _flush(parts.file, incoming.write, CHUNK)
         parser.finalize()
@@ -217,8 +227,9 @@ class Parts:
             self.file += memoryview(data)[start:end]
             return
         self._field += data[start:end]
-        if len(self._field) > MAX_FIELD_BYTES or len(self.form.fields) >= MAX_FIELDS:
-            most = f"at most {MAX_FIELDS} fields of {MAX_FIELD_BYTES} bytes"
+        bound = MAX_APPLY_BYTES if self._name == "apply" else MAX_FIELD_BYTES
+        if len(self._field) > bound or len(self.form.fields) >= MAX_FIELDS:
+            most = f"at most {MAX_FIELDS} fields, and this of {bound} bytes"
             raise InvalidOption(f"The field {self._name!r} is too much: {most}.")
 
     def _end(self) -> None:

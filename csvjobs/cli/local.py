@@ -13,11 +13,13 @@ from pathlib import Path
 from csvjobs import wiring
 from csvjobs.cli.files import size_of, source
 from csvjobs.cli.output import clean_end, remark, transfer
-from csvjobs.errors import CsvjobsError
+from csvjobs.errors import CsvjobsError, NothingFitted
+from csvjobs.flow.deliver import FITTED
 from csvjobs.flow.inspect import ENOUGH
 from csvjobs.flow.services import Services
 from csvjobs.flow.submit import Incoming
-from csvjobs.settings import load
+from csvjobs.settings import Settings, load
+from csvjobs.storage.base import APPLIED
 
 CHUNK = 1024**2
 
@@ -27,6 +29,16 @@ def alone(folder: Path) -> Services:
     # Here nobody tries again, and the log is the terminal.
     logging.getLogger("csvjobs").addHandler(_Remarks())
     return wiring.local(load().model_copy(update={"job_attempts": 1}), folder)
+
+
+def job_learnt(job_id: str) -> str:
+    """What a job of a service on this machine has learnt or applied. Raises NothingFitted."""
+    folder = load().jobs_dir / job_id
+    for path in (folder / APPLIED, folder / FITTED):
+        if path.is_file():
+            return path.read_text("utf-8")
+    hint = f"Set {Settings.variable('jobs_dir')} to the jobs' folder, or give the fitted.json itself."
+    raise NothingFitted(f"There is no job in {folder} that has learnt anything.", hint=hint)
 
 
 class _Remarks(logging.Handler):

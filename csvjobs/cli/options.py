@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -10,6 +11,7 @@ import typer
 from csvjobs.cli.files import STANDARD
 from csvjobs.client import shown_name
 from csvjobs.errors import InvalidOption
+from csvjobs.pipelines.fitted import read
 from csvjobs.pipelines.spec import from_file
 from csvjobs.reading.options import ReadOptions
 
@@ -34,6 +36,8 @@ def _a_target(target: Path | None) -> Path | None:
     return target
 
 
+JOB_ID = re.compile(r"[0-9a-fA-F-]{36}")
+
 FileArgument = Annotated[Path, typer.Argument(callback=_a_file, help="The CSV file; - is stdin.")]
 PipelineOption = Annotated[
     str, typer.Option("--pipeline", "-p", help="A pipeline's name, or a YAML or JSON file that holds one.")
@@ -45,6 +49,15 @@ ReadOption = Annotated[
         "-r",
         metavar="NAME=VALUE",
         help=f"A read option: {', '.join(ReadOptions.model_fields)}. May be given again.",
+    ),
+]
+ApplyOption = Annotated[
+    str,
+    typer.Option(
+        "--apply",
+        "-a",
+        metavar="JOB_OR_FILE",
+        help="Learn nothing, but apply what a job has learnt: its id, or its fitted.json as a file.",
     ),
 ]
 ServerOption = Annotated[str, typer.Option("--server", "-s", help="Where the service is.")]
@@ -76,6 +89,20 @@ def pipeline_text(given: str) -> str:
         raise InvalidOption(f"The pipeline file {given!r} is not UTF-8 text.") from None
     except OSError as error:
         raise InvalidOption(f"The pipeline file {given!r} cannot be read: {error.strerror}.") from None
+
+
+def apply_text(given: str) -> str:
+    """The id of a job, or what a fitted.json holds. Raises InvalidOption, InvalidFitted."""
+    path = Path(given)
+    if not given or (JOB_ID.fullmatch(given) and not path.exists()):
+        return given
+    try:
+        return read(path.read_text("utf-8")).text
+    except UnicodeDecodeError:
+        raise InvalidOption(f"The file {given!r} is not UTF-8 text.") from None
+    except OSError as error:
+        hint = "Give the id of a job, or its fitted.json."
+        raise InvalidOption(f"The file {given!r} cannot be read: {error.strerror}.", hint=hint) from None
 
 
 def read_options(given: list[str] | None) -> dict[str, str]:

@@ -14,6 +14,9 @@ def rerun(
     job: Annotated[str, typer.Argument(help="The id of the job whose file it is.")],
     pipeline: PipelineOption = "",
     read: ReadOption = None,
+    apply: Annotated[
+        str, typer.Option("--apply", "-a", metavar="JOB", help="Apply what the job of this id has learnt.")
+    ] = "",
     server: ServerOption = SERVER,
 ) -> None:
     """Process the file of a job again, without sending it again. Prints the new job's id.
@@ -23,4 +26,4 @@ def rerun(
     Example: `csvjobs rerun 01a20bb3-f8d8-76f6-9be9-fca0ab82e341 --read encoding=cp1250`
     """
     with Client(server) as client:
-        typer.echo(client.rerun(job, pipeline_text(pipeline), **read_options(read)).job_id)
+        typer.echo(client.rerun(job, pipeline_text(pipeline), apply=apply, **read_options(read)).job_id)

@@ -10,11 +10,14 @@ from typing import Annotated
 import typer
 
 from csvjobs.cli.files import place, source, streams, workplace
-from csvjobs.cli.local import alone, take
+from csvjobs.cli.local import alone, job_learnt, take
 from csvjobs.cli.options import (
+    JOB_ID,
+    ApplyOption,
     FileArgument,
     PipelineOption,
     ReadOption,
+    apply_text,
     check_differ,
     pipeline_text,
     read_options,
@@ -40,6 +43,7 @@ def run(
     output: Annotated[Path, target_option("--output", "-o", help="Where the result goes; - is stdout.")],
     pipeline: PipelineOption = "",
     read: ReadOption = None,
+    apply: ApplyOption = "",
     rejected: Annotated[
         Path | None,
         target_option("--rejected", help="Where bad rows go; else clean.rejected.csv beside clean.csv."),
@@ -65,7 +69,7 @@ def run(
     check_differ(list(targets.values()))
     with clean_end(), workplace(output) as folder:
         services = alone(folder)
-        job_id = _submit(services, source(file), pipeline_text(pipeline), read_options(read))
+        job_id = _submit(services, source(file), pipeline_text(pipeline), read_options(read), _learnt(apply))
         job = _process(services, job_id)
         for name, target in targets.items():
             if target and services.storage.has(job_id, name):
@@ -86,11 +90,17 @@ def _beside(output: Path) -> Path | None:
     return None if streams(output) else output.with_name(f"{output.stem}.{REJECTED}")
 
 
-def _submit(services: Services, path: Path, pipeline: str, options: dict[str, str]) -> str:
+def _learnt(apply: str) -> str:
+    """What is to be applied; that of a job, from the folder of a service on this machine."""
+    text = apply_text(apply)
+    return job_learnt(text) if JOB_ID.fullmatch(text) else text
+
+
+def _submit(services: Services, path: Path, pipeline: str, options: dict[str, str], apply: str) -> str:
     with Incoming(services) as incoming:
-        incoming.resolve(pipeline, options)
+        incoming.resolve(pipeline, options, apply)
         take(incoming, path)
-        return incoming.submit(shown_name(path), pipeline, options).job_id
+        return incoming.submit(shown_name(path), pipeline, options, apply).job_id
 
 
 def _process(services: Services, job_id: str) -> Job:

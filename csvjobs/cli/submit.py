@@ -11,10 +11,12 @@ from csvjobs.cli.files import STANDARD, size_of, source
 from csvjobs.cli.follow import findable, follow, save
 from csvjobs.cli.options import (
     SERVER,
+    ApplyOption,
     FileArgument,
     PipelineOption,
     ReadOption,
     ServerOption,
+    apply_text,
     pipeline_text,
     read_options,
     target_option,
@@ -29,6 +31,7 @@ def submit(
     file: FileArgument,
     pipeline: PipelineOption = "",
     read: ReadOption = None,
+    apply: ApplyOption = "",
     wait: Annotated[bool, typer.Option("--wait", "-w", help="Follow the job to its end.")] = False,
     output: Annotated[
         Path | None,
@@ -41,7 +44,7 @@ def submit(
     Example: `csvjobs submit my.csv -p tidy -o clean.csv`
     """
     with clean_end(), Client(server) as client:
-        job = _send(client, source(file), pipeline_text(pipeline), read_options(read))
+        job = _send(client, source(file), pipeline_text(pipeline), apply_text(apply), read_options(read))
         with findable(job.job_id, server):
             # Standard output has room for one of the two.
             typer.echo(job.job_id, err=output == STANDARD)
@@ -54,6 +57,6 @@ def submit(
     raise typer.Exit(exit_status(job))
 
 
-def _send(client: Client, path: Path, pipeline: str, options: dict[str, str]) -> Job:
+def _send(client: Client, path: Path, pipeline: str, apply: str, options: dict[str, str]) -> Job:
     with transfer("sending   ", size_of(path)) as bar:
-        return client.submit(path, pipeline, bar.advance, **options)
+        return client.submit(path, pipeline, bar.advance, apply=apply, **options)

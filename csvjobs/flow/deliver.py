@@ -10,13 +10,13 @@ from csvjobs.errors import FileNotFound, JobHasNoOutput, JobNotFinished
 from csvjobs.flow.services import Services
 from csvjobs.flow.view import request_of, view
 from csvjobs.jobs.job import Job, Status
-from csvjobs.storage.base import INPUT, REPORT
+from csvjobs.storage.base import APPLIED, INPUT, REPORT
 
 OUTPUT = "output.csv"
 REJECTED = "rejected.csv"
 FITTED = "fitted.json"
 ERROR_TEXT = "error.txt"
-FILES = (INPUT, OUTPUT, REJECTED, FITTED, REPORT, ERROR_TEXT)
+FILES = (INPUT, APPLIED, OUTPUT, REJECTED, FITTED, REPORT, ERROR_TEXT)
 
 
 @dataclass(frozen=True)

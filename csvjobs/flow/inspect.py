@@ -36,15 +36,16 @@ def inspect(
     filename: str,
     pipeline: str | None,
     options: dict[str, str],
+    apply: str | None = None,
     *,
     partial: bool = False,
 ) -> Inspection:
     """Looks at an upload, which is discarded afterwards; arguments as for `Incoming.submit`. A `partial` one
     is only what the file begins with, cut anywhere.
 
-    Raises: EmptyUpload, PipelineNotFound, InvalidPipeline, DiskFull; DataError for what cannot be read.
+    Raises: as `Incoming.submit`; DataError for what cannot be read.
     """
-    read = incoming.resolve(pipeline, options).read
+    read = incoming.resolve(pipeline, options, apply).read
     path, facts = incoming.content(cut=partial)
     most = incoming.services.settings.max_upload_bytes
     with writing("What is in the file"):

@@ -9,9 +9,11 @@ from pydantic import Field
 
 from csvjobs.engines.base import Engine
 from csvjobs.errors import DataError
+from csvjobs.flow.apply import choose, learnt
 from csvjobs.flow.inspect import ENOUGH
 from csvjobs.flow.submit import Incoming, base_name
 from csvjobs.jobs.job import Fault, Finding, Model
+from csvjobs.pipelines.fitted import Fitted
 from csvjobs.pipelines.plan import Plan, label, plan
 from csvjobs.pipelines.rows import ROW
 from csvjobs.pipelines.spec import Pipeline
@@ -104,12 +106,14 @@ def preview(
     filename: str,
     pipeline: str | None,
     options: dict[str, str],
+    apply: str | None = None,
     *,
     partial: bool = False,
 ) -> Preview:
     """Runs a pipeline over the first rows of an upload, which is discarded afterwards; arguments and errors
-    as for `inspect`. What steps learn they learn from these rows only."""
-    resolved = incoming.resolve(pipeline, options)
+    as for `inspect`. What steps learn they learn from these rows only, or not at all with `apply`."""
+    fitted = learnt(incoming.services, apply) if apply else None
+    resolved = choose(incoming.services, pipeline, options, fitted)
     path, facts = incoming.content(cut=partial)
     most = incoming.services.settings.max_upload_bytes
     with writing("What is in the file"):
@@ -118,7 +122,7 @@ def preview(
         source = _source(path.parent / "sample.csv", found.header.columns, rows)
     engine = incoming.services.engine(path.parent)
     try:
-        before, steps, warnings, fault = _run(engine, source, resolved)
+        before, steps, warnings, fault = _run(engine, source, resolved, fitted)
     finally:
         engine.close()
     return Preview(
@@ -134,10 +138,12 @@ def preview(
 
 
 def _run(
-    engine: Engine, source: Source, pipeline: Pipeline
+    engine: Engine, source: Source, pipeline: Pipeline, fitted: Fitted | None
 ) -> tuple[Table, list[StepPreview], list[str], Fault | None]:
     relation = engine.relation(source, numbered=True)
-    planned = plan(engine, relation, source.columns, (), numbered=True, nulls=pipeline.read.nulls)
+    known, nulls = fitted.steps if fitted else None, pipeline.read.nulls
+    planned = plan(engine, relation, source.columns, (), numbered=True, nulls=nulls, known=known)
+    planned.warnings = fitted.notes(source.columns) if fitted else []
     first = before = _Seen(engine, planned)
     steps: list[StepPreview] = []
     try:

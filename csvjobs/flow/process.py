@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -21,6 +20,7 @@ from csvjobs.errors import (
     TooManyBadRows,
     WorkerLost,
 )
+from csvjobs.flow.apply import kept
 from csvjobs.flow.deliver import ERROR_TEXT, FITTED, OUTPUT, REJECTED
 from csvjobs.flow.digest import GrowingDigest, file_info
 from csvjobs.flow.ending import end
@@ -29,6 +29,7 @@ from csvjobs.flow.services import Services
 from csvjobs.flow.submit import check_free
 from csvjobs.flow.view import request_of
 from csvjobs.jobs.job import Fault, FileInfo, Finding, Job, Request, Rows, Status, now
+from csvjobs.pipelines.fitted import Fitted, write
 from csvjobs.pipelines.plan import Plan, needs_row_numbers, plan
 from csvjobs.pipelines.spec import Pipeline, build
 from csvjobs.reading.options import ReadOptions
@@ -150,20 +151,22 @@ def _work(
 ) -> None:
     """The express lane first; the careful one where the engine finds the file other than it looked."""
     pipeline, most = build(request.pipeline), services.settings.max_upload_bytes
+    fitted = kept(services, request)
     with pulse.stage("read"):
         tick = _ticker(services, pulse)
         found = look(path, request.facts, pipeline.read, scratch, tick, most_bytes=most)
     outcome.detected, outcome.warnings = _detected(found), found.warnings
     try:
-        _lane(services, pipeline, found, scratch, pulse, outcome, careful=False)
+        _lane(services, pipeline, fitted, found, scratch, pulse, outcome, careful=False)
     except (ReadFailed, AccountMismatch) as reason:
         log.info("job %s: reading with care: %s", request.job_id, reason)
-        _lane(services, pipeline, found, scratch, pulse, outcome, careful=True)
+        _lane(services, pipeline, fitted, found, scratch, pulse, outcome, careful=True)
 
 
 def _lane(
     services: Services,
     pipeline: Pipeline,
+    fitted: Fitted | None,
     found: Look,
     scratch: Path,
     pulse: Pulse,
@@ -175,12 +178,12 @@ def _lane(
     with pulse.stage("read"):
         tick = _ticker(services, pulse)
         reading = read(found, pipeline.read, scratch, rejected, tick, force_careful=careful)
-    outcome.warnings = reading.warnings
+    outcome.warnings = reading.warnings + (fitted.notes(reading.source.columns) if fitted else [])
     if reading.source.rejected:
         outcome.rejected, outcome.files = reading.source.rejects, {REJECTED: rejected}
     _check_rows(reading, pipeline.read)
     with pulse.within(services.engine(scratch)) as engine:
-        _transform(engine, reading, pipeline, scratch, pulse, outcome)
+        _transform(engine, reading, pipeline, fitted, scratch, pulse, outcome)
 
 
 def _ticker(services: Services, pulse: Pulse) -> Callable[[int], None]:
@@ -196,13 +199,19 @@ def _ticker(services: Services, pulse: Pulse) -> Callable[[int], None]:
 
 
 def _transform(
-    engine: Engine, reading: Reading, pipeline: Pipeline, scratch: Path, pulse: Pulse, outcome: Outcome
+    engine: Engine,
+    reading: Reading,
+    pipeline: Pipeline,
+    fitted: Fitted | None,
+    scratch: Path,
+    pulse: Pulse,
+    outcome: Outcome,
 ) -> None:
     source, numbered = reading.source, needs_row_numbers(pipeline.steps)
     with pulse.stage("fit"):
         relation = engine.relation(source, numbered=numbered)
-        nulls = pipeline.read.nulls
-        planned = plan(engine, relation, source.columns, pipeline.steps, numbered, nulls)
+        nulls, known = pipeline.read.nulls, fitted.steps if fitted else None
+        planned = plan(engine, relation, source.columns, pipeline.steps, numbered, nulls, known)
     with pulse.stage("transform"):
         with GrowingDigest(scratch / OUTPUT) as digest:
             out = engine.copy(planned.query(), planned.columns.names, scratch / OUTPUT)
@@ -210,8 +219,9 @@ def _transform(
         outcome.rows = _account(engine, planned, reading, out)
     outcome.files[OUTPUT] = scratch / OUTPUT
     outcome.warnings = outcome.warnings + planned.warnings
-    if planned.fitted:
-        outcome.files[FITTED] = _write_fitted(scratch / FITTED, planned, pipeline)
+    if planned.fitted and not fitted:
+        outcome.files[FITTED] = scratch / FITTED
+        outcome.files[FITTED].write_text(write(pipeline, source.columns, planned.fitted), "utf-8")
 
 
 def _account(engine: Engine, planned: Plan, reading: Reading, out: int) -> Rows:
@@ -244,16 +254,6 @@ def _check_rows(reading: Reading, options: ReadOptions) -> None:
             f"The first is on {source.rejects.first}",
             hint="rejected.csv has them all: correct them, or allow more.",
         )
-
-
-def _write_fitted(path: Path, planned: Plan, pipeline: Pipeline) -> Path:
-    document: dict[str, Any] = {
-        "format": 1,
-        "pipeline": {"name": pipeline.name, "sha256": pipeline.sha256},
-        "steps": [fitted.document() for fitted in planned.fitted],
-    }
-    path.write_text(json.dumps(document, ensure_ascii=False, indent=1) + "\n", "utf-8")
-    return path
 
 
 def _detected(found: Look) -> dict[str, Finding]:

@@ -8,30 +8,50 @@ from pathlib import Path
 
 import uuid_utils
 
+from csvjobs.flow.apply import choose, kept, learnt
 from csvjobs.flow.services import Services
 from csvjobs.flow.submit import begin, request
 from csvjobs.flow.view import request_of
-from csvjobs.jobs.job import Job
-from csvjobs.pipelines.spec import build, with_read
+from csvjobs.jobs.job import Job, Request
+from csvjobs.pipelines.fitted import Fitted
+from csvjobs.pipelines.spec import Pipeline, build, with_read
 from csvjobs.storage.base import INPUT, writing
 
 
-def rerun(services: Services, job_id: str, pipeline: str | None, options: dict[str, str]) -> Job:
+def rerun(
+    services: Services,
+    job_id: str,
+    pipeline: str | None,
+    options: dict[str, str],
+    apply: str | None = None,
+) -> Job:
     """Makes and announces a job with the stored input of another one, which stays as it is.
 
-    pipeline: as for `Incoming.submit`, None for that of the other job; options win over its own.
-    Raises: JobNotFound, PipelineNotFound, InvalidPipeline, DiskFull.
+    pipeline, apply: as for `Incoming.submit`, None for what the other job did; options win over its own.
+    Raises: as `Incoming.submit`.
     """
     old = request_of(services, job_id)
-    chosen = services.pipelines.resolve(pipeline) if pipeline else build(old.pipeline)
+    chosen, fitted = _asked(services, old, pipeline, apply)
     new = request(str(uuid_utils.uuid7()), old.filename, with_read(chosen, options), old.facts)
     folder = services.storage.reserve(new.job_id)
     try:
         with services.storage.fetch(job_id, INPUT) as path:
             _same(path, folder / INPUT)
-        return begin(services, folder, new)
+        return begin(services, folder, new, fitted)
     finally:
         services.storage.discard(new.job_id)
+
+
+def _asked(
+    services: Services, old: Request, pipeline: str | None, apply: str | None
+) -> tuple[Pipeline, Fitted | None]:
+    """The pipeline of the new job, and what it applies. How the file is read stays with the file."""
+    if not apply:
+        chosen = services.pipelines.resolve(pipeline) if pipeline else build(old.pipeline)
+        return chosen, None if pipeline else kept(services, old)
+    fitted = learnt(services, apply)
+    chosen = choose(services, pipeline, {}, fitted)
+    return chosen if pipeline else chosen.model_copy(update={"read": build(old.pipeline).read}), fitted
 
 
 def _same(path: Path, target: Path) -> None:

@@ -11,11 +11,13 @@ from types import TracebackType
 import uuid_utils
 
 from csvjobs.errors import DiskFull, EmptyUpload, QueueUnavailable, UploadTooLarge
+from csvjobs.flow.apply import choose, learnt
 from csvjobs.flow.services import Services
-from csvjobs.jobs.job import Job, PipelineRef, Request, now
-from csvjobs.pipelines.spec import Pipeline, with_read
+from csvjobs.jobs.job import AppliedRef, Job, PipelineRef, Request, now
+from csvjobs.pipelines.fitted import Fitted
+from csvjobs.pipelines.spec import Pipeline
 from csvjobs.reading.facts import Facts, FactsCollector
-from csvjobs.storage.base import INPUT, MAKE_ROOM, REQUEST, writing
+from csvjobs.storage.base import APPLIED, INPUT, MAKE_ROOM, REQUEST, writing
 
 log = logging.getLogger(__name__)
 
@@ -57,24 +59,29 @@ class Incoming:
         self._append(chunk)
         self._facts.update(chunk)
 
-    def resolve(self, pipeline: str | None, options: dict[str, str]) -> Pipeline:
+    def resolve(self, pipeline: str | None, options: dict[str, str], apply: str | None = None) -> Pipeline:
         """What the file shall go through, as in `submit`; for refusing early.
 
-        Raises: PipelineNotFound, InvalidPipeline.
+        Raises: as `submit` about these.
         """
-        return with_read(self.services.pipelines.resolve(pipeline), options)
+        return choose(self.services, pipeline, options, learnt(self.services, apply) if apply else None)
 
-    def submit(self, filename: str, pipeline: str | None, options: dict[str, str]) -> Job:
+    def submit(
+        self, filename: str, pipeline: str | None, options: dict[str, str], apply: str | None = None
+    ) -> Job:
         """Makes the upload a job and announces it.
 
         filename: as the client called it; pipeline: a name, or YAML or JSON text; options: read options
-        by name, which win over the pipeline's. A queue that cannot be reached is no error: the job is
-        durable, and the reconciler announces it.
-        Raises: EmptyUpload, PipelineNotFound, InvalidPipeline.
+        by name, which win over the pipeline's; apply: the id of a job that has learnt, or a fitted.json, to
+        be applied instead of learning, whose pipeline is taken where none is given. A queue that cannot be
+        reached is no error: the job is durable, and the reconciler announces it.
+        Raises: EmptyUpload, PipelineNotFound, InvalidPipeline; JobNotFound, JobNotFinished, NothingFitted,
+        InvalidFitted, PipelineMismatch.
         """
         path, facts = self.content()
-        made = request(self.job_id, filename, self.resolve(pipeline, options), facts)
-        return begin(self.services, path.parent, made)
+        fitted = learnt(self.services, apply) if apply else None
+        made = request(self.job_id, filename, choose(self.services, pipeline, options, fitted), facts)
+        return begin(self.services, path.parent, made, fitted)
 
     def content(self, *, cut: bool = False) -> tuple[Path, Facts]:
         """The file, now complete unless it was `cut`, in a folder of its own, and the facts about it.
@@ -111,8 +118,14 @@ def request(job_id: str, filename: str, pipeline: Pipeline, facts: Facts) -> Req
     )
 
 
-def begin(services: Services, folder: Path, request: Request) -> Job:
-    """Makes a reserved folder, which holds the input, the job, and announces it."""
+def begin(services: Services, folder: Path, request: Request, fitted: Fitted | None = None) -> Job:
+    """Makes a reserved folder, which holds the input, the job, and announces it.
+
+    fitted: what the job is to apply.
+    """
+    if fitted:
+        (folder / APPLIED).write_bytes(fitted.text.encode())
+        request = request.model_copy(update={"applied": AppliedRef(sha256=fitted.sha256)})
     (folder / REQUEST).write_bytes(request.model_dump_json().encode())
     services.storage.commit(request.job_id)
     job = Job.queued(request)

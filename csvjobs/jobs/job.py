@@ -52,6 +52,12 @@ class PipelineRef(Model):
     sha256: str
 
 
+class AppliedRef(Model):
+    """The fitted.json that a job applies instead of learning; applied.json is the job's own copy."""
+
+    sha256: str = Field(description="That the document says of itself.")
+
+
 class Request(Model):
     """What was asked: the content of job.json, written before the upload is acknowledged."""
 
@@ -61,6 +67,7 @@ class Request(Model):
     pipeline: dict[str, Any] = Field(description="The whole pipeline, resolved.")
     pipeline_ref: PipelineRef
     facts: Facts
+    applied: AppliedRef | None = None
 
 
 class Progress(Model):
@@ -145,6 +152,7 @@ class Job(Model):
     finished_at: Moment | None = None
     attempts: int = 0
     pipeline: PipelineRef
+    applied: AppliedRef | None = Field(None, description="What the job applies, where it does not learn.")
     progress: Progress | None = None
     rows: Rows | None = None
     rejected: RejectSummary | None = Field(
@@ -166,6 +174,7 @@ class Job(Model):
             filename=request.filename,
             created_at=request.created_at,
             pipeline=request.pipeline_ref,
+            applied=request.applied,
         )
 
     @property

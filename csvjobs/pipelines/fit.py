@@ -45,7 +45,7 @@ def learn(
     needs: dict[Need, Cells] = {}
     for step, step_needs in wanted:
         for need in step_needs:
-            needs[need] = _cells(need, step, kept)
+            needs[need] = cells_of(need, step, kept)
     with engine.kept(_narrow(sql, relation, columns, kept.values())) as table:
         numbers = Numbers.of(engine, table, [cells.ref for cells in kept.values() if cells.numeric])
         odd = [cells for cells in kept.values() if cells.numeric and numbers[cells.ref].odd]
@@ -59,7 +59,8 @@ def learn(
         return learnt, warnings
 
 
-def _cells(need: Need, step: Step, kept: dict[Any, Cells]) -> Cells:
+def cells_of(need: Need, step: Step, kept: dict[Any, Cells]) -> Cells:
+    """The cells that the need is about, among those that are kept already where they are the same."""
     numeric = need.statistic not in TEXTS
     key = (need.column, need.missing, numeric, step.strict_numbers)
     return kept.setdefault(key, Cells(*key, ref=f"k{len(kept)}"))
@@ -69,40 +70,46 @@ def _narrow(sql: Sql, relation: str, columns: Columns, kept: Iterable[Cells]) ->
     """Missing cells are NULL in what is kept, and texts that should be numbers and are not NaN."""
     inner, outer = [], []
     for cells in kept:
-        text = _there(sql, columns, cells)
+        text = there(sql, columns, cells)
         if not cells.numeric:
             outer.append(f"{text} AS {cells.ref}")
             continue
-        inner.append(f"{_as_number(sql, columns, cells)} AS {cells.ref}")
+        inner.append(f"{as_number(sql, columns, cells)} AS {cells.ref}")
         odd = f"{cells.ref} IS NULL AND {text} IS NOT NULL"
         outer.append(f"CASE WHEN {odd} THEN CAST('NaN' AS DOUBLE) ELSE {cells.ref} END AS {cells.ref}")
     return f"SELECT {', '.join(outer)} FROM (SELECT {', '.join(['*', *inner])} FROM ({relation}))"
 
 
-def _there(sql: Sql, columns: Columns, cells: Cells) -> str:
+def there(sql: Sql, columns: Columns, cells: Cells) -> str:
     """The cell's text, NULL where it is missing."""
     [column] = columns.pick([cells.column], "fit")
     return f"CASE WHEN NOT {missing(sql, column.sql, cells.missing)} THEN {column.sql} END"
 
 
-def _as_number(sql: Sql, columns: Columns, cells: Cells) -> str:
+def as_number(sql: Sql, columns: Columns, cells: Cells) -> str:
+    """The cell as a number, NULL where it is none."""
     [column] = columns.pick([cells.column], "fit")
     # An empty cell is no number anyway; other missing texts may be.
     only_empty = {*cells.missing, *sql.nulls} <= {""}
-    return sql.number(column.sql if only_empty else f"({_there(sql, columns, cells)})")
+    return sql.number(column.sql if only_empty else f"({there(sql, columns, cells)})")
 
 
 def _odd(engine: Engine, sql: Sql, relation: str, columns: Columns, cells: Cells, count: int) -> str:
     """What to say of cells that are there but are no numbers. Raises NotANumber for a strict step."""
-    text, number = _there(sql, columns, cells), _as_number(sql, columns, cells)
+    text, number = there(sql, columns, cells), as_number(sql, columns, cells)
     first = f"SELECT {text} FROM ({relation}) WHERE {text} IS NOT NULL AND {number} IS NULL LIMIT 1"
     [(example,)] = engine.rows(first)
+    return f"{not_a_number(cells, count, example)}; not used for learning and left as found."
+
+
+def not_a_number(cells: Cells, count: int, example: str) -> str:
+    """That so many cells are none, without a full stop. Raises NotANumber for a strict step."""
     found = f"{count} cell{'s' if count > 1 else ''} of column {cells.column!r}"
     said = f"{found} {'are' if count > 1 else 'is'} not a number, for example {example[:80]!r}"
     if cells.strict:
         hint = "Clean the column first, for example with filter or fill_missing and its option missing."
         raise NotANumber(f"{said}.", column=cells.column, hint=hint)
-    return f"{said}; not used for learning and left as found."
+    return said
 
 
 def _text(engine: Engine, sql: Sql, table: str, need: Need, cells: Cells) -> Any:

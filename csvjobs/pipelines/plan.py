@@ -6,13 +6,14 @@ user's names never become SQL.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from csvjobs.engines.base import Engine, Sql
 from csvjobs.errors import UnknownColumn
 from csvjobs.pipelines.fit import learn
+from csvjobs.pipelines.learnt import LearntStep, Wanted, check, recall
 from csvjobs.pipelines.rows import ROW, Key, RowChange, terms
 from csvjobs.pipelines.step import Column, Columns, Learnt, Need, Step
 
@@ -26,26 +27,12 @@ class Tally:
     query: str
 
 
-@dataclass(frozen=True)
-class Fitted:
-    """What one step has learnt, for fitted.json."""
-
-    step: str
-    learnt: Learnt
-
-    def document(self) -> dict[str, Any]:
-        entries = [
-            {"column": n.column, "statistic": n.statistic, "argument": n.argument, "value": value}
-            for n, value in self.learnt.items()
-        ]
-        return {"step": self.step, "learnt": entries}
-
-
 @dataclass
 class Plan:
     """The steps put on top of a relation, one after the other; ready when all are on.
 
     `order`: the columns, beside those of the table, by which the rows stand; none where no step asks.
+    `known`: what the steps that learn have learnt elsewhere; None to learn it here.
     """
 
     engine: Engine
@@ -53,8 +40,9 @@ class Plan:
     relation: str
     columns: Columns
     order: tuple[Key, ...] = ()
+    known: Iterator[LearntStep] | None = None
     tallies: list[Tally] = field(default_factory=list)
-    fitted: list[Fitted] = field(default_factory=list)
+    fitted: list[LearntStep] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     _made: int = 0
     _moved: bool = False
@@ -78,23 +66,37 @@ class Plan:
         """
         if self._waiting and not self._independent(step):
             self.fit()
-        if step.needs(self.columns):
+        if step.needs(self.columns) or (self.known is not None and step.unseen(self.columns, {})):
             self._waiting.append((place, step))
         else:
             self._apply(place, step, {})
 
     def fit(self) -> None:
-        """One scan for all steps that wait, then their layers."""
+        """One scan for all steps that wait, to learn or to check what is applied; then their layers."""
         if not self._waiting:
             return
         waiting, self._waiting = self._waiting, []
         wanted = [(step, step.needs(self.columns)) for _, step in waiting]
-        learnt, warnings = learn(self.engine, self.sql, self.relation, self.columns, wanted)
-        self.warnings += warnings
+        learnt = self._learnt(wanted)
         for (place, step), (_, needs) in zip(waiting, wanted, strict=True):
             own: dict[Need, Any] = {need: learnt[need] for need in needs}
-            self.fitted.append(Fitted(step.step, own))
+            if not step.always_learns:
+                self.fitted.append(LearntStep.of(step, own))
             self._apply(place, step, own)
+
+    def _learnt(self, wanted: Wanted) -> Learnt:
+        if self.known is None:
+            return self._learn(wanted)
+        elsewhere = [(step, needs) for step, needs in wanted if not step.always_learns]
+        learnt = recall(self.known, elsewhere)
+        self.warnings += check(self.engine, self.sql, self.relation, self.columns, elsewhere, learnt)
+        here = [(step, needs) for step, needs in wanted if step.always_learns]
+        return learnt | self._learn(here) if here else learnt
+
+    def _learn(self, wanted: Wanted) -> Learnt:
+        learnt, warnings = learn(self.engine, self.sql, self.relation, self.columns, wanted)
+        self.warnings += warnings
+        return learnt
 
     def _independent(self, step: Step) -> bool:
         """Whether the step neither reads nor changes what the waiting ones will change."""
@@ -156,15 +158,18 @@ def plan(
     steps: Sequence[Step],
     numbered: bool,
     nulls: tuple[str, ...] = (),
+    known: Sequence[LearntStep] | None = None,
 ) -> Plan:
     """The whole plan of `steps` over a relation with the columns c0, c1, … called `names`.
 
-    nulls: texts that each step takes for missing.
-    Runs the fit passes. Raises DataError for what the steps or the data do not allow.
+    nulls: texts that each step takes for missing; known: what was learnt elsewhere and is to be applied.
+    Runs the fit passes, or checks what is applied. Raises DataError for what the steps or the data do not
+    allow.
     """
     columns = Columns(Column(name, f"c{place}") for place, name in enumerate(names))
     order = (Key(ROW),) if numbered else ()
     made = Plan(engine, replace(engine.sql, nulls=nulls), relation, columns, order)
+    made.known = None if known is None else iter(known)
     for place, step in enumerate(steps):
         made.add(place, step)
     made.fit()

@@ -48,9 +48,13 @@ class Pipeline(BaseModel):
 
     @property
     def sha256(self) -> str:
-        """Of the canonical JSON (sorted keys, no blanks)."""
-        text = json.dumps(self.document(), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-        return hashlib.sha256(text.encode()).hexdigest()
+        return digest(self.document())
+
+
+def digest(data: dict[str, Any]) -> str:
+    """sha256 of the canonical JSON (sorted keys, no blanks)."""
+    text = json.dumps(data, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def parse(text: str) -> Pipeline:

@@ -89,6 +89,15 @@ class Change:
     warnings: tuple[str, ...] = ()
 
 
+class Unseen(NamedTuple):
+    """What becomes of values that are not among the `known` ones, where learnt values are applied: `fate`
+    says it; without one they end the job."""
+
+    column: Column
+    known: Sequence[str]
+    fate: str | None = None
+
+
 class Example(BaseModel):
     """A tiny input and what the step makes of it: printed in the docs and run as a test."""
 
@@ -111,6 +120,9 @@ class Step(BaseModel):
     strict_numbers: ClassVar[bool] = False
     """A cell that is no number ends the job when the step learns from numbers; else it is left out."""
 
+    always_learns: ClassVar[bool] = False
+    """What it learns holds for the rows at hand only, so that nothing learnt elsewhere can be applied."""
+
     step: str
 
     @property
@@ -124,6 +136,10 @@ class Step(BaseModel):
 
     def needs(self, columns: Columns) -> tuple[Need, ...]:
         """What the step has to learn from all rows before it can change one."""
+        return ()
+
+    def unseen(self, columns: Columns, learnt: Learnt) -> tuple[Unseen, ...]:
+        """The categories that it knows, for a step that encodes them."""
         return ()
 
     @abstractmethod

@@ -20,6 +20,7 @@ from csvjobs.errors import DiskFull, FileNotFound, JobNotFound
 REQUEST = "job.json"
 REPORT = "report.json"
 INPUT = "input.csv"
+APPLIED = "applied.json"
 
 MAKE_ROOM = "Delete old jobs or give the service a larger disk, then send the file again."
 

@@ -38,6 +38,24 @@ def test_a_job_whose_child_is_killed_is_done_at_the_second_try(service: Service)
     assert job.rows == same.rows
 
 
+def test_a_job_that_applies_what_another_has_learnt_makes_the_same_at_the_second_try(
+    service: Service,
+) -> None:
+    worker = service.start_worker()
+    service.start_reconciler()
+    fill = "steps: [{step: scale, columns: [age], method: minmax}, {step: one_hot, columns: [city]}]"
+    learnt = service.submit(pipeline=fill)
+    service.ended(learnt)
+    undisturbed = service.submit(LONG, apply=learnt)
+    service.ended(undisturbed)
+    job_id = service.submit(LONG, apply=learnt)
+    service.kill_child_at_work(worker, job_id)
+    _, same, job = service.judge()
+    assert (job.status, job.attempts) == (Status.DONE, 2)
+    assert job.files == same.files
+    assert job.applied == same.applied
+
+
 def test_a_killed_worker_takes_its_child_along_and_another_worker_finishes(service: Service) -> None:
     job_id = service.submit(LONG)
     worker = service.start_worker()

@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from csvjobs.engines.duckdb import DuckEngine
+from csvjobs.pipelines.fitted import read, write
+from csvjobs.pipelines.learnt import LearntStep
 from csvjobs.pipelines.plan import needs_row_numbers, plan
 from csvjobs.pipelines.spec import parse
 from csvjobs.reading.source import Dialect, Source
@@ -42,6 +44,7 @@ class Bench:
 
     def __init__(self, engine: DuckEngine, folder: Path) -> None:
         self._engine, self._folder = engine, folder
+        self.fitted: Sequence[LearntStep] = ()
 
     def text(self, steps: list[dict[str, Any]], before: str, nulls: Sequence[str] = ()) -> Output:
         """Runs the steps on CSV text with a header row; `nulls` mean missing in all of it."""
@@ -56,14 +59,29 @@ class Bench:
         names: Sequence[str],
         rows: Sequence[Row],
         nulls: Sequence[str] = (),
+        known: Sequence[LearntStep] | None = None,
     ) -> Output:
-        """Runs the steps on cells; None is an empty cell, "" a quoted empty one."""
-        return self._run(steps, names, "".join(map(_record, rows)), len(rows), nulls)
+        """Runs the steps on cells; None is an empty cell, "" a quoted empty one. known: learnt before."""
+        return self._run(steps, names, "".join(map(_record, rows)), len(rows), nulls, known)
 
     def column(self, step: dict[str, Any], cells: Sequence[Cell]) -> list[list[str]]:
         """The rows that a step makes of one column `x` beside a row number, the number left out."""
         rows = [(str(place), cell) for place, cell in enumerate(cells)]
         return [row[1:] for row in self.table([step], ("place", "x"), rows).rows]
+
+    def applied(
+        self,
+        steps: list[dict[str, Any]],
+        learnt_from: tuple[Sequence[str], Sequence[Row]],
+        names: Sequence[str],
+        rows: Sequence[Row],
+        nulls: Sequence[str] = (),
+    ) -> Output:
+        """Runs the steps on one table, with what they have learnt from another one, through its document."""
+        fit_names, fit_rows = learnt_from
+        self.table(steps, fit_names, fit_rows, nulls)
+        known = read(write(parse(json.dumps({"steps": steps})), fit_names, self.fitted)).steps
+        return self.table(steps, names, rows, nulls, known)
 
     def _run(
         self,
@@ -72,6 +90,7 @@ class Bench:
         records: str,
         count: int,
         nulls: Sequence[str] = (),
+        known: Sequence[LearntStep] | None = None,
     ) -> Output:
         path, out = self._folder / "in.csv", self._folder / "out.csv"
         path.write_bytes(f"-\n{records}".encode())
@@ -79,7 +98,8 @@ class Bench:
         numbered = needs_row_numbers(pipeline.steps)
         source = Source(path, Dialect(), 1, tuple(names), count)
         relation = self._engine.relation(source, numbered=numbered)
-        planned = plan(self._engine, relation, names, pipeline.steps, numbered, pipeline.read.nulls)
+        planned = plan(self._engine, relation, names, pipeline.steps, numbered, pipeline.read.nulls, known)
+        self.fitted = planned.fitted
         written = self._engine.copy(planned.query(), planned.columns.names, out)
         lost = sum(
             self._engine.rows(tally.query)[0][0] * (-1 if tally.counts == "added" else 1)

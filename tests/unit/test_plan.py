@@ -1,27 +1,33 @@
 """Plans on the real engine: how many scans, which rows, what the account says."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from csvjobs.engines.base import ReadFailed
 from csvjobs.engines.duckdb import DuckEngine
 from csvjobs.errors import DuplicateColumn, TooManyCategories, UnknownColumn
+from csvjobs.pipelines.learnt import LearntStep
 from csvjobs.pipelines.plan import Plan, needs_row_numbers, plan
 from csvjobs.pipelines.spec import parse
 from csvjobs.reading.source import Dialect, Source
 
 
 class CountingEngine(DuckEngine):
-    """The real engine, counting the scans that fit passes make."""
+    """The real engine, counting the scans that fit passes make, and other queries."""
 
-    scans = 0
+    scans = queries = 0
 
     def kept(self, query: str) -> AbstractContextManager[str]:
         self.scans += 1
         return super().kept(query)
+
+    def rows(self, query: str) -> list[tuple[Any, ...]]:
+        self.queries += 1
+        return super().rows(query)
 
 
 @pytest.fixture
@@ -38,11 +44,11 @@ def source(folder: Path, text: str) -> Source:
     return Source(path, Dialect(), 1, tuple(header.split(",")), len(records))
 
 
-def planned(engine: DuckEngine, given: Source, steps: str) -> Plan:
+def planned(engine: DuckEngine, given: Source, steps: str, known: Sequence[LearntStep] | None = None) -> Plan:
     pipeline = parse(f"steps: {steps}")
     numbered = needs_row_numbers(pipeline.steps)
     relation = engine.relation(given, numbered=numbered)
-    return plan(engine, relation, given.columns, pipeline.steps, numbered)
+    return plan(engine, relation, given.columns, pipeline.steps, numbered, known=known)
 
 
 def output(engine: DuckEngine, made: Plan, folder: Path) -> str:
@@ -83,6 +89,21 @@ def test_steps_that_do_not_depend_on_each_other_learn_in_one_scan(
 def test_rows_are_numbered_only_where_their_order_counts(filling: str, numbered: bool) -> None:
     steps = parse(f"steps: [{{step: fill_missing, columns: [a], with: {filling}}}]").steps
     assert needs_row_numbers(steps) is numbered
+
+
+def test_applying_learns_nothing_and_looks_once_at_what_does_not_depend_on_each_other(
+    engine: CountingEngine, tmp_path: Path
+) -> None:
+    steps = (
+        "[{step: fill_missing, columns: [a], with: mean}, {step: one_hot, columns: [b]},"
+        " {step: ordinal, order: {id: ['1', '2', '3']}, unknown: empty}]"
+    )
+    given = source(tmp_path, TABLE)
+    learnt = planned(engine, given, steps)
+    engine.scans = engine.queries = 0
+    applied = planned(engine, given, steps, learnt.fitted)
+    assert (engine.scans, engine.queries) == (0, 1)
+    assert output(engine, applied, tmp_path) == output(engine, learnt, tmp_path)
 
 
 def test_a_step_learns_from_the_rows_that_the_steps_before_it_left(

@@ -51,5 +51,6 @@ async def download_csv(job_id: str, request: Request, services: Given) -> Respon
     responses=_answers(_CONTENT),
 )
 async def get_file(job_id: str, name: str, request: Request, services: Given) -> Response:
-    """One file of the job: input.csv, output.csv, rejected.csv, fitted.json, report.json or error.txt."""
+    """One file of the job: input.csv, applied.json, output.csv, rejected.csv, fitted.json, report.json or
+    error.txt."""
     return await _send(request, services, job_id, name)

@@ -29,6 +29,12 @@ Partial = Annotated[
 ]
 _PIPELINE = {"type": "string", "description": "A pipeline's name, or the pipeline as YAML or JSON."}
 
+_APPLY = {
+    "type": "string",
+    "description": "A job's id: what that job has learnt is applied instead of learning. In a form also the "
+    "text of a fitted.json. Its pipeline is taken where none is given.",
+}
+
 
 def _body() -> dict[str, Any]:
     """The OpenAPI of a body that is streamed, and so no parameter of the function."""
@@ -37,6 +43,7 @@ def _body() -> dict[str, Any]:
     fields = {
         "file": {**csv, "type": "string", "description": "The CSV file."},
         "pipeline": _PIPELINE,
+        "apply": _APPLY,
         **options,
     }
     form = {"type": "object", "required": ["file"], "properties": fields, "additionalProperties": False}
@@ -50,7 +57,7 @@ def _body() -> dict[str, Any]:
 
 def _options() -> list[dict[str, Any]]:
     """The OpenAPI of a query of options."""
-    properties = {"pipeline": _PIPELINE, **ReadOptions.model_json_schema()["properties"]}
+    properties = {"pipeline": _PIPELINE, "apply": _APPLY, **ReadOptions.model_json_schema()["properties"]}
     return [{"name": name, "in": "query", "schema": schema} for name, schema in properties.items()]
 
 
@@ -80,7 +87,7 @@ for _path, _name in (("/upload_csv", "upload_csv"), ("/upload", "upload"), ("/jo
         description=DESCRIPTION,
         response_model_exclude_none=True,
         openapi_extra=_body(),
-        responses=responses(400, 404, 413, 415, 422, 507),
+        responses=responses(400, 404, 409, 413, 415, 422, 507),
     )
 
 
@@ -91,13 +98,14 @@ for _path, _name in (("/upload_csv", "upload_csv"), ("/upload", "upload"), ("/jo
     status_code=202,
     response_model_exclude_none=True,
     openapi_extra={"parameters": _options()},
-    responses=responses(404, 422, 507),
+    responses=responses(404, 409, 422, 507),
 )
 async def run_again(job_id: str, request: Request, response: Response, services: Given) -> JobDocument:
     """A new job over the stored bytes, without another upload: with the same pipeline or the query's
-    `pipeline`, and with the query's read options instead of what was declared or found before."""
+    `pipeline`, with what the old job applied or the query's `apply` says, and with the query's read options
+    instead of what was declared or found before."""
     form = Form(fields=dict(request.query_params))
-    job = await to_thread.run_sync(rerun, services, job_id, form.pipeline, form.options)
+    job = await to_thread.run_sync(rerun, services, job_id, form.pipeline, form.options, form.apply)
     return await _accepted(job, response, services)
 
 
@@ -106,7 +114,7 @@ async def run_again(job_id: str, request: Request, response: Response, services:
     operation_id="inspect",
     summary="Look at a CSV file",
     openapi_extra=_body(),
-    responses=responses(400, 404, 413, 415, 422, 507),
+    responses=responses(400, 404, 409, 413, 415, 422, 507),
 )
 async def look_at(request: Request, services: Given, partial: Partial = False) -> Inspection:
     """How the file would be read: what was found out, how sure that is, what else it may be; its first

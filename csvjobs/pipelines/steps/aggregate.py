@@ -132,6 +132,7 @@ class Aggregate(Step):
     local: ClassVar = False
     by_order: ClassVar = True
     strict_numbers: ClassVar = True
+    always_learns: ClassVar = True
 
     step: Literal["aggregate"] = "aggregate"
     by: Names | None = Field(

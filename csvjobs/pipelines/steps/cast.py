@@ -78,6 +78,8 @@ class Cast(ColumnStep):
         after="item,sold\nchair,2026-04-03\ntable,2026-04-28\nlamp,\n",
     )
 
+    always_learns: ClassVar = True
+
     step: Literal["cast"] = "cast"
     columns: Names = Field(description="Names of the columns to bring to the type.")
     to: Literal["integer", "decimal", "float", "boolean", "date", "datetime"] = Field(

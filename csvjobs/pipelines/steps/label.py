@@ -5,14 +5,16 @@ from typing import ClassVar, Literal
 from pydantic import Field
 
 from csvjobs.engines.base import Sql
-from csvjobs.pipelines.step import Change, Column, Columns, ColumnStep, Example, Learnt, Names, Need
+from csvjobs.pipelines.step import Change, Column, Columns, ColumnStep, Example, Learnt, Names, Need, Unseen
 
 
 class Label(ColumnStep):
     """Replaces each value of a column by its place, 0, 1, …, among the column's values in code point order.
 
-    A missing cell stays as it is. The codes are those of scikit-learn's LabelEncoder and OrdinalEncoder.
-    Where the values have an order of their own (small, medium, large), use `ordinal`.
+    A missing cell stays as it is. Where learnt values are applied, a value that was not there to learn ends
+    the job, or becomes an empty cell with `unknown: empty`, and a warning counts it. The codes are those of
+    scikit-learn's LabelEncoder and OrdinalEncoder. Where the values have an order of their own (small,
+    medium, large), use `ordinal`.
     """
 
     example: ClassVar = Example(
@@ -27,6 +29,12 @@ class Label(ColumnStep):
         1000, ge=1, le=10_000, description="More different values than this end the job."
     )
 
+    unknown: Literal["error", "empty"] = Field(
+        "error",
+        description="What becomes, where learnt values are applied, of one that was not there to learn: end "
+        "the job, or an empty cell.",
+    )
+
     def needs(self, columns: Columns) -> tuple[Need, ...]:
         return tuple(self._need(c.name) for c in self.chosen(columns))
 
@@ -34,9 +42,14 @@ class Label(ColumnStep):
         def cell(column: Column) -> str:
             values = learnt[self._need(column.name)]
             codes = (f"WHEN {sql.text(value)} THEN '{code}'" for code, value in enumerate(values))
-            return f"CASE {column.sql} {' '.join(codes)} ELSE {column.sql} END" if values else column.sql
+            gone = (f"WHEN {text} THEN {text}" for text in map(sql.text, ("", *sql.nulls)))
+            return f"CASE {column.sql} {' '.join((*codes, *gone))} END"
 
         return Change(self.rewrite(columns, cell))
+
+    def unseen(self, columns: Columns, learnt: Learnt) -> tuple[Unseen, ...]:
+        fate = "left empty" if self.unknown == "empty" else None
+        return tuple(Unseen(c, learnt[self._need(c.name)], fate) for c in self.chosen(columns))
 
     def _need(self, name: str) -> Need:
         return Need(name, "values", self.max_categories)

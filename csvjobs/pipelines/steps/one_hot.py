@@ -6,14 +6,26 @@ from pydantic import Field
 
 from csvjobs.engines.base import Sql
 from csvjobs.errors import NoColumnsLeft
-from csvjobs.pipelines.step import Change, Column, Columns, ColumnStep, Example, Learnt, Names, Need, unique
+from csvjobs.pipelines.step import (
+    Change,
+    Column,
+    Columns,
+    ColumnStep,
+    Example,
+    Learnt,
+    Names,
+    Need,
+    Unseen,
+    unique,
+)
 
 
 class OneHot(ColumnStep):
     """Replaces each column by one column for each of its values, named `column_value`, of 1 and 0.
 
-    The values stand in code point order; a missing cell is 0 in all of them. The names are those of
-    scikit-learn's OneHotEncoder.get_feature_names_out.
+    The values stand in code point order; a missing cell is 0 in all of them. So is, where learnt values are
+    applied, one that was not there to learn, and a warning counts it. The names are those of scikit-learn's
+    OneHotEncoder.get_feature_names_out.
     """
 
     example: ClassVar = Example(
@@ -38,6 +50,10 @@ class OneHot(ColumnStep):
         if not made:
             raise NoColumnsLeft("Step one_hot would leave no column: none of them holds a value.")
         return Change(unique(made, self.step))
+
+    def unseen(self, columns: Columns, learnt: Learnt) -> tuple[Unseen, ...]:
+        fate = "0 in all columns that are made of it"
+        return tuple(Unseen(c, learnt[self._need(c.name)], fate) for c in self.chosen(columns))
 
     def _need(self, name: str) -> Need:
         return Need(name, "values", self.max_categories)

@@ -7,7 +7,7 @@ from pydantic_core import PydanticCustomError
 
 from csvjobs.engines.base import Sql
 from csvjobs.errors import UnknownCategory
-from csvjobs.pipelines.step import Change, Column, Columns, Example, Learnt, Need, Step
+from csvjobs.pipelines.step import Change, Column, Columns, Example, Learnt, Need, Step, Unseen
 
 EXAMPLES = 3
 
@@ -61,6 +61,10 @@ class Ordinal(Step):
         for need in learnt:
             _refuse(need.column, learnt[need])
         return Change(self.rewrite(columns, cell))
+
+    def unseen(self, columns: Columns, learnt: Learnt) -> tuple[Unseen, ...]:
+        fate = "left empty" if self.unknown == "empty" else None
+        return tuple(Unseen(c, self.order[c.name], fate) for c in self.chosen(columns))
 
     def _unknown(self, name: str) -> Need:
         """The column's values, those of the order left out."""

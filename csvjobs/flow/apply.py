@@ -1,0 +1,50 @@
+"""Apply: what one job has learnt goes to another, which keeps a copy and so depends on nobody."""
+
+from __future__ import annotations
+
+from csvjobs.errors import FileNotFound, NothingFitted
+from csvjobs.flow.deliver import FITTED, deliver
+from csvjobs.flow.services import Services
+from csvjobs.flow.view import request_of
+from csvjobs.jobs.job import Request
+from csvjobs.pipelines.fitted import Fitted, read
+from csvjobs.pipelines.spec import Pipeline, with_read
+from csvjobs.storage.base import APPLIED
+
+
+def learnt(services: Services, apply: str) -> Fitted:
+    """What a client asks to be applied: what a job has learnt or applied itself, or a fitted.json as it is.
+
+    Raises JobNotFound, JobNotFinished, NothingFitted, InvalidFitted.
+    """
+    if apply.lstrip().startswith("{"):
+        return read(apply)
+    request = request_of(services, apply.strip())
+    if found := kept(services, request):
+        return found
+    try:
+        with deliver(services, request.job_id, FITTED).file as file:
+            return read(file.read().decode())
+    except FileNotFound:
+        said = f"Job {request.job_id} has learnt nothing that could be applied."
+        raise NothingFitted(
+            said, hint="Steps that learn are fill_missing, scale, one_hot and label."
+        ) from None
+
+
+def kept(services: Services, request: Request) -> Fitted | None:
+    """What the job itself is to apply; None for one that learns."""
+    if request.applied is None:
+        return None
+    return read(services.storage.read(request.job_id, APPLIED).decode())
+
+
+def choose(
+    services: Services, pipeline: str | None, options: dict[str, str], fitted: Fitted | None
+) -> Pipeline:
+    """What a file shall go through. Raises PipelineNotFound, InvalidPipeline, PipelineMismatch."""
+    if fitted is None:
+        return with_read(services.pipelines.resolve(pipeline), options)
+    given = pipeline and pipeline.strip()
+    chosen = fitted.same(services.pipelines.resolve(pipeline)) if given else fitted.pipeline
+    return with_read(chosen, options)

@@ -1,0 +1,123 @@
+"""Applying: what steps have learnt elsewhere, and the cells here for which they have learnt nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, FiniteFloat, model_validator
+
+from csvjobs.engines.base import Engine, Sql
+from csvjobs.errors import NotLearnt, UnknownCategory
+from csvjobs.pipelines.fit import Cells, as_number, cells_of, not_a_number, there
+from csvjobs.pipelines.step import Columns, Learnt, Need, Statistic, Step, Unseen, missing
+
+Wanted = Sequence[tuple[Step, tuple[Need, ...]]]
+Doubt = tuple[str, Callable[[int, str], str]]
+"""An expression that is the text of a cell in doubt, else NULL; and what to say of so many, with an
+example."""
+
+
+class LearntValue(BaseModel):
+    """One Need of one step, and its value: texts for `values` and `sample`, a text for `mode`, else a
+    number."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    column: str
+    statistic: Statistic
+    argument: FiniteFloat
+    value: FiniteFloat | str | list[str]
+
+    @model_validator(mode="after")
+    def _of_its_kind(self) -> LearntValue:
+        kind = {"values": list, "sample": list, "mode": str}.get(self.statistic, float)
+        if not isinstance(self.value, kind):
+            raise ValueError(f"{self.statistic} has a value of another kind")
+        return self
+
+
+class LearntStep(BaseModel):
+    """What one of the steps that learn has learnt."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    step: str
+    learnt: tuple[LearntValue, ...]
+
+    @classmethod
+    def of(cls, step: Step, learnt: Learnt) -> LearntStep:
+        values = (
+            LearntValue(column=need.column, statistic=need.statistic, argument=need.argument, value=value)
+            for need, value in learnt.items()
+        )
+        return cls(step=step.step, learnt=tuple(values))
+
+
+def recall(steps: Iterator[LearntStep], wanted: Wanted) -> Learnt:
+    """All needs, taken from the next of `steps` in place of learning. Raises NotLearnt."""
+    learnt: Learnt = {}
+    for step, needs in wanted:
+        if needs:
+            learnt |= _recalled(next(steps, None), step, needs)
+    return learnt
+
+
+def _recalled(entry: LearntStep | None, step: Step, needs: Iterable[Need]) -> Learnt:
+    if entry is None or entry.step != step.step:
+        raise NotLearnt(f"Step {step.step} has learnt nothing.")
+    known = {(one.column, one.statistic, one.argument): one.value for one in entry.learnt}
+    learnt: Learnt = {}
+    for need in needs:
+        if need[:3] not in known:
+            said = f"Step {step.step} has learnt nothing of the column {need.column!r}."
+            raise NotLearnt(said, column=need.column, hint="Name the columns of the step, and learn again.")
+        learnt[need] = known[need[:3]]
+    return learnt
+
+
+def check(
+    engine: Engine, sql: Sql, relation: str, columns: Columns, wanted: Wanted, learnt: Learnt
+) -> list[str]:
+    """Counts in one scan the cells for which nothing was learnt, and says what becomes of them.
+
+    Raises NotANumber, UnknownCategory where a step takes none.
+    """
+    doubts = [*_numbers(sql, columns, wanted), *_categories(sql, columns, wanted, learnt)]
+    if not doubts:
+        return []
+    counts = ", ".join(f"COUNT({cell}), MIN({cell})" for cell, _ in doubts)
+    [found] = engine.rows(f"SELECT {counts} FROM ({relation})")
+    counted = zip(doubts, found[::2], found[1::2], strict=True)
+    return [said(count, example) for (_, said), count, example in counted if count]
+
+
+def _numbers(sql: Sql, columns: Columns, wanted: Wanted) -> Iterator[Doubt]:
+    """Cells that are there and no number, where numbers were learnt."""
+    kept: dict[Any, Cells] = {}
+    for cells in {cells_of(need, step, kept): None for step, needs in wanted for need in needs}:
+        if cells.numeric:
+            number, text = as_number(sql, columns, cells), there(sql, columns, cells)
+            yield f"CASE WHEN {number} IS NULL THEN {text} END", partial(_odd, cells)
+
+
+def _odd(cells: Cells, count: int, example: str) -> str:
+    return f"{not_a_number(cells, count, example)}; left as found."
+
+
+def _categories(sql: Sql, columns: Columns, wanted: Wanted, learnt: Learnt) -> Iterator[Doubt]:
+    """Cells with values that were not there to learn."""
+    for unseen in (unseen for step, _ in wanted for unseen in step.unseen(columns, learnt)):
+        known = missing(sql, unseen.column.sql, ("", *unseen.known))
+        yield f"CASE WHEN NOT {known} THEN {unseen.column.sql} END", partial(_unseen, unseen)
+
+
+def _unseen(unseen: Unseen, count: int, example: str) -> str:
+    name = unseen.column.name
+    found = f"{count} cell{'s' if count > 1 else ''} of column {name!r}"
+    said = f"{found} {'hold' if count > 1 else 'holds'} an unknown value, for example {example[:80]!r}"
+    if unseen.fate is None:
+        hint = "Leave such rows out beforehand, or learn again with unknown: empty."
+        raise UnknownCategory(f"{said}.", column=name, hint=hint)
+    return f"{said}; {unseen.fate}."

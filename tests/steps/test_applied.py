@@ -1,0 +1,200 @@
+"""What was learnt from one table, applied to another: as scikit-learn's fit on the one and transform of the
+other; what was not there to learn is counted, and becomes what the step says."""
+
+from __future__ import annotations
+
+import csv
+import io
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sklearn.impute import SimpleImputer
+from sklearn.preprocessing import MinMaxScaler, OneHotEncoder, OrdinalEncoder, RobustScaler, StandardScaler
+from workbench import Bench, Cell, Output
+
+from csvjobs.errors import DuplicateColumn, NotANumber, NotLearnt, UnknownCategory, UnknownColumn
+from csvjobs.pipelines.catalogue import BY_NAME
+
+SCALERS = {"standard": StandardScaler, "minmax": MinMaxScaler, "robust": RobustScaler}
+
+numbers = st.integers(-1000, 1000).map(lambda n: n / 8)
+gaps = st.lists(st.none() | numbers, min_size=1, max_size=20)
+some = gaps.filter(lambda column: any(cell is not None for cell in column))
+letters = st.sampled_from("abcXé😀") | st.text(
+    st.characters(exclude_categories=["Cs"], exclude_characters="\0"), min_size=1, max_size=4
+)
+texts = st.lists(letters, min_size=1, max_size=20)
+
+
+def applied(bench: Bench, step: dict[str, Any], fit: list[Cell], column: list[Cell]) -> Output:
+    """The step on one column `x` beside a row number, learnt from another."""
+    return bench.applied([step], (("place", "x"), numbered(fit)), ("place", "x"), numbered(column))
+
+
+def numbered(column: list[Cell]) -> list[tuple[str, Cell]]:
+    return [(str(place), cell) for place, cell in enumerate(column)]
+
+
+def written(column: list[float | None]) -> list[Cell]:
+    return [None if cell is None else repr(cell) for cell in column]
+
+
+def as_array(column: list[float | None]) -> Any:
+    return np.array([[np.nan if cell is None else cell] for cell in column])
+
+
+def values(out: Output) -> Any:
+    return np.array([[float(cell) if cell else np.nan for cell in row[1:]] for row in out.rows])
+
+
+@pytest.mark.parametrize("method", SCALERS)
+@given(fit=some, column=gaps)
+def test_scalers(bench: Bench, method: str, fit: list[float | None], column: list[float | None]) -> None:
+    step = {"step": "scale", "columns": ["x"], "method": method}
+    out = applied(bench, step, written(fit), written(column))
+    theirs = SCALERS[method]().fit(as_array(fit)).transform(as_array(column))
+    np.testing.assert_allclose(values(out), theirs, rtol=1e-9, atol=1e-9, equal_nan=True)
+    assert out.warnings == []
+
+
+@pytest.mark.parametrize("strategy", ["mean", "median"])
+@given(fit=some, column=gaps)
+def test_imputers(bench: Bench, strategy: str, fit: list[float | None], column: list[float | None]) -> None:
+    step = {"step": "fill_missing", "columns": ["x"], "with": strategy}
+    out = applied(bench, step, written(fit), written(column))
+    theirs = SimpleImputer(strategy=strategy).fit(as_array(fit)).transform(as_array(column))
+    np.testing.assert_allclose(values(out), theirs, rtol=1e-9, atol=1e-9)
+
+
+@given(fit=texts, column=texts)
+def test_one_hot_ignores_unknown_values(bench: Bench, fit: list[Cell], column: list[Cell]) -> None:
+    out = applied(bench, {"step": "one_hot", "columns": ["x"]}, fit, column)
+    encoder = OneHotEncoder(sparse_output=False, dtype=int, handle_unknown="ignore")
+    theirs = encoder.fit([[cell] for cell in fit]).transform([[cell] for cell in column])
+    assert out.header[1:] == encoder.get_feature_names_out(["x"]).tolist()
+    assert [row[1:] for row in out.rows] == theirs.astype(str).tolist()
+    assert_counted(out, [cell for cell in column if cell not in fit])
+
+
+@given(fit=texts, column=texts)
+def test_label_leaves_unknown_values_empty(bench: Bench, fit: list[Cell], column: list[Cell]) -> None:
+    out = applied(bench, {"step": "label", "columns": ["x"], "unknown": "empty"}, fit, column)
+    encoder = OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=np.nan)
+    theirs = encoder.fit([[cell] for cell in fit]).transform([[cell] for cell in column])
+    np.testing.assert_array_equal(values(out), theirs)
+    assert_counted(out, [cell for cell in column if cell not in fit])
+
+
+def assert_counted(out: Output, strangers: list[Cell]) -> None:
+    if not strangers:
+        assert out.warnings == []
+        return
+    [warning] = out.warnings
+    assert warning.startswith(f"{len(strangers)} cell")
+    assert any(repr(cell) in warning for cell in strangers)
+
+
+@pytest.mark.parametrize(
+    ("step", "error"),
+    [
+        ({"step": "label", "columns": ["x"]}, UnknownCategory),
+        ({"step": "ordinal", "order": {"x": ["1", "2"]}}, UnknownCategory),
+        ({"step": "scale", "columns": ["x"], "method": "minmax"}, NotANumber),
+    ],
+)
+def test_what_a_step_does_not_take_ends_the_job(bench: Bench, step: dict[str, Any], error: type) -> None:
+    with pytest.raises(error) as caught:
+        applied(bench, step, ["1", "2"], ["1", "n/a", "n/a", None, ""])
+    assert caught.value.column == "x"
+    assert caught.value.message.startswith("2 cells of column 'x'")
+    assert "'n/a'" in caught.value.message
+
+
+@pytest.mark.parametrize(
+    ("step", "cells", "warning"),
+    [
+        ({"step": "ordinal", "order": {"x": ["1", "2"]}, "unknown": "empty"}, ["0", "", "", ""],
+         "2 cells of column 'x' hold an unknown value, for example 'a'; left empty."),
+        ({"step": "fill_missing", "columns": ["x"], "with": "mean"}, ["1", "a", "b", "1.5"],
+         "2 cells of column 'x' are not a number, for example 'a'; left as found."),
+    ],
+)  # fmt: skip
+def test_what_a_step_does_take_is_counted(
+    bench: Bench, step: dict[str, Any], cells: list[str], warning: str
+) -> None:
+    out = applied(bench, step, ["1", "2"], ["1", "a", "b", None])
+    assert [row[1] for row in out.rows] == cells
+    assert out.warnings == [warning]
+
+
+@pytest.mark.parametrize(
+    "encode", [{"step": "one_hot", "columns": ["x"]}, {"step": "label", "columns": ["x"]}]
+)
+def test_what_means_missing_is_no_unknown_value(bench: Bench, encode: dict[str, Any]) -> None:
+    table = (("place", "x"), numbered(["a", "NA"]))
+    out = bench.applied([encode], table, ("place", "x"), numbered([None, "", "NA", "a"]), nulls=["NA"])
+    assert out.warnings == []
+
+
+def test_a_mode_is_that_of_the_first_table(bench: Bench) -> None:
+    out = applied(bench, {"step": "fill_missing", "columns": ["x"], "with": "mode"}, ["a", "a"], ["b", None])
+    assert [row[1] for row in out.rows] == ["b", "a"]
+
+
+def test_what_holds_for_the_rows_at_hand_only_is_learnt_from_them(bench: Bench) -> None:
+    total = {"step": "aggregate", "values": {"total": {"sum": "x"}}}
+    out = bench.applied([total], (("x", "y"), [("1", "a"), ("2", "b")]), ("x", "y"), [("1e300", "a")] * 2)
+    assert float(out.rows[0][0]) == 2e300
+    assert bench.fitted == []
+
+
+@pytest.mark.parametrize("name", BY_NAME)
+def test_what_a_step_has_learnt_makes_the_same_of_the_same_rows(bench: Bench, name: str) -> None:
+    example = BY_NAME[name].example
+    header, *rows = csv.reader(io.StringIO(example.before))
+    given = [[cell or None for cell in row] for row in rows]
+    step = {"step": name, **example.options}
+    assert bench.applied([step], (header, given), header, given).text == example.after
+
+
+FILL = {"step": "fill_missing", "columns": ["b"], "with": "mean"}
+SCALE = {"step": "scale", "columns": ["b", "a"], "method": "minmax"}
+FIT = (("a", "b"), [("0", "1"), ("10", "3")])
+
+
+def test_columns_are_taken_by_name_and_others_pass_through(bench: Bench) -> None:
+    out = bench.applied([FILL, SCALE], FIT, ("b", " new ", "a"), [(None, " x ", "5"), ("3", "", "20")])
+    assert out.text == 'b, new ,a\n0.5, x ,0.5\n1.0,"",2.0\n'
+
+
+def test_a_column_that_a_step_needs_must_be_there(bench: Bench) -> None:
+    with pytest.raises(UnknownColumn) as caught:
+        bench.applied([FILL, SCALE], FIT, ("b", "c"), [("1", "2")])
+    assert caught.value.column == "a"
+
+
+def test_a_new_column_must_not_be_called_like_one_that_is_made(bench: Bench) -> None:
+    with pytest.raises(DuplicateColumn):
+        bench.applied([{"step": "one_hot", "columns": ["a"]}], FIT, ("a", "a_10"), [("0", "x")])
+
+
+def test_steps_of_one_kind_each_have_their_own(bench: Bench) -> None:
+    twice = [SCALE, {"step": "trim"}, {**SCALE, "method": "standard"}]
+    once = bench.applied([SCALE], FIT, FIT[0], [("10", "2")]).rows
+    mean, deviation = 0.5, 0.5
+    scaled = [[str((float(cell) - mean) / deviation) for cell in row] for row in once]
+    assert bench.applied(twice, FIT, FIT[0], [("10", "2")]).rows == scaled
+
+
+def test_what_was_learnt_by_other_steps_is_of_no_use(bench: Bench) -> None:
+    bench.table([FILL], *FIT)
+    with pytest.raises(NotLearnt):
+        bench.table([SCALE], *FIT, known=bench.fitted)
+    with pytest.raises(NotLearnt) as caught:
+        bench.table([{**FILL, "columns": ["a"]}], *FIT, known=bench.fitted)
+    assert caught.value.column == "a"
+    with pytest.raises(NotLearnt):
+        bench.table([FILL, {"step": "trim"}, FILL], *FIT, known=bench.fitted[:1])

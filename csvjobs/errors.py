@@ -4,6 +4,7 @@
     ├── RequestError     what prevents a job from starting (4xx); the caller can mend it
     │   ├── BadRequest · EmptyUpload · InvalidPipeline · InvalidOption
     │   ├── InvalidFitted · PipelineMismatch · NothingFitted
+    │   ├── PipelineFixed · PreconditionFailed · TooManyPipelines
     │   ├── JobNotFound · FileNotFound · PipelineNotFound
     │   ├── JobNotFinished · JobAlreadyEnded · JobHasNoOutput
     │   └── UploadTooLarge · UnsupportedMediaType · DigestMismatch · RangeNotSatisfiable
@@ -108,6 +109,27 @@ class PipelineMismatch(RequestError):
 
     code = "pipeline-mismatch"
     status = 422
+
+
+class PipelineFixed(RequestError):
+    """The pipeline cannot be changed over HTTP."""
+
+    code = "pipeline-fixed"
+    status = 409
+
+
+class PreconditionFailed(RequestError):
+    """What is there now is not what the request was made for."""
+
+    code = "precondition-failed"
+    status = 412
+
+
+class TooManyPipelines(RequestError):
+    """The service keeps no more pipelines."""
+
+    code = "too-many-pipelines"
+    status = 409
 
 
 class NothingFitted(RequestError):

@@ -44,6 +44,8 @@ class PipelineInfo(BaseModel):
     """A named pipeline, whole."""
 
     name: str
+    version: int | None = Field(None, description="None where it is built in or a file of the service's own.")
+    versions: list[int] = Field(default_factory=list, description="All that can be had, oldest first.")
     description: str
     sha256: str
     pipeline: dict[str, Any]

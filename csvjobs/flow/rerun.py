@@ -47,8 +47,9 @@ def _asked(
 ) -> tuple[Pipeline, Fitted | None]:
     """The pipeline of the new job, and what it applies. How the file is read stays with the file."""
     if not apply:
-        chosen = services.pipelines.resolve(pipeline) if pipeline else build(old.pipeline)
-        return chosen, None if pipeline else kept(services, old)
+        if pipeline:
+            return services.pipelines.resolve(pipeline), None
+        return build(old.pipeline).numbered(old.pipeline_ref.version), kept(services, old)
     fitted = learnt(services, apply)
     chosen = choose(services, pipeline, {}, fitted)
     return chosen if pipeline else chosen.model_copy(update={"read": build(old.pipeline).read}), fitted

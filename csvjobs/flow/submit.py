@@ -113,7 +113,7 @@ def request(job_id: str, filename: str, pipeline: Pipeline, facts: Facts) -> Req
         filename=base_name(filename),
         created_at=now(),
         pipeline=pipeline.document(),
-        pipeline_ref=PipelineRef(name=pipeline.name, sha256=pipeline.sha256),
+        pipeline_ref=PipelineRef(name=pipeline.name, version=pipeline.version, sha256=pipeline.sha256),
         facts=facts,
     )
 

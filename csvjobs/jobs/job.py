@@ -49,6 +49,7 @@ class PipelineRef(Model):
     """Which pipeline a job runs; `sha256` is of its canonical JSON."""
 
     name: str
+    version: int | None = Field(None, description="Of those stored under that name, where it is one.")
     sha256: str
 
 

@@ -1,54 +1,102 @@
-"""Pipelines by name: the built-in `tidy` and the *.yaml files of one folder."""
+"""Pipelines by name: the built-in `tidy`, the *.yaml files of one folder, and what clients store there."""
 
 from __future__ import annotations
 
+import builtins
 import re
 from difflib import get_close_matches
 from pathlib import Path
 
-from csvjobs.errors import InvalidPipeline, PipelineNotFound
+from csvjobs.errors import InvalidOption, InvalidPipeline, PipelineFixed, PipelineNotFound
 from csvjobs.pipelines.spec import Pipeline, parse
+from csvjobs.pipelines.stored import StoredPipelines
 
 TIDY = Pipeline(
     name="tidy",
     description="Valid UTF-8 CSV out, blank lines dropped, bad rows set aside; no value changed.",
 )
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+VERSIONED = re.compile(rf"({NAME.pattern})(?:@(\d{{1,9}}))?")
+STORED = "stored"
 
 
 class NamedPipelines:
-    """The pipelines of `folder`; a file's name is the pipeline's. A missing folder holds none."""
+    """The pipelines of `folder`; a file's name is the pipeline's. A missing folder holds none. Files that
+    somebody has put there win over pipelines that are stored under the same name."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self.stored = StoredPipelines(folder / STORED)
 
     def names(self) -> list[str]:
         """All names, sorted."""
-        return sorted({TIDY.name} | {path.stem for path in self.folder.glob("*.yaml")})
+        files = {path.stem for path in self.folder.glob("*.yaml")}
+        return sorted({TIDY.name} | files | set(self.stored.names()))
 
-    def get(self, name: str) -> Pipeline:
-        """The pipeline of that name. Raises PipelineNotFound, InvalidPipeline."""
-        if name not in self.names():
+    def get(self, name: str, version: int | None = None) -> Pipeline:
+        """The pipeline of that name, or that version of it. Raises PipelineNotFound, InvalidPipeline."""
+        if not self._fixed(name) and self.versions(name):
+            return self.stored.get(name, version)
+        if version is not None or name not in self.names():
             near = get_close_matches(name, self.names(), n=1)
             hint = f"Did you mean {near[0]!r}?" if near else f"Known: {', '.join(self.names())}."
-            raise PipelineNotFound(f"There is no pipeline {name!r}.", hint=hint)
+            asked = name if version is None else f"{name}@{version}"
+            raise PipelineNotFound(f"There is no pipeline {asked!r}.", hint=hint)
         path = self.folder / f"{name}.yaml"
         if not path.is_file():
             return TIDY
         return parse(path.read_text("utf-8")).model_copy(update={"name": name})
+
+    def versions(self, name: str) -> builtins.list[int]:
+        """The numbers of its versions, oldest first; none of what is a file."""
+        named = NAME.fullmatch(name) and not self._fixed(name)
+        return self.stored.versions(name) if named else []
+
+    def put(self, name: str, text: str, expected: str | None = None) -> tuple[Pipeline, bool]:
+        """Stores YAML or JSON as the newest version of that name, and says whether it made one.
+
+        expected: as for StoredPipelines.put.
+        Raises InvalidPipeline, InvalidOption, PipelineFixed; as StoredPipelines.put.
+        """
+        if not NAME.fullmatch(name):
+            hint = "Letters, digits, dot, - and _; at most 100, a letter or digit first."
+            raise InvalidOption(f"A pipeline cannot be called {name[:120]!r}.", hint=hint)
+        self._check_free(name)
+        return self.stored.put(parse(text).model_copy(update={"name": name}), expected)
+
+    def delete(self, name: str) -> None:
+        """Takes back what is stored under that name. Raises PipelineNotFound, PipelineFixed."""
+        self._check_free(name)
+        if not self.versions(name):
+            self.get(name)
+        self.stored.delete(name)
 
     def list(self) -> list[Pipeline]:
         """All pipelines that are valid; `csvjobs doctor` names those that are not."""
         return [pipeline for name in self.names() if (pipeline := self._valid(name))]
 
     def resolve(self, text: str | None) -> Pipeline:
-        """A pipeline from what a client sent: nothing (tidy), a name, or the pipeline as YAML or JSON.
+        """A pipeline from what a client sent: nothing (tidy), a name, name@version, or the
+        pipeline as YAML or JSON.
 
         Raises PipelineNotFound, InvalidPipeline.
         """
         if text is None or not text.strip():
             return self.get(TIDY.name)
-        return self.get(text.strip()) if NAME.fullmatch(text.strip()) else parse(text)
+        return self.called(text.strip()) if VERSIONED.fullmatch(text.strip()) else parse(text)
+
+    def called(self, text: str) -> Pipeline:
+        """The pipeline of that name or name@version. Raises PipelineNotFound, InvalidPipeline."""
+        match = VERSIONED.fullmatch(text)
+        return self.get(match[1], int(match[2])) if match and match[2] else self.get(text)
+
+    def _fixed(self, name: str) -> bool:
+        return name == TIDY.name or (self.folder / f"{name}.yaml").is_file()
+
+    def _check_free(self, name: str) -> None:
+        if self._fixed(name):
+            what = "is built in" if name == TIDY.name else "is a file of the service's own"
+            raise PipelineFixed(f"The pipeline {name!r} {what}.", hint="Take another name.")
 
     def _valid(self, name: str) -> Pipeline | None:
         try:

@@ -9,7 +9,7 @@ from pathlib import PurePath
 from typing import Any, Literal, TypeVar
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, SerializeAsAny, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, SerializeAsAny, ValidationError
 
 from csvjobs.errors import CsvjobsError, InvalidOption, InvalidPipeline
 from csvjobs.pipelines.catalogue import BY_NAME
@@ -41,6 +41,24 @@ class Pipeline(BaseModel):
     read: ReadOptions = ReadOptions()
     steps: tuple[SerializeAsAny[Step], ...] = ()
     write: WriteOptions = WriteOptions()
+    _version: int | None = PrivateAttr(None)
+
+    @property
+    def version(self) -> int | None:
+        """Its number where it is one of several stored under its name; no part of the document."""
+        return self._version
+
+    def numbered(self, version: int | None) -> Pipeline:
+        """The same, as that version."""
+        made = self.model_copy()
+        made._version = version
+        return made
+
+    def yaml(self) -> str:
+        """The pipeline as YAML, from which `parse` makes the same one again."""
+        # What is not set is left out: in a pipeline file, null would be a text like any other.
+        document = self.model_dump(mode="json", by_alias=True, exclude_none=True)
+        return yaml.safe_dump(document, sort_keys=False, allow_unicode=True)
 
     def document(self) -> dict[str, Any]:
         """The whole pipeline as plain data, from which `build` makes the same one again."""

@@ -12,6 +12,7 @@ from terminal import Terminal
 
 from csvjobs.cli import COMMANDS
 from csvjobs.cli.output import EXIT_STATUS
+from csvjobs.pipelines.named import NamedPipelines
 
 WIDE = {"COLUMNS": "200", "TERMINAL_WIDTH": "200"}
 
@@ -96,3 +97,16 @@ def test_a_reader_that_goes_away_is_no_fault(terminal: Terminal) -> None:
     typed = terminal.types("steps", "--markdown", stdout=writer)
     os.close(writer)
     assert typed.err == ""
+
+
+def test_stored_pipelines_are_listed_with_their_newest_version(terminal: Terminal) -> None:
+    named = NamedPipelines(terminal.folder / "pipelines")
+    named.put("mine", "description: Cuts.\nsteps: [{step: trim}]")
+    named.put("mine", "steps: [{step: limit, rows: 7}]")
+    listed = terminal.types("pipelines").out.splitlines()
+    assert [line.split()[0] for line in listed] == ["mine@2", "tidy"]
+    assert "rows: 7" in terminal.types("pipelines", "mine").out
+    assert "Cuts." in terminal.types("pipelines", "mine@1").out
+    assert terminal.types("pipelines", "mine@3").status == 2
+    terminal.write("in.csv", "a\n 1 \n")
+    assert terminal.types("run", "in.csv", "-p", "mine@1", "-o", "-").out == "a\n1\n"

@@ -2,29 +2,101 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 from anyio import to_thread
-from fastapi import APIRouter
+from fastapi import APIRouter, Header, Query, Request, Response
 
 from csvjobs.api.problems import responses
 from csvjobs.api.routes.deps import Given
 from csvjobs.api.schemas import PipelineInfo, StepInfo
+from csvjobs.errors import BadRequest
+from csvjobs.flow.submit import check_size
 from csvjobs.pipelines.catalogue import STEPS, wire_name
-from csvjobs.pipelines.spec import Pipeline
+from csvjobs.pipelines.named import NamedPipelines
+from csvjobs.pipelines.spec import MAX_TEXT, Pipeline
 from csvjobs.pipelines.step import Step
+from csvjobs.storage.base import writing
 
 router = APIRouter(tags=["pipelines"])
+
+YAML = "application/yaml"
+MAX_BYTES = 4 * MAX_TEXT
 
 
 @router.get("/pipelines", operation_id="list_pipelines")
 async def list_pipelines(services: Given) -> list[PipelineInfo]:
-    """The pipelines that can be called by name."""
-    return [_pipeline(p) for p in await to_thread.run_sync(services.pipelines.list)]
+    """The pipelines that can be called by name, each in its newest version."""
+    known = services.pipelines
+    return await to_thread.run_sync(lambda: [_info(known, pipeline) for pipeline in known.list()])
 
 
-@router.get("/pipelines/{name}", operation_id="get_pipeline", responses=responses(404, 422))
-async def get_pipeline(name: str, services: Given) -> PipelineInfo:
-    """One named pipeline."""
-    return _pipeline(await to_thread.run_sync(services.pipelines.get, name))
+@router.get(
+    "/pipelines/{name}",
+    operation_id="get_pipeline",
+    response_model=PipelineInfo,
+    responses={
+        200: {"content": {YAML: {"schema": {"type": "string"}}}},
+        304: {"description": "Not Modified"},
+        **responses(404, 422),
+    },
+)
+async def get_pipeline(
+    name: str,
+    services: Given,
+    response: Response,
+    version: Annotated[int | None, Query(ge=1, description="The newest when left out.")] = None,
+    accept: Annotated[str, Header()] = "",
+    if_none_match: Annotated[str | None, Header()] = None,
+) -> PipelineInfo | Response:
+    """One named pipeline; as YAML alone with `Accept: application/yaml`."""
+    known = services.pipelines
+    info, pipeline = await to_thread.run_sync(_read, known, name, version)
+    headers = {"ETag": f'"{pipeline.sha256}"', "Cache-Control": "no-cache", "Vary": "Accept"}
+    if _tag(if_none_match) == pipeline.sha256:
+        return Response(status_code=304, headers=headers)
+    if accept.partition(";")[0].strip() in (YAML, "application/x-yaml", "text/yaml"):
+        return Response(pipeline.yaml(), media_type=YAML, headers=headers)
+    response.headers.update(headers)
+    return info
+
+
+@router.put(
+    "/pipelines/{name}",
+    operation_id="put_pipeline",
+    openapi_extra={
+        "requestBody": {
+            "required": True,
+            "content": {YAML: {"schema": {"type": "string"}}, "application/json": {"schema": {}}},
+        }
+    },
+    responses={201: {"model": PipelineInfo}, **responses(409, 412, 413, 422, 507)},
+)
+async def put_pipeline(
+    name: str,
+    request: Request,
+    response: Response,
+    services: Given,
+    if_match: Annotated[str | None, Header(description="The ETag of the version to be followed.")] = None,
+    if_none_match: Annotated[str | None, Header(description="* where there must be none yet.")] = None,
+) -> PipelineInfo:
+    """Stores a pipeline, as YAML or JSON, as the newest version of that name. Versions never change; what is
+    the same as the newest makes none."""
+    expected = "" if if_none_match == "*" else _tag(if_match)
+    text, known = await _text(request), services.pipelines
+    pipeline, new = await to_thread.run_sync(_put, known, name, text, expected)
+    response.status_code = 201 if new else 200
+    response.headers["ETag"] = f'"{pipeline.sha256}"'
+    response.headers["Location"] = f"/pipelines/{name}?version={pipeline.version}"
+    return await to_thread.run_sync(_info, known, pipeline)
+
+
+@router.delete(
+    "/pipelines/{name}", operation_id="delete_pipeline", status_code=204, responses=responses(404, 409)
+)
+async def delete_pipeline(name: str, services: Given) -> None:
+    """Takes back all versions stored under that name; jobs keep the pipelines that they were sent with."""
+    await to_thread.run_sync(services.pipelines.delete, name)
 
 
 @router.get("/steps", operation_id="list_steps")
@@ -33,13 +105,42 @@ async def list_steps() -> list[StepInfo]:
     return [_step(step) for step in STEPS]
 
 
-def _pipeline(pipeline: Pipeline) -> PipelineInfo:
+def _info(known: NamedPipelines, pipeline: Pipeline) -> PipelineInfo:
     return PipelineInfo(
         name=pipeline.name,
+        version=pipeline.version,
+        versions=known.versions(pipeline.name),
         description=pipeline.description,
         sha256=pipeline.sha256,
         pipeline=pipeline.document(),
     )
+
+
+def _read(known: NamedPipelines, name: str, version: int | None) -> tuple[PipelineInfo, Pipeline]:
+    pipeline = known.get(name, version)
+    return _info(known, pipeline), pipeline
+
+
+def _put(known: NamedPipelines, name: str, text: str, expected: str | None) -> tuple[Pipeline, bool]:
+    with writing("The pipeline"):
+        return known.put(name, text, expected)
+
+
+def _tag(header: str | None) -> str | None:
+    """The sha256 that an entity tag stands for."""
+    return header.strip().removeprefix("W/").strip('"') if header else None
+
+
+async def _text(request: Request) -> str:
+    """The body. Raises UploadTooLarge, BadRequest."""
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        check_size(len(body), MAX_BYTES)
+    try:
+        return body.decode()
+    except UnicodeDecodeError:
+        raise BadRequest("The pipeline is not UTF-8 text.") from None
 
 
 def _step(step: type[Step]) -> StepInfo:

@@ -1,0 +1,94 @@
+"""Pipelines stored by name over HTTP."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from served import Serve, Served, refused
+
+from csvjobs.pipelines.spec import parse
+
+TRIM = "description: Cuts.\nsteps: [{step: trim}]"
+SELECT = "steps: [{step: select, columns: [a]}]"
+
+
+@pytest.fixture
+def at(serve: Serve) -> Served:
+    served = serve()
+    served.service.start_worker()
+    return served
+
+
+def put(at: Served, name: str, text: str, **headers: str) -> dict[str, Any]:
+    answer = at.client.put(f"/pipelines/{name}", content=text, headers=headers)
+    assert answer.status_code in (200, 201), answer.text
+    body: dict[str, Any] = answer.json()
+    assert answer.headers["etag"] == f'"{body["sha256"]}"'
+    assert at.client.get(answer.headers["location"]).json() == body
+    return body
+
+
+def test_a_pipeline_is_stored_and_called_by_name_and_version(at: Served) -> None:
+    first, second = put(at, "mine", TRIM), put(at, "mine", SELECT)
+    assert [(one["version"], one["versions"]) for one in (first, second)] == [(1, [1]), (2, [1, 2])]
+    assert at.client.get("/pipelines/mine").json() == second
+    assert at.client.get("/pipelines/mine", params={"version": 1}).json()["description"] == "Cuts."
+    listed = at.client.get("/pipelines").json()
+    assert [(one["name"], one["version"]) for one in listed] == [("mine", 2), ("tidy", None)]
+    for asked, made, version in [("mine", "a\n 1 \n", 2), ("mine@1", "a,b\n1,2\n", 1)]:
+        job = at.done(b"a,b\n 1 , 2\n", pipeline=asked)
+        assert at.client.get(f"/download_csv/{job['job_id']}/").text == made
+        assert (job["pipeline"]["name"], job["pipeline"]["version"]) == ("mine", version)
+    again = at.client.post(f"/jobs/{job['job_id']}/rerun").json()
+    assert again["pipeline"] == job["pipeline"]
+
+
+def test_the_same_again_makes_no_version(at: Served) -> None:
+    put(at, "mine", TRIM)
+    answer = at.client.put("/pipelines/mine", json=parse(TRIM).document())
+    assert (answer.status_code, answer.json()["version"]) == (200, 1)
+
+
+def test_it_is_given_as_yaml_too(at: Served) -> None:
+    put(at, "mine", SELECT)
+    answer = at.client.get("/pipelines/mine", headers={"Accept": "application/yaml"})
+    assert answer.headers["content-type"].startswith("application/yaml")
+    assert parse(answer.text).sha256 == answer.headers["etag"].strip('"')
+    seen = {"If-None-Match": answer.headers["etag"]}
+    assert at.client.get("/pipelines/mine", headers=seen).status_code == 304
+    put(at, "mine", TRIM)
+    assert at.client.get("/pipelines/mine", headers=seen).status_code == 200
+
+
+def test_a_change_of_what_is_no_longer_there_is_refused(at: Served) -> None:
+    etag = f'"{put(at, "mine", TRIM)["sha256"]}"'
+    put(at, "mine", SELECT, **{"If-Match": etag})
+    late = at.client.put("/pipelines/mine", content=TRIM, headers={"If-Match": etag})
+    refused(late, 412, "precondition-failed")
+    taken = at.client.put("/pipelines/mine", content=TRIM, headers={"If-None-Match": "*"})
+    refused(taken, 412, "precondition-failed")
+    put(at, "new", TRIM, **{"If-None-Match": "*"})
+
+
+def test_it_is_deleted_and_jobs_go_on(at: Served) -> None:
+    put(at, "mine", SELECT)
+    job = at.done(b"a,b\n1,2\n", pipeline="mine")
+    assert at.client.delete("/pipelines/mine").status_code == 204
+    refused(at.client.get("/pipelines/mine"), 404, "pipeline-not-found")
+    refused(at.client.post("/jobs", content=b"a\n", params={"pipeline": "mine@1"}), 404, "pipeline-not-found")
+    refused(at.client.delete("/pipelines/mine"), 404, "pipeline-not-found")
+    again = at.client.post(f"/jobs/{job['job_id']}/rerun").json()
+    assert at.ended(again["job_id"])["files"]["output.csv"]["sha256"] == job["files"]["output.csv"]["sha256"]
+
+
+def test_what_cannot_be_stored_is_refused(at: Served) -> None:
+    invalid = at.client.put("/pipelines/mine", content="steps: [{step: tirm}, {step: select}]")
+    assert len(refused(invalid, 422, "invalid-pipeline")["errors"]) == 2
+    refused(at.client.put("/pipelines/mine", content=b"\xff"), 400, "bad-request")
+    refused(at.client.put("/pipelines/mine", content=b"x" * 2_000_000), 413, "upload-too-large")
+    refused(at.client.put("/pipelines/a@1", content=TRIM), 422, "invalid-option")
+    refused(at.client.put("/pipelines/tidy", content=TRIM), 409, "pipeline-fixed")
+    refused(at.client.delete("/pipelines/tidy"), 409, "pipeline-fixed")
+    refused(at.client.get("/pipelines/tidy", params={"version": 1}), 404, "pipeline-not-found")
+    assert len(at.client.get("/pipelines").json()) == 1

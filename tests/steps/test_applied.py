@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.impute import SimpleImputer
 from sklearn.preprocessing import MinMaxScaler, OneHotEncoder, OrdinalEncoder, RobustScaler, StandardScaler
@@ -51,6 +51,7 @@ def values(out: Output) -> Any:
 
 
 @pytest.mark.parametrize("method", SCALERS)
+@settings(deadline=None)
 @given(fit=some, column=gaps)
 def test_scalers(bench: Bench, method: str, fit: list[float | None], column: list[float | None]) -> None:
     step = {"step": "scale", "columns": ["x"], "method": method}
@@ -61,6 +62,7 @@ def test_scalers(bench: Bench, method: str, fit: list[float | None], column: lis
 
 
 @pytest.mark.parametrize("strategy", ["mean", "median"])
+@settings(deadline=None)
 @given(fit=some, column=gaps)
 def test_imputers(bench: Bench, strategy: str, fit: list[float | None], column: list[float | None]) -> None:
     step = {"step": "fill_missing", "columns": ["x"], "with": strategy}
@@ -69,6 +71,7 @@ def test_imputers(bench: Bench, strategy: str, fit: list[float | None], column: 
     np.testing.assert_allclose(values(out), theirs, rtol=1e-9, atol=1e-9)
 
 
+@settings(deadline=None)
 @given(fit=texts, column=texts)
 def test_one_hot_ignores_unknown_values(bench: Bench, fit: list[Cell], column: list[Cell]) -> None:
     out = applied(bench, {"step": "one_hot", "columns": ["x"]}, fit, column)
@@ -79,6 +82,7 @@ def test_one_hot_ignores_unknown_values(bench: Bench, fit: list[Cell], column: l
     assert_counted(out, [cell for cell in column if cell not in fit])
 
 
+@settings(deadline=None)
 @given(fit=texts, column=texts)
 def test_label_leaves_unknown_values_empty(bench: Bench, fit: list[Cell], column: list[Cell]) -> None:
     out = applied(bench, {"step": "label", "columns": ["x"], "unknown": "empty"}, fit, column)

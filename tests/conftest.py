@@ -9,11 +9,16 @@ from pathlib import Path
 
 import pytest
 from chaos import Service, valkey
+from hypothesis import settings
 from redis import Redis
 
 # What is started in the background or by nohup ignores these, and so would all that it starts itself.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 signal.signal(signal.SIGHUP, signal.SIG_DFL)
+
+# How long an example takes is the machine's affair.
+settings.register_profile("untimed", deadline=None)
+settings.load_profile("untimed")
 
 for _name in [name for name in os.environ if name.startswith("CSVJOBS_") or name == "REDIS_URL"]:
     del os.environ[_name]

@@ -30,7 +30,14 @@ def test_a_job_tells_its_whole_story(api: Served) -> None:
     assert times == sorted(times)
     assert {time.utcoffset() for time in times} == {timedelta(0)}
     assert job["created_at"].endswith("Z")
-    assert job["rows"] == {"in": 3, "out": 1, "rejected": 1, "dropped": {"blank lines": 1}}
+    assert job["rows"] == {
+        "in": 3,
+        "out": 1,
+        "rejected": 1,
+        "dropped": {"blank lines": 1},
+        "merged": {},
+        "added": {},
+    }
     assert job["pipeline"]["name"] == "tidy"
     assert set(job["detected"]) >= {"encoding", "delimiter", "header"}
     assert job["links"]["download"] == f"/download_csv/{job['job_id']}/"

@@ -168,7 +168,7 @@ def test_status_is_json_for_programs(at: Terminal, api: Served) -> None:
     job_id = api.done(RAGGED.encode())["job_id"]
     told = json.loads(at.types("status", job_id, "--json", "-s", api.url).out)
     assert (told["job_id"], told["status"]) == (job_id, "done")
-    assert told["rows"] == {"in": 4, "out": 3, "rejected": 1, "dropped": {}}
+    assert told["rows"] == {"in": 4, "out": 3, "rejected": 1, "dropped": {}, "merged": {}, "added": {}}
 
 
 def test_download_saves_a_file_and_prints_where(at: Terminal, api: Served) -> None:

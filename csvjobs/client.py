@@ -127,11 +127,12 @@ class Client:
         self,
         job_id: str,
         target: Path | str,
-        name: str = "output.csv",
+        name: str | None = None,
         received: Callable[[int], None] = lambda count: None,
     ) -> Path:
-        """Saves a file of the job, whole: it is written beside `target`, checked against its sha256 and
-        moved there. Raises Damaged."""
+        """Saves a file of the job, by default its output, whole: it is written beside `target`, checked
+        against its sha256 and moved there. Raises Damaged."""
+        name = name or self.job(job_id).output.name
         target = Path(target)
         digest = hashlib.sha256()
         with (

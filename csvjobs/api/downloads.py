@@ -21,7 +21,7 @@ from csvjobs.flow.deliver import Delivery
 CHUNK = 1024**2
 
 MEDIA_TYPES = {
-    "csv": "text/csv; charset=utf-8; header=present",
+    "csv": "text/csv; charset=utf-8",
     "json": "application/json",
     "txt": "text/plain; charset=utf-8",
 }
@@ -68,7 +68,7 @@ def disposition(filename: str) -> str:
 
 def _headers(delivery: Delivery) -> dict[str, str]:
     headers = {
-        "Content-Type": MEDIA_TYPES.get(delivery.name.rpartition(".")[2], "application/octet-stream"),
+        "Content-Type": _media_type(delivery),
         "Content-Disposition": disposition(delivery.download_name),
         "Accept-Ranges": "bytes",
         "Last-Modified": formatdate(delivery.modified, usegmt=True),
@@ -79,6 +79,12 @@ def _headers(delivery: Delivery) -> dict[str, str]:
         headers["Repr-Digest"] = f"sha-256=:{digest}:"
         headers["Cache-Control"] = "private, max-age=31536000, immutable"
     return headers
+
+
+def _media_type(delivery: Delivery) -> str:
+    ending = delivery.name.rpartition(".")[2]
+    known = MEDIA_TYPES.get(ending, "application/octet-stream")
+    return f"{known}; header={'present' if delivery.header else 'absent'}" if ending == "csv" else known
 
 
 def _unchanged(request: Request, headers: dict[str, str]) -> bool:

@@ -13,7 +13,7 @@ from csvjobs.cli.follow import save
 from csvjobs.cli.options import SERVER, ServerOption, target_option
 from csvjobs.cli.output import clean_end
 from csvjobs.client import Client
-from csvjobs.flow.deliver import FILES, OUTPUT
+from csvjobs.flow.deliver import FILES
 
 
 def download(
@@ -22,15 +22,19 @@ def download(
         Path | None,
         target_option("--output", "-o", help="Where it goes, by default under its name; - is stdout."),
     ] = None,
-    name: Annotated[str, typer.Option(help=f"Which file: {', '.join(FILES)}.")] = OUTPUT,
+    name: Annotated[
+        str | None, typer.Option(help=f"Which file, by default the output: {', '.join(FILES)}.")
+    ] = None,
     server: ServerOption = SERVER,
 ) -> None:
     """Save a file of a job, checked against its sha256; prints where it is.
 
     Example: `csvjobs download 01a20bb3-f8d8-76f6-9be9-fca0ab82e341 -o clean.csv`
     """
-    target = output or Path(Path(name).name)
     with clean_end(), Client(server) as client:
-        save(client, client.job(job), name, target)
+        found = client.job(job)
+        name = name or found.output.name
+        target = output or Path(Path(name).name)
+        save(client, found, name, target)
     if target != STANDARD:
         typer.echo(os.fsencode(target))

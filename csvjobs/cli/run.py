@@ -27,7 +27,7 @@ from csvjobs.cli.output import clean_end, exit_status, remark, running, tell
 from csvjobs.client import shown_name
 from csvjobs.errors import JobAlreadyEnded
 from csvjobs.flow.cancel import cancel
-from csvjobs.flow.deliver import FITTED, OUTPUT, REJECTED
+from csvjobs.flow.deliver import FITTED, REJECTED
 from csvjobs.flow.process import process
 from csvjobs.flow.services import Services
 from csvjobs.flow.submit import Incoming
@@ -64,14 +64,14 @@ def run(
     In a shell's pipe: `gzip -dc my.csv.gz | csvjobs run - -o - | wc -l`
     """
     rejected = rejected or _beside(output)
-    # The output comes last: when it is there, all is.
-    targets = {REJECTED: rejected, FITTED: fitted, REPORT: report, OUTPUT: output}
-    check_differ(list(targets.values()))
+    beside = {REJECTED: rejected, FITTED: fitted, REPORT: report}
+    check_differ([*beside.values(), output])
     with clean_end(), workplace(output) as folder:
         services = alone(folder)
         job_id = _submit(services, source(file), pipeline_text(pipeline), read_options(read), _learnt(apply))
         job = _process(services, job_id)
-        for name, target in targets.items():
+        # The output comes last: when it is there, all is.
+        for name, target in {**beside, job.output.name: output}.items():
             if target and services.storage.has(job_id, name):
                 with services.storage.fetch(job_id, name) as made:
                     place(made, target)

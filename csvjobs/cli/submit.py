@@ -23,7 +23,6 @@ from csvjobs.cli.options import (
 )
 from csvjobs.cli.output import clean_end, exit_status, tell, transfer
 from csvjobs.client import Client
-from csvjobs.flow.deliver import OUTPUT
 from csvjobs.jobs.job import Job, Status
 
 
@@ -52,7 +51,7 @@ def submit(
                 return
             job = follow(client, job.job_id)
             if output and job.status is Status.DONE:
-                save(client, job, OUTPUT, output)
+                save(client, job, job.output.name, output)
     tell(job)
     raise typer.Exit(exit_status(job))
 

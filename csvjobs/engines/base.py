@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from csvjobs.engines.options import PLAIN, WriteOptions
 from csvjobs.reading.source import Source
 
 NUMBER = r"\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*"
@@ -125,8 +126,8 @@ class Engine(ABC):
         """Runs a query with a small result."""
 
     @abstractmethod
-    def copy(self, query: str, header: Sequence[str], target: Path) -> int:
-        """Streams a query into a new CSV file (UTF-8, comma, LF) under `header`; returns its rows."""
+    def copy(self, query: str, header: Sequence[str], target: Path, write: WriteOptions = PLAIN) -> int:
+        """Streams a query into a new file, its columns called `header`; returns its rows."""
 
     @abstractmethod
     def progress(self) -> float:

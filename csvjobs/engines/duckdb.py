@@ -13,8 +13,9 @@ from typing import Any, TypeVar
 import duckdb
 
 from csvjobs.engines.base import Engine, Interrupted, ReadFailed, Sql, shape
+from csvjobs.engines.copying import csv_options
+from csvjobs.engines.options import PLAIN, WriteOptions
 from csvjobs.errors import BadPattern, DiskFull, MemoryLimit, NoMaskKey
-from csvjobs.reading.rows import row
 from csvjobs.reading.source import Source
 
 # Smaller than DuckDB's own 32 MiB, and measured both faster and leaner. It must hold the longest record.
@@ -128,17 +129,14 @@ class DuckEngine(Engine):
     def rows(self, query: str) -> list[tuple[Any, ...]]:
         return _translated(lambda: self._connection.execute(query).fetchall())
 
-    def copy(self, query: str, header: Sequence[str], target: Path) -> int:
-        """The header row is ours: DuckDB would rename columns that differ by case only."""
-        first = row(header)
-        # Between rows DuckDB writes the newline, after the last one the suffix.
-        options = f"FORMAT csv, HEADER false, USE_TMP_FILE false, PREFIX {self.sql.text(first)}, SUFFIX '\n'"
+    def copy(self, query: str, header: Sequence[str], target: Path, write: WriteOptions = PLAIN) -> int:
         if len(header) == 1:
+            # An empty line is no row to most readers.
             query = f"SELECT COALESCE(COLUMNS(*), '') FROM ({query})"
-        rows = int(self.rows(f"COPY ({query}) TO {self.sql.text(str(target))} ({options})")[0][0])
+        rows = self._copy(query, target, csv_options(header, write))
         if rows == 0:
             # The suffix came although there was no row before it.
-            os.truncate(target, len(first.encode()))
+            self._copy(f"SELECT * FROM ({query}) LIMIT 0", target, csv_options(header, write, empty=True))
         return rows
 
     def progress(self) -> float:
@@ -149,6 +147,10 @@ class DuckEngine(Engine):
 
     def close(self) -> None:
         self._connection.close()
+
+    def _copy(self, query: str, target: Path, options: dict[str, str]) -> int:
+        given = ", ".join(f"{name} {self.sql.text(value)}" for name, value in options.items())
+        return int(self.rows(f"COPY ({query}) TO {self.sql.text(str(target))} ({given})")[0][0])
 
     def _execute(self, statement: str) -> None:
         _translated(lambda: self._connection.execute(statement))

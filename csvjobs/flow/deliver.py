@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import PurePath
 from typing import BinaryIO
 
+from csvjobs.engines.options import FILENAMES
 from csvjobs.errors import FileNotFound, JobHasNoOutput, JobNotFinished
 from csvjobs.flow.services import Services
 from csvjobs.flow.view import request_of, view
@@ -16,12 +17,15 @@ OUTPUT = "output.csv"
 REJECTED = "rejected.csv"
 FITTED = "fitted.json"
 ERROR_TEXT = "error.txt"
-FILES = (INPUT, APPLIED, OUTPUT, REJECTED, FITTED, REPORT, ERROR_TEXT)
+FILES = (INPUT, APPLIED, *FILENAMES, REJECTED, FITTED, REPORT, ERROR_TEXT)
 
 
 @dataclass(frozen=True)
 class Delivery:
-    """An open file and what a client is told of it; sha256 (hex) where the report or request knows it."""
+    """An open file and what a client is told of it; sha256 (hex) where the report or request knows it.
+
+    header: whether its first row names the columns, where it is CSV.
+    """
 
     file: BinaryIO
     name: str
@@ -29,22 +33,27 @@ class Delivery:
     modified: float
     sha256: str | None
     download_name: str
+    header: bool
 
 
-def deliver(services: Services, job_id: str, name: str) -> Delivery:
-    """The job's file, open. Raises JobNotFound, FileNotFound, JobNotFinished, JobHasNoOutput."""
-    if name not in FILES:
+def deliver(services: Services, job_id: str, name: str | None = None) -> Delivery:
+    """The job's file, open; its output, whatever that is called, where no name is given. Raises JobNotFound,
+    FileNotFound, JobNotFinished, JobHasNoOutput."""
+    if name not in (None, *FILES):
         raise FileNotFound(f"A job has no file {name!r}.", hint=f"It may have: {', '.join(FILES)}.")
     job = view(services, job_id)
+    name = name or job.output.name
     if name != INPUT and not job.status.final:
         raise JobNotFinished(
             f"Job {job_id} is still {job.status}.", hint=f"Ask again when GET /jobs/{job_id} says done."
         )
-    if name == OUTPUT and job.status is not Status.DONE:
+    if name in FILENAMES and job.status is not Status.DONE:
         raise JobHasNoOutput(_why(job), hint=job.error.hint if job.error else None)
     stat = services.storage.stat(job_id, name)
     file = services.storage.open(job_id, name)
-    return Delivery(file, name, stat.bytes, stat.modified, _sha256(services, job, name), _called(job, name))
+    header = name != job.output.name or job.output.header
+    sha256, called = _sha256(services, job, name), _called(job, name)
+    return Delivery(file, name, stat.bytes, stat.modified, sha256, called, header)
 
 
 def _why(job: Job) -> str:

@@ -21,7 +21,7 @@ from csvjobs.errors import (
     WorkerLost,
 )
 from csvjobs.flow.apply import kept
-from csvjobs.flow.deliver import ERROR_TEXT, FITTED, OUTPUT, REJECTED
+from csvjobs.flow.deliver import ERROR_TEXT, FITTED, REJECTED
 from csvjobs.flow.digest import GrowingDigest, file_info
 from csvjobs.flow.ending import end
 from csvjobs.flow.pulse import Pulse
@@ -51,12 +51,12 @@ class Outcome:
     rejected: RejectSummary | None = None
     detected: dict[str, Finding] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
-    output: FileInfo | None = None
+    taken: dict[str, FileInfo] = field(default_factory=dict)
     files: dict[str, Path] = field(default_factory=dict)
 
     def infos(self) -> dict[str, FileInfo]:
         """Size and sha256 of each file; the output's were taken while it was written."""
-        known = {OUTPUT: self.output} if self.output else {}
+        known = self.taken
         return {name: file_info(made) for name, made in self.files.items() if name not in known} | known
 
 
@@ -213,11 +213,12 @@ def _transform(
         nulls, known = pipeline.read.nulls, fitted.steps if fitted else None
         planned = plan(engine, relation, source.columns, pipeline.steps, numbered, nulls, known)
     with pulse.stage("transform"):
-        with GrowingDigest(scratch / OUTPUT) as digest:
-            out = engine.copy(planned.query(), planned.columns.names, scratch / OUTPUT)
-        outcome.output = digest.info if out else file_info(scratch / OUTPUT)
+        output = scratch / pipeline.write.filename
+        with GrowingDigest(output) as digest:
+            out = engine.copy(planned.query(), planned.columns.names, output, pipeline.write)
+        outcome.taken[output.name] = digest.info if out else file_info(output)
         outcome.rows = _account(engine, planned, reading, out)
-    outcome.files[OUTPUT] = scratch / OUTPUT
+    outcome.files[output.name] = output
     outcome.warnings = outcome.warnings + planned.warnings
     if planned.fitted and not fitted:
         outcome.files[FITTED] = scratch / FITTED

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, PlainSerializer
 
+from csvjobs.engines.options import WriteOptions
 from csvjobs.errors import CsvjobsError
 from csvjobs.reading.facts import Facts
 from csvjobs.reading.rejects import RejectSummary
@@ -142,6 +143,19 @@ class FileInfo(Model):
     sha256: str
 
 
+class Output(Model):
+    """What the output file is called; for CSV, what its first rows can be shown by."""
+
+    name: str = "output.csv"
+    delimiter: str = ","
+    header: bool = True
+
+    @classmethod
+    def of(cls, pipeline: dict[str, Any]) -> Output:
+        write = WriteOptions.model_validate(pipeline.get("write", {}))
+        return cls(name=write.filename, delimiter=write.delimiter, header=write.header)
+
+
 class Job(Model):
     """A job as a person sees it; report.json holds the last one."""
 
@@ -162,6 +176,7 @@ class Job(Model):
     detected: dict[str, Finding] = Field(default_factory=dict)
     error: Fault | None = None
     warnings: list[str] = Field(default_factory=list)
+    output: Output = Output()
     files: dict[str, FileInfo] = Field(default_factory=dict)
     timings: dict[str, float] = Field(
         default_factory=dict, description="Seconds spent in each stage of the run."
@@ -176,6 +191,7 @@ class Job(Model):
             created_at=request.created_at,
             pipeline=request.pipeline_ref,
             applied=request.applied,
+            output=Output.of(request.pipeline),
         )
 
     @property

@@ -6,11 +6,12 @@ import hashlib
 import json
 from difflib import get_close_matches
 from pathlib import PurePath
-from typing import Any, Literal, TypeVar
+from typing import Any, TypeVar
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, SerializeAsAny, ValidationError
 
+from csvjobs.engines.options import WriteOptions
 from csvjobs.errors import CsvjobsError, InvalidOption, InvalidPipeline
 from csvjobs.pipelines.catalogue import BY_NAME
 from csvjobs.pipelines.step import Step
@@ -21,14 +22,6 @@ MAX_STEPS = 200
 MAX_NAME = 100
 
 M = TypeVar("M", bound=BaseModel)
-
-
-class WriteOptions(BaseModel):
-    """How the output is written: UTF-8, comma, LF, header row, quotes where RFC 4180 needs them."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    format: Literal["csv"] = "csv"
 
 
 class Pipeline(BaseModel):
@@ -184,8 +177,15 @@ def _validated(model: type[M], data: Any, pointer: str, errors: list[CsvjobsErro
 def _fault(model: type[BaseModel], fault: Any, pointer: str) -> InvalidOption:
     place = "/".join([pointer, *(str(p).replace("~", "~0").replace("/", "~1") for p in fault["loc"])])
     if fault["type"] == "extra_forbidden":
-        known = [field.alias or name for name, field in model.model_fields.items()]
+        fields = _within(model, fault["loc"]).model_fields
+        known = [field.alias or name for name, field in fields.items()]
         return _unknown("option", str(fault["loc"][-1]), known, place)
     found = "" if fault["type"] == "missing" else f" (found {fault['input']!r})"
     message = fault["msg"].removeprefix("Value error, ")
     return InvalidOption(f"{place}: {message}{found}.", pointer=place)
+
+
+def _within(model: type[BaseModel], place: tuple[Any, ...]) -> type[BaseModel]:
+    """The part of the model that the place, an option's, lies in."""
+    part = model.model_fields[place[0]].annotation if len(place) > 1 else None
+    return part if isinstance(part, type) and issubclass(part, BaseModel) else model

@@ -139,6 +139,18 @@ def test_each_file_of_a_job_can_be_had(api: Served) -> None:
     refused(api.client.get(f"{base}/error.txt"), 404, "file-not-found")
 
 
+def test_a_dialect_of_its_own_is_told_of_the_output(api: Served) -> None:
+    write = "write: {profile: excel, delimiter: ;, header: false}"
+    job = api.done(b"id,name\n1,Zo\xc3\xab\n", pipeline=write)
+    assert job["output"] == {"name": "output.csv", "delimiter": ";", "header": False}
+    answer = api.client.get(f"/download_csv/{job['job_id']}/")
+    assert answer.content == b"\xef\xbb\xbf1;Zo\xc3\xab\r\n"
+    assert answer.headers["content-type"] == "text/csv; charset=utf-8; header=absent"
+    assert hashlib.sha256(answer.content).hexdigest() == job["files"]["output.csv"]["sha256"]
+    given = api.client.get(f"/jobs/{job['job_id']}/input.csv")
+    assert given.headers["content-type"] == "text/csv; charset=utf-8; header=present"
+
+
 def test_a_failed_job_has_its_reason_and_no_output(api: Served) -> None:
     job = api.done(CSV, pipeline="steps: [{step: trim, columns: [nmae]}]")
     answer = api.client.get(f"/jobs/{job['job_id']}/error.txt")

@@ -1,11 +1,13 @@
 """Documents that are made from the code are as the code makes them now."""
 
+import json
 import re
 
 from chaos import ROOT
 
 from csvjobs.cli.doctor import settings_table
 from csvjobs.cli.steps import reference
+from csvjobs.engines.options import WriteOptions
 from csvjobs.reading.options import ReadOptions
 from csvjobs.reading.rejects import EXTRA, REASONS
 
@@ -33,3 +35,12 @@ def test_what_becomes_of_bad_rows_is_explained_as_the_code_does() -> None:
         if name.startswith(("bad_", "max_")):
             left_out = "no bound" if field.default is None else f"`{field.default}`"
             assert f"| `{name}` | {left_out} | {field.description} |" in page
+
+
+def test_the_write_options_are_explained_as_the_code_does() -> None:
+    page = (ROOT / "docs/output.md").read_text("utf-8")
+    told = re.findall(r"^\| `([a-z_]+)` \| `(.+?)` \| (.+) \|$", page, re.MULTILINE)
+    assert told == [
+        (name, json.dumps(field.default).strip('"'), field.description)
+        for name, field in WriteOptions.model_fields.items()
+    ]

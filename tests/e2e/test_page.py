@@ -6,6 +6,7 @@ import csv
 import gzip
 import hashlib
 import io
+import json
 import re
 import zipfile
 from pathlib import Path
@@ -94,6 +95,28 @@ def test_a_pipeline_of_ones_own_is_used_and_its_faults_are_told(page: Page) -> N
     page.get_by_role("button", name="Process").click()
     expect(status(page)).to_have_text("done")
     assert table(page) == [["b"], ["2"]]
+
+
+def own_pipeline(page: Page, text: str) -> None:
+    page.get_by_text("Write your own pipeline").click()
+    page.get_by_label("Pipeline, as YAML or JSON").fill(text)
+
+
+@pytest.mark.parametrize("delimiter", [";", "\t", "^", "-", "]", "|", "\\"])
+def test_the_output_is_shown_in_the_dialect_it_is_written_in(page: Page, delimiter: str) -> None:
+    write = {"profile": "excel", "delimiter": delimiter}
+    own_pipeline(page, json.dumps({"write": write}))
+    content = f'a,"b{delimiter}"\n"x{delimiter}""y","1\n2"\n,z\n'
+    send(page, file(content.encode()))
+    expect(status(page)).to_have_text("done")
+    assert table(page) == [["a", f"b{delimiter}".strip()], [f'x{delimiter}"y', "1\n2"], ["", "z"]]
+
+
+def test_an_output_without_a_header_row_is_shown_with_numbered_columns(page: Page) -> None:
+    own_pipeline(page, "write: {header: false}")
+    send(page, file(b"a,b\n1,2\n"))
+    expect(status(page)).to_have_text("done")
+    assert table(page) == [["column_1", "column_2"], ["1", "2"]]
 
 
 def test_a_job_is_still_there_after_a_reload_and_in_the_list(page: Page) -> None:

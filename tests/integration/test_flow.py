@@ -292,7 +292,7 @@ class SlowEngine(DuckEngine):
 
     started: threading.Event
 
-    def copy(self, query: str, header: object, target: Path) -> int:
+    def copy(self, query: str, header: object, target: Path, write: object = None) -> int:
         self.started.set()
         endless = (
             "SELECT COUNT(*) FROM range(1000000000000) a, range(1000000000000) b WHERE a.range % 7 = b.range"

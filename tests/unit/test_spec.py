@@ -1,5 +1,7 @@
 """Pipelines as text: what is accepted, and how all faults are told at once."""
 
+import json
+
 import pytest
 
 from csvjobs.errors import InvalidPipeline, PipelineNotFound
@@ -68,6 +70,21 @@ def test_declared_read_options_win_over_the_pipelines() -> None:
     with pytest.raises(InvalidPipeline) as caught:
         with_read(pipeline, {"delimeter": "|"})
     assert caught.value.errors[0].pointer == "/read/delimeter"
+
+
+def test_write_options_are_checked_and_old_pipelines_keep_theirs() -> None:
+    told = faults("write: {delimeter: ;, newline: cr, bom: perhaps, profile: exel}")
+    assert told["/write/delimeter"] == "Did you mean 'delimiter'?"
+    assert set(told) == {"/write/delimeter", "/write/newline", "/write/bom", "/write/profile"}
+    for delimiter in ("", ";;", '"', "\n", "a", "1", "§", "\x00"):
+        assert list(faults(json.dumps({"write": {"delimiter": delimiter}}))) == ["/write/delimiter"]
+    assert build({"write": {"format": "csv"}}).write == build({}).write
+
+
+def test_a_profile_stands_for_options_that_are_not_declared() -> None:
+    pipeline = parse("write: {profile: excel, bom: false}")
+    assert (pipeline.write.newline, pipeline.write.bom) == ("crlf", False)
+    assert build(pipeline.document()) == pipeline
 
 
 def test_texts_that_mean_missing_are_listed_in_a_pipeline_or_declared_beside_it() -> None:

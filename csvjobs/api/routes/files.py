@@ -9,7 +9,7 @@ from starlette.responses import Response
 from csvjobs.api.downloads import MEDIA_TYPES, download
 from csvjobs.api.problems import responses
 from csvjobs.api.routes.deps import Given
-from csvjobs.flow.deliver import OUTPUT, deliver
+from csvjobs.flow.deliver import deliver
 from csvjobs.flow.services import Services
 
 router = APIRouter(tags=["files"])
@@ -28,7 +28,7 @@ def _answers(content: dict[str, dict[str, dict[str, str]]]) -> dict[int | str, d
     }
 
 
-async def _send(request: Request, services: Services, job_id: str, name: str) -> Response:
+async def _send(request: Request, services: Services, job_id: str, name: str | None = None) -> Response:
     return download(request, await to_thread.run_sync(deliver, services, job_id, name))
 
 
@@ -41,7 +41,7 @@ async def _send(request: Request, services: Services, job_id: str, name: str) ->
 @router.get("/download_csv/{job_id}", include_in_schema=False)
 async def download_csv(job_id: str, request: Request, services: Given) -> Response:
     """The processed file, once the job is done."""
-    return await _send(request, services, job_id, OUTPUT)
+    return await _send(request, services, job_id)
 
 
 @router.get(
@@ -51,6 +51,6 @@ async def download_csv(job_id: str, request: Request, services: Given) -> Respon
     responses=_answers(_CONTENT),
 )
 async def get_file(job_id: str, name: str, request: Request, services: Given) -> Response:
-    """One file of the job: input.csv, applied.json, output.csv, rejected.csv, fitted.json, report.json or
+    """One file of the job: input.csv, applied.json, its output, rejected.csv, fitted.json, report.json or
     error.txt."""
     return await _send(request, services, job_id, name)

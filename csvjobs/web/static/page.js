@@ -201,10 +201,11 @@ async function again(event, path) {
 
 function actions(job) {
   const made = [];
-  const order = ["output.csv", "rejected.csv", "fitted.json", "error.txt"];
+  const output = job.output.name;
+  const order = [output, "rejected.csv", "fitted.json", "error.txt"];
   for (const name of order.filter((one) => job.files[one])) {
-    const text = `${name === "output.csv" ? "Download " : ""}${name} (${bytes(job.files[name].bytes)})`;
-    made.push(element("a", text, { href: job.files[name].href, className: name === "output.csv" ? "button primary" : "button" }));
+    const text = `${name === output ? "Download " : ""}${name} (${bytes(job.files[name].bytes)})`;
+    made.push(element("a", text, { href: job.files[name].href, className: name === output ? "button primary" : "button" }));
   }
   const call = job.links.cancel ? ["Cancel", "POST", job.links.cancel] : ["Delete", "DELETE", job.links.self];
   const button = element("button", call[0], { type: "button" });
@@ -224,27 +225,30 @@ async function act(button, method, path) {
 // The first rows, read from the start of the file and cut at the last whole record.
 
 async function preview(job) {
-  const answer = await fetch(job.files["output.csv"].href, { headers: { Range: `bytes=0-${PREVIEW_BYTES - 1}` } });
+  const { name, delimiter, header } = job.output;
+  const answer = await fetch(job.files[name].href, { headers: { Range: `bytes=0-${PREVIEW_BYTES - 1}` } });
   if (!answer.ok || shown !== job.job_id) return;
-  const whole = answer.status === 200 || job.files["output.csv"].bytes <= PREVIEW_BYTES;
-  const [header, ...rows] = parse(await answer.text(), whole);
-  if (!header) return;
-  fill($("preview"), header, rows.slice(0, PREVIEW_ROWS));
+  const whole = answer.status === 200 || job.files[name].bytes <= PREVIEW_BYTES;
+  const rows = parse(await answer.text(), whole, delimiter);
+  if (!rows.length) return;
+  const names = header ? rows.shift() : rows[0].map((_, place) => `column_${place + 1}`);
+  fill($("preview"), names, rows.slice(0, PREVIEW_ROWS));
   $("preview").hidden = false;
 }
 
-// Our own output only: RFC 4180, comma, LF.
-function parse(text, whole) {
+// Our own output only: RFC 4180 with a delimiter of one character, LF or CRLF.
+function parse(text, whole, delimiter) {
   const rows = [[]];
   let rest = 0;
-  const cell = /(?:"((?:[^"]|"")*)"|([^",\n]*))(,|\n|$)/y;
+  const code = `\\x${delimiter.charCodeAt(0).toString(16).padStart(2, "0")}`;
+  const cell = new RegExp(`(?:"((?:[^"]|"")*)"|([^"\\r\\n${code}]*))(${code}|\\r?\\n|$)`, "y");
   while (rest < text.length && rows.length <= PREVIEW_ROWS + 2) {
     cell.lastIndex = rest;
     const match = cell.exec(text);
     if (!match || (match[3] === "" && !whole)) break;
     rows.at(-1).push(match[1]?.replaceAll('""', '"') ?? match[2]);
     rest = cell.lastIndex;
-    if (match[3] === "\n") rows.push([]);
+    if (match[3].endsWith("\n")) rows.push([]);
   }
   return rows.slice(0, -1);
 }

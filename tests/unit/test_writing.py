@@ -1,0 +1,117 @@
+"""What the engine writes, read back by others' readers."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from csvjobs.engines.duckdb import DuckEngine
+from csvjobs.engines.options import PLAIN, WriteOptions
+
+Cell = str | None
+Table = list[tuple[Cell, ...]]
+
+DELIMITERS = "\t !#$%&'()*+,-./:;<=>?@[\\]^_`{|}~"
+
+
+@pytest.fixture(scope="module")
+def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DuckEngine]:
+    engine = DuckEngine(tmp_path_factory.mktemp("scratch"), 64 * 1024**2)
+    yield engine
+    engine.close()
+
+
+@pytest.fixture(scope="module")
+def target(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("written") / "output"
+
+
+def write(
+    engine: DuckEngine, rows: Table, names: Sequence[str], target: Path, options: WriteOptions = PLAIN
+) -> bytes:
+    """The bytes of the file that the rows are written to."""
+    assert engine.copy(query(engine, rows, len(names)), names, target, options) == len(rows)
+    return target.read_bytes()
+
+
+def query(engine: DuckEngine, rows: Table, width: int) -> str:
+    """The rows, in order, as a query like those of a plan."""
+    columns = ", ".join(f"CAST(c{place} AS VARCHAR)" for place in range(width))
+    named = ", ".join(f"c{place}" for place in range(width))
+    values = [", ".join("NULL" if cell is None else engine.sql.text(cell) for cell in row) for row in rows]
+    nothing = ", ".join(["NULL"] * width)
+    listed = ", ".join(f"({place}, {value})" for place, value in enumerate(values)) or f"(0, {nothing})"
+    given = f"SELECT {columns}, place FROM (VALUES {listed}) AS given(place, {named}) WHERE {bool(rows)}"
+    return f"SELECT * EXCLUDE (place) FROM ({given}) ORDER BY place"
+
+
+def cells(delimiter: str) -> st.SearchStrategy[str]:
+    """Text that is hard on a dialect."""
+    hard = st.sampled_from([delimiter, '"', "\n", "\r", "\r\n", "\ufeff", " ", "'", "a", "=", "é", "\\"])
+    return st.lists(hard, max_size=4).map("".join)
+
+
+@st.composite
+def tables(draw: st.DrawFn) -> tuple[list[str], Table, WriteOptions]:
+    """Column names, rows, and the options to write them by."""
+    options = WriteOptions(
+        delimiter=draw(st.sampled_from(DELIMITERS)),
+        quote=draw(st.sampled_from(["needed", "all"])),
+        newline=draw(st.sampled_from(["lf", "crlf"])),
+        bom=draw(st.booleans()),
+        header=draw(st.booleans()),
+    )
+    cell, width = cells(options.delimiter), draw(st.integers(1, 3))
+    # Names are trimmed of the mark when they are read.
+    name = cell.map(lambda text: f"n{text}")
+    names = draw(st.lists(name, min_size=width, max_size=width))
+    rows = draw(st.lists(st.tuples(*[st.none() | cell] * width), max_size=4))
+    return names, rows, options
+
+
+@given(tables())
+def test_any_dialect_is_read_back_by_pythons_csv_to_the_same_cells(
+    engine: DuckEngine, target: Path, table: tuple[list[str], Table, WriteOptions]
+) -> None:
+    names, rows, options = table
+    text = write(engine, rows, names, target, options).decode()
+    if options.bom and text:
+        assert text.startswith("\ufeff")
+        text = text[1:]
+    lines = io.StringIO(text, newline="")
+    read = list(csv.reader(lines, delimiter=options.delimiter, strict=True))
+    header = [names] if options.header else []
+    assert read == header + [[cell or "" for cell in row] for row in rows]
+
+
+def test_an_empty_cell_and_a_quoted_empty_one_stay_different(engine: DuckEngine, target: Path) -> None:
+    rows: Table = [("", None, "x"), (None, "", "y z")]
+    names = ["a", "b", "c"]
+    assert write(engine, rows, names, target) == b'a,b,c\n"",,x\n,"",y z\n'
+    quoted = write(engine, rows, names, target, WriteOptions(quote="all"))
+    assert quoted == b'"a","b","c"\n"",,"x"\n,"","y z"\n'
+
+
+def test_the_profile_for_excel_says_what_is_not_said(engine: DuckEngine, target: Path) -> None:
+    excel = write(
+        engine, [("1,5", "Zo\u00eb")], ["a", "b"], target, WriteOptions(profile="excel", delimiter=";")
+    )
+    assert excel == b"\xef\xbb\xbfa;b\r\n1,5;Zo\xc3\xab\r\n"
+    other = WriteOptions.model_validate({"profile": "excel", "bom": False})
+    assert write(engine, [("1", "2")], ["a", "b"], target, other) == b"a,b\r\n1,2\r\n"
+
+
+@pytest.mark.parametrize("header", [True, False])
+@pytest.mark.parametrize("profile", [None, "excel"])
+def test_where_no_row_is_left_there_is_no_empty_line(
+    engine: DuckEngine, target: Path, header: bool, profile: str | None
+) -> None:
+    options = WriteOptions.model_validate({"profile": profile, "header": header})
+    written = write(engine, [], ["a", "b"], target, options).decode("utf-8-sig")
+    assert written.splitlines() == (["a,b"] if header else [])

@@ -37,6 +37,12 @@ class WriteOptions(BaseModel):
         False, description="Whether the file begins with the mark by which Excel knows it for UTF-8."
     )
     header: bool = Field(True, description="Whether the first row names the columns.")
+    formula_guard: bool = Field(
+        False,
+        description="Whether a cell that a spreadsheet would take for a formula, because it begins with `=`, "
+        "`+`, `-`, `@`, a tab or a carriage return, gets a `'` in front. Plain numbers such as -5, +1.5e3 or "
+        "-1.234,50 stay as they are. The job's `warnings` say how many cells were changed.",
+    )
 
     @model_validator(mode="before")
     @classmethod

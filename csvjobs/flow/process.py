@@ -30,6 +30,7 @@ from csvjobs.flow.submit import check_free
 from csvjobs.flow.view import request_of
 from csvjobs.jobs.job import Fault, FileInfo, Finding, Job, Request, Rows, Status, now
 from csvjobs.pipelines.fitted import Fitted, write
+from csvjobs.pipelines.guard import guard
 from csvjobs.pipelines.plan import Plan, needs_row_numbers, plan
 from csvjobs.pipelines.spec import Pipeline, build
 from csvjobs.reading.options import ReadOptions
@@ -212,6 +213,8 @@ def _transform(
         relation = engine.relation(source, numbered=numbered)
         nulls, known = pipeline.read.nulls, fitted.steps if fitted else None
         planned = plan(engine, relation, source.columns, pipeline.steps, numbered, nulls, known)
+        if pipeline.write.formula_guard:
+            guard(planned, header=pipeline.write.header)
     with pulse.stage("transform"):
         output = scratch / pipeline.write.filename
         with GrowingDigest(output) as digest:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -13,6 +14,8 @@ from hypothesis import strategies as st
 
 from csvjobs.engines.duckdb import DuckEngine
 from csvjobs.engines.options import PLAIN, WriteOptions
+from csvjobs.pipelines.guard import guard
+from csvjobs.pipelines.plan import plan
 
 Cell = str | None
 Table = list[tuple[Cell, ...]]
@@ -42,7 +45,7 @@ def write(
 
 def query(engine: DuckEngine, rows: Table, width: int) -> str:
     """The rows, in order, as a query like those of a plan."""
-    columns = ", ".join(f"CAST(c{place} AS VARCHAR)" for place in range(width))
+    columns = ", ".join(f"CAST(c{place} AS VARCHAR) AS c{place}" for place in range(width))
     named = ", ".join(f"c{place}" for place in range(width))
     values = [", ".join("NULL" if cell is None else engine.sql.text(cell) for cell in row) for row in rows]
     nothing = ", ".join(["NULL"] * width)
@@ -115,3 +118,50 @@ def test_where_no_row_is_left_there_is_no_empty_line(
     options = WriteOptions.model_validate({"profile": profile, "header": header})
     written = write(engine, [], ["a", "b"], target, options).decode("utf-8-sig")
     assert written.splitlines() == (["a,b"] if header else [])
+
+
+def guarded(
+    engine: DuckEngine, cells: list[Cell], name: str, target: Path, *, header: bool = True
+) -> tuple[list[str], list[str]]:
+    """A column's name and cells after the guard, and its warnings. It stands beside the rows' numbers."""
+    rows: Table = [(str(place), cell) for place, cell in enumerate(cells)]
+    planned = plan(engine, query(engine, rows, 2), ["place", name], [], False)
+    guard(planned, header=header)
+    engine.copy(planned.query(), planned.columns.names, target, WriteOptions(header=header))
+    read = csv.reader(io.StringIO(target.read_bytes().decode(), newline=""))
+    return [cell for _, cell in read], planned.warnings
+
+
+@given(st.lists(st.none() | st.text("=+-@\t\r\n 15.,eE%a'", max_size=6), max_size=6))
+def test_formulas_are_made_text_and_counted_and_no_other_cell_is_changed(
+    engine: DuckEngine, target: Path, cells: list[Cell]
+) -> None:
+    [_, *got], warnings = guarded(engine, cells, "x", target)
+    given = [cell or "" for cell in cells]
+    changed = [cell for cell, made in zip(given, got, strict=True) if made != cell]
+    assert all(made in (cell, f"'{cell}") for cell, made in zip(given, got, strict=True))
+    assert all(cell[0] in "=+-@\t\r" for cell in changed)
+    for made in got:
+        assert not made.startswith(("=", "@", "\t", "\r"))
+        assert not made.startswith(("+", "-")) or re.fullmatch(r"[+-][\d.,]+([eE][+-]?\d+)? *%? *", made)
+    assert re.findall(r": (\d+) ", "".join(warnings)) == ([str(len(changed))] if changed else [])
+
+
+@pytest.mark.parametrize(
+    "cell", ["-5", "+1.5e3", "-1.234,50", "+.5", "-12 %", "-0", "a=1", "'=1", " =1", "1-2"]
+)
+def test_what_is_no_formula_stays_as_it_is(engine: DuckEngine, target: Path, cell: str) -> None:
+    assert guarded(engine, [cell], "x", target) == (["x", cell], [])
+
+
+@pytest.mark.parametrize(
+    "cell",
+    ["=1", '=HYPERLINK("http://x")', "+1+1", "-1-1", "-2+3+cmd|' /C calc'!A0", "@SUM(1)", "\t=1", "\r=1"],
+)
+def test_a_formula_is_made_text_in_a_cell_and_in_a_name(engine: DuckEngine, target: Path, cell: str) -> None:
+    got, warnings = guarded(engine, [cell, None], cell, target)
+    assert got == [f"'{cell}", f"'{cell}", ""]
+    assert ": 2 (" in warnings[0]
+    got, warnings = guarded(engine, [cell, None], cell, target, header=False)
+    assert got == [f"'{cell}", ""]
+    assert ": 1 (" in warnings[0]

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 import duckdb
 
 from csvjobs.engines.base import Engine, Interrupted, ReadFailed, Sql, shape
-from csvjobs.engines.copying import csv_options
+from csvjobs.engines.copying import csv_options, distinct, jsonl_options, parquet_options
 from csvjobs.engines.options import PLAIN, WriteOptions
 from csvjobs.errors import BadPattern, DiskFull, MemoryLimit, NoMaskKey
 from csvjobs.reading.source import Source
@@ -130,14 +130,8 @@ class DuckEngine(Engine):
         return _translated(lambda: self._connection.execute(query).fetchall())
 
     def copy(self, query: str, header: Sequence[str], target: Path, write: WriteOptions = PLAIN) -> int:
-        if len(header) == 1:
-            # An empty line is no row to most readers.
-            query = f"SELECT COALESCE(COLUMNS(*), '') FROM ({query})"
-        rows = self._copy(query, target, csv_options(header, write))
-        if rows == 0:
-            # The suffix came although there was no row before it.
-            self._copy(f"SELECT * FROM ({query}) LIMIT 0", target, csv_options(header, write, empty=True))
-        return rows
+        written = {"csv": self._csv, "jsonl": self._jsonl, "parquet": self._parquet}[write.format]
+        return written(query, header, target, write)
 
     def progress(self) -> float:
         return max(0.0, self._connection.query_progress() / 100)
@@ -148,12 +142,38 @@ class DuckEngine(Engine):
     def close(self) -> None:
         self._connection.close()
 
+    def _csv(self, query: str, header: Sequence[str], target: Path, write: WriteOptions) -> int:
+        if len(header) == 1:
+            # An empty line is no row to most readers.
+            query = f"SELECT COALESCE(COLUMNS(*), '') FROM ({query})"
+        rows = self._copy(query, target, csv_options(header, write))
+        if rows == 0:
+            # The suffix came although there was no row before it.
+            self._copy(f"SELECT * FROM ({query}) LIMIT 0", target, csv_options(header, write, empty=True))
+        return rows
+
+    def _jsonl(self, query: str, header: Sequence[str], target: Path, write: WriteOptions) -> int:
+        """Each object is made as text: DuckDB's own JSON would rename columns that differ by case only."""
+        columns = [f"c{place}" for place in range(len(header))]
+        pairs = ", ".join(f"{self.sql.text(n)}, {c}" for n, c in zip(header, columns, strict=True))
+        made = f"SELECT json_object({pairs}) FROM ({query}) AS made({', '.join(columns)})"
+        return self._copy(made, target, jsonl_options(write))
+
+    def _parquet(self, query: str, header: Sequence[str], target: Path, write: WriteOptions) -> int:
+        """Raises DuplicateColumn."""
+        named = ", ".join(map(_identifier, distinct(header)))
+        return self._copy(f"SELECT * FROM ({query}) AS made({named})", target, parquet_options(len(header)))
+
     def _copy(self, query: str, target: Path, options: dict[str, str]) -> int:
         given = ", ".join(f"{name} {self.sql.text(value)}" for name, value in options.items())
         return int(self.rows(f"COPY ({query}) TO {self.sql.text(str(target))} ({given})")[0][0])
 
     def _execute(self, statement: str) -> None:
         _translated(lambda: self._connection.execute(statement))
+
+
+def _identifier(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
 
 
 def _translated(run: Callable[[], T]) -> T:

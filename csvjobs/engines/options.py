@@ -14,7 +14,15 @@ class WriteOptions(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    format: Literal["csv"] = Field("csv", description="`csv` is all there is.")
+    format: Literal["csv", "jsonl", "parquet"] = Field(
+        "csv",
+        description="`csv`; `jsonl`, one JSON object a row, its keys in the order of the columns; or "
+        "`parquet`. In the last two every cell is text, an empty one is null and a quoted empty one the "
+        "empty text.",
+    )
+    compression: Literal["none", "gzip", "zstd"] = Field(
+        "none", description="How CSV and JSONL are packed: `none`, `gzip` or `zstd`. Parquet is by itself."
+    )
     profile: Literal["excel"] | None = Field(
         None,
         description="`excel` stands for `bom: true` and `newline: crlf`, where these are not declared "
@@ -51,12 +59,26 @@ class WriteOptions(BaseModel):
             return EXCEL | given
         return given
 
+    @model_validator(mode="after")
+    def _meaningful(self) -> WriteOptions:
+        """What would mean nothing was meant otherwise."""
+        mine = {"csv": set(), "jsonl": CSV_ONLY, "parquet": {*CSV_ONLY, "compression"}}[self.format]
+        if idle := [name for name in sorted(mine) if getattr(self, name) != getattr(PLAIN, name)]:
+            raise ValueError(f"{', '.join(idle)} cannot be declared with the format {self.format}")
+        return self
+
     @property
     def filename(self) -> str:
         """What the job's output file is called."""
-        return f"output.{self.format}"
+        return f"output.{self.format}{PACKED[self.compression]}"
 
+
+CSV_ONLY = WriteOptions.model_fields.keys() - {"format", "compression"}
+PACKED = {"none": "", "gzip": ".gz", "zstd": ".zst"}
+FILENAMES = (
+    *(f"output.{each}{end}" for each in ("csv", "jsonl") for end in PACKED.values()),
+    "output.parquet",
+)
+"""All that an output file may be called."""
 
 PLAIN = WriteOptions()
-FILENAMES = ("output.csv",)
-"""All that an output file may be called."""

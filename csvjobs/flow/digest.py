@@ -20,6 +20,7 @@ class GrowingDigest:
 
     Each byte must be written once, in any order: what is not written yet reads as NUL, and nothing behind
     a NUL is believed before the end. At 1 GB this hides the cost of hashing behind the engine's work.
+    What is packed has a NUL among its first bytes, and is read when it is whole.
     """
 
     def __init__(self, path: Path) -> None:

@@ -151,6 +151,29 @@ def test_a_dialect_of_its_own_is_told_of_the_output(api: Served) -> None:
     assert given.headers["content-type"] == "text/csv; charset=utf-8; header=present"
 
 
+@pytest.mark.parametrize(
+    ("write", "name", "kind"),
+    [
+        ("{format: jsonl}", "output.jsonl", "application/x-ndjson"),
+        ("{format: parquet}", "output.parquet", "application/vnd.apache.parquet"),
+        ("{compression: gzip}", "output.csv.gz", "application/gzip"),
+        ("{compression: zstd}", "output.csv.zst", "application/zstd"),
+    ],
+)
+def test_an_output_of_another_format_is_sent_as_what_it_is(
+    api: Served, write: str, name: str, kind: str
+) -> None:
+    job = api.done(CSV, pipeline=f"write: {write}", filename="t.csv")
+    assert (job["output"]["name"], set(job["files"])) == (name, {name})
+    for url in (job["links"]["download"], job["files"][name]["href"]):
+        answer = api.client.get(url, headers={"Accept-Encoding": "gzip"})
+        assert (answer.status_code, answer.headers["content-type"]) == (200, kind)
+        assert "content-encoding" not in answer.headers
+        assert f'filename="t.{name}"' in answer.headers["content-disposition"]
+        assert hashlib.sha256(answer.content).hexdigest() == job["files"][name]["sha256"]
+    refused(api.client.get(f"/jobs/{job['job_id']}/output.csv"), 404, "file-not-found")
+
+
 def test_a_failed_job_has_its_reason_and_no_output(api: Served) -> None:
     job = api.done(CSV, pipeline="steps: [{step: trim, columns: [nmae]}]")
     answer = api.client.get(f"/jobs/{job['job_id']}/error.txt")

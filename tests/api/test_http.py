@@ -106,7 +106,13 @@ def references(node: Any) -> Any:
 
 def test_files_have_their_real_media_types(api: Served) -> None:
     paths = api.client.get("/openapi.json").json()["paths"]
-    assert set(paths["/download_csv/{job_id}/"]["get"]["responses"]["200"]["content"]) == {"text/csv"}
+    assert set(paths["/download_csv/{job_id}/"]["get"]["responses"]["200"]["content"]) == {
+        "text/csv",
+        "application/x-ndjson",
+        "application/vnd.apache.parquet",
+        "application/gzip",
+        "application/zstd",
+    }
     assert set(paths["/upload_csv"]["post"]["requestBody"]["content"]) == {"multipart/form-data", "text/csv"}
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import os
 import re
@@ -179,6 +180,16 @@ def test_download_saves_a_file_and_prints_where(at: Terminal, api: Served) -> No
     assert at.types("download", job_id, "-o", "mine.csv", "--name", "rejected.csv", "-s", api.url).status == 0
     assert at.read("mine.csv").startswith("a,b,_line,_last_line,_byte,_code,_column,")
     assert at.types("download", job_id, "-o", "-", "-s", api.url).out == "a,b\n1,2\n4,5\n6,7\n"
+
+
+def test_an_output_of_another_format_is_saved_under_its_name(at: Terminal, api: Served) -> None:
+    lines = '{"a":"1","b":"2"}\n{"a":"4","b":"5"}\n{"a":"6","b":"7"}\n'
+    written = "write: {format: jsonl, compression: gzip}"
+    sent = at.types("submit", "ragged.csv", "-p", written, "-o", "mine.gz", "-s", api.url)
+    assert sent.status == 0
+    assert at.types("download", sent.out.strip(), "-s", api.url).out == "output.jsonl.gz\n"
+    for name in ("mine.gz", "output.jsonl.gz"):
+        assert gzip.decompress((at.folder / name).read_bytes()).decode() == lines
 
 
 @pytest.mark.parametrize("name", ["fitted.json", "../output.csv"])

@@ -79,6 +79,16 @@ def test_read_options_are_passed_on(at: Terminal) -> None:
     assert at.read("o.csv") == 'column_1,column_2\n"a,x",b\n1,2\n'
 
 
+def test_the_output_is_written_as_the_pipeline_says(at: Terminal) -> None:
+    at.write("shop.csv", "id,price\n1,-5\n2,=1+1\n")
+    write = "write: {profile: excel, delimiter: ;, formula_guard: true}"
+    typed = at.types("run", "shop.csv", "-p", write, "-o", "out.csv")
+    assert at.read("out.csv") == "\ufeffid;price\r\n1;-5\r\n2;'=1+1\r\n"
+    assert "a ' in front now: 1 (formula_guard)" in typed.err
+    typed = at.types("run", "shop.csv", "-p", "write: {format: jsonl}", "-o", "-")
+    assert typed.out == '{"id":"1","price":"-5"}\n{"id":"2","price":"=1+1"}\n'
+
+
 def test_texts_that_mean_missing_are_told_to_the_steps(at: Terminal) -> None:
     at.write("gaps.csv", "id,n\n1,NA\n2,n/a\n3,\n4,6\n")
     at.write("fill.yaml", "steps: [{step: fill_missing, columns: [n], with: mean}]")

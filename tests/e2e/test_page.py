@@ -119,6 +119,15 @@ def test_an_output_without_a_header_row_is_shown_with_numbered_columns(page: Pag
     assert table(page) == [["column_1", "column_2"], ["1", "2"]]
 
 
+def test_an_output_that_is_no_plain_csv_is_not_shown_but_downloaded(page: Page) -> None:
+    own_pipeline(page, "write: {compression: gzip}")
+    send(page, file(b"a,b\n1,2\n"))
+    expect(status(page)).to_have_text("done")
+    expect(page.get_by_text("The first rows are shown of CSV only")).to_be_visible()
+    expect(page.locator("#preview")).to_be_hidden()
+    assert gzip.decompress(downloaded(page, "Download output.csv.gz")) == b"a,b\n1,2\n"
+
+
 def test_a_job_is_still_there_after_a_reload_and_in_the_list(page: Page) -> None:
     send(page, file(b"a\n1\n", "kept.csv"))
     expect(status(page)).to_have_text("done")

@@ -38,7 +38,7 @@ from csvjobs.flow.process import process
 from csvjobs.flow.services import Services
 from csvjobs.flow.submit import Incoming
 from csvjobs.flow.view import listing, view
-from csvjobs.jobs.job import Job, Status
+from csvjobs.jobs.job import Job, Request, Status
 from csvjobs.jobs.memory import MemoryIndex
 from csvjobs.pipelines.named import NamedPipelines
 from csvjobs.queues.inline import InlineQueue
@@ -486,3 +486,46 @@ def test_what_is_packed_too_large_ends_its_job_calmly(tmp_path: Path) -> None:
     job = run(small, gzip.compress(b"a,b\n" * 1000))
     assert job.status is Status.ERROR
     assert job.error.code == "unpacked-too-large"
+
+
+@pytest.mark.parametrize("content", [b'a,b\n1,x\n,""\n', b"a,b\n1,\n"])
+@pytest.mark.parametrize(
+    ("write", "name"),
+    [
+        ("profile: excel", "output.csv"),
+        ("compression: gzip", "output.csv.gz"),
+        ("compression: zstd", "output.csv.zst"),
+        ("format: jsonl", "output.jsonl"),
+        ("format: jsonl, compression: gzip", "output.jsonl.gz"),
+        ("format: jsonl, compression: zstd", "output.jsonl.zst"),
+        ("format: parquet", "output.parquet"),
+    ],
+)
+def test_an_output_of_any_format_is_named_delivered_and_known_by_its_digest(
+    in_memory: Services, write: str, name: str, content: bytes
+) -> None:
+    steps = "[{step: drop_missing, columns: [b]}]"
+    job = run(in_memory, content, f"{{steps: {steps}, write: {{{write}}}}}")
+    assert job.output.name == name
+    assert list(job.files) == [name]
+    delivery = deliver(in_memory, job.job_id)
+    with delivery.file as file:
+        written = file.read()
+    assert (delivery.name, delivery.download_name) == (name, f"given.{name}")
+    assert (job.files[name].bytes, job.files[name].sha256) == (
+        len(written),
+        hashlib.sha256(written).hexdigest(),
+    )
+    assert (job.rows.read, job.rows.out) == ((2, 1) if b"x" in content else (1, 0))
+
+
+def test_a_job_of_before_there_were_formats_is_as_it_was(services: Services) -> None:
+    job_id = submit(services, b"a\n1\n")
+    asked = json.loads(services.storage.read(job_id, "job.json"))
+    asked["pipeline"]["write"] = {"format": "csv"}
+    old = Request.model_validate(asked)
+    assert Job.queued(old).output == view(services, job_id).output
+    process(services, job_id)
+    report = json.loads(services.storage.read(job_id, "report.json"))
+    del report["output"]
+    assert Job.model_validate(report) == view(services, job_id)

@@ -81,6 +81,14 @@ def test_write_options_are_checked_and_old_pipelines_keep_theirs() -> None:
     assert build({"write": {"format": "csv"}}).write == build({}).write
 
 
+def test_options_that_mean_nothing_in_a_format_are_refused() -> None:
+    assert "bom, header" in next(iter(faults("write: {format: jsonl, bom: true, header: false}").values()))
+    assert "compression" in next(iter(faults("write: {format: parquet, compression: gzip}").values()))
+    for write in ("{format: jsonl, compression: zstd}", "{format: parquet}"):
+        pipeline = parse(f"write: {write}")
+        assert build(pipeline.document()) == pipeline
+
+
 def test_a_profile_stands_for_options_that_are_not_declared() -> None:
     pipeline = parse("write: {profile: excel, bom: false}")
     assert (pipeline.write.newline, pipeline.write.bom) == ("crlf", False)

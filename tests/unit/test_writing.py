@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import csv
+import gzip
 import io
+import json
 import re
+import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -14,8 +17,14 @@ from hypothesis import strategies as st
 
 from csvjobs.engines.duckdb import DuckEngine
 from csvjobs.engines.options import PLAIN, WriteOptions
+from csvjobs.errors import DuplicateColumn
 from csvjobs.pipelines.guard import guard
 from csvjobs.pipelines.plan import plan
+
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd
 
 Cell = str | None
 Table = list[tuple[Cell, ...]]
@@ -165,3 +174,66 @@ def test_a_formula_is_made_text_in_a_cell_and_in_a_name(engine: DuckEngine, targ
     got, warnings = guarded(engine, [cell, None], cell, target, header=False)
     assert got == [f"'{cell}", ""]
     assert ": 1 (" in warnings[0]
+
+
+TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=4)
+
+
+@given(st.data(), st.lists(TEXT, min_size=1, max_size=3, unique=True))
+def test_any_cells_are_read_back_from_json_lines(
+    engine: DuckEngine, target: Path, data: st.DataObject, names: list[str]
+) -> None:
+    rows = data.draw(st.lists(st.tuples(*[st.none() | TEXT] * len(names)), max_size=4))
+    text = write(engine, rows, names, target, WriteOptions(format="jsonl")).decode()
+    assert text.count("\n") == len(rows)
+    read = [json.loads(line, object_pairs_hook=list) for line in text.split("\n")[:-1]]
+    assert read == [list(zip(names, row, strict=True)) for row in rows]
+
+
+@given(st.data(), st.lists(TEXT.map("x{}".format), min_size=1, max_size=3, unique_by=str.lower))
+def test_any_cells_are_read_back_from_parquet(
+    engine: DuckEngine, target: Path, data: st.DataObject, names: list[str]
+) -> None:
+    rows = data.draw(st.lists(st.tuples(*[st.none() | TEXT] * len(names)), max_size=4))
+    write(engine, rows, names, target, WriteOptions(format="parquet"))
+    assert engine.rows(f"SELECT * FROM read_parquet('{target}')") == rows
+    schema = engine.rows(f"DESCRIBE SELECT * FROM read_parquet('{target}')")
+    assert [column[:2] for column in schema] == [(name, "VARCHAR") for name in names]
+
+
+def test_names_that_differ_by_case_only_are_refused_in_parquet_and_kept_in_json_lines(
+    engine: DuckEngine, target: Path
+) -> None:
+    with pytest.raises(DuplicateColumn, match="'id' and 'ID'"):
+        write(engine, [("1", "2")], ["id", "ID"], target, WriteOptions(format="parquet"))
+    written = write(engine, [("1", "2")], ["id", "ID"], target, WriteOptions(format="jsonl"))
+    assert json.loads(written) == {"id": "1", "ID": "2"}
+
+
+@pytest.mark.parametrize("kind", ["csv", "jsonl"])
+@pytest.mark.parametrize("rows", [[], [("1", None), ("", "x\ny")]])
+def test_a_packed_file_holds_what_the_plain_one_would(
+    engine: DuckEngine, target: Path, kind: str, rows: Table
+) -> None:
+    def written(compression: str) -> bytes:
+        given = {"format": kind, "compression": compression}
+        return write(engine, rows, ["a", "b"], target, WriteOptions.model_validate(given))
+
+    assert gzip.decompress(written("gzip")) == zstd.decompress(written("zstd")) == written("none")
+
+
+@pytest.mark.parametrize("kind", ["csv", "jsonl", "parquet"])
+def test_rows_keep_their_order_whatever_they_are_written_to(
+    engine: DuckEngine, target: Path, kind: str
+) -> None:
+    """More of them than Parquet has in a group, on as many threads as there are."""
+    count = 100_000
+    rows = f"SELECT CAST({count} - range AS VARCHAR) AS c0 FROM range({count}) ORDER BY range"
+    options = WriteOptions.model_validate({"format": kind})
+    assert engine.copy(rows, ["x"], target, options) == count
+    read = {
+        "csv": lambda: target.read_text().splitlines()[1:],
+        "jsonl": lambda: [json.loads(line)["x"] for line in target.read_text().splitlines()],
+        "parquet": lambda: [x for (x,) in engine.rows(f"SELECT x FROM read_parquet('{target}')")],
+    }[kind]()
+    assert [int(x) for x in read] == list(range(count, 0, -1))

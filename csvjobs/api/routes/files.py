@@ -16,7 +16,9 @@ router = APIRouter(tags=["files"])
 
 
 _CONTENT = {kind.partition(";")[0]: {"schema": {"type": "string"}} for kind in MEDIA_TYPES.values()}
-_CSV = {"text/csv": _CONTENT["text/csv"]}
+_OUTPUT = {
+    kind: schema for kind, schema in _CONTENT.items() if kind not in ("application/json", "text/plain")
+}
 
 
 def _answers(content: dict[str, dict[str, dict[str, str]]]) -> dict[int | str, dict[str, object]]:
@@ -36,11 +38,11 @@ async def _send(request: Request, services: Services, job_id: str, name: str | N
     "/download_csv/{job_id}/",
     operation_id="download_csv",
     response_class=Response,
-    responses=_answers(_CSV),
+    responses=_answers(_OUTPUT),
 )
 @router.get("/download_csv/{job_id}", include_in_schema=False)
 async def download_csv(job_id: str, request: Request, services: Given) -> Response:
-    """The processed file, once the job is done."""
+    """The processed file, once the job is done; CSV unless the pipeline's write options say otherwise."""
     return await _send(request, services, job_id)
 
 

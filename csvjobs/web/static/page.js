@@ -107,7 +107,7 @@ function show(job) {
   showFound(job.detected);
   $("job-actions").replaceChildren(...actions(job));
   showAgain(job, first);
-  $("preview").hidden = true;
+  $("preview").hidden = $("unseen").hidden = true;
   if (job.status === "done") preview(job);
   if (first) {
     recent();
@@ -226,6 +226,8 @@ async function act(button, method, path) {
 
 async function preview(job) {
   const { name, delimiter, header } = job.output;
+  $("unseen").hidden = name.endsWith(".csv");
+  if (!$("unseen").hidden) return;
   const answer = await fetch(job.files[name].href, { headers: { Range: `bytes=0-${PREVIEW_BYTES - 1}` } });
   if (!answer.ok || shown !== job.job_id) return;
   const whole = answer.status === 200 || job.files[name].bytes <= PREVIEW_BYTES;

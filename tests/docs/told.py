@@ -19,7 +19,14 @@ def blocks(page: str, language: str) -> list[str]:
 
 def commands(page: str) -> list[Command]:
     text = "".join(blocks(page, "console"))
-    return [Command(*part.partition("\n")[::2]) for part in re.split(r"^\$ ", text, flags=re.MULTILINE)[1:]]
+    return [_command(part) for part in re.split(r"^\$ ", text, flags=re.MULTILINE)[1:]]
+
+
+def _command(part: str) -> Command:
+    """The lines typed, of which all but the first begin with >, and what stands below them."""
+    typed = re.match(r"[^\n]*\n(?:> [^\n]*\n)*", part)
+    assert typed
+    return Command(typed[0].replace("\n> ", "\n").rstrip("\n"), part[typed.end() :])
 
 
 def agrees(told: str, printed: str) -> bool:

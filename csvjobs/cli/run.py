@@ -35,8 +35,6 @@ from csvjobs.flow.view import view
 from csvjobs.jobs.job import Job
 from csvjobs.storage.base import REPORT
 
-CHUNK = 1024**2
-
 
 def run(
     file: FileArgument,
@@ -71,18 +69,19 @@ def run(
         job_id = _submit(services, source(file), pipeline_text(pipeline), read_options(read), _learnt(apply))
         job = _process(services, job_id)
         # The output comes last: when it is there, all is.
-        for name, target in {**beside, job.output.name: output}.items():
-            if target and services.storage.has(job_id, name):
-                with services.storage.fetch(job_id, name) as made:
-                    place(made, target)
+        _place(services, job_id, {**beside, job.output.name: output})
     tell(job)
     if REJECTED in job.files:
-        remark(
-            f"The rejected rows are in {rejected}."
-            if rejected
-            else "Keep the rejected rows with --rejected PATH."
-        )
+        kept = f"The rejected rows are in {rejected}."
+        remark(kept if rejected else "Keep the rejected rows with --rejected PATH.")
     raise typer.Exit(exit_status(job))
+
+
+def _place(services: Services, job_id: str, targets: dict[str, Path | None]) -> None:
+    for name, target in targets.items():
+        if target and services.storage.has(job_id, name):
+            with services.storage.fetch(job_id, name) as made:
+                place(made, target)
 
 
 def _beside(output: Path) -> Path | None:

@@ -6,8 +6,10 @@ from pydantic import Field
 
 from csvjobs.flow.submit import Incoming, base_name
 from csvjobs.jobs.job import Finding, Model
+from csvjobs.reading.facts import Facts
+from csvjobs.reading.options import ReadOptions
 from csvjobs.reading.profile import ColumnProfile, sample
-from csvjobs.reading.reading import look
+from csvjobs.reading.reading import Look, look
 from csvjobs.storage.base import writing
 
 ENOUGH = 64 * 1024**2
@@ -46,10 +48,7 @@ def inspect(
     Raises: as `Incoming.submit`; DataError for what cannot be read.
     """
     read = incoming.resolve(pipeline, options, apply).read
-    path, facts = incoming.content(cut=partial)
-    most = incoming.services.settings.max_upload_bytes
-    with writing("What is in the file"):
-        found = look(path, facts, read, path.parent, lambda _: None, most_bytes=most, enough=ENOUGH)
+    facts, found = glance(incoming, read, partial=partial)
     first = sample(found.head, found.dialect, found.header, read.nulls, whole=found.whole)
     return Inspection(
         filename=base_name(filename),
@@ -61,3 +60,11 @@ def inspect(
         complete=found.whole,
         **dict(first),
     )
+
+
+def glance(incoming: Incoming, read: ReadOptions, *, partial: bool) -> tuple[Facts, Look]:
+    """The facts about an upload, and how it would be read. Raises DataError, DiskFull."""
+    path, facts = incoming.content(cut=partial)
+    most = incoming.services.settings.max_upload_bytes
+    with writing("What is in the file"):
+        return facts, look(path, facts, read, path.parent, lambda _: None, most_bytes=most, enough=ENOUGH)

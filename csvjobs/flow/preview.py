@@ -10,7 +10,7 @@ from pydantic import Field
 from csvjobs.engines.base import Engine
 from csvjobs.errors import DataError
 from csvjobs.flow.apply import choose, learnt
-from csvjobs.flow.inspect import ENOUGH
+from csvjobs.flow.inspect import glance
 from csvjobs.flow.submit import Incoming, base_name
 from csvjobs.jobs.job import Fault, Finding, Model
 from csvjobs.pipelines.fitted import Fitted
@@ -18,7 +18,6 @@ from csvjobs.pipelines.plan import Plan, label, plan
 from csvjobs.pipelines.rows import ROW
 from csvjobs.pipelines.spec import Pipeline
 from csvjobs.reading.profile import first_rows
-from csvjobs.reading.reading import look
 from csvjobs.reading.source import Dialect, Source
 from csvjobs.storage.base import writing
 
@@ -114,13 +113,12 @@ def preview(
     as for `inspect`. What steps learn they learn from these rows only, or not at all with `apply`."""
     fitted = learnt(incoming.services, apply) if apply else None
     resolved = choose(incoming.services, pipeline, options, fitted)
-    path, facts = incoming.content(cut=partial)
-    most = incoming.services.settings.max_upload_bytes
-    with writing("What is in the file"):
-        found = look(path, facts, resolved.read, path.parent, lambda _: None, most_bytes=most, enough=ENOUGH)
-        rows, faults = first_rows(found.head, found.dialect, found.header, whole=found.whole)
-        source = _source(path.parent / "sample.csv", found.header.columns, rows)
-    engine = incoming.services.engine(path.parent)
+    _, found = glance(incoming, resolved.read, partial=partial)
+    rows, faults = first_rows(found.head, found.dialect, found.header, whole=found.whole)
+    folder = found.path.parent
+    with writing("The first rows"):
+        source = _source(folder / "sample.csv", found.header.columns, rows)
+    engine = incoming.services.engine(folder)
     try:
         before, steps, warnings, fault = _run(engine, source, resolved, fitted)
     finally:

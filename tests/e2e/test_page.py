@@ -356,6 +356,15 @@ def test_what_the_pipeline_will_do_is_shown_before_the_file_is_sent(page: Page) 
     assert not page.evaluate("axe.run()")["violations"]
 
 
+def test_merged_rows_are_called_so(page: Page) -> None:
+    page.locator("#file").set_input_files(file(b"a\nx\nx\ny\n"))  # type: ignore[arg-type]
+    page.get_by_text("Write your own pipeline").click()
+    page.locator("#text").fill("steps: [{step: aggregate, by: [a], values: {n: count}}]")
+    page.get_by_role("button", name="Process").click()
+    expect(status(page)).to_have_text("done")
+    assert figures(page)["merged by aggregate (step 1)"] == "1"
+
+
 def test_everything_is_reached_by_keyboard(page: Page) -> None:
     reached: set[str] = set()
     for _ in range(12):

@@ -132,9 +132,14 @@ function stage(job) {
   return job.status === "done" ? `Done in ${seconds.toFixed(1)} seconds` : "";
 }
 
+// Rows that were merged or added, by the step that did it.
+function said(how, counts = {}) {
+  return Object.entries(counts).map(([step, count]) => [`${how} by ${step}`, count]);
+}
+
 function figures(rows) {
   if (!rows) return [];
-  const named = [["Rows in", rows.in], ["Rows out", rows.out], ["Rejected", rows.rejected], ...Object.entries({ ...rows.dropped, ...rows.merged, ...rows.added })];
+  const named = [["Rows in", rows.in], ["Rows out", rows.out], ["Rejected", rows.rejected], ...Object.entries(rows.dropped), ...said("merged", rows.merged), ...said("added", rows.added)];
   return named.map(([name, count]) => {
     const pair = document.createElement("div");
     pair.append(element("dt", name), element("dd", number.format(count)));

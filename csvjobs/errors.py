@@ -6,6 +6,7 @@
     │   ├── InvalidFitted · PipelineMismatch · NothingFitted
     │   ├── PipelineFixed · PreconditionFailed · TooManyPipelines
     │   ├── JobNotFound · FileNotFound · PipelineNotFound
+    │   ├── TableNotFound · NoTable · TableInUse · TooManyTables
     │   ├── JobNotFinished · JobAlreadyEnded · JobHasNoOutput
     │   └── UploadTooLarge · UnsupportedMediaType · DigestMismatch · RangeNotSatisfiable
     ├── DataError        the file or the pipeline ends the job calmly; never retried
@@ -14,7 +15,7 @@
     │   ├── BadRow · TooManyBadRows · NoRowsLeft
     │   ├── UnknownColumn · DuplicateColumn · NoColumnsLeft
     │   ├── NotANumber · InvalidCell · AmbiguousFormat · TooManyCategories · UnknownCategory
-    │   ├── NothingToLearn · NotLearnt · BadPattern · NoMaskKey
+    │   ├── NothingToLearn · NotLearnt · BadPattern · NoMaskKey · TableGone
     │   └── TimeLimit · MemoryLimit
     ├── Cancelled        not a fault: the job's owner asked for the end
     └── ServiceError     our side (5xx); retried where that can help, always logged
@@ -158,6 +159,34 @@ class PipelineNotFound(RequestError):
 
     code = "pipeline-not-found"
     status = 404
+
+
+class TableNotFound(RequestError):
+    """There is no such table to look things up in."""
+
+    code = "table-not-found"
+    status = 404
+
+
+class NoTable(RequestError):
+    """What the job has made is no table to look things up in."""
+
+    code = "no-table"
+    status = 409
+
+
+class TableInUse(RequestError):
+    """The job's output is a table with a name."""
+
+    code = "table-in-use"
+    status = 409
+
+
+class TooManyTables(RequestError):
+    """The service keeps no more tables by name."""
+
+    code = "too-many-tables"
+    status = 409
 
 
 class JobNotFinished(RequestError):
@@ -365,6 +394,12 @@ class NoMaskKey(DataError):
     """A step hides cells behind a keyed hash, and the service has no key."""
 
     code = "no-mask-key"
+
+
+class TableGone(DataError):
+    """A table that a step looks things up in is no longer what it was when the job was sent."""
+
+    code = "table-gone"
 
 
 class TimeLimit(DataError):

@@ -13,6 +13,7 @@ from redis.exceptions import TimeoutError as RedisTimeoutError
 from redis.retry import Retry
 
 from csvjobs.engines.duckdb import DuckEngine
+from csvjobs.flow.named_tables import FOLDER, NamedTables
 from csvjobs.flow.services import Services
 from csvjobs.jobs.memory import MemoryIndex
 from csvjobs.jobs.redis import RedisIndex
@@ -32,6 +33,7 @@ def services(settings: Settings) -> Services:
         index=RedisIndex(redis, name),
         queue=RqQueue(redis, settings.job_timeout, name),
         pipelines=NamedPipelines(settings.pipelines_dir),
+        tables=NamedTables(settings.pipelines_dir / FOLDER),
         engine=_engine(settings),
     )
 
@@ -50,6 +52,7 @@ def local(settings: Settings, folder: Path) -> Services:
         index=MemoryIndex(),
         queue=InlineQueue(),
         pipelines=NamedPipelines(settings.pipelines_dir),
+        tables=NamedTables(settings.pipelines_dir / FOLDER),
         engine=_engine(settings),
     )
 

@@ -13,7 +13,7 @@ import csvjobs
 from csvjobs import settings, wiring
 from csvjobs.api import problems
 from csvjobs.api.middleware import EarlyAnswer, Head, RequestId
-from csvjobs.api.routes import catalogue, errors, files, health, jobs, submit
+from csvjobs.api.routes import catalogue, errors, files, health, jobs, submit, tables
 from csvjobs.api.watch import Watch
 from csvjobs.flow.services import Services
 from csvjobs.web.page import mount
@@ -48,7 +48,7 @@ def create_app(services: Services | None = None) -> FastAPI:
     mount(app)
     app.state.routes = [route for route in app.routes if isinstance(route, APIRoute)]
     # The first route that fits is taken: errors before the files, of which any may be asked for by name.
-    for module in (submit, jobs, errors, files, catalogue, health):
+    for module in (submit, jobs, errors, files, catalogue, tables, health):
         app.include_router(module.router)
         app.state.routes += module.router.routes
     return app

@@ -6,7 +6,7 @@ from typing import Any
 
 from pydantic import BaseModel, Field
 
-from csvjobs.jobs.job import FileInfo, Job, Status
+from csvjobs.jobs.job import FileInfo, Job, Status, TableRef
 
 
 class FileLink(FileInfo):
@@ -49,6 +49,12 @@ class PipelineInfo(BaseModel):
     description: str
     sha256: str
     pipeline: dict[str, Any]
+
+
+class TableInfo(TableRef):
+    """A table with a name, to look things up in: the output of a job."""
+
+    versions: list[int] = Field(default_factory=list, description="All that can be had, oldest first.")
 
 
 class Health(BaseModel):

@@ -8,16 +8,22 @@ import tempfile
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from csvjobs import wiring
 from csvjobs.cli.files import size_of, source
 from csvjobs.cli.output import clean_end, remark, transfer
+from csvjobs.client import shown_name
 from csvjobs.errors import CsvjobsError, NothingFitted
-from csvjobs.flow.deliver import FITTED
+from csvjobs.flow.deliver import FITTED, OUTPUT
 from csvjobs.flow.inspect import ENOUGH
+from csvjobs.flow.named_tables import FOLDER, NamedTables
+from csvjobs.flow.process import process
 from csvjobs.flow.services import Services
 from csvjobs.flow.submit import Incoming
+from csvjobs.flow.tables import output_of
+from csvjobs.jobs.job import TableRef
 from csvjobs.settings import Settings, load
 from csvjobs.storage.base import APPLIED
 
@@ -28,7 +34,37 @@ def alone(folder: Path) -> Services:
     """Services that keep all they have in the folder."""
     # Here nobody tries again, and the log is the terminal.
     logging.getLogger("csvjobs").addHandler(_Remarks())
-    return wiring.local(load().model_copy(update={"job_attempts": 1}), folder)
+    services = wiring.local(load().model_copy(update={"job_attempts": 1}), folder)
+    return replace(services, tables=LocalTables(services))
+
+
+class LocalTables(NamedTables):
+    """Tables for a pipeline that runs here: files, and those of a service on this machine. Each becomes the
+    output of a job of its own."""
+
+    def __init__(self, services: Services) -> None:
+        super().__init__(services.settings.pipelines_dir / FOLDER)
+        self._services, self._made = services, dict[str, TableRef]()
+
+    def find(self, called: str) -> TableRef | None:
+        if called not in self._made and (path := self._path(called)):
+            self._made[called] = self._job(path)
+        return self._made.get(called)
+
+    def _path(self, called: str) -> Path | None:
+        if (path := Path(called)).is_file():
+            return path
+        named = super().find(called)
+        folder = self._services.settings.jobs_dir / (named.job_id if named else called)
+        return folder / OUTPUT if (folder / OUTPUT).is_file() else None
+
+    def _job(self, path: Path) -> TableRef:
+        with Incoming(self._services) as incoming:
+            take(incoming, path)
+            # A row that was set aside would be missing in silence.
+            job_id = incoming.submit(shown_name(path), None, {"bad_rows": "fail"}).job_id
+        process(self._services, job_id)
+        return output_of(self._services, job_id)
 
 
 def job_learnt(job_id: str) -> str:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from csvjobs.engines.options import PLAIN, WriteOptions
 from csvjobs.reading.source import Source
@@ -41,16 +41,25 @@ def shape(strptime: str) -> str:
     return shapes.replace("0?[", "0[").replace("[01]?", "[01]") if side_by_side else shapes
 
 
+class SideTable(NamedTuple):
+    """A table beside the file's own: what its columns are called, and a relation that has them as c0, c1, …
+    and `__row` (1, 2, …) behind them."""
+
+    columns: tuple[str, ...]
+    relation: str
+
+
 @dataclass(frozen=True)
 class Sql(ABC):
     """The hooks in which engines' SQL differs; everything else a step writes means the same on all.
 
     nulls: texts that every step takes for missing, beside those of its own. keyed: whether the engine has a
-    key for `keyed_hash`.
+    key for `keyed_hash`. tables: those that steps look things up in, by what they call them.
     """
 
     nulls: tuple[str, ...] = ()
     keyed: bool = False
+    tables: Mapping[str, SideTable] = field(default_factory=dict)
 
     @abstractmethod
     def text(self, value: str) -> str:

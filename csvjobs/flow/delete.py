@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import contextlib
 
-from csvjobs.errors import JobAlreadyEnded, QueueUnavailable
+from csvjobs.errors import JobAlreadyEnded, QueueUnavailable, TableInUse
 from csvjobs.flow.cancel import cancel
 from csvjobs.flow.services import Services
 
 
 def delete(services: Services, job_id: str) -> None:
-    """Removes a job; one that has not ended is cancelled first. Raises JobNotFound."""
+    """Removes a job; one that has not ended is cancelled first. Raises JobNotFound, TableInUse."""
+    if names := [str(table.name) for table in services.tables.newest() if table.job_id == job_id]:
+        raise TableInUse(
+            f"The output of job {job_id} is the table {', '.join(names)}.",
+            hint="Give the name to another job's output, or take it back: DELETE /tables/{name}.",
+        )
     with contextlib.suppress(JobAlreadyEnded):
         cancel(services, job_id)
     services.storage.delete(job_id)

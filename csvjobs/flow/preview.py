@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from pydantic import Field
 
-from csvjobs.engines.base import Engine
+from csvjobs.engines.base import Engine, SideTable
 from csvjobs.errors import DataError
 from csvjobs.flow.apply import choose, learnt
 from csvjobs.flow.inspect import glance
 from csvjobs.flow.submit import Incoming, base_name
+from csvjobs.flow.tables import opened, pinned, relations
 from csvjobs.jobs.job import Fault, Finding, Model
 from csvjobs.pipelines.fitted import Fitted
 from csvjobs.pipelines.plan import Plan, label, plan
@@ -119,8 +120,11 @@ def preview(
     with writing("The first rows"):
         source = _source(folder / "sample.csv", found.header.columns, rows)
     engine = incoming.services.engine(folder)
+    tables = pinned(incoming.services, resolved)
     try:
-        before, steps, warnings, fault = _run(engine, source, resolved, fitted)
+        with opened(incoming.services, tables, folder, lambda _: None) as sources:
+            beside = relations(engine, sources)
+            before, steps, warnings, fault = _run(engine, source, resolved, fitted, beside)
     finally:
         engine.close()
     return Preview(
@@ -136,11 +140,15 @@ def preview(
 
 
 def _run(
-    engine: Engine, source: Source, pipeline: Pipeline, fitted: Fitted | None
+    engine: Engine,
+    source: Source,
+    pipeline: Pipeline,
+    fitted: Fitted | None,
+    tables: Mapping[str, SideTable],
 ) -> tuple[Table, list[StepPreview], list[str], Fault | None]:
     relation = engine.relation(source, numbered=True)
     known, nulls = fitted.steps if fitted else None, pipeline.read.nulls
-    planned = plan(engine, relation, source.columns, (), numbered=True, nulls=nulls, known=known)
+    planned = plan(engine, relation, source.columns, (), True, nulls, known, tables)
     planned.warnings = fitted.notes(source.columns) if fitted else []
     first = before = _Seen(engine, planned)
     steps: list[StepPreview] = []

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
@@ -27,6 +27,7 @@ from csvjobs.flow.ending import end
 from csvjobs.flow.pulse import Pulse
 from csvjobs.flow.services import Services
 from csvjobs.flow.submit import check_free
+from csvjobs.flow.tables import opened, relations
 from csvjobs.flow.view import request_of
 from csvjobs.jobs.job import Fault, FileInfo, Finding, Job, Request, Rows, Status, now
 from csvjobs.pipelines.fitted import Fitted, write
@@ -36,6 +37,7 @@ from csvjobs.pipelines.spec import Pipeline, build
 from csvjobs.reading.options import ReadOptions
 from csvjobs.reading.reading import Look, Reading, look, read
 from csvjobs.reading.rejects import RejectSummary
+from csvjobs.reading.source import Source
 from csvjobs.storage.base import INPUT
 
 log = logging.getLogger(__name__)
@@ -157,17 +159,19 @@ def _work(
         tick = _ticker(services, pulse)
         found = look(path, request.facts, pipeline.read, scratch, tick, most_bytes=most)
     outcome.detected, outcome.warnings = _detected(found), found.warnings
-    try:
-        _lane(services, pipeline, fitted, found, scratch, pulse, outcome, careful=False)
-    except (ReadFailed, AccountMismatch) as reason:
-        log.info("job %s: reading with care: %s", request.job_id, reason)
-        _lane(services, pipeline, fitted, found, scratch, pulse, outcome, careful=True)
+    with opened(services, request.tables, scratch, lambda _: pulse.check()) as tables:
+        try:
+            _lane(services, pipeline, fitted, tables, found, scratch, pulse, outcome, careful=False)
+        except (ReadFailed, AccountMismatch) as reason:
+            log.info("job %s: reading with care: %s", request.job_id, reason)
+            _lane(services, pipeline, fitted, tables, found, scratch, pulse, outcome, careful=True)
 
 
 def _lane(
     services: Services,
     pipeline: Pipeline,
     fitted: Fitted | None,
+    tables: Mapping[str, Source],
     found: Look,
     scratch: Path,
     pulse: Pulse,
@@ -184,7 +188,7 @@ def _lane(
         outcome.rejected, outcome.files = reading.source.rejects, {REJECTED: rejected}
     _check_rows(reading, pipeline.read)
     with pulse.within(services.engine(scratch)) as engine:
-        _transform(engine, reading, pipeline, fitted, scratch, pulse, outcome)
+        _transform(engine, reading, pipeline, fitted, tables, scratch, pulse, outcome)
 
 
 def _ticker(services: Services, pulse: Pulse) -> Callable[[int], None]:
@@ -204,6 +208,7 @@ def _transform(
     reading: Reading,
     pipeline: Pipeline,
     fitted: Fitted | None,
+    tables: Mapping[str, Source],
     scratch: Path,
     pulse: Pulse,
     outcome: Outcome,
@@ -212,7 +217,8 @@ def _transform(
     with pulse.stage("fit"):
         relation = engine.relation(source, numbered=numbered)
         nulls, known = pipeline.read.nulls, fitted.steps if fitted else None
-        planned = plan(engine, relation, source.columns, pipeline.steps, numbered, nulls, known)
+        beside = relations(engine, tables)
+        planned = plan(engine, relation, source.columns, pipeline.steps, numbered, nulls, known, beside)
         if pipeline.write.formula_guard:
             guard(planned, header=pipeline.write.header)
     with pulse.stage("transform"):

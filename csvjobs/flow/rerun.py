@@ -11,6 +11,7 @@ import uuid_utils
 from csvjobs.flow.apply import choose, kept, learnt
 from csvjobs.flow.services import Services
 from csvjobs.flow.submit import begin, request
+from csvjobs.flow.tables import pinned
 from csvjobs.flow.view import request_of
 from csvjobs.jobs.job import Job, Request
 from csvjobs.pipelines.fitted import Fitted
@@ -32,7 +33,8 @@ def rerun(
     """
     old = request_of(services, job_id)
     chosen, fitted = _asked(services, old, pipeline, apply)
-    new = request(str(uuid_utils.uuid7()), old.filename, with_read(chosen, options), old.facts)
+    tables = pinned(services, chosen) if pipeline or apply else old.tables
+    new = request(str(uuid_utils.uuid7()), old.filename, with_read(chosen, options), old.facts, tables)
     folder = services.storage.reserve(new.job_id)
     try:
         with services.storage.fetch(job_id, INPUT) as path:

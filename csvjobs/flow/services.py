@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from csvjobs.engines.base import Engine
+from csvjobs.flow.named_tables import NamedTables
 from csvjobs.jobs.base import JobIndex
 from csvjobs.pipelines.named import NamedPipelines
 from csvjobs.queues.base import JobQueue
@@ -23,4 +24,5 @@ class Services:
     index: JobIndex
     queue: JobQueue
     pipelines: NamedPipelines
+    tables: NamedTables
     engine: Callable[[Path], Engine]

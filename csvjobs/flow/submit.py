@@ -13,7 +13,8 @@ import uuid_utils
 from csvjobs.errors import DiskFull, EmptyUpload, QueueUnavailable, UploadTooLarge
 from csvjobs.flow.apply import choose, learnt
 from csvjobs.flow.services import Services
-from csvjobs.jobs.job import AppliedRef, Job, PipelineRef, Request, now
+from csvjobs.flow.tables import pinned
+from csvjobs.jobs.job import AppliedRef, Job, PipelineRef, Request, TableRef, now
 from csvjobs.pipelines.fitted import Fitted
 from csvjobs.pipelines.spec import Pipeline
 from csvjobs.reading.facts import Facts, FactsCollector
@@ -64,7 +65,9 @@ class Incoming:
 
         Raises: as `submit` about these.
         """
-        return choose(self.services, pipeline, options, learnt(self.services, apply) if apply else None)
+        chosen = choose(self.services, pipeline, options, learnt(self.services, apply) if apply else None)
+        pinned(self.services, chosen)
+        return chosen
 
     def submit(
         self, filename: str, pipeline: str | None, options: dict[str, str], apply: str | None = None
@@ -76,11 +79,12 @@ class Incoming:
         be applied instead of learning, whose pipeline is taken where none is given. A queue that cannot be
         reached is no error: the job is durable, and the reconciler announces it.
         Raises: EmptyUpload, PipelineNotFound, InvalidPipeline; JobNotFound, JobNotFinished, NothingFitted,
-        InvalidFitted, PipelineMismatch.
+        InvalidFitted, PipelineMismatch; TableNotFound, NoTable.
         """
         path, facts = self.content()
         fitted = learnt(self.services, apply) if apply else None
-        made = request(self.job_id, filename, choose(self.services, pipeline, options, fitted), facts)
+        chosen = choose(self.services, pipeline, options, fitted)
+        made = request(self.job_id, filename, chosen, facts, pinned(self.services, chosen))
         return begin(self.services, path.parent, made, fitted)
 
     def content(self, *, cut: bool = False) -> tuple[Path, Facts]:
@@ -106,7 +110,9 @@ class Incoming:
                 rest = rest[self._file.write(rest) :]
 
 
-def request(job_id: str, filename: str, pipeline: Pipeline, facts: Facts) -> Request:
+def request(
+    job_id: str, filename: str, pipeline: Pipeline, facts: Facts, tables: dict[str, TableRef]
+) -> Request:
     """What is asked, now."""
     return Request(
         job_id=job_id,
@@ -115,6 +121,7 @@ def request(job_id: str, filename: str, pipeline: Pipeline, facts: Facts) -> Req
         pipeline=pipeline.document(),
         pipeline_ref=PipelineRef(name=pipeline.name, version=pipeline.version, sha256=pipeline.sha256),
         facts=facts,
+        tables=tables,
     )
 
 

@@ -60,6 +60,15 @@ class AppliedRef(Model):
     sha256: str = Field(description="That the document says of itself.")
 
 
+class TableRef(Model):
+    """A table that steps look things up in: the output of a job, which may have been given a name."""
+
+    job_id: str
+    sha256: str = Field(description="Of the job's output.")
+    name: str | None = None
+    version: int | None = Field(None, description="Of those that the name has had.")
+
+
 class Request(Model):
     """What was asked: the content of job.json, written before the upload is acknowledged."""
 
@@ -70,6 +79,9 @@ class Request(Model):
     pipeline_ref: PipelineRef
     facts: Facts
     applied: AppliedRef | None = None
+    tables: dict[str, TableRef] = Field(
+        default_factory=dict, description="What steps look things up in, by what they call it."
+    )
 
 
 class Progress(Model):
@@ -168,6 +180,9 @@ class Job(Model):
     attempts: int = 0
     pipeline: PipelineRef
     applied: AppliedRef | None = Field(None, description="What the job applies, where it does not learn.")
+    tables: dict[str, TableRef] = Field(
+        default_factory=dict, description="What its steps look things up in, by what they call it."
+    )
     progress: Progress | None = None
     rows: Rows | None = None
     rejected: RejectSummary | None = Field(
@@ -191,6 +206,7 @@ class Job(Model):
             created_at=request.created_at,
             pipeline=request.pipeline_ref,
             applied=request.applied,
+            tables=request.tables,
             output=Output.of(request.pipeline),
         )
 

@@ -6,11 +6,11 @@ user's names never become SQL.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
-from csvjobs.engines.base import Engine, Sql
+from csvjobs.engines.base import Engine, SideTable, Sql
 from csvjobs.errors import UnknownColumn
 from csvjobs.pipelines.fit import learn
 from csvjobs.pipelines.learnt import LearntStep, Wanted, check, recall
@@ -111,6 +111,9 @@ class Plan:
     def _apply(self, place: int, step: Step, learnt: Learnt) -> None:
         change = step.change(self.columns, learnt, self.sql)
         self.warnings += change.warnings
+        for asked in change.checks:
+            [(count, example)] = self.engine.rows(asked.query(self.relation))
+            self.warnings += [asked.said(count, example)] if count else []
         if change.rows:
             self._count(label(step, place), change.rows)
             self._moved = self._moved or change.rows.moves
@@ -159,16 +162,18 @@ def plan(
     numbered: bool,
     nulls: tuple[str, ...] = (),
     known: Sequence[LearntStep] | None = None,
+    tables: Mapping[str, SideTable] | None = None,
 ) -> Plan:
     """The whole plan of `steps` over a relation with the columns c0, c1, … called `names`.
 
-    nulls: texts that each step takes for missing; known: what was learnt elsewhere and is to be applied.
+    nulls: texts that each step takes for missing; known: what was learnt elsewhere and is to be applied;
+    tables: those that the steps name.
     Runs the fit passes, or checks what is applied. Raises DataError for what the steps or the data do not
     allow.
     """
     columns = Columns(Column(name, f"c{place}") for place, name in enumerate(names))
     order = (Key(ROW),) if numbered else ()
-    made = Plan(engine, replace(engine.sql, nulls=nulls), relation, columns, order)
+    made = Plan(engine, replace(engine.sql, nulls=nulls, tables=tables or {}), relation, columns, order)
     made.known = None if known is None else iter(known)
     for place, step in enumerate(steps):
         made.add(place, step)

@@ -80,6 +80,14 @@ class Need(NamedTuple):
 Learnt = dict[Need, Any]
 
 
+class Check(NamedTuple):
+    """What has to be known of the rows before they change: `query` asks of their relation for a count and an
+    example; `said` is what to warn of where the count is not 0, or raises DataError."""
+
+    query: Callable[[str], str]
+    said: Callable[[int, str | None], str]
+
+
 @dataclass(frozen=True)
 class Change:
     """What a step makes of the rows: new columns, and what becomes of the rows as a whole."""
@@ -87,6 +95,7 @@ class Change:
     columns: Columns
     rows: RowChange | None = None
     warnings: tuple[str, ...] = ()
+    checks: tuple[Check, ...] = ()
 
 
 class Unseen(NamedTuple):
@@ -129,6 +138,12 @@ class Step(BaseModel):
     def by_order(self) -> bool:
         """It needs the rows' order in the file."""
         return False
+
+    @property
+    def tables(self) -> tuple[str, ...]:
+        """What it looks things up in, each by the id of a job or a name: `sql.tables` then has them when the
+        step makes its change."""
+        return ()
 
     def chosen(self, columns: Columns) -> Columns:
         """The columns that the step works on. Raises UnknownColumn."""

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import codecs
 import hashlib
+from collections.abc import Callable
 from operator import itemgetter
+from pathlib import Path
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
 DELIMITERS = ",;\t|"
+CHUNK = 1024**2
 
 Bom = Literal["utf-8-sig", "utf-16-le", "utf-16-be", "utf-32-le", "utf-32-be"]
 
@@ -177,3 +180,14 @@ class FactsCollector:
         self._newlines["lf"] += lf - crlf
         self._newlines["crlf"] += crlf
         self._newlines["cr"] += cr - crlf
+
+
+def facts_of(path: Path, tick: Callable[[int], None]) -> Facts:
+    """The facts about a file that lies there; `tick(bytes read)` is called now and then and may raise."""
+    collector, size = FactsCollector(), 0
+    with path.open("rb", buffering=0) as file:
+        while chunk := file.read(CHUNK):
+            collector.update(chunk)
+            size += len(chunk)
+            tick(size)
+    return collector.finish()

@@ -119,6 +119,7 @@ def test_a_job_committed_while_the_queue_was_away_is_found(service: Service) -> 
             index=RedisIndex(nowhere),
             queue=RqQueue(nowhere, 1),
             pipelines=ours.pipelines,
+            tables=ours.tables,
             engine=ours.engine,
         )
         service.submit(services=cut_off)

@@ -34,6 +34,7 @@ from csvjobs.errors import (
 from csvjobs.flow.cancel import cancel
 from csvjobs.flow.delete import delete
 from csvjobs.flow.deliver import OUTPUT, REJECTED, deliver
+from csvjobs.flow.named_tables import NamedTables
 from csvjobs.flow.process import process
 from csvjobs.flow.services import Services
 from csvjobs.flow.submit import Incoming
@@ -56,7 +57,8 @@ else:
 def make(folder: Path, storage: LocalStorage | MemoryStorage, **changed: int) -> Services:
     configured = Settings(pipelines_dir=folder, min_free_bytes=0, **changed)
     engine = partial(DuckEngine, memory=64 * 1024**2)
-    return Services(configured, storage, MemoryIndex(), InlineQueue(), NamedPipelines(folder), engine)
+    named, tables = NamedPipelines(folder), NamedTables(folder / "tables")
+    return Services(configured, storage, MemoryIndex(), InlineQueue(), named, tables, engine)
 
 
 @pytest.fixture(params=["folders", "memory"])

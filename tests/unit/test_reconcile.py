@@ -10,6 +10,7 @@ import pytest
 from csvjobs.errors import QueueUnavailable
 from csvjobs.flow import reconcile
 from csvjobs.flow.ending import end
+from csvjobs.flow.named_tables import NamedTables
 from csvjobs.flow.reconcile import Reconciler
 from csvjobs.flow.services import Services
 from csvjobs.flow.submit import Incoming
@@ -37,6 +38,7 @@ class Parts:
             index=self.index,
             queue=self.queue,
             pipelines=NamedPipelines(Path("none")),
+            tables=NamedTables(Path("none")),
             engine=no_engine,
         )
 

@@ -15,7 +15,7 @@ from csvjobs.errors import (
     PreconditionFailed,
     TooManyPipelines,
 )
-from csvjobs.pipelines import stored
+from csvjobs.pipelines import versions
 from csvjobs.pipelines.named import NamedPipelines
 from csvjobs.pipelines.spec import parse
 
@@ -147,8 +147,8 @@ def test_what_is_not_valid_is_not_stored(named: NamedPipelines) -> None:
 
 
 def test_their_number_is_bounded(named: NamedPipelines, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(stored, "MAX_NAMES", 2)
-    monkeypatch.setattr(stored, "MAX_VERSIONS", 2)
+    monkeypatch.setattr(versions, "MAX_NAMES", 2)
+    monkeypatch.setattr(versions, "MAX_VERSIONS", 2)
     for name in ("a", "b"):
         named.put(name, TRIM)
     with pytest.raises(TooManyPipelines):

@@ -109,9 +109,12 @@ async def cancel_job(job_id: str, services: Given) -> JobDocument:
     return document(await to_thread.run_sync(cancel, services, job_id))
 
 
-@router.delete("/jobs/{job_id}", operation_id="delete_job", status_code=204, responses=responses(404, 507))
+@router.delete(
+    "/jobs/{job_id}", operation_id="delete_job", status_code=204, responses=responses(404, 409, 507)
+)
 async def delete_job(job_id: str, services: Given) -> None:
-    """Removes the job with all its files; one that runs is cancelled first."""
+    """Removes the job with all its files; one that runs is cancelled first. One whose output is a named
+    table stays."""
     await to_thread.run_sync(delete, services, job_id)
 
 

@@ -1,0 +1,69 @@
+"""Names for tables: each name has versions that never change, and each version is the output of one job."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from csvjobs.errors import InvalidOption, TableNotFound, TooManyTables
+from csvjobs.jobs.job import TableRef
+from csvjobs.pipelines.named import NAME, VERSIONED
+from csvjobs.pipelines.versions import Versions, listed, most
+
+FOLDER = "tables"
+
+
+class NamedTables:
+    """The names under `folder`, which may be missing."""
+
+    def __init__(self, folder: Path) -> None:
+        self._stored = Versions(folder)
+
+    def find(self, called: str) -> TableRef | None:
+        """The table of that name or name@version; none where nobody has given that name. Raises
+        TableNotFound for a version that is not there."""
+        match = VERSIONED.fullmatch(called)
+        if not match or not self.versions(match[1]):
+            return None
+        return self.get(match[1], int(match[2]) if match[2] else None)
+
+    def get(self, name: str, version: int | None = None) -> TableRef:
+        """That version, or the newest. Raises TableNotFound."""
+        there = self.versions(name)
+        if not there or (version is not None and version not in there):
+            known = f"Its versions are {listed(there)}." if there else None
+            asked = name if version is None else f"{name}@{version}"
+            raise TableNotFound(f"There is no table {asked!r}.", hint=known)
+        return TableRef.model_validate_json(self._stored.read(name, version or there[-1]))
+
+    def put(self, name: str, job_id: str, sha256: str) -> tuple[TableRef, bool]:
+        """Makes a job's output the newest version of that name, and says whether it was not yet.
+
+        Raises InvalidOption, TooManyTables.
+        """
+        if not NAME.fullmatch(name):
+            hint = "Letters, digits, dot, - and _; at most 100, a letter or digit first."
+            raise InvalidOption(f"A table cannot be called {name[:120]!r}.", hint=hint)
+        while True:
+            # The number first: what another process stores after that takes it.
+            number, there = self._stored.following(name), self.versions(name)
+            newest = self.get(name) if there else None
+            if newest and newest.job_id == job_id:
+                return newest, False
+            if self._stored.full(number):
+                raise TooManyTables(f"No more tables are kept by name: {most()}.")
+            made = TableRef(job_id=job_id, sha256=sha256, name=name, version=number)
+            if self._stored.append(name, number, made.model_dump_json()):
+                return made, True
+
+    def delete(self, name: str) -> None:
+        """Takes the name back; the jobs stay. Raises TableNotFound."""
+        if not NAME.fullmatch(name) or not self._stored.delete(name):
+            raise TableNotFound(f"There is no table {name!r}.")
+
+    def versions(self, name: str) -> list[int]:
+        """Those that can be had, oldest first."""
+        return self._stored.of(name) if NAME.fullmatch(name) else []
+
+    def newest(self) -> list[TableRef]:
+        """The newest version of each name."""
+        return [self.get(name) for name in self._stored.names()]

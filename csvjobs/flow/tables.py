@@ -1,0 +1,108 @@
+"""Tables that steps look things up in: each is the output of a job that is done, called by the job's id or by
+a name that was given to it.
+
+What is meant is settled when a job is sent (`pinned`) and stands in its request, with the sha256, so that
+the job means the same at every try and in a re-run. At work the tables are `opened`, and handed to the plan.
+
+For a step: the property `Step.tables` tells what it looks things up in, as the user names it. When `change`
+is called, `sql.tables[called]` has the names of the columns, and a relation in which they are c0, c1, …, each
+cell text and an empty one NULL, with the number of the row as `__row` (ROW). What has to be counted, warned
+of or refused before rows change goes into `Change.checks`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+from csvjobs.engines.base import Engine, SideTable
+from csvjobs.errors import FileNotFound, JobNotFound, NoTable, TableGone, TableNotFound
+from csvjobs.flow.deliver import OUTPUT, deliver
+from csvjobs.flow.services import Services
+from csvjobs.flow.view import view
+from csvjobs.jobs.job import TableRef
+from csvjobs.pipelines.spec import Pipeline
+from csvjobs.reading.facts import facts_of
+from csvjobs.reading.options import ReadOptions
+from csvjobs.reading.reading import look, read
+from csvjobs.reading.source import Source
+
+Tick = Callable[[int], None]
+
+
+def output_of(services: Services, job_id: str) -> TableRef:
+    """What the job has made, as a table. Raises JobNotFound, JobNotFinished, JobHasNoOutput, NoTable."""
+    made = deliver(services, job_id)
+    made.file.close()
+    if not made.name.startswith(OUTPUT):
+        said = f"The output of job {job_id} is {made.name}, and tables to look things up in are CSV."
+        raise NoTable(said, hint="Send the file with a pipeline that writes CSV.")
+    return TableRef(job_id=job_id, sha256=made.sha256 or "")
+
+
+def name_table(services: Services, name: str, job_id: str) -> tuple[TableRef, bool]:
+    """Makes a job's output the newest version of the table of that name, and says whether it was not yet.
+
+    Raises: as `output_of`; InvalidOption, TooManyTables.
+    """
+    return services.tables.put(name, job_id, output_of(services, job_id).sha256)
+
+
+def pinned(services: Services, pipeline: Pipeline) -> dict[str, TableRef]:
+    """What the tables that the steps name are now. Raises TableNotFound; as `output_of`."""
+    return {called: _meant(services, called) for step in pipeline.steps for called in step.tables}
+
+
+def _meant(services: Services, called: str) -> TableRef:
+    if named := services.tables.find(called):
+        return named
+    try:
+        return output_of(services, called)
+    except JobNotFound:
+        hint = "A table is the output of an earlier job: give its id, or a name that GET /tables lists."
+        raise TableNotFound(f"There is no table {called[:120]!r}.", hint=hint) from None
+
+
+@contextmanager
+def opened(
+    services: Services, tables: Mapping[str, TableRef], scratch: Path, tick: Tick
+) -> Iterator[dict[str, Source]]:
+    """The tables, ready for an engine; `tick` is called now and then and may raise. Raises TableGone."""
+    with ExitStack() as stack:
+        sources = {}
+        for place, (called, ref) in enumerate(tables.items()):
+            folder = scratch / f"table{place}"
+            folder.mkdir()
+            sources[called] = stack.enter_context(_opened(services, called, ref, folder, tick))
+        yield sources
+
+
+@contextmanager
+def _opened(services: Services, called: str, ref: TableRef, folder: Path, tick: Tick) -> Iterator[Source]:
+    with ExitStack() as stack:
+        try:
+            output = view(services, ref.job_id).output
+            path = stack.enter_context(services.storage.fetch(ref.job_id, output.name))
+        except (JobNotFound, FileNotFound):
+            raise _gone(called, f"job {ref.job_id}, whose output it is, was deleted") from None
+        facts = facts_of(path, tick)
+        if facts.sha256 != ref.sha256:
+            raise _gone(called, f"its sha256 is {facts.sha256}, and was {ref.sha256}")
+        # As it was written, nothing is left to be found out.
+        written = ReadOptions(delimiter=output.delimiter, quote='"', header=output.header, skip=0)
+        found = look(path, facts, written, folder, tick)
+        yield read(found, written, folder, folder / "rejected.csv", tick).source
+
+
+def relations(engine: Engine, sources: Mapping[str, Source]) -> dict[str, SideTable]:
+    """The tables as a plan takes them."""
+    return {
+        called: SideTable(source.columns, engine.relation(source, numbered=True))
+        for called, source in sources.items()
+    }
+
+
+def _gone(called: str, why: str) -> TableGone:
+    said = f"The table {called[:120]!r} is no longer what it was when the job was sent: {why}."
+    return TableGone(said, hint="Send the file again with a table that is there.")

@@ -1,0 +1,96 @@
+"""Texts that clients store by name: immutable versions, each a file that appears whole or not at all.
+
+Several processes may store at once: a version's file is created exclusively. An empty one stands for a
+deletion, so that no number ever means something else.
+"""
+
+from __future__ import annotations
+
+import os
+import uuid
+from pathlib import Path
+
+MAX_NAMES = 1000
+MAX_VERSIONS = 1000
+
+
+class Versions:
+    """The versions of each name under `folder`, which may be missing: folder/name/1.json, 2.json, …"""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def names(self) -> list[str]:
+        """Names that have a version."""
+        return [path.name for path in _children(self.folder) if path.is_dir() and self.of(path.name)]
+
+    def of(self, name: str) -> list[int]:
+        """Those that can be had, oldest first: the ones since the name was last deleted."""
+        live: list[int] = []
+        for number in self._numbers(name):
+            live = [*live, number] if self._path(name, number).stat().st_size else []
+        return live
+
+    def read(self, name: str, number: int) -> str:
+        """The text of a version that can be had."""
+        return self._path(name, number).read_text("utf-8")
+
+    def following(self, name: str) -> int:
+        """The number that the next version has."""
+        return max(self._numbers(name), default=0) + 1
+
+    def full(self, number: int) -> bool:
+        """Whether there is no room for a version of that number."""
+        return number > MAX_VERSIONS or (number == 1 and len(_children(self.folder)) >= MAX_NAMES)
+
+    def append(self, name: str, number: int, text: str) -> bool:
+        """Says whether it was written under that number; not where another process was faster."""
+        target = self._path(name, number)
+        draft = self.folder / f".{uuid.uuid4().hex}"
+        target.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            _write(draft, text)
+            os.link(draft, target)
+        except FileExistsError:
+            return False
+        finally:
+            draft.unlink(missing_ok=True)
+        return True
+
+    def delete(self, name: str) -> bool:
+        """Takes all versions back; says whether there was one."""
+        while (number := self.following(name)) and self.of(name):
+            if self.append(name, number, ""):
+                return True
+        return False
+
+    def _numbers(self, name: str) -> list[int]:
+        stems = (path.stem for path in _children(self.folder / name) if path.suffix == ".json")
+        return sorted(int(stem) for stem in stems if stem.isdecimal())
+
+    def _path(self, name: str, number: int) -> Path:
+        return self.folder / name / f"{number}.json"
+
+
+def listed(versions: list[int]) -> str:
+    """The newest of them, for people."""
+    return ", ".join(map(str, versions[-12:]))
+
+
+def most() -> str:
+    """How many are kept, for people."""
+    return f"at most {MAX_NAMES} names with {MAX_VERSIONS} versions each"
+
+
+def _write(path: Path, text: str) -> None:
+    with path.open("x", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _children(folder: Path) -> list[Path]:
+    try:
+        return sorted(path for path in folder.iterdir() if not path.name.startswith("."))
+    except FileNotFoundError:
+        return []

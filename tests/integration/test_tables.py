@@ -1,0 +1,181 @@
+"""Tables that steps look things up in: what a name means, and that it goes on meaning it."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, Literal
+
+import pytest
+from test_flow import make, run, submit
+
+from csvjobs.engines.base import Sql
+from csvjobs.errors import (
+    InvalidOption,
+    JobHasNoOutput,
+    JobNotFinished,
+    NoTable,
+    TableGone,
+    TableInUse,
+    TableNotFound,
+    TooManyTables,
+)
+from csvjobs.flow.delete import delete
+from csvjobs.flow.named_tables import NamedTables
+from csvjobs.flow.services import Services
+from csvjobs.flow.tables import name_table, opened, output_of, pinned, relations
+from csvjobs.flow.view import request_of, view
+from csvjobs.jobs.job import Status, TableRef
+from csvjobs.pipelines import versions
+from csvjobs.pipelines.spec import Pipeline
+from csvjobs.pipelines.step import Change, Columns, Learnt, Step
+from csvjobs.storage.local import LocalStorage
+from csvjobs.storage.memory import MemoryStorage
+
+
+@pytest.fixture(params=["folders", "memory"])
+def services(request: pytest.FixtureRequest, tmp_path: Path) -> Services:
+    storage = LocalStorage(tmp_path / "jobs") if request.param == "folders" else MemoryStorage()
+    return make(tmp_path, storage)
+
+
+class Reads(Step):
+    """A step that looks something up."""
+
+    step: Literal["reads"] = "reads"
+    table: str
+
+    @property
+    def tables(self) -> tuple[str, ...]:
+        return (self.table,)
+
+    def change(self, columns: Columns, learnt: Learnt, sql: Sql) -> Change:
+        return Change(columns)
+
+
+def asks(*called: str) -> Pipeline:
+    return Pipeline(steps=tuple(Reads(table=table) for table in called))
+
+
+def cells(services: Services, tables: dict[str, TableRef], folder: Path) -> dict[str, list[tuple[Any, ...]]]:
+    """What an engine finds in the tables."""
+    folder.mkdir()
+    engine = services.engine(folder)
+    try:
+        with opened(services, tables, folder, lambda _: None) as sources:
+            found = relations(engine, sources)
+            return {called: [table.columns, *engine.rows(table.relation)] for called, table in found.items()}
+    finally:
+        engine.close()
+
+
+CODES = b'code,name\n07,"a ""b"""\n,""\n'
+
+
+@pytest.mark.parametrize(
+    "write",
+    ["{}", "{profile: excel, delimiter: ;}", "{quote: all, compression: gzip}", "{compression: zstd}"],
+)
+def test_a_table_is_what_a_job_has_made_however_it_was_written(
+    services: Services, tmp_path: Path, write: str
+) -> None:
+    job = run(services, CODES, f"write: {write}")
+    tables = pinned(services, asks(job.job_id))
+    assert tables == {job.job_id: TableRef(job_id=job.job_id, sha256=job.files[job.output.name].sha256)}
+    found = cells(services, tables, tmp_path / "scratch")[job.job_id]
+    assert found == [("code", "name"), ("07", 'a "b"', 1), (None, "", 2)]
+
+
+def test_a_table_without_a_header_row_has_columns_by_place(services: Services, tmp_path: Path) -> None:
+    job = run(services, b"a,b\n1,2\n", "write: {header: false}")
+    found = cells(services, pinned(services, asks(job.job_id)), tmp_path / "scratch")[job.job_id]
+    assert found[1:] == [("1", "2", 1)]
+
+
+def test_a_job_that_has_made_no_table_is_refused(services: Services) -> None:
+    waiting = submit(services, CODES)
+    with pytest.raises(JobNotFinished):
+        pinned(services, asks(waiting))
+    failed = run(services, CODES, "steps: [{step: drop, columns: [x]}]")
+    with pytest.raises(JobHasNoOutput, match="'x'"):
+        pinned(services, asks(failed.job_id))
+    other = run(services, CODES, "write: {format: jsonl}")
+    with pytest.raises(NoTable, match=r"output\.jsonl"):
+        pinned(services, asks(other.job_id))
+
+
+@pytest.mark.parametrize("called", ["", "nobody", "nobody@1", "../x", "/etc/passwd", "é", "a" * 300])
+def test_what_nobody_has_made_is_refused(services: Services, called: str) -> None:
+    with pytest.raises(TableNotFound) as caught:
+        pinned(services, asks(called))
+    assert caught.value.hint
+    assert "GET /tables" in caught.value.hint
+
+
+def test_a_name_has_versions_that_stay(services: Services) -> None:
+    first, second = (run(services, content).job_id for content in (CODES, b"x\n1\n"))
+    made = [name_table(services, "codes", job_id) for job_id in (first, first, second, first)]
+    assert [(table.version, new) for table, new in made] == [(1, True), (1, False), (2, True), (3, True)]
+    found = pinned(services, asks("codes", "codes@2"))
+    assert (found["codes"].job_id, found["codes@2"].job_id) == (first, second)
+    assert found["codes@2"] == made[2][0]
+    assert found["codes"].sha256 == output_of(services, first).sha256
+    with pytest.raises(TableNotFound) as caught:
+        pinned(services, asks("codes@4"))
+    assert caught.value.hint == "Its versions are 1, 2, 3."
+    services.tables.delete("codes")
+    for gone in ("codes", "codes@1"):
+        with pytest.raises(TableNotFound):
+            pinned(services, asks(gone))
+    with pytest.raises(TableNotFound):
+        services.tables.delete("codes")
+    assert name_table(services, "codes", first)[0].version == 5
+
+
+def test_of_many_who_give_a_name_at_once_each_makes_a_version(tmp_path: Path) -> None:
+    tables = NamedTables(tmp_path)
+    with ThreadPoolExecutor(8) as pool:
+        made = pool.map(lambda place: tables.put("codes", f"job {place}", "0")[0].version, range(20))
+        assert sorted(map(int, filter(None, made))) == list(range(1, 21))
+    assert tables.versions("codes") == list(range(1, 21))
+    assert [table.version for table in tables.newest()] == [20]
+
+
+def test_odd_names_and_too_many_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    tables = NamedTables(tmp_path)
+    for name in ("", "../x", "a/b", ".hidden", "x@1", "x" * 101, "é"):
+        with pytest.raises(InvalidOption):
+            tables.put(name, "job", "0")
+        with pytest.raises(TableNotFound):
+            tables.delete(name)
+    monkeypatch.setattr(versions, "MAX_NAMES", 1)
+    tables.put("a", "job", "0")
+    with pytest.raises(TooManyTables):
+        tables.put("b", "job", "0")
+
+
+def test_a_job_whose_output_has_a_name_is_not_deleted(services: Services) -> None:
+    first, second = (run(services, content).job_id for content in (CODES, b"x\n1\n"))
+    name_table(services, "codes", first)
+    with pytest.raises(TableInUse, match="codes"):
+        delete(services, first)
+    assert view(services, first).status is Status.DONE
+    name_table(services, "codes", second)
+    delete(services, first)
+    services.tables.delete("codes")
+    delete(services, second)
+
+
+def test_a_table_that_is_gone_is_missed(services: Services, tmp_path: Path) -> None:
+    job_id = run(services, CODES).job_id
+    tables = pinned(services, asks(job_id))
+    other = {job_id: tables[job_id].model_copy(update={"sha256": "0" * 64})}
+    with pytest.raises(TableGone, match="sha256"):
+        cells(services, other, tmp_path / "changed")
+    delete(services, job_id)
+    with pytest.raises(TableGone, match=f"job {job_id}, whose output it is, was deleted"):
+        cells(services, tables, tmp_path / "deleted")
+
+
+def test_jobs_that_look_nothing_up_have_no_tables(services: Services) -> None:
+    assert request_of(services, run(services, CODES).job_id).tables == {}

@@ -15,7 +15,8 @@
     │   ├── BadRow · TooManyBadRows · NoRowsLeft
     │   ├── UnknownColumn · DuplicateColumn · NoColumnsLeft
     │   ├── NotANumber · InvalidCell · AmbiguousFormat · TooManyCategories · UnknownCategory
-    │   ├── NothingToLearn · NotLearnt · BadPattern · NoMaskKey · TableGone
+    │   ├── NothingToLearn · NotLearnt · BadPattern · NoMaskKey
+    │   ├── TableGone · DuplicateKey · UnknownKey
     │   └── TimeLimit · MemoryLimit
     ├── Cancelled        not a fault: the job's owner asked for the end
     └── ServiceError     our side (5xx); retried where that can help, always logged
@@ -400,6 +401,18 @@ class TableGone(DataError):
     """A table that a step looks things up in is no longer what it was when the job was sent."""
 
     code = "table-gone"
+
+
+class DuplicateKey(DataError):
+    """A key stands more than once in a table that a step looks things up in."""
+
+    code = "duplicate-key"
+
+
+class UnknownKey(DataError):
+    """A row's key does not stand in the table that a step looks it up in."""
+
+    code = "unknown-key"
 
 
 class TimeLimit(DataError):

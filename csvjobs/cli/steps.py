@@ -47,6 +47,7 @@ def reference() -> str:
 def page(step: type[Step]) -> str:
     """One step: what it does, its options, an example."""
     example = yaml.safe_dump([{"step": wire_name(step), **step.example.options}], sort_keys=False)
+    tables = (f"With the table `{name}`\n\n```csv\n{text}```\n" for name, text in step.example.tables.items())
     return "\n".join(
         [
             f"## {wire_name(step)}\n",
@@ -54,6 +55,7 @@ def page(step: type[Step]) -> str:
             "\n| option | what it is | when left out |\n|---|---|---|",
             *(_option(*item) for item in _options(step).items()),
             f"\n```yaml\nsteps:\n{example}```\n",
+            *tables,
             f"```csv\n{step.example.before}```\n\nbecomes\n\n```csv\n{step.example.after}```\n",
         ]
     )

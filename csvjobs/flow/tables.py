@@ -60,7 +60,10 @@ def _meant(services: Services, called: str) -> TableRef:
     try:
         return output_of(services, called)
     except JobNotFound:
-        hint = "A table is the output of an earlier job: give its id, or a name that GET /tables lists."
+        hint = (
+            "A table is the output of an earlier job: give its id, or a name that GET /tables lists. "
+            "For csvjobs run it can also be the path of a file."
+        )
         raise TableNotFound(f"There is no table {called[:120]!r}.", hint=hint) from None
 
 

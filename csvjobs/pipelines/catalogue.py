@@ -15,6 +15,7 @@ from csvjobs.pipelines.steps.filter import Filter
 from csvjobs.pipelines.steps.join import Join
 from csvjobs.pipelines.steps.label import Label
 from csvjobs.pipelines.steps.limit import Limit
+from csvjobs.pipelines.steps.lookup import Lookup
 from csvjobs.pipelines.steps.mask import Mask
 from csvjobs.pipelines.steps.one_hot import OneHot
 from csvjobs.pipelines.steps.ordinal import Ordinal
@@ -43,6 +44,7 @@ STEPS: tuple[type[Step], ...] = (
     Split,
     Extract,
     Join,
+    Lookup,
     Filter,
     Dedupe,
     Sort,

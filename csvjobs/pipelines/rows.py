@@ -147,6 +147,36 @@ class Nearest(RowChange):
 
 
 @dataclass(frozen=True)
+class Matched(RowChange):
+    """All rows, each beside the one row of another relation for which `on` is true, or beside nothing but
+    NULL; its columns are called otherwise than theirs."""
+
+    other: str
+    on: str
+    moves = True
+
+    def source(self, relation: str, order: Sequence[Key]) -> str:
+        return f"({relation}) LEFT JOIN ({self.other}) ON {self.on}"
+
+    def without(self, relation: str) -> str:
+        """The rows that have no such row."""
+        return f"({relation}) WHERE NOT EXISTS (SELECT 1 FROM ({self.other}) WHERE {self.on})"
+
+
+@dataclass(frozen=True)
+class MatchedOnly(Matched):
+    """The same, without the rows that would stand beside nothing."""
+
+    counts = "dropped"
+
+    def source(self, relation: str, order: Sequence[Key]) -> str:
+        return f"({relation}) JOIN ({self.other}) ON {self.on}"
+
+    def tally(self, relation: str) -> str:
+        return f"SELECT COUNT(*) FROM {self.without(relation)}"
+
+
+@dataclass(frozen=True)
 class Merge(RowChange):
     """One row of all rows with equal keys, in the order of the first of each; the change's columns are
     aggregates."""

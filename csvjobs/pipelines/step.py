@@ -108,11 +108,13 @@ class Unseen(NamedTuple):
 
 
 class Example(BaseModel):
-    """A tiny input and what the step makes of it: printed in the docs and run as a test."""
+    """A tiny input and what the step makes of it, with the tables that it looks things up in: printed in the
+    docs and run as a test."""
 
     model_config = ConfigDict(frozen=True)
 
     options: dict[str, Any]
+    tables: dict[str, str] = {}
     before: str
     after: str
 

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import pytest
 from test_flow import make, run, submit
 
-from csvjobs.engines.base import Sql
 from csvjobs.errors import (
     InvalidOption,
     JobHasNoOutput,
@@ -22,13 +21,16 @@ from csvjobs.errors import (
 )
 from csvjobs.flow.delete import delete
 from csvjobs.flow.named_tables import NamedTables
+from csvjobs.flow.preview import preview
+from csvjobs.flow.process import process
+from csvjobs.flow.rerun import rerun
 from csvjobs.flow.services import Services
+from csvjobs.flow.submit import Incoming
 from csvjobs.flow.tables import name_table, opened, output_of, pinned, relations
 from csvjobs.flow.view import request_of, view
-from csvjobs.jobs.job import Status, TableRef
+from csvjobs.jobs.job import Job, Status, TableRef
 from csvjobs.pipelines import versions
-from csvjobs.pipelines.spec import Pipeline
-from csvjobs.pipelines.step import Change, Columns, Learnt, Step
+from csvjobs.pipelines.spec import Pipeline, build
 from csvjobs.storage.local import LocalStorage
 from csvjobs.storage.memory import MemoryStorage
 
@@ -39,22 +41,9 @@ def services(request: pytest.FixtureRequest, tmp_path: Path) -> Services:
     return make(tmp_path, storage)
 
 
-class Reads(Step):
-    """A step that looks something up."""
-
-    step: Literal["reads"] = "reads"
-    table: str
-
-    @property
-    def tables(self) -> tuple[str, ...]:
-        return (self.table,)
-
-    def change(self, columns: Columns, learnt: Learnt, sql: Sql) -> Change:
-        return Change(columns)
-
-
 def asks(*called: str) -> Pipeline:
-    return Pipeline(steps=tuple(Reads(table=table) for table in called))
+    steps = [{"step": "lookup", "table": table, "on": ["code"], "columns": ["name"]} for table in called]
+    return build({"steps": steps})
 
 
 def cells(services: Services, tables: dict[str, TableRef], folder: Path) -> dict[str, list[tuple[Any, ...]]]:
@@ -104,7 +93,7 @@ def test_a_job_that_has_made_no_table_is_refused(services: Services) -> None:
         pinned(services, asks(other.job_id))
 
 
-@pytest.mark.parametrize("called", ["", "nobody", "nobody@1", "../x", "/etc/passwd", "é", "a" * 300])
+@pytest.mark.parametrize("called", [" ", "nobody", "nobody@1", "../x", "/etc/passwd", "é", "a" * 300])
 def test_what_nobody_has_made_is_refused(services: Services, called: str) -> None:
     with pytest.raises(TableNotFound) as caught:
         pinned(services, asks(called))
@@ -164,6 +153,68 @@ def test_a_job_whose_output_has_a_name_is_not_deleted(services: Services) -> Non
     delete(services, first)
     services.tables.delete("codes")
     delete(services, second)
+
+
+LOOKUP = "steps: [{step: lookup, table: codes, on: [code], columns: [name]}]"
+ORDERS = b"id,code\n1,07\n2,08\n"
+
+
+def output(services: Services, job: Job) -> str:
+    assert job.status is Status.DONE, job.error
+    return services.storage.read(job.job_id, job.output.name).decode()
+
+
+def test_a_job_goes_on_meaning_the_table_that_it_was_sent_with(services: Services) -> None:
+    first = name_table(services, "codes", run(services, CODES).job_id)[0]
+    early = submit(services, ORDERS, LOOKUP)
+    name_table(services, "codes", run(services, b"code,name\n08,eight\n").job_id)
+    late = run(services, ORDERS, LOOKUP)
+    process(services, early)
+    job = view(services, early)
+    made = 'id,code,name\n1,07,"a ""b"""\n2,08,\n'
+    assert output(services, job) == made
+    assert job.tables == {"codes": first}
+    assert job.warnings == [
+        "1 row has no match in the table 'codes', for example '08'; the new cells are empty."
+    ]
+    again = rerun(services, early, None, {})
+    process(services, again.job_id)
+    assert again.tables == {"codes": first}
+    assert output(services, view(services, again.job_id)) == made
+    assert output(services, late) == "id,code,name\n1,07,\n2,08,eight\n"
+    anew = rerun(services, early, LOOKUP, {})
+    assert anew.tables["codes"].version == 2
+
+
+def test_a_table_that_is_gone_ends_the_job(services: Services) -> None:
+    first = run(services, CODES).job_id
+    name_table(services, "codes", first)
+    waiting = submit(services, ORDERS, LOOKUP)
+    services.tables.delete("codes")
+    delete(services, first)
+    process(services, waiting)
+    job = view(services, waiting)
+    assert (job.status, job.error and job.error.code) == (Status.ERROR, "table-gone")
+    again = rerun(services, waiting, None, {})
+    process(services, again.job_id)
+    assert view(services, again.job_id).error == job.error
+
+
+def test_rows_that_are_dropped_are_in_the_account(services: Services) -> None:
+    name_table(services, "codes", run(services, CODES).job_id)
+    job = run(services, ORDERS, LOOKUP.replace("[name]", "[name], missing: drop"))
+    assert output(services, job) == 'id,code,name\n1,07,"a ""b"""\n'
+    assert job.rows
+    assert job.rows.dropped == {"lookup (step 1)": 1}
+
+
+def test_a_table_is_what_a_preview_sees_too(services: Services) -> None:
+    name_table(services, "codes", run(services, CODES).job_id)
+    with Incoming(services) as incoming:
+        incoming.write(ORDERS)
+        found = preview(incoming, "orders.csv", LOOKUP, {})
+    assert found.steps[0].after.rows == [["1", "07", 'a "b"'], ["2", "08", None]]
+    assert found.steps[0].new_columns == ["name"]
 
 
 def test_a_table_that_is_gone_is_missed(services: Services, tmp_path: Path) -> None:

@@ -2,7 +2,7 @@
 
 A case has `before` and `after`, or `before` and the `error` that ends the job (with its `column`),
 or no `before` and `invalid`: words in the fault found in the options before any file is read. `nulls` are
-texts that mean missing in the whole file.
+texts that mean missing in the whole file, `tables` CSV texts to look things up in.
 """
 
 from pathlib import Path
@@ -26,6 +26,7 @@ class Case(BaseModel):
     name: str
     options: dict[str, Any] = {}
     nulls: list[str] = []
+    tables: dict[str, str] = {}
     before: str | None = None
     after: str | None = None
     warnings: list[str] = []
@@ -47,7 +48,7 @@ def cases(kind: str) -> list[Any]:
 
 @pytest.mark.parametrize(("step", "case"), cases("after"))
 def test_rows_come_out_as_the_case_says(bench: Bench, step: str, case: Case) -> None:
-    out = bench.text([{"step": step, **case.options}], case.before or "", case.nulls)
+    out = bench.text([{"step": step, **case.options}], case.before or "", case.nulls, case.tables)
     assert out.text == case.after
     assert out.warnings == case.warnings
 
@@ -55,7 +56,7 @@ def test_rows_come_out_as_the_case_says(bench: Bench, step: str, case: Case) -> 
 @pytest.mark.parametrize(("step", "case"), cases("error"))
 def test_data_that_a_step_cannot_take_ends_the_job(bench: Bench, step: str, case: Case) -> None:
     with pytest.raises(DataError) as caught:
-        bench.text([{"step": step, **case.options}], case.before or "", case.nulls)
+        bench.text([{"step": step, **case.options}], case.before or "", case.nulls, case.tables)
     assert (caught.value.code, caught.value.column) == (case.error, case.column)
 
 
@@ -71,7 +72,8 @@ def test_options_that_make_no_sense_are_refused_at_once(step: str, case: Case) -
 @pytest.mark.parametrize("step", BY_NAME)
 def test_the_example_in_the_reference_is_true(bench: Bench, step: str) -> None:
     example = BY_NAME[step].example
-    assert bench.text([{"step": step, **example.options}], example.before).text == example.after
+    out = bench.text([{"step": step, **example.options}], example.before, tables=example.tables)
+    assert out.text == example.after
 
 
 def test_every_step_has_cases() -> None:

@@ -3,11 +3,12 @@
 import csv
 import io
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from csvjobs.engines.base import SideTable
 from csvjobs.engines.duckdb import DuckEngine
 from csvjobs.pipelines.fitted import read, write
 from csvjobs.pipelines.learnt import LearntStep
@@ -46,12 +47,19 @@ class Bench:
         self._engine, self._folder = engine, folder
         self.fitted: Sequence[LearntStep] = ()
 
-    def text(self, steps: list[dict[str, Any]], before: str, nulls: Sequence[str] = ()) -> Output:
-        """Runs the steps on CSV text with a header row; `nulls` mean missing in all of it."""
+    def text(
+        self,
+        steps: list[dict[str, Any]],
+        before: str,
+        nulls: Sequence[str] = (),
+        tables: Mapping[str, str] | None = None,
+    ) -> Output:
+        """Runs the steps on CSV text with a header row; `nulls` mean missing in all of it; `tables` are CSV
+        texts to look things up in."""
         reader = csv.reader(io.StringIO(before, newline=""))
         names = next(reader)
         records = before.splitlines(keepends=True)[reader.line_num :]
-        return self._run(steps, names, "".join(records), len(list(reader)), nulls)
+        return self._run(steps, names, "".join(records), len(list(reader)), nulls, tables=tables)
 
     def table(
         self,
@@ -60,9 +68,10 @@ class Bench:
         rows: Sequence[Row],
         nulls: Sequence[str] = (),
         known: Sequence[LearntStep] | None = None,
+        tables: Mapping[str, str] | None = None,
     ) -> Output:
         """Runs the steps on cells; None is an empty cell, "" a quoted empty one. known: learnt before."""
-        return self._run(steps, names, "".join(map(_record, rows)), len(rows), nulls, known)
+        return self._run(steps, names, "".join(map(_record, rows)), len(rows), nulls, known, tables)
 
     def column(self, step: dict[str, Any], cells: Sequence[Cell]) -> list[list[str]]:
         """The rows that a step makes of one column `x` beside a row number, the number left out."""
@@ -76,12 +85,20 @@ class Bench:
         names: Sequence[str],
         rows: Sequence[Row],
         nulls: Sequence[str] = (),
+        tables: Mapping[str, str] | None = None,
     ) -> Output:
         """Runs the steps on one table, with what they have learnt from another one, through its document."""
         fit_names, fit_rows = learnt_from
-        self.table(steps, fit_names, fit_rows, nulls)
+        self.table(steps, fit_names, fit_rows, nulls, tables=tables)
         known = read(write(parse(json.dumps({"steps": steps})), fit_names, self.fitted)).steps
-        return self.table(steps, names, rows, nulls, known)
+        return self.table(steps, names, rows, nulls, known, tables)
+
+    def _beside(self, called: str, text: str) -> SideTable:
+        path = self._folder / f"{called}.csv"
+        path.write_text(text, "utf-8")
+        names = tuple(next(csv.reader(io.StringIO(text, newline=""))))
+        source = Source(path, Dialect(), 1, names, text.count("\n") - 1)
+        return SideTable(names, self._engine.relation(source, numbered=True))
 
     def _run(
         self,
@@ -91,6 +108,7 @@ class Bench:
         count: int,
         nulls: Sequence[str] = (),
         known: Sequence[LearntStep] | None = None,
+        tables: Mapping[str, str] | None = None,
     ) -> Output:
         path, out = self._folder / "in.csv", self._folder / "out.csv"
         path.write_bytes(f"-\n{records}".encode())
@@ -98,7 +116,9 @@ class Bench:
         numbered = needs_row_numbers(pipeline.steps)
         source = Source(path, Dialect(), 1, tuple(names), count)
         relation = self._engine.relation(source, numbered=numbered)
-        planned = plan(self._engine, relation, names, pipeline.steps, numbered, pipeline.read.nulls, known)
+        beside = {called: self._beside(called, text) for called, text in (tables or {}).items()}
+        nulls = pipeline.read.nulls
+        planned = plan(self._engine, relation, names, pipeline.steps, numbered, nulls, known, beside)
         self.fitted = planned.fitted
         written = self._engine.copy(planned.query(), planned.columns.names, out)
         lost = sum(

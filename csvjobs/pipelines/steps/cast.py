@@ -1,15 +1,24 @@
 """Brings cells to one written form of a type: numbers, truth values, dates and times."""
 
-import re
-from typing import Annotated, ClassVar, Literal
+from typing import ClassVar, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field, model_validator
-from pydantic_core import PydanticCustomError
+from pydantic import Field, model_validator
 
-from csvjobs.engines.base import DIRECTIVES, Sql
+from csvjobs.engines.base import Sql
 from csvjobs.errors import InvalidCell
-from csvjobs.pipelines.readings import Chosen, Digits, Moment, Reading, Words
+from csvjobs.pipelines.readings import Chosen, Reading
 from csvjobs.pipelines.step import Change, Column, Columns, ColumnStep, Example, Learnt, Names, Need, missing
+from csvjobs.pipelines.types import (
+    FALSE,
+    TRUE,
+    DecimalSign,
+    Formats,
+    GroupSign,
+    Type,
+    Word,
+    check_notation,
+    readings,
+)
 
 DATES = (
     "%Y-%m-%d", "%Y/%m/%d", "%Y%m%d", "%d.%m.%Y", "%d/%m/%Y", "%m/%d/%Y", "%d-%m-%Y", "%m-%d-%Y",
@@ -20,38 +29,6 @@ TIMES = (
     *(f"{date} %H:%M{rest}" for date in ("%d.%m.%Y", "%d/%m/%Y", "%m/%d/%Y") for rest in (":%S", "")),
     *(f"{date} %I:%M{rest} %p" for date in ("%d/%m/%Y", "%m/%d/%Y") for rest in (":%S", "")),
 )
-PARTS = {"%y": "%Y", "%b": "%m", "%B": "%m", "%I": "%H"}
-"""Directives that stand for the same part of a date as another."""
-
-
-def _format(text: str) -> str:
-    found = re.findall("%.?", text.removesuffix("%z"))
-    for directive in found:
-        if directive not in DIRECTIVES:
-            said = "{directive} is none of {known}, nor %z at the end"
-            known = {"directive": repr(directive), "known": ", ".join(DIRECTIVES)}
-            raise PydanticCustomError("bad_format", said, known)
-    parts = [PARTS.get(directive, directive) for directive in found]
-    if len(set(parts)) < len(parts) or not {"%Y", "%m", "%d"} <= set(parts):
-        raise PydanticCustomError("bad_format", "A format has each of year, month and day once: %d.%m.%Y")
-    if ("%I" in found) != ("%p" in found):
-        raise PydanticCustomError("bad_format", "%I and %p stand together")
-    return text
-
-
-def _listed(given: object) -> object:
-    return [given] if isinstance(given, str) else given
-
-
-Formats = Annotated[
-    list[Annotated[str, Field(max_length=100), AfterValidator(_format)]],
-    BeforeValidator(_listed),
-    Field(min_length=1, max_length=50),
-]
-Word = Annotated[list[str], Field(min_length=1)]
-FOR = {"decimal": "integer decimal float", "group": "integer decimal float", "format": "date datetime",
-       "true": "boolean", "false": "boolean"}  # fmt: skip
-"""The types that each option is for."""
 
 
 class Cast(ColumnStep):
@@ -82,22 +59,16 @@ class Cast(ColumnStep):
 
     step: Literal["cast"] = "cast"
     columns: Names = Field(description="Names of the columns to bring to the type.")
-    to: Literal["integer", "decimal", "float", "boolean", "date", "datetime"] = Field(
-        description="The type of the cells."
-    )
-    decimal: Literal[".", ","] = Field(".", description="What stands before a number's fraction.")
-    group: Literal[".", ",", " ", "'", "’", "_"] | None = Field(
+    to: Type = Field(description="The type of the cells.")
+    decimal: DecimalSign = Field(".", description="What stands before a number's fraction.")
+    group: GroupSign | None = Field(
         None, description="What stands between groups of digits; a space is any no-break space too."
     )
     format: Formats | None = Field(
         None, description="The format of dates or times, or a list to choose from."
     )
-    true: Word = Field(
-        ["true", "t", "yes", "y", "on", "1"], description="Words for true, in upper or lower case."
-    )
-    false: Word = Field(
-        ["false", "f", "no", "n", "off", "0"], description="Words for false, in upper or lower case."
-    )
+    true: Word = Field(TRUE, description="Words for true, in upper or lower case.")
+    false: Word = Field(FALSE, description="Words for false, in upper or lower case.")
     invalid: Literal["fail", "empty", "keep"] = Field(
         "fail",
         description="What becomes of a cell that does not fit: end the job, an empty cell, or as it is.",
@@ -105,16 +76,7 @@ class Cast(ColumnStep):
 
     @model_validator(mode="after")
     def _options_for_the_type(self) -> "Cast":
-        for option in self.model_fields_set & set(FOR):
-            default = type(self).model_fields[option].default
-            if self.to not in FOR[option].split() and getattr(self, option) != default:
-                said = "The option {option} is not for to: {to}"
-                raise PydanticCustomError("unused", said, {"option": option, "to": self.to})
-        if self.decimal == self.group:
-            raise PydanticCustomError("same_sign", "Decimal and group are the same sign")
-        if both := {word.lower() for word in self.true} & {word.lower() for word in self.false}:
-            said = "{word} stands for both true and false"
-            raise PydanticCustomError("same_word", said, {"word": repr(min(both))})
+        check_notation(self, self, "to", self.to)
         return self
 
     def needs(self, columns: Columns) -> tuple[Need, ...]:
@@ -133,14 +95,7 @@ class Cast(ColumnStep):
 
     @property
     def _readings(self) -> tuple[Reading, ...]:
-        match self.to:
-            case "integer" | "decimal" | "float":
-                return (Digits(self.to, self.decimal, self.group or ""),)
-            case "boolean":
-                return (Words(tuple(self.true), tuple(self.false)),)
-            case "date" | "datetime":
-                common = DATES if self.to == "date" else TIMES
-                return tuple(Moment(self.to, strptime) for strptime in self.format or common)
+        return readings(self.to, self, DATES if self.to == "date" else TIMES)
 
     def _need(self, name: str) -> Need:
         return Need(name, "reading", self._readings)

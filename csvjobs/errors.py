@@ -12,7 +12,7 @@
     ├── DataError        the file or the pipeline ends the job calmly; never retried
     │   ├── EmptyFile · NotCsv · BadEncoding · TooManyColumns · FieldTooLong
     │   ├── DamagedArchive · EncryptedArchive · SeveralFiles · UnpackedTooLarge
-    │   ├── BadRow · TooManyBadRows · NoRowsLeft
+    │   ├── BadRow · TooManyBadRows · NoRowsLeft · RuleBroken · WrongColumns
     │   ├── UnknownColumn · DuplicateColumn · NoColumnsLeft
     │   ├── NotANumber · InvalidCell · AmbiguousFormat · TooManyCategories · UnknownCategory
     │   ├── NothingToLearn · NotLearnt · BadPattern · NoMaskKey
@@ -309,6 +309,18 @@ class TooManyBadRows(DataError):
     """More rows are bad than the job was told to allow."""
 
     code = "too-many-bad-rows"
+
+
+class RuleBroken(DataError):
+    """A row breaks a rule that no row may break."""
+
+    code = "rule-broken"
+
+
+class WrongColumns(DataError):
+    """The table has other columns than it has to have."""
+
+    code = "wrong-columns"
 
 
 class NoRowsLeft(DataError):

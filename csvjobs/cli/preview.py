@@ -45,6 +45,9 @@ def _print(found: Preview) -> None:
     print_rows(to, f"Before: {whole} {found.before.records:,} rows", found.before.columns, found.before.rows)
     for step in found.steps:
         to.print(f"{step.step}: {', '.join(_done(step)) or 'nothing'}", markup=False, soft_wrap=True)
+        for bad in step.rejects:
+            said = f"    row {bad.row}, {bad.column}: {shown(bad.found)}: {bad.code}. {bad.message}"
+            to.print(said, markup=False, soft_wrap=True)
         for change in step.changes:
             then, now = shown(change.before or ""), shown(change.after or "")
             to.print(f"    row {change.row}, {change.column}: {then} → {now}", markup=False, soft_wrap=True)
@@ -59,7 +62,7 @@ def _print(found: Preview) -> None:
 
 def _done(step: StepPreview) -> list[str]:
     """What became of rows, columns and cells."""
-    counts = {how: getattr(step, how) for how in ("dropped", "merged", "added")}
+    counts = {how: getattr(step, how) for how in ("rejected", "dropped", "merged", "added")}
     rows = [f"{count:,} rows {how}" for how, count in counts.items() if count]
     new = [f"new: {', '.join(step.new_columns)}"] if step.new_columns else []
     lost = [f"gone: {', '.join(step.lost_columns)}"] if step.lost_columns else []

@@ -8,8 +8,9 @@ from pathlib import Path
 from pydantic import Field
 
 from csvjobs.engines.base import Engine, SideTable
-from csvjobs.errors import DataError
+from csvjobs.errors import DataError, RuleBroken
 from csvjobs.flow.apply import choose, learnt
+from csvjobs.flow.check import first
 from csvjobs.flow.inspect import glance
 from csvjobs.flow.submit import Incoming, base_name
 from csvjobs.flow.tables import opened, pinned, relations
@@ -39,6 +40,16 @@ class CellChange(Model):
     after: Cell
 
 
+class RowReject(Model):
+    """A row of the sample, counted from 1 as they were read, that breaks a rule; `message` says which."""
+
+    row: int
+    code: str
+    column: str
+    found: str
+    message: str
+
+
 class Table(Model):
     """The first of so many `records`; null is an empty cell, "" a quoted empty one."""
 
@@ -51,6 +62,8 @@ class StepPreview(Model):
     """What one step did: rows that went or came, columns too, and cells that are others now."""
 
     step: str
+    rejected: int = 0
+    rejects: list[RowReject] = Field([], description="The first rows that it rejected.")
     dropped: int = 0
     merged: int = 0
     added: int = 0
@@ -157,22 +170,35 @@ def _run(
             counted = len(planned.tallies)
             planned.add(place, step)
             planned.fit()
+            rejects = _rejects(engine, planned, label(step, place))
             after = _Seen(engine, planned)
             counts = {str(t.counts): engine.rows(t.query)[0][0] for t in planned.tallies[counted:]}
-            steps.append(_step(label(step, place), before, after, counts))
+            steps.append(_step(label(step, place), before, after, counts, rejects))
             before = after
     except DataError as error:
         return first.table(), steps, planned.warnings, Fault.of(error)
     return first.table(), steps, planned.warnings, None
 
 
-def _step(name: str, before: _Seen, after: _Seen, counts: dict[str, int]) -> StepPreview:
+def _rejects(engine: Engine, planned: Plan, label: str) -> list[RowReject]:
+    """What that step rejects. Raises RuleBroken where it ends the job."""
+    checked = next((one for one in planned.checked if one.label == label), None)
+    found = first(engine, checked, MOST_CELLS) if checked else []
+    if ending := next((one for one in found if one.ends), None):
+        raise RuleBroken(f"Row {ending.row}: {ending.message} Found: {ending.found!r}.", column=ending.column)
+    return [RowReject(**one._asdict()) for one in found[:SHOWN_CHANGES]]
+
+
+def _step(
+    name: str, before: _Seen, after: _Seen, counts: dict[str, int], rejects: list[RowReject]
+) -> StepPreview:
     # Rows that were merged or copied are others than those before, whatever their numbers.
     same = not counts.keys() & {"merged", "added"}
     changes = list(after.changes(before)) if same else []
     return StepPreview(
         step=name,
         **counts,
+        rejects=rejects,
         new_columns=[name for name in after.columns if name not in before.columns],
         lost_columns=[name for name in before.columns if name not in after.columns],
         changed=len(changes),

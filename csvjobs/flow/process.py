@@ -21,6 +21,7 @@ from csvjobs.errors import (
     WorkerLost,
 )
 from csvjobs.flow.apply import kept
+from csvjobs.flow.check import failures
 from csvjobs.flow.deliver import ERROR_TEXT, FITTED, REJECTED
 from csvjobs.flow.digest import GrowingDigest, file_info
 from csvjobs.flow.ending import end
@@ -35,8 +36,8 @@ from csvjobs.pipelines.guard import guard
 from csvjobs.pipelines.plan import Plan, needs_row_numbers, plan
 from csvjobs.pipelines.spec import Pipeline, build
 from csvjobs.reading.options import ReadOptions
-from csvjobs.reading.reading import Look, Reading, look, read
-from csvjobs.reading.rejects import RejectSummary
+from csvjobs.reading.reading import Look, Reading, look, read, reject
+from csvjobs.reading.rejects import UNREADABLE, RejectSummary
 from csvjobs.reading.source import Source
 from csvjobs.storage.base import INPUT
 
@@ -51,11 +52,20 @@ class Outcome:
     """What a run has found out and made so far; the files are still in scratch."""
 
     rows: Rows | None = None
-    rejected: RejectSummary | None = None
+    rejects: RejectSummary = field(default_factory=RejectSummary)
     detected: dict[str, Finding] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
     taken: dict[str, FileInfo] = field(default_factory=dict)
     files: dict[str, Path] = field(default_factory=dict)
+
+    @property
+    def rejected(self) -> RejectSummary | None:
+        """None where no row was rejected."""
+        return self.rejects if self.rejects.count else None
+
+    def reject(self, rejects: RejectSummary, path: Path) -> None:
+        """What was rejected up to now; `path` has it, if it is anything."""
+        self.rejects, self.files = rejects, {REJECTED: path} if rejects.count else {}
 
     def infos(self) -> dict[str, FileInfo]:
         """Size and sha256 of each file; the output's were taken while it was written."""
@@ -184,11 +194,18 @@ def _lane(
         tick = _ticker(services, pulse)
         reading = read(found, pipeline.read, scratch, rejected, tick, force_careful=careful)
     outcome.warnings = reading.warnings + (fitted.notes(reading.source.columns) if fitted else [])
-    if reading.source.rejected:
-        outcome.rejected, outcome.files = reading.source.rejects, {REJECTED: rejected}
-    _check_rows(reading, pipeline.read)
+    outcome.reject(reading.source.rejects, rejected)
+    _check_rows(reading.source.rejects, reading.source.records, pipeline.read)
     with pulse.within(services.engine(scratch)) as engine:
-        _transform(engine, reading, pipeline, fitted, tables, scratch, pulse, outcome)
+        with pulse.stage("fit"):
+            planned = _plan(engine, reading, pipeline, fitted, tables)
+        if planned.checked:
+            with pulse.stage("check"):
+                _check(engine, planned, found, reading, pipeline.read, scratch, tick, outcome)
+        _transform(engine, planned, reading, pipeline, scratch, pulse, outcome)
+    if planned.fitted and not fitted:
+        outcome.files[FITTED] = scratch / FITTED
+        outcome.files[FITTED].write_text(write(pipeline, reading.source.columns, planned.fitted), "utf-8")
 
 
 def _ticker(services: Services, pulse: Pulse) -> Callable[[int], None]:
@@ -203,65 +220,92 @@ def _ticker(services: Services, pulse: Pulse) -> Callable[[int], None]:
     return tick
 
 
-def _transform(
+def _plan(
     engine: Engine,
     reading: Reading,
     pipeline: Pipeline,
     fitted: Fitted | None,
     tables: Mapping[str, Source],
+) -> Plan:
+    source, numbered = reading.source, needs_row_numbers(pipeline.steps)
+    relation = engine.relation(source, numbered=numbered)
+    nulls, known = pipeline.read.nulls, fitted.steps if fitted else None
+    beside = relations(engine, tables)
+    planned = plan(engine, relation, source.columns, pipeline.steps, numbered, nulls, known, beside)
+    if pipeline.write.formula_guard:
+        guard(planned, header=pipeline.write.header)
+    return planned
+
+
+def _check(
+    engine: Engine,
+    planned: Plan,
+    found: Look,
+    reading: Reading,
+    options: ReadOptions,
+    scratch: Path,
+    tick: Callable[[int], None],
+    outcome: Outcome,
+) -> None:
+    """Sets aside the rows that break a rule. Raises RuleBroken, NoRowsLeft, TooManyBadRows."""
+    count, failed = failures(engine, planned.checked, scratch)
+    if not count:
+        return
+    # Beside the one that reading has made, which is there if this one is not finished.
+    both = scratch / "both.csv"
+    rejects = reject(found, options, failed, both, tick)
+    outcome.reject(rejects, both.rename(scratch / REJECTED))
+    _check_rows(rejects, reading.source.records - count, options)
+
+
+def _transform(
+    engine: Engine,
+    planned: Plan,
+    reading: Reading,
+    pipeline: Pipeline,
     scratch: Path,
     pulse: Pulse,
     outcome: Outcome,
 ) -> None:
-    source, numbered = reading.source, needs_row_numbers(pipeline.steps)
-    with pulse.stage("fit"):
-        relation = engine.relation(source, numbered=numbered)
-        nulls, known = pipeline.read.nulls, fitted.steps if fitted else None
-        beside = relations(engine, tables)
-        planned = plan(engine, relation, source.columns, pipeline.steps, numbered, nulls, known, beside)
-        if pipeline.write.formula_guard:
-            guard(planned, header=pipeline.write.header)
     with pulse.stage("transform"):
         output = scratch / pipeline.write.filename
         with GrowingDigest(output) as digest:
             out = engine.copy(planned.query(), planned.columns.names, output, pipeline.write)
         outcome.taken[output.name] = digest.info if out else file_info(output)
-        outcome.rows = _account(engine, planned, reading, out)
+        outcome.rows = _account(engine, planned, reading.source, outcome.rejects, out)
     outcome.files[output.name] = output
     outcome.warnings = outcome.warnings + planned.warnings
-    if planned.fitted and not fitted:
-        outcome.files[FITTED] = scratch / FITTED
-        outcome.files[FITTED].write_text(write(pipeline, source.columns, planned.fitted), "utf-8")
 
 
-def _account(engine: Engine, planned: Plan, reading: Reading, out: int) -> Rows:
+def _account(engine: Engine, planned: Plan, source: Source, rejects: RejectSummary, out: int) -> Rows:
     """The sum over all rows. Raises AccountMismatch when a row is unaccounted for."""
-    source = reading.source
     counted: dict[str, dict[str, int]] = {"dropped": dict(source.dropped), "merged": {}, "added": {}}
     for tally in planned.tallies:
-        [(count,)] = engine.rows(tally.query)
-        counted[tally.counts][tally.label] = int(count)
+        # What was rejected is counted where it was written.
+        if tally.counts != "rejected":
+            [(count,)] = engine.rows(tally.query)
+            counted[tally.counts][tally.label] = int(count)
     read_rows = source.records + source.rejected + sum(source.dropped.values())
-    rows = Rows(read=read_rows, out=out, rejected=source.rejected, **counted)
+    rows = Rows(read=read_rows, out=out, rejected=rejects.count, **counted)
     if not rows.balanced:
         raise AccountMismatch(f"{rows.read} rows came in, but the account is {rows.model_dump()}.")
     return rows
 
 
-def _check_rows(reading: Reading, options: ReadOptions) -> None:
+def _check_rows(rejects: RejectSummary, good: int, options: ReadOptions) -> None:
     """Raises NoRowsLeft, TooManyBadRows."""
-    source = reading.source
-    if source.rejected and not source.records:
-        commonest = source.rejects.groups[0]
+    bad = rejects.count
+    if bad and not good:
+        commonest = rejects.groups[0]
+        cut = "; if rows are cut wrongly, set delimiter and quote" if commonest.code in UNREADABLE else ""
         raise NoRowsLeft(
-            f"All {source.rejected} rows were rejected. {commonest.message}",
-            hint=f"{commonest.hint} See rejected.csv; if rows are cut wrongly, set delimiter and quote.",
+            f"All {bad} rows were rejected. {commonest.message}",
+            hint=f"{commonest.hint} See rejected.csv{cut}.",
         )
-    rows = source.records + source.rejected
-    if options.too_many_bad(source.rejected, rows):
+    if options.too_many_bad(bad, bad + good):
         raise TooManyBadRows(
-            f"{source.rejected} of {rows} rows are bad; max_bad_rows allows {options.max_bad_rows}. "
-            f"The first is on {source.rejects.first}",
+            f"{bad} of {bad + good} rows are bad; max_bad_rows allows {options.max_bad_rows}. "
+            f"The first is on {rejects.first}",
             hint="rejected.csv has them all: correct them, or allow more.",
         )
 

@@ -18,7 +18,13 @@ from csvjobs.jobs.job import Job, Progress
 EVERY = 0.5
 
 # Where each stage stands in the whole run, as fractions of it.
-STAGES = {"read": (0.0, 0.3), "fit": (0.3, 0.5), "transform": (0.5, 0.95), "publish": (0.95, 1.0)}
+STAGES = {
+    "read": (0.0, 0.3),
+    "fit": (0.3, 0.45),
+    "check": (0.45, 0.55),
+    "transform": (0.55, 0.95),
+    "publish": (0.95, 1.0),
+}
 
 
 @dataclass

@@ -85,7 +85,8 @@ class Request(Model):
 
 
 class Progress(Model):
-    """How far the run is; stages are read, fit, transform, publish in this order."""
+    """How far the run is; stages are read, fit, check, transform, publish in this order, check only where a
+    step checks rows."""
 
     stage: str
     fraction: float = Field(0.0, ge=0.0, le=1.0, description="Part of the whole run that is done.")
@@ -101,7 +102,7 @@ class Rows(Model):
 
     read: int = Field(0, serialization_alias="in", validation_alias="in")
     out: int = 0
-    rejected: int = 0
+    rejected: int = Field(0, description="Bad rows and those that broke a rule: all in rejected.csv.")
     dropped: dict[str, int] = Field(default_factory=dict, description="Rows dropped, by step.")
     merged: dict[str, int] = Field(
         default_factory=dict, description="By how many rows merging made them fewer, by step."
@@ -186,7 +187,7 @@ class Job(Model):
     progress: Progress | None = None
     rows: Rows | None = None
     rejected: RejectSummary | None = Field(
-        None, description="Bad rows by kind, where there are any; rejected.csv has them all."
+        None, description="Rejected rows by kind, where there are any; rejected.csv has them all."
     )
     detected: dict[str, Finding] = Field(default_factory=dict)
     error: Fault | None = None

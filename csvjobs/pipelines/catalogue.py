@@ -30,6 +30,7 @@ from csvjobs.pipelines.steps.sort import Sort
 from csvjobs.pipelines.steps.split import Split
 from csvjobs.pipelines.steps.trim import Trim
 from csvjobs.pipelines.steps.unpivot import Unpivot
+from csvjobs.pipelines.steps.validate import Validate
 
 STEPS: tuple[type[Step], ...] = (
     Trim,
@@ -52,6 +53,7 @@ STEPS: tuple[type[Step], ...] = (
     Sample,
     Aggregate,
     Unpivot,
+    Validate,
     Cast,
     DropMissing,
     FillMissing,

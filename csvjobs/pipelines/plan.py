@@ -8,23 +8,34 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal
+from typing import Any
 
 from csvjobs.engines.base import Engine, SideTable, Sql
 from csvjobs.errors import UnknownColumn
 from csvjobs.pipelines.fit import learn
 from csvjobs.pipelines.learnt import LearntStep, Wanted, check, recall
-from csvjobs.pipelines.rows import ROW, Key, RowChange, terms
+from csvjobs.pipelines.rows import ROW, Condition, Counted, Key, RowChange, Sound, terms
 from csvjobs.pipelines.step import Column, Columns, Learnt, Need, Step
 
 
 @dataclass(frozen=True)
 class Tally:
-    """A query of one number: the rows that a step dropped, merged or added."""
+    """A query of one number: the rows that a step dropped, rejected, merged or added."""
 
     label: str
-    counts: Literal["dropped", "merged", "added"]
+    counts: Counted
     query: str
+
+
+@dataclass(frozen=True)
+class Checked:
+    """What a step has checked: a query of the rows that are not so, as `Sound.unsound` makes it. `of_file`:
+    whether they are rows of the file, known by their number."""
+
+    label: str
+    conditions: tuple[Condition, ...]
+    query: str
+    of_file: bool
 
 
 @dataclass
@@ -42,10 +53,12 @@ class Plan:
     order: tuple[Key, ...] = ()
     known: Iterator[LearntStep] | None = None
     tallies: list[Tally] = field(default_factory=list)
+    checked: list[Checked] = field(default_factory=list)
     fitted: list[LearntStep] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     _made: int = 0
     _moved: bool = False
+    _of_file: bool = True
     _waiting: list[tuple[int, Step]] = field(default_factory=list)
 
     def query(self) -> str:
@@ -114,14 +127,27 @@ class Plan:
         for asked in change.checks:
             [(count, example)] = self.engine.rows(asked.query(self.relation))
             self.warnings += [asked.said(count, example)] if count else []
+        if isinstance(change.rows, Sound):
+            self._check(label(step, place), change.rows)
         if change.rows:
             self._count(label(step, place), change.rows)
             self._moved = self._moved or change.rows.moves
+            self._of_file = self._of_file and change.rows.counts not in ("merged", "added")
         self._layer(change.columns, change.rows or RowChange())
 
     def _count(self, label: str, rows: RowChange) -> None:
         if rows.counts:
             self.tallies.append(Tally(label, rows.counts, rows.tally(self.relation)))
+
+    def _check(self, label: str, rows: Sound) -> None:
+        lenient = [condition for condition in rows.conditions if not condition.strict]
+        if lenient:
+            [found] = self.engine.rows(rows.lenient(self.relation))
+            for condition, count, example in zip(lenient, found[::2], found[1::2], strict=True):
+                self.warnings += [_left(label, condition, count, example)] if count else []
+        if len(lenient) < len(rows.conditions):
+            query = rows.unsound(self.relation, len(self.checked))
+            self.checked.append(Checked(label, rows.conditions, query, self._of_file))
 
     def _layer(self, made: Columns, rows: RowChange) -> None:
         columns, keys = self._named(made), self._keys(rows.keys(self.order))
@@ -147,6 +173,15 @@ class Plan:
             return sql
         self._made += 1
         return f"s{self._made}"
+
+
+def _left(label: str, condition: Condition, count: int, example: str) -> str:
+    """What to say of rows that break a condition and stay."""
+    rows = f"{count} row{'s' if count > 1 else ''}"
+    fate = "left as found" if condition.on_fail == "keep" else "made missing there"
+    where = f" in column {condition.column!r}" if condition.column else ""
+    said = f"{rows}, {condition.code}{where}, for example {example[:80]!r}"
+    return f"{label}: {condition.message.removesuffix('.')}: {said}; {fate}."
 
 
 def label(step: Step, place: int) -> str:

@@ -19,8 +19,19 @@ COPY = "__copy"
 NEAR = "__near"
 """With the place of a cell behind it, within the columns of a change with `Nearest`."""
 
+BROKEN = "__broken"
+"""With the place of a condition behind it, within the columns of a change with `Sound`: whether a row breaks
+it."""
+
+FOUND = 100
+"""Characters of what was found that are told."""
+
 ONE = "1 = 1"
 """To group by when there is one group: of no rows it makes none, where a bare aggregate makes one."""
+
+
+Counted = Literal["dropped", "merged", "added", "rejected"]
+OnFail = Literal["reject", "null", "keep", "fail"]
 
 
 class Key(NamedTuple):
@@ -45,7 +56,7 @@ class RowChange:
     `counts`: where the account has the rows that went or came; nowhere when all stay.
     """
 
-    counts: ClassVar[Literal["dropped", "merged", "added"] | None] = None
+    counts: ClassVar[Counted | None] = None
     moves: ClassVar[bool] = False
     """Whether the rows have to be put in order again afterwards."""
 
@@ -212,6 +223,80 @@ class Copies(RowChange):
 
     def tally(self, relation: str) -> str:
         return f"SELECT COUNT(*) * {self.times - 1} FROM ({relation})"
+
+
+class Condition(NamedTuple):
+    """What a row has to be; `code`, `column` and `message` are told where it is not.
+
+    broken: a predicate, true where the row is not so; found: an expression, the text that is told; cells: the
+    columns that are concerned. among: it looks at other rows too.
+    """
+
+    code: str
+    column: str
+    message: str
+    broken: str
+    found: str
+    cells: tuple[str, ...]
+    on_fail: OnFail
+    among: bool = False
+
+    @property
+    def strict(self) -> bool:
+        """Whether no row stays that breaks it."""
+        return self.on_fail in ("reject", "fail")
+
+
+@dataclass(frozen=True)
+class Sound(RowChange):
+    """The rows that break no strict condition; beside each row, BROKEN for each condition."""
+
+    conditions: tuple[Condition, ...]
+    counts = "rejected"
+
+    def source(self, relation: str, order: Sequence[Key]) -> str:
+        return f"({self._flagged(relation)}) WHERE NOT {self._strictly}"
+
+    def tally(self, relation: str) -> str:
+        return f"SELECT COUNT(*) FROM ({self._flagged(relation)}) WHERE {self._strictly}"
+
+    def unsound(self, relation: str, step: int) -> str:
+        """A query of the rows that break a strict condition: number, `step`, the places of all those that
+        they break, and what was found for the first, of those that end the job if there are any."""
+        places = [place for place, condition in enumerate(self.conditions) if condition.strict]
+        ending = sorted(places, key=lambda place: self.conditions[place].on_fail != "fail")
+        broken = (f"CASE WHEN {BROKEN}{place} THEN '{place}' END" for place in ending)
+        found = (f"WHEN {BROKEN}{place} THEN {self.conditions[place].found}" for place in ending)
+        listed = f"{ROW} AS __at, {step} AS __step, CONCAT_WS(',', {', '.join(broken)}) AS __places"
+        text = f"SUBSTR(CASE {' '.join(found)} END, 1, {FOUND + 1}) AS __found"
+        return f"SELECT {listed}, {text} FROM ({self._flagged(relation)}) WHERE {self._strictly}"
+
+    def lenient(self, relation: str) -> str:
+        """A query of two cells for each condition that is not strict, over the rows that stay: how many break
+        it, and what was found in one of these."""
+        broken = {f"{BROKEN}{place}": one for place, one in enumerate(self.conditions) if not one.strict}
+        cells = (
+            f"COUNT(CASE WHEN {flag} THEN 1 END), MIN(CASE WHEN {flag} THEN {one.found} END)"
+            for flag, one in broken.items()
+        )
+        return f"SELECT {', '.join(cells)} FROM {self.source(relation, ())}"
+
+    @property
+    def _strictly(self) -> str:
+        strict = [f"{BROKEN}{place}" for place, one in enumerate(self.conditions) if one.strict]
+        return f"({' OR '.join(strict) or '1 = 0'})"
+
+    def _flagged(self, relation: str) -> str:
+        flags = (
+            f"COALESCE({one.broken}, FALSE) AS {BROKEN}{place}" for place, one in enumerate(self.conditions)
+        )
+        return f"SELECT {', '.join(['*', *flags])} FROM ({relation})"
+
+
+class SoundTogether(Sound):
+    """The same, where a condition looks at other rows too."""
+
+    moves = True
 
 
 def _groups(relation: str, by: Sequence[str]) -> str:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Iterator, Sequence
 from difflib import get_close_matches
 from pathlib import PurePath
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, SerializeAsAny, ValidationError
+from pydantic.fields import FieldInfo
 
 from csvjobs.engines.options import WriteOptions
 from csvjobs.errors import CsvjobsError, InvalidOption, InvalidPipeline
@@ -145,8 +147,23 @@ def _steps(raw: Any, errors: list[CsvjobsError]) -> list[Step]:
     if not isinstance(raw, list) or len(raw) > MAX_STEPS:
         errors.append(InvalidOption(f"'steps' is a list of at most {MAX_STEPS} steps.", pointer="/steps"))
         return []
-    made = (_step(entry, f"/steps/{place}", errors) for place, entry in enumerate(raw))
+    made = [_step(entry, f"/steps/{place}", errors) for place, entry in enumerate(raw)]
+    errors.extend(_misplaced(made))
     return [step for step in made if step is not None]
+
+
+def _misplaced(steps: Sequence[Step | None]) -> Iterator[InvalidOption]:
+    """Steps that reject rows where there are none of the file any more."""
+    maker: Step | None = None
+    for place, step in enumerate(steps):
+        if step and maker and step.rejects:
+            said = f"Step {step.step} cannot reject rows behind {maker.step}: they are none of the file."
+            yield InvalidOption(
+                f"/steps/{place}: {said}",
+                hint=f"Put it before {maker.step}, or set on_fail to fail, keep or null.",
+                pointer=f"/steps/{place}",
+            )
+        maker = step if step and step.makes_rows else maker
 
 
 def _step(raw: Any, pointer: str, errors: list[CsvjobsError]) -> Step | None:
@@ -177,8 +194,7 @@ def _validated(model: type[M], data: Any, pointer: str, errors: list[CsvjobsErro
 def _fault(model: type[BaseModel], fault: Any, pointer: str) -> InvalidOption:
     place = "/".join([pointer, *(str(p).replace("~", "~0").replace("/", "~1") for p in fault["loc"])])
     if fault["type"] == "extra_forbidden":
-        fields = _within(model, fault["loc"]).model_fields
-        known = [field.alias or name for name, field in fields.items()]
+        known = list(_fields(_within(model, fault["loc"])))
         return _unknown("option", str(fault["loc"][-1]), known, place)
     found = "" if fault["type"] == "missing" else f" (found {fault['input']!r})"
     message = fault["msg"].removeprefix("Value error, ")
@@ -187,5 +203,20 @@ def _fault(model: type[BaseModel], fault: Any, pointer: str) -> InvalidOption:
 
 def _within(model: type[BaseModel], place: tuple[Any, ...]) -> type[BaseModel]:
     """The part of the model that the place, an option's, lies in."""
-    part = model.model_fields[place[0]].annotation if len(place) > 1 else None
-    return part if isinstance(part, type) and issubclass(part, BaseModel) else model
+    for name in place[:-1]:
+        field = _fields(model).get(str(name))
+        model = next(_models(field.annotation), model) if field else model
+    return model
+
+
+def _fields(model: type[BaseModel]) -> dict[str, FieldInfo]:
+    """The options of a model by the names that clients use."""
+    return {field.alias or name: field for name, field in model.model_fields.items()}
+
+
+def _models(annotation: Any) -> Iterator[type[BaseModel]]:
+    """The models in a type, such as that of a list's members."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for part in get_args(annotation):
+        yield from _models(part)

@@ -134,7 +134,15 @@ class Step(BaseModel):
     always_learns: ClassVar[bool] = False
     """What it learns holds for the rows at hand only, so that nothing learnt elsewhere can be applied."""
 
+    makes_rows: ClassVar[bool] = False
+    """Its rows are none of the file: several are merged into one, or made of one."""
+
     step: str
+
+    @property
+    def rejects(self) -> bool:
+        """It sets rows of the file aside."""
+        return False
 
     @property
     def by_order(self) -> bool:

@@ -14,14 +14,14 @@ from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
 
-from csvjobs.errors import BadRow
+from csvjobs.errors import BadRow, RuleBroken
 from csvjobs.reading.header import Header
 from csvjobs.reading.options import ReadOptions
-from csvjobs.reading.records import Line, Record, Tokenizer, decodable
-from csvjobs.reading.rejects import REASONS, Reject, RejectsWriter
+from csvjobs.reading.records import CleanRecords, Line, Record, Run, Tokenizer, decodable, line_ends
+from csvjobs.reading.rejects import REASONS, Failed, Reject, RejectSummary, RejectsWriter
 from csvjobs.reading.resent import only_record
 from csvjobs.reading.source import Dialect, Source
-from csvjobs.reading.text import CHUNK, Text, line_ends
+from csvjobs.reading.text import CHUNK, Text
 
 BLANK_LINES = "blank lines"
 ABOVE = "lines above the table"
@@ -35,6 +35,25 @@ KEPT = 64 * 1024
 TICK_EVERY = 4 * 1024**2
 
 
+class Failures:
+    """Records that failed a check later on, in the order of the file."""
+
+    def __init__(self, failed: Iterable[Failed] = ()) -> None:
+        self._rest = iter(failed)
+        self._next = next(self._rest, None)
+
+    @property
+    def row(self) -> int:
+        """Which record is the next of them."""
+        return self._next.row if self._next else sys.maxsize
+
+    def take(self) -> Failed:
+        """The next one."""
+        taken, self._next = self._next, next(self._rest, None)
+        assert taken is not None  # noqa: S101 (the caller looked)
+        return taken
+
+
 @dataclass
 class Filter:
     """What becomes of each record, and how many there were of each kind."""
@@ -44,6 +63,7 @@ class Filter:
     options: ReadOptions
     rejects: RejectsWriter
     check_bytes: bool
+    failures: Failures = field(default_factory=Failures)
     kept: int = 0
     blank: int = 0
     above: int = 0
@@ -53,11 +73,13 @@ class Filter:
     unread: int = 0
     longest: int = 0
     columns: tuple[str, ...] = field(init=False)
+    clean: CleanRecords = field(init=False)
     _width: int = field(init=False)
 
     def __post_init__(self) -> None:
         self.columns = self.header.columns
         self._width = self.header.width
+        self.clean = self.tokenizer.clean(self._width)
 
     def skip(self, before: Iterable[Line]) -> None:
         """The lines before the first record, of which some may stand above the table."""
@@ -70,13 +92,25 @@ class Filter:
         self.longest = max(self.longest, max(map(len, texts)))
         return b"\n".join(texts) + b"\n"
 
+    def pass_run(self, run: Run) -> bytes:
+        """The same for those of a run, of which some may have failed a check."""
+        if self.failures.row > self.kept + len(run.texts):
+            return self.pass_all(run.texts)
+        return b"".join(map(self.pass_on, self.tokenizer.singly(run, self.clean)))
+
     def pass_on(self, record: Record) -> bytes:
         """The record as the engine will read it, or nothing when it was set aside."""
         if not record.text and self._width > 1:
             self.blank += 1
             return b""
         good = self._checked(record)
-        return b"" if good is None else self.pass_all([good])
+        if good is None:
+            return b""
+        if self.failures.row == self.kept + 1:
+            self.kept += 1
+            self._set_aside(record, self.failures.take())
+            return b""
+        return self.pass_all([good])
 
     def _checked(self, record: Record) -> bytes | None:
         if record.fault:
@@ -188,6 +222,16 @@ class Filter:
         place_of = record.first, record.last, record.start
         self.rejects.add(Reject(*place_of, code, column, found, message, cells, said))
 
+    def _set_aside(self, record: Record, failed: Failed) -> None:
+        """A record that can be read. Raises RuleBroken where no such one may be."""
+        _, code, column, found, message, ends = failed
+        if ends:
+            said = f"Line {record.first}: {message} Found: {found!r}."
+            raise RuleBroken(said, line=record.first, column=column or None, hint=REASONS[code].hint)
+        cells = [_text(self.tokenizer.text(cell)) for cell in self.tokenizer.cells(record)]
+        place = record.first, record.last, record.start
+        self.rejects.add(Reject(*place, code, column, found, message, cells, ""))
+
 
 def careful(
     path: Path,
@@ -205,55 +249,80 @@ def careful(
     Raises BadRow under `bad_rows: fail`, and whatever `tick(bytes read)` raises.
     """
     tokenizer = Tokenizer(dialect, options.max_open_lines, options.max_record_bytes)
-    with (
-        path.open("rb", buffering=0) as file,
-        target.open("wb", buffering=CHUNK) as out,
-        RejectsWriter(rejected, header.columns) as rejects,
-    ):
-        if file.read(3) != codecs.BOM_UTF8:
-            file.seek(0)
-        text = Text(file, file.tell(), options.max_record_bytes, check_bytes=check_bytes)
+    with target.open("wb", buffering=CHUNK) as out, RejectsWriter(rejected, header.columns) as rejects:
         sieve = Filter(tokenizer, header, options, rejects, check_bytes)
         # A line to skip: the engine would take a byte order mark in the first cell for the file's own.
         out.write(b"+\n" if dialect.quote == "-" else b"-\n")
-        sieve.skip(islice(text, header.before))
-        next_tick = TICK_EVERY
-        for found in _found(text, tokenizer, header):
-            if isinstance(found, Line):
-                sieve.comments += 1
-            else:
-                out.write(sieve.pass_all(found) if isinstance(found, list) else sieve.pass_on(found))
-            if text.offset >= next_tick:
-                tick(text.offset)
-                next_tick = text.offset + TICK_EVERY
+        for passed in _passed(path, sieve, tick):
+            out.write(passed)
     return sieve.source(target)
 
 
-def _found(text: Text, tokenizer: Tokenizer, header: Header) -> Iterator[list[bytes] | Record | Line]:
-    """All records: clean ones many at a time, without their ends; any other on its own. A line is a
-    comment."""
-    clean, back = tokenizer.clean(header.width), deque[Line]()
-    singly_to = sys.maxsize if header.marks else 0
-    while True:
-        if not back and text.offset >= singly_to and (run := text.peek(clean.run)):
-            texts = clean.each.findall(run)
-            if _within_bounds(run, texts, tokenizer):
-                text.skip(run)
-                yield texts
+def set_aside(
+    path: Path,
+    dialect: Dialect,
+    header: Header,
+    options: ReadOptions,
+    failed: Iterable[Failed],
+    rejected: Path,
+    tick: Callable[[int], None],
+    *,
+    check_bytes: bool,
+) -> RejectSummary:
+    """Writes `rejected` anew, with the bad records and those that failed a check, in the order of the file.
+
+    Other arguments as for `careful`. Raises RuleBroken where none may fail, and whatever `tick` raises.
+    """
+    tokenizer = Tokenizer(dialect, options.max_open_lines, options.max_record_bytes)
+    with RejectsWriter(rejected, header.columns) as rejects:
+        sieve = Filter(tokenizer, header, options, rejects, check_bytes, Failures(failed))
+        for _ in _passed(path, sieve, tick):
+            pass
+        return rejects.summary()
+
+
+def _passed(path: Path, sieve: Filter, tick: Callable[[int], None]) -> Iterator[bytes]:
+    """What the sieve lets through of a file."""
+    with path.open("rb", buffering=0) as file:
+        if file.read(3) != codecs.BOM_UTF8:
+            file.seek(0)
+        text = Text(file, file.tell(), sieve.options.max_record_bytes, check_bytes=sieve.check_bytes)
+        sieve.skip(islice(text, sieve.header.before))
+        next_tick = TICK_EVERY
+        for found in _found(text, sieve):
+            if isinstance(found, Line):
+                sieve.comments += 1
             else:
-                singly_to = text.offset + len(run)
+                yield sieve.pass_run(found) if isinstance(found, Run) else sieve.pass_on(found)
+            if text.offset >= next_tick:
+                tick(text.offset)
+                next_tick = text.offset + TICK_EVERY
+
+
+def _found(text: Text, sieve: Filter) -> Iterator[Run | Record | Line]:
+    """All records: clean ones many at a time; any other on its own. A line is a comment."""
+    tokenizer, clean, back = sieve.tokenizer, sieve.clean, deque[Line]()
+    singly_to = sys.maxsize if sieve.header.marks else 0
+    while True:
+        if not back and text.offset >= singly_to and (whole := text.peek(clean.run)):
+            run = Run(whole, clean.each.findall(whole), text.number, text.offset)
+            if _within_bounds(run, tokenizer):
+                text.skip(whole)
+                yield run
+            else:
+                singly_to = text.offset + len(whole)
         line = back.popleft() if back else next(text, None)
         if line is None:
             return
         yield line if tokenizer.is_comment(line) else tokenizer.record(line, text, back)
 
 
-def _within_bounds(run: bytes, texts: list[bytes], tokenizer: Tokenizer) -> bool:
+def _within_bounds(run: Run, tokenizer: Tokenizer) -> bool:
     """Whether no record of the run has more bytes or lines than are allowed."""
     lines, size = tokenizer.max_open_lines, tokenizer.max_record_bytes
-    if len(run) <= size and line_ends(run) - len(texts) < lines:
+    if len(run.whole) <= size and line_ends(run.whole) - len(run.texts) < lines:
         return True
-    return all(len(text) <= size and line_ends(text) < lines for text in texts)
+    return all(len(text) <= size and line_ends(text) < lines for text in run.texts)
 
 
 def _text(raw: bytes) -> str:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from itertools import dropwhile, islice
 from pathlib import Path
 
 from csvjobs.errors import EmptyFile, FieldTooLong
-from csvjobs.reading.careful import careful
+from csvjobs.reading.careful import careful, set_aside
 from csvjobs.reading.compression import unpack
 from csvjobs.reading.dialect import find_dialect
 from csvjobs.reading.encoding import check_text, find_encoding, is_utf8, to_utf8
@@ -18,6 +18,7 @@ from csvjobs.reading.facts import Facts
 from csvjobs.reading.header import Header, header_of
 from csvjobs.reading.options import ReadOptions
 from csvjobs.reading.records import Line, lines
+from csvjobs.reading.rejects import Failed, RejectSummary
 from csvjobs.reading.resent import LAYOUT, as_written, own_columns
 from csvjobs.reading.source import Dialect, Found, Source
 from csvjobs.reading.structure import find_beginning
@@ -112,6 +113,24 @@ def read(
         clean, check = scratch / "clean.csv", found.native and not found.facts.utf8
         source = careful(found.text, dialect, header, options, clean, rejected, tick, check_bytes=check)
     return Reading(source, found.detected, [*found.warnings, *source.notes])
+
+
+def reject(
+    found: Look,
+    options: ReadOptions,
+    failed: Iterable[Failed],
+    rejected: Path,
+    tick: Callable[[int], None],
+) -> RejectSummary:
+    """Writes `rejected` once more, with the records that failed a check among the bad ones: the file is read
+    again for their lines and their cells as they stand there.
+
+    Other arguments as those of `look`. Raises RuleBroken where none may fail.
+    """
+    check = found.native and not found.facts.utf8
+    return set_aside(
+        found.text, found.dialect, found.header, options, failed, rejected, tick, check_bytes=check
+    )
 
 
 def _own(header: Header, options: ReadOptions) -> Header:

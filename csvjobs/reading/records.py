@@ -62,6 +62,16 @@ def _split_at_cr(raw: bytes) -> Iterator[tuple[bytes, bytes]]:
     yield last, ending
 
 
+class Run(NamedTuple):
+    """Clean records that follow one another: all of it, the text of each, and the line and offset where it
+    begins."""
+
+    whole: bytes
+    texts: list[bytes]
+    line: int
+    start: int
+
+
 class CleanRecords(NamedTuple):
     """Patterns: `run` matches as many records as follow one another, `each` one of a run, without its end."""
 
@@ -137,6 +147,15 @@ class Tokenizer:
         run = re.compile(rb"(?:%b(?:\n|\r(?:\n|(?=[^\n]))))*+" % record)
         return CleanRecords(run, re.compile(rb"(%b)(?:\n|\r\n?+)" % record))
 
+    def singly(self, run: Run, clean: CleanRecords) -> Iterator[Record]:
+        """The records of a run, one by one."""
+        line = run.line
+        for found in clean.each.finditer(run.whole):
+            following = line + line_ends(found[0])
+            plain = not self._quote or self._quote not in found[1]
+            yield Record(line, found[1], plain, None, following - 1, run.start + found.start())
+            line = following
+
     def cells(self, record: Record) -> list[bytes]:
         """The raw cells of a record without a fault, quotes and all."""
         if record.plain:
@@ -196,6 +215,14 @@ class Tokenizer:
                 break
         back.extendleft(reversed(taken[1:]))
         return _record([first], fault)
+
+
+def line_ends(content: bytes) -> int:
+    """How many LF, CRLF and lone CR there are."""
+    count = content.count(b"\n")
+    if b"\r" in content:
+        count += content.count(b"\r") - content.count(b"\r\n")
+    return count
 
 
 def decodable(text: bytes) -> bool:

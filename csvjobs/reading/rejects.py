@@ -24,7 +24,7 @@ class Reason(NamedTuple):
     hint: str
 
 
-REASONS = {
+UNREADABLE = {
     "missing-cell": Reason(
         "The record has fewer cells than the table has columns.",
         "Fill in what is missing, or set bad_rows: pad to take it for empty.",
@@ -58,6 +58,35 @@ REASONS = {
         "Write its cells into the table's own columns, or delete the row.",
     ),
 }
+"""Why a record cannot be read."""
+
+UNSOUND = {
+    "required": Reason(
+        "A cell is missing that has to be there.",
+        "Fill it in, or let the rule on the column go without required.",
+    ),
+    "wrong-type": Reason(
+        "The cell cannot be read as a value of the type that it has to be of.",
+        "Correct it, or say in the rule how its values are written: decimal, group, format, true, false.",
+    ),
+    "not-in-enum": Reason(
+        "The cell is none of the values that are allowed.",
+        "Correct it, or add the value to one_of; upper and lower case, and blanks, make a difference.",
+    ),
+    "no-match": Reason(
+        "The cell does not look as it has to.",
+        "Correct it, or change the regular expression, which is for the whole cell.",
+    ),
+    "out-of-range": Reason("The value is too small or too large.", "Correct it, or move the bounds."),
+    "wrong-length": Reason("The text is too short or too long.", "Correct it, or change the lengths."),
+    "not-unique": Reason(
+        "The same value stands in a row above, and may stand in one only.",
+        "Correct one of the two rows, or delete one.",
+    ),
+}
+"""Why a record that can be read is not what it has to be."""
+
+REASONS = UNREADABLE | UNSOUND
 
 
 class Reject(NamedTuple):
@@ -72,6 +101,20 @@ class Reject(NamedTuple):
     message: str
     cells: list[str]
     record: str
+
+
+class Failed(NamedTuple):
+    """A record that can be read and is not what it has to be: the `row`-th of those that can, from 1.
+
+    ends: no such record may be, so that the job ends at it.
+    """
+
+    row: int
+    code: str
+    column: str
+    found: str
+    message: str
+    ends: bool = False
 
 
 EXTRA = (
@@ -102,6 +145,11 @@ class RejectSummary(BaseModel):
     groups: list[RejectGroup] = []
     others: int = 0
     first: str = Field("", description="What is wrong with the first one.")
+
+    @property
+    def count(self) -> int:
+        """All bad records."""
+        return sum(group.count for group in self.groups) + self.others
 
 
 class RejectsWriter:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import BinaryIO
 
-from csvjobs.reading.records import Line
+from csvjobs.reading.records import Line, line_ends
 
 CHUNK = 1024**2
 WINDOW = 64 * 1024
@@ -36,6 +36,11 @@ class Text:
         """Of the byte that comes next."""
         return self._base + self._at
 
+    @property
+    def number(self) -> int:
+        """Of the line that comes next."""
+        return self._number + 1
+
     def __iter__(self) -> Text:
         return self
 
@@ -63,12 +68,10 @@ class Text:
         found = pattern.match(self._buffer, self._at, end)
         return found[0] if found else b""
 
-    def skip(self, whole_lines: bytes) -> int:
-        """Goes behind what was peeked at; says how many lines it is."""
-        count = line_ends(whole_lines)
-        self._number += count
+    def skip(self, whole_lines: bytes) -> None:
+        """Goes behind what was peeked at."""
+        self._number += line_ends(whole_lines)
         self._at += len(whole_lines)
-        return count
 
     def _piece(self) -> tuple[bytes, bytes]:
         """What is in memory of the line, and its end."""
@@ -95,11 +98,3 @@ class Text:
             except UnicodeDecodeError as error:
                 self._decodable = self._at + error.start
         return self._decodable
-
-
-def line_ends(content: bytes) -> int:
-    """How many LF, CRLF and lone CR there are."""
-    count = content.count(b"\n")
-    if b"\r" in content:
-        count += content.count(b"\r") - content.count(b"\r\n")
-    return count

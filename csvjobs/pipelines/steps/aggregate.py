@@ -131,6 +131,7 @@ class Aggregate(Step):
     )
     local: ClassVar = False
     by_order: ClassVar = True
+    makes_rows: ClassVar = True
     strict_numbers: ClassVar = True
     always_learns: ClassVar = True
 

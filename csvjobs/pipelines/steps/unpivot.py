@@ -23,6 +23,7 @@ class Unpivot(Step):
     )
     local: ClassVar = False
     by_order: ClassVar = True
+    makes_rows: ClassVar = True
 
     step: Literal["unpivot"] = "unpivot"
     columns: Names = Field(description="Names of the columns of which rows are made.")

@@ -7,7 +7,7 @@ const PREVIEW_BYTES = 64 * 1024;
 const PREVIEW_ROWS = 20;
 const KINDS = 8;
 const ENDED = ["done", "error", "cancelled"];
-const STAGES = { read: "Reading", fit: "Learning from the rows", transform: "Writing the output", publish: "Finishing" };
+const STAGES = { read: "Reading", fit: "Learning from the rows", check: "Checking the rows", transform: "Writing the output", publish: "Finishing" };
 
 let stream = null;
 let shown = null;

@@ -44,16 +44,17 @@ function step(one) {
   const [name] = one.step.split(" ");
   const item = element("li");
   item.append(element("code", name), ` ${done(one).join(", ") || "changes nothing here"}`);
-  if (one.changes.length) {
+  const shown = [...one.rejects.map(reject), ...one.changes.map(change)];
+  if (shown.length) {
     const list = element("ul", "", { className: "changes" });
-    list.append(...one.changes.map(change));
+    list.append(...shown);
     item.append(list);
   }
   return item;
 }
 
-function done({ dropped, merged, added, changed, new_columns: made, lost_columns: lost }) {
-  const rows = Object.entries({ dropped, merged, added }).filter(([, count]) => count);
+function done({ rejected, dropped, merged, added, changed, new_columns: made, lost_columns: lost }) {
+  const rows = Object.entries({ rejected, dropped, merged, added }).filter(([, count]) => count);
   return [
     ...rows.map(([how, count]) => `${number.format(count)} ${count === 1 ? "row" : "rows"} ${how}`),
     changed && `${number.format(changed)} ${changed === 1 ? "cell" : "cells"} changed`,
@@ -65,6 +66,12 @@ function done({ dropped, merged, added, changed, new_columns: made, lost_columns
 function names(all) {
   const more = all.length - SHOWN_NAMES;
   return all.slice(0, SHOWN_NAMES).join(", ") + (more > 0 ? ` and ${number.format(more)} more` : "");
+}
+
+function reject({ row, code, column, found, message }) {
+  const item = element("li", `row ${number.format(row)}, ${column}: `);
+  item.append(element("del", found || "(empty)"), " ", element("code", code), ` ${message}`);
+  return item;
 }
 
 function change({ row, column, before, after }) {

@@ -1,0 +1,316 @@
+"""Rules: what cells have to be, as options of a step and as conditions in SQL."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from datetime import date, datetime
+from math import isfinite
+from typing import Annotated, Any, Literal, NamedTuple
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic_core import PydanticCustomError
+
+from csvjobs.engines.base import NUMBER, Sql
+from csvjobs.pipelines.patterns import Pattern
+from csvjobs.pipelines.readings import Reading
+from csvjobs.pipelines.rows import ROW, Condition, OnFail
+from csvjobs.pipelines.step import Column, Columns, Names, constant, missing
+from csvjobs.pipelines.types import (
+    FALSE,
+    TRUE,
+    DecimalSign,
+    Formats,
+    GroupSign,
+    Type,
+    Word,
+    check_notation,
+    readings,
+)
+
+DATES = ("%Y-%m-%d",)
+TIMES = tuple(f"%Y-%m-%d{between}%H:%M:%S" for between in "T ")
+ZONED = tuple(f"{time}%z" for time in TIMES)
+BOUNDS = {"at_least": ">=", "above": ">", "at_most": "<=", "below": "<"}
+LOWER, UPPER = ("at_least", "above"), ("at_most", "below")
+WRITTEN = {"integer": r"[+-]?\d+", "decimal": NUMBER, "float": NUMBER, "boolean": "true|false"}
+"""How a value of a type is written in an option."""
+
+SHOWN = 12
+"""Values of a list that a message names."""
+
+
+def _null(given: object) -> object:
+    """The word, where JSON has its own null."""
+    return "null" if given is None else given
+
+
+Fate = Annotated[OnFail, BeforeValidator(_null)]
+Constant = Annotated[str, Field(coerce_numbers_to_str=True)]
+
+
+def _texts(given: Any) -> Any:
+    """JSON's own true and false as words."""
+    known = {True: "true", False: "false"}
+    return (
+        [known[one] if isinstance(one, bool) else one for one in given] if isinstance(given, list) else given
+    )
+
+
+class Rule(BaseModel):
+    """What the cells of one column, or of each of several, have to be. A cell that is missing breaks
+    `required` only."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    column: str | None = Field(None, description="Name of the column; instead of `columns`.")
+    columns: Names | None = Field(None, description="Names of several columns, for each of which it holds.")
+    required: bool = Field(False, description="Whether no cell may be missing.")
+    unique: bool | Literal["together"] = Field(
+        False,
+        description="Whether no two cells of a column may be equal; with `together`, no two rows in all of "
+        "`columns`. The first one in the file is none too many. Missing cells are not compared.",
+    )
+    type: Type | None = Field(
+        None, description="The type, as `cast` knows it, of which every cell can be read as a value."
+    )
+    decimal: DecimalSign = Field(".", description="What stands before a number's fraction.")
+    group: GroupSign | None = Field(
+        None, description="What stands between groups of digits; a space is any no-break space too."
+    )
+    format: Formats | None = Field(
+        None, description="The format of dates or times, or a list of those allowed; else ISO 8601."
+    )
+    true: Word = Field(TRUE, description="Words for true, in upper or lower case.")
+    false: Word = Field(FALSE, description="Words for false, in upper or lower case.")
+    one_of: Annotated[list[Constant], BeforeValidator(_texts)] | None = Field(
+        None, min_length=1, description="The values that are allowed."
+    )
+    matches: Pattern | None = Field(None, description="A regular expression for the whole cell.")
+    at_least: Constant | None = Field(None, description="The smallest value that is allowed.")
+    above: Constant | None = Field(None, description="What every value is larger than.")
+    at_most: Constant | None = Field(None, description="The largest value that is allowed.")
+    below: Constant | None = Field(None, description="What every value is smaller than.")
+    min_length: int | None = Field(None, ge=0, description="The least number of characters.")
+    max_length: int | None = Field(None, ge=0, description="The largest number of characters.")
+    missing: list[str] = Field([], description="Texts that count as missing here, beside the empty cell.")
+    on_fail: Fate | None = Field(
+        None, json_schema_extra={"default": None}, description="What becomes of rows; else that of the step."
+    )
+
+    @model_validator(mode="after")
+    def _makes_sense(self) -> Rule:
+        if (self.column is None) == (self.columns is None):
+            raise PydanticCustomError("no_column", "A rule names either column, or columns")
+        if self.unique == "together" and len(self.names) < 2:
+            raise PydanticCustomError("alone", "unique: together is for two columns or more")
+        if not self._checks():
+            said = "Give at least one of required, unique, type, one_of, matches, {more}"
+            more = ", ".join([*BOUNDS, "min_length", "max_length"])
+            raise PydanticCustomError("no_check", said, {"more": more})
+        if self.min_length is not None and self.max_length is not None and self.min_length > self.max_length:
+            raise PydanticCustomError("bad_lengths", "min_length is larger than max_length")
+        check_notation(self, self, "type", self.type)
+        self._check_bounds()
+        for text in self.one_of or []:
+            self._written("one_of", text)
+        return self
+
+    @property
+    def names(self) -> list[str]:
+        """The columns that it is about."""
+        return self.columns or [self.column or ""]
+
+    def conditions(self, columns: Columns, default: OnFail, sql: Sql, step: str) -> Iterator[Condition]:
+        """What rows of these columns have to be. Raises UnknownColumn, BadPattern."""
+        picked = columns.pick(self.names, step)
+        for column in picked:
+            cell = _Cell(self, column, sql)
+            for code, broken, message in cell.conditions():
+                yield _condition(code, [column], broken, message, self.on_fail or default)
+        if self.unique == "together":
+            cells = [_Cell(self, column, sql) for column in picked]
+            message = f"The same values of {', '.join(self.names)} stand in a row above."
+            yield _condition("not-unique", picked, _repeated(cells), message, self.on_fail or default)
+
+    @property
+    def ranged(self) -> dict[str, str]:
+        """The bounds that are given."""
+        return {name: bound for name in BOUNDS if (bound := getattr(self, name)) is not None}
+
+    @property
+    def reads_as(self) -> Type | None:
+        """The type of its values; bounds alone are of numbers."""
+        return self.type or ("float" if self.ranged else None)
+
+    @property
+    def readings(self) -> tuple[Reading, ...]:
+        """The ways in which a cell may be written."""
+        if self.reads_as is None:
+            return ()
+        times = TIMES if self.ranged else (*TIMES, *ZONED)
+        return readings(self.reads_as, self, DATES if self.reads_as == "date" else times)
+
+    def _checks(self) -> bool:
+        given = self.required or self.unique or self.type or self.ranged or self.one_of
+        lengths = self.min_length is not None or self.max_length is not None
+        return bool(given) or self.matches is not None or lengths
+
+    def _check_bounds(self) -> None:
+        if self.ranged and self.reads_as == "boolean":
+            raise PydanticCustomError("no_order", "There is no range of type: boolean")
+        if self.ranged and any(strptime.endswith("%z") for strptime in self.format or []):
+            raise PydanticCustomError("zones", "There is no range of times with a zone (%z)")
+        for pair in (LOWER, UPPER):
+            if len(self.ranged.keys() & set(pair)) > 1:
+                said = "Give either {one} or {other}"
+                raise PydanticCustomError("two_bounds", said, dict(zip(("one", "other"), pair, strict=True)))
+        values: dict[str, Any] = {name: self._written(name, bound) for name, bound in self.ranged.items()}
+        low, high = ([found for name, found in values.items() if name in pair] for pair in (LOWER, UPPER))
+        if low and high and low > high:
+            raise PydanticCustomError("bad_bounds", "The lower bound is above the upper one")
+
+    def _written(self, option: str, text: str) -> str | float:
+        """What an option's text means: a number, or the text that a cell of equal value is read as. Raises
+        PydanticCustomError."""
+        try:
+            return value(self.reads_as, text)
+        except ValueError:
+            plain = {"date": "2026-04-03", "datetime": "2026-04-03T10:30:00", "boolean": "true or false"}
+            wanted = plain.get(self.reads_as or "", "12.5" if self.reads_as != "integer" else "12")
+            said = "{option} {found} is not a plain {type}, such as {wanted}"
+            called = "number" if self.type is None else self.type
+            found = {"option": option, "found": repr(text), "type": called, "wanted": wanted}
+            raise PydanticCustomError("bad_value", said, found) from None
+
+
+def value(to: Type | None, text: str) -> str | float:
+    """What a text means that is written plainly: a number, or the form in which all equal values are read.
+
+    Raises ValueError."""
+    if to in WRITTEN and not re.fullmatch(WRITTEN[to], text, re.ASCII):
+        raise ValueError(text)
+    match to:
+        case "integer":
+            return str(int(text))
+        case "decimal" | "float":
+            if not isfinite(number := float(text)):
+                raise ValueError(text)
+            return number
+        case "date":
+            return date.fromisoformat(text).isoformat()
+        case "datetime":
+            return _moment(datetime.fromisoformat(text))
+        case _:
+            return text
+
+
+def _moment(moment: datetime) -> str:
+    """As a reading has it. Raises ValueError where there is a zone."""
+    if moment.tzinfo:
+        raise ValueError(moment)
+    return moment.isoformat().rstrip("0") if moment.microsecond else moment.isoformat()
+
+
+class _Cell(NamedTuple):
+    """A cell of a column under a rule, in SQL."""
+
+    rule: Rule
+    column: Column
+    sql: Sql
+
+    @property
+    def there(self) -> str:
+        return f"NOT {missing(self.sql, self.column.sql, ('', *self.rule.missing))}"
+
+    @property
+    def text(self) -> str:
+        """What it is read as, NULL where it does not fit the type."""
+        read = [reading.read(self.column.sql, self.sql) for reading in self.rule.readings]
+        return f"COALESCE({', '.join([*read, 'NULL'])})" if read else self.column.sql
+
+    @property
+    def value(self) -> str:
+        """The same, of which equal ones are equal."""
+        return self.sql.number(self.text) if self.rule.reads_as in ("decimal", "float") else self.text
+
+    def conditions(self) -> Iterator[tuple[str, str, str]]:
+        """Code, predicate and message of each, but of those that look at several columns."""
+        rule, there = self.rule, self.there
+        if rule.required:
+            yield "required", f"NOT ({there})", "A cell is missing that has to be there."
+        if rule.reads_as:
+            yield "wrong-type", f"{there} AND {self.text} IS NULL", f"The cell is not {_called(rule)}."
+        if rule.one_of:
+            listed = ", ".join(rule.one_of[:SHOWN]) + (", …" if len(rule.one_of) > SHOWN else "")
+            yield "not-in-enum", f"{there} AND NOT {self._among()}", f"The cell is none of: {listed}."
+        if rule.matches is not None:
+            fits = self.sql.matches(self.column.sql, rule.matches)
+            yield "no-match", f"{there} AND NOT {fits}", f"The cell does not match {rule.matches!r}."
+        if rule.ranged:
+            yield "out-of-range", f"{there} AND NOT ({self._within()})", f"The value is not {_range(rule)}."
+        if rule.min_length is not None or rule.max_length is not None:
+            low, high = rule.min_length or 0, rule.max_length
+            length = f"LENGTH({self.column.sql})"
+            fits = f"{length} >= {low}" + (f" AND {length} <= {high}" if high is not None else "")
+            yield "wrong-length", f"{there} AND NOT ({fits})", f"The cell does not have {_lengths(rule)}."
+        if rule.unique is True:
+            yield "not-unique", _repeated([self]), "The same value stands in a row above."
+
+    def _among(self) -> str:
+        listed = (self._constant(text) for text in self.rule.one_of or [])
+        return f"{self.value} IN ({', '.join(listed)})"
+
+    def _within(self) -> str:
+        as_number = self.rule.reads_as in ("integer", "decimal", "float")
+        compared = self.sql.number(self.text) if as_number else self.text
+        return " AND ".join(
+            f"{compared} {BOUNDS[name]} {constant(float(bound)) if as_number else self._constant(bound)}"
+            for name, bound in self.rule.ranged.items()
+        )
+
+    def _constant(self, text: str) -> str:
+        meant = value(self.rule.reads_as, text)
+        return constant(meant) if isinstance(meant, float) else self.sql.text(meant)
+
+
+def _repeated(cells: Sequence[_Cell]) -> str:
+    """Whether the same values stand in a row before it in the file."""
+    compared = " AND ".join(part for cell in cells for part in (cell.there, f"{cell.value} IS NOT NULL"))
+    among = ", ".join(cell.value for cell in cells)
+    return f"{compared} AND ROW_NUMBER() OVER (PARTITION BY {among} ORDER BY {ROW}) > 1"
+
+
+def _condition(code: str, cells: Sequence[Column], broken: str, message: str, on_fail: OnFail) -> Condition:
+    found = ", ', ', ".join(f"COALESCE({cell.sql}, '')" for cell in cells)
+    return Condition(
+        code=code,
+        column=", ".join(cell.name for cell in cells),
+        message=message,
+        broken=broken,
+        found=f"CONCAT({found})",
+        cells=tuple(cell.sql for cell in cells),
+        on_fail=on_fail,
+        among=code == "not-unique",
+    )
+
+
+def _called(rule: Rule) -> str:
+    formats = rule.format or []
+    if len(formats) > 1:
+        return f"a {rule.reads_as} of any of the formats {', '.join(formats)}"
+    if rule.reads_as in ("date", "datetime") and not formats:
+        example = "2026-04-03" if rule.reads_as == "date" else "2026-04-03T10:30:00"
+        return f"a {rule.reads_as} such as {example}"
+    return rule.readings[0].called
+
+
+def _range(rule: Rule) -> str:
+    return " and ".join(f"{name.replace('_', ' ')} {bound}" for name, bound in rule.ranged.items())
+
+
+def _lengths(rule: Rule) -> str:
+    low, high = rule.min_length, rule.max_length
+    if low is not None and high is not None:
+        return f"{low} characters" if low == high else f"{low} to {high} characters"
+    return f"{low} characters or more" if low is not None else f"{high} characters or fewer"

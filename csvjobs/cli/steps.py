@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from difflib import get_close_matches
 from typing import Annotated, Any
 
@@ -52,8 +53,8 @@ def page(step: type[Step]) -> str:
         [
             f"## {wire_name(step)}\n",
             "\n\n".join(_paragraphs(step)),
-            "\n| option | what it is | when left out |\n|---|---|---|",
-            *(_option(*item) for item in _options(step).items()),
+            _table(step.model_json_schema()),
+            *(_part(name, part) for name, part in _parts(step)),
             f"\n```yaml\nsteps:\n{example}```\n",
             *tables,
             f"```csv\n{step.example.before}```\n\nbecomes\n\n```csv\n{step.example.after}```\n",
@@ -61,14 +62,27 @@ def page(step: type[Step]) -> str:
     )
 
 
-def _options(step: type[Step]) -> dict[str, Any]:
-    schema = step.model_json_schema()
+def _table(schema: dict[str, Any]) -> str:
     required = schema.get("required", [])
-    return {
-        name: {**option, "required": name in required}
+    rows = (
+        _option(name, {**option, "required": name in required})
         for name, option in schema["properties"].items()
         if name != "step"
-    }
+    )
+    return "\n".join(["\n| option | what it is | when left out |\n|---|---|---|", *rows])
+
+
+def _parts(step: type[Step]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Options that are lists of mappings, by their names, where each option of these is described."""
+    schema = step.model_json_schema()
+    for name, option in schema["properties"].items():
+        part = schema.get("$defs", {}).get(option.get("items", {}).get("$ref", "").split("/")[-1])
+        if part and all("description" in one for one in part["properties"].values()):
+            yield name, part
+
+
+def _part(name: str, part: dict[str, Any]) -> str:
+    return f"\nEach of `{name}`: {' '.join(part['description'].split())}\n{_table(part)}"
 
 
 def _option(name: str, option: dict[str, Any]) -> str:

@@ -72,7 +72,9 @@ class Rule(BaseModel):
         "`columns`. The first one in the file is none too many. Missing cells are not compared.",
     )
     type: Type | None = Field(
-        None, description="The type, as `cast` knows it, of which every cell can be read as a value."
+        None,
+        description="What every cell can be read as, as `cast` does: `integer`, `decimal`, `float`, "
+        "`boolean`, `date` or `datetime`.",
     )
     decimal: DecimalSign = Field(".", description="What stands before a number's fraction.")
     group: GroupSign | None = Field(
@@ -95,7 +97,10 @@ class Rule(BaseModel):
     max_length: int | None = Field(None, ge=0, description="The largest number of characters.")
     missing: list[str] = Field([], description="Texts that count as missing here, beside the empty cell.")
     on_fail: Fate | None = Field(
-        None, json_schema_extra={"default": None}, description="What becomes of rows; else that of the step."
+        None,
+        json_schema_extra={"default": None},
+        description="What becomes of a row that breaks it: `reject`, `null`, `keep` or `fail`; else as the "
+        "step has it.",
     )
 
     @model_validator(mode="after")

@@ -83,3 +83,18 @@ def test_no_job_comes_of_it_and_faults_of_the_pipeline_are_refused(api: Served) 
     wrong = {"pipeline": "steps: [{step: tirm}]"}
     refused(api.client.post("/preview", content=PEOPLE, params=wrong), 422, "invalid-pipeline")
     refused(api.client.post("/preview", content=b"\n\n"), 422, "empty-file")
+
+
+def test_rows_that_break_a_rule_are_shown_with_what_they_break(api: Served) -> None:
+    rules = (
+        "[{step: validate, rules: [{column: city, required: true}, {column: age, at_most: 40, on_fail: %s}]}]"
+    )
+    found = tried(api, PEOPLE, rules % "keep")
+    [step] = found["steps"]
+    assert (step["rejected"], step["dropped"], step["after"]["records"]) == (1, 0, 3)
+    [reject] = step["rejects"]
+    assert (reject["row"], reject["code"], reject["column"], reject["found"]) == (2, "required", "city", "")
+    assert found["fault"] is None
+    ended = tried(api, PEOPLE, rules % "fail")
+    assert (ended["steps"], ended["fault"]["code"]) == ([], "rule-broken")
+    assert "Row 2: " in ended["fault"]["message"]

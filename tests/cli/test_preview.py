@@ -37,6 +37,14 @@ def test_a_step_that_cannot_do_its_work_is_told(terminal: Terminal) -> None:
     assert "error in step 2: 1 cell of column 'a' is not a number" in typed.out
 
 
+def test_rejected_rows_are_told_with_what_they_break(terminal: Terminal) -> None:
+    terminal.write("check.yaml", "steps: [{step: validate, rules: [{column: a, type: integer}]}]")
+    typed = terminal.types("preview", "-", "-p", "check.yaml", fed=b"a,b\n1,2\nx,2\n")
+    assert typed.status == 0
+    assert "validate (step 1): 1 rows rejected" in typed.out
+    assert "row 2, a: x: wrong-type. The cell is not an integer." in typed.out
+
+
 def test_all_of_it_is_json(terminal: Terminal) -> None:
     typed = terminal.types("preview", "-", "-r", "delimiter=;", "--json", fed=b"a;b\n1;2\n")
     assert json.loads(typed.out)["before"] == {"columns": ["a", "b"], "records": 1, "rows": [["1", "2"]]}

@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import os
+import time
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -23,11 +24,15 @@ from urllib.parse import quote
 import httpx
 from pydantic import ValidationError
 
-from csvjobs.errors import CsvjobsError, ServiceError
+from csvjobs.errors import CsvjobsError, KeyInUse, ServiceError
 from csvjobs.jobs.job import Job
 
 CHUNK = 1024**2
 WAIT = 25.0
+TRIES = 5
+PAUSE = 0.25
+"""Seconds before a file is sent the second time; twice as many before each further time."""
+
 HINT = "Start one with `csvjobs up`, or give --server."
 
 
@@ -41,12 +46,19 @@ class Refused(CsvjobsError):
         self.problem = problem
         self.http_status = status
 
+    @property
+    def passing(self) -> bool:
+        """Whether the same request may be taken in a moment."""
+        return self.http_status in (502, 503, 504) or self.problem.get("code") == KeyInUse.code
+
 
 class Unreachable(ServiceError):
     """The service cannot be reached."""
 
     code = "unreachable"
     status = 503
+    passing = False
+    """Whether it was there before."""
 
 
 class Damaged(ServiceError):
@@ -81,23 +93,30 @@ class Client:
         sent: Callable[[int], None] = lambda count: None,
         *,
         apply: str = "",
+        key: str = "",
         **options: str,
     ) -> Job:
-        """Sends a file, or what a pipe holds. pipeline: a name, or YAML or JSON; apply: the id of a job that
-        has learnt, or the text of its fitted.json, to be applied instead of learning; options: read options
-        by name; `sent(bytes)` is called after each piece of the file. Raises Damaged when the file becomes
-        shorter meanwhile."""
+        """Sends a file, or what a pipe holds; a file again when the connection breaks, which makes no second
+        job.
+
+        pipeline: a name, or YAML or JSON; apply: the id of a job that has learnt, or the text of its
+        fitted.json, to be applied instead of learning; key: for the Idempotency-Key, where the caller itself
+        may ask again; options: read options by name; `sent(bytes)` is called after each piece of the file,
+        with a negative number when it starts anew. Raises Damaged when the file becomes shorter meanwhile."""
         path = Path(path)
         given = {"filename": shown_name(path), "pipeline": pipeline, "apply": apply, **options}
         kind, head, tail = _with_form(given.pop("apply")) if _long(apply) else ("text/csv", b"", b"")
-        headers = {"Content-Type": kind}
-        with path.open("rb", buffering=0) as file:
-            size = path.stat().st_size if path.is_file() else None
-            if size is not None:
-                headers["Content-Length"] = str(len(head) + size + len(tail))
-            pieces = chain([head], _pieces(file, size, sent), [tail])
-            answer = self._call("POST", "/jobs", params=given, headers=headers, content=pieces)
-        return self._job(answer)
+        headers = {"Content-Type": kind, "Idempotency-Key": key or str(uuid.uuid4())}
+
+        def post(sent: Callable[[int], None]) -> Job:
+            with path.open("rb", buffering=0) as file:
+                size = path.stat().st_size if path.is_file() else None
+                if size is not None:
+                    headers["Content-Length"] = str(len(head) + size + len(tail))
+                pieces = chain([head], _pieces(file, size, sent), [tail])
+                return self._job(self._call("POST", "/jobs", params=given, headers=headers, content=pieces))
+
+        return _again(post, sent, TRIES if path.is_file() else 1)
 
     def rerun(self, job_id: str, pipeline: str = "", *, apply: str = "", **options: str) -> Job:
         """A new job over the file of another one; pipeline and options as for `submit`, apply a job's id;
@@ -192,11 +211,39 @@ class Client:
 
     def _unreachable(self, error: Exception) -> Unreachable:
         reason = str(error).rstrip(".") or type(error).__name__
-        return Unreachable(f"No service answers at {self.url}: {reason}.", hint=HINT)
+        unreachable = Unreachable(f"No service answers at {self.url}: {reason}.", hint=HINT)
+        unreachable.passing = not isinstance(error, httpx.ConnectError | httpx.InvalidURL | ValueError)
+        return unreachable
 
     def _stranger(self, answer: httpx.Response) -> Unreachable:
         found = f"{answer.status_code} {answer.headers.get('location', '')}".strip()
         return Unreachable(f"What answers at {self.url} is not csvjobs (it said {found}).", hint=HINT)
+
+
+class _Counted:
+    """Passes on what was sent, and knows how much that is."""
+
+    def __init__(self, sent: Callable[[int], None]) -> None:
+        self._sent = sent
+        self.bytes = 0
+
+    def __call__(self, count: int) -> None:
+        self.bytes += count
+        self._sent(count)
+
+
+def _again(post: Callable[[Callable[[int], None]], Job], sent: Callable[[int], None], tries: int) -> Job:
+    """What `post` returns, at one of so many tries. A service that was there may be away for a while."""
+    for number in range(1, tries):
+        counted = _Counted(sent)
+        try:
+            return post(counted)
+        except (Refused, Unreachable) as error:
+            if not error.passing and (number == 1 or isinstance(error, Refused)):
+                raise
+        sent(-counted.bytes)
+        time.sleep(PAUSE * 2**number)
+    return post(sent)
 
 
 @contextmanager

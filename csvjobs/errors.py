@@ -8,6 +8,7 @@
     │   ├── JobNotFound · FileNotFound · PipelineNotFound
     │   ├── TableNotFound · NoTable · TableInUse · TooManyTables
     │   ├── JobNotFinished · JobAlreadyEnded · JobHasNoOutput
+    │   ├── KeyInUse · KeyReused
     │   └── UploadTooLarge · UnsupportedMediaType · DigestMismatch · RangeNotSatisfiable
     ├── DataError        the file or the pipeline ends the job calmly; never retried
     │   ├── EmptyFile · NotCsv · BadEncoding · TooManyColumns · FieldTooLong
@@ -209,6 +210,20 @@ class JobHasNoOutput(RequestError):
 
     code = "job-has-no-output"
     status = 409
+
+
+class KeyInUse(RequestError):
+    """A request with the same Idempotency-Key is being carried out."""
+
+    code = "idempotency-key-in-use"
+    status = 409
+
+
+class KeyReused(RequestError):
+    """The Idempotency-Key was used for another request."""
+
+    code = "idempotency-key-reused"
+    status = 422
 
 
 class UploadTooLarge(RequestError):

@@ -77,9 +77,9 @@ class Service:
     def start_reconciler(self) -> subprocess.Popen[bytes]:
         return self._start("csvjobs.worker.reconciler")
 
-    def start_api(self) -> str:
+    def start_api(self, port: int | None = None) -> str:
         """Starts the API as the inherited contract says; returns its address."""
-        port = free_port()
+        port = port or free_port()
         self._start("uvicorn", "main:app", "--port", str(port), "--log-level", "warning")
         eventually(lambda: _listens(port))
         return f"http://127.0.0.1:{port}"

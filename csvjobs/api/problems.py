@@ -24,7 +24,12 @@ MEDIA_TYPE = "application/problem+json"
 CONTENT = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
 
 # Asking again soon can help with these.
-RETRY_AFTER = {"job-not-finished": "1", "queue-unavailable": "5", "disk-full": "60"}
+RETRY_AFTER = {
+    "job-not-finished": "1",
+    "idempotency-key-in-use": "1",
+    "queue-unavailable": "5",
+    "disk-full": "60",
+}
 
 
 class ProblemError(BaseModel):

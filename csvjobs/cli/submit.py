@@ -31,6 +31,9 @@ def submit(
     pipeline: PipelineOption = "",
     read: ReadOption = None,
     apply: ApplyOption = "",
+    key: Annotated[
+        str, typer.Option("--key", help="Sent again with the same key, the file makes no second job.")
+    ] = "",
     wait: Annotated[bool, typer.Option("--wait", "-w", help="Follow the job to its end.")] = False,
     output: Annotated[
         Path | None,
@@ -43,7 +46,8 @@ def submit(
     Example: `csvjobs submit my.csv -p tidy -o clean.csv`
     """
     with clean_end(), Client(server) as client:
-        job = _send(client, source(file), pipeline_text(pipeline), apply_text(apply), read_options(read))
+        given = {"apply": apply_text(apply), "key": key, **read_options(read)}
+        job = _send(client, source(file), pipeline_text(pipeline), given)
         with findable(job.job_id, server):
             # Standard output has room for one of the two.
             typer.echo(job.job_id, err=output == STANDARD)
@@ -56,6 +60,6 @@ def submit(
     raise typer.Exit(exit_status(job))
 
 
-def _send(client: Client, path: Path, pipeline: str, apply: str, options: dict[str, str]) -> Job:
+def _send(client: Client, path: Path, pipeline: str, given: dict[str, str]) -> Job:
     with transfer("sending   ", size_of(path)) as bar:
-        return client.submit(path, pipeline, bar.advance, apply=apply, **options)
+        return client.submit(path, pipeline, bar.advance, **given)

@@ -9,14 +9,15 @@ from pathlib import Path
 import uuid_utils
 
 from csvjobs.flow.apply import choose, kept, learnt
+from csvjobs.flow.once import earlier, payload_of
 from csvjobs.flow.services import Services
 from csvjobs.flow.submit import begin, request
 from csvjobs.flow.tables import pinned
 from csvjobs.flow.view import request_of
-from csvjobs.jobs.job import Job, Request
+from csvjobs.jobs.job import Job, Request, Terms
 from csvjobs.pipelines.fitted import Fitted
 from csvjobs.pipelines.spec import Pipeline, build, with_read
-from csvjobs.storage.base import INPUT, writing
+from csvjobs.storage.base import INPUT, Slot, writing
 
 
 def rerun(
@@ -25,21 +26,28 @@ def rerun(
     pipeline: str | None,
     options: dict[str, str],
     apply: str | None = None,
+    *,
+    slot: Slot | None = None,
 ) -> Job:
     """Makes and announces a job with the stored input of another one, which stays as it is.
 
-    pipeline, apply: as for `Incoming.submit`, None for what the other job did; options win over its own.
+    pipeline, apply: as for `Incoming.submit`, None for what the other job did; options win over its own;
+    slot: of the key that the request came with.
     Raises: as `Incoming.submit`.
     """
+    payload = payload_of(job_id, pipeline, options, apply)
+    if job := earlier(services, slot, payload):
+        return job
     old = request_of(services, job_id)
     chosen, fitted = _asked(services, old, pipeline, apply)
     tables = pinned(services, chosen) if pipeline or apply else old.tables
-    new = request(str(uuid_utils.uuid7()), old.filename, with_read(chosen, options), old.facts, tables)
+    read, terms = with_read(chosen, options), Terms(payload=payload)
+    new = request(str(uuid_utils.uuid7()), old.filename, read, old.facts, tables, terms)
     folder = services.storage.reserve(new.job_id)
     try:
         with services.storage.fetch(job_id, INPUT) as path:
             _same(path, folder / INPUT)
-        return begin(services, folder, new, fitted)
+        return begin(services, folder, new, fitted, slot)
     finally:
         services.storage.discard(new.job_id)
 

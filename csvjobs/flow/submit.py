@@ -12,13 +12,14 @@ import uuid_utils
 
 from csvjobs.errors import DiskFull, EmptyUpload, QueueUnavailable, UploadTooLarge
 from csvjobs.flow.apply import choose, learnt
+from csvjobs.flow.once import earlier, payload_of
 from csvjobs.flow.services import Services
 from csvjobs.flow.tables import pinned
-from csvjobs.jobs.job import AppliedRef, Job, PipelineRef, Request, TableRef, now
+from csvjobs.jobs.job import AppliedRef, Job, PipelineRef, Request, TableRef, Terms, now
 from csvjobs.pipelines.fitted import Fitted
 from csvjobs.pipelines.spec import Pipeline
 from csvjobs.reading.facts import Facts, FactsCollector
-from csvjobs.storage.base import APPLIED, INPUT, MAKE_ROOM, REQUEST, writing
+from csvjobs.storage.base import APPLIED, INPUT, MAKE_ROOM, REQUEST, Slot, writing
 
 log = logging.getLogger(__name__)
 
@@ -70,22 +71,33 @@ class Incoming:
         return chosen
 
     def submit(
-        self, filename: str, pipeline: str | None, options: dict[str, str], apply: str | None = None
+        self,
+        filename: str,
+        pipeline: str | None,
+        options: dict[str, str],
+        apply: str | None = None,
+        *,
+        slot: Slot | None = None,
     ) -> Job:
-        """Makes the upload a job and announces it.
+        """Makes the upload a job and announces it; or gives the one that was made under the same key.
 
         filename: as the client called it; pipeline: a name, or YAML or JSON text; options: read options
         by name, which win over the pipeline's; apply: the id of a job that has learnt, or a fitted.json, to
-        be applied instead of learning, whose pipeline is taken where none is given. A queue that cannot be
+        be applied instead of learning, whose pipeline is taken where none is given; slot: of the key that the
+        request came with. A queue that cannot be
         reached is no error: the job is durable, and the reconciler announces it.
         Raises: EmptyUpload, PipelineNotFound, InvalidPipeline; JobNotFound, JobNotFinished, NothingFitted,
-        InvalidFitted, PipelineMismatch; TableNotFound, NoTable.
+        InvalidFitted, PipelineMismatch; TableNotFound, NoTable; KeyReused.
         """
         path, facts = self.content()
+        payload = payload_of(filename, pipeline, options, apply, facts.sha256)
+        if job := earlier(self.services, slot, payload):
+            return job
         fitted = learnt(self.services, apply) if apply else None
         chosen = choose(self.services, pipeline, options, fitted)
-        made = request(self.job_id, filename, chosen, facts, pinned(self.services, chosen))
-        return begin(self.services, path.parent, made, fitted)
+        tables, terms = pinned(self.services, chosen), Terms(payload=payload)
+        made = request(self.job_id, filename, chosen, facts, tables, terms)
+        return begin(self.services, path.parent, made, fitted, slot)
 
     def content(self, *, cut: bool = False) -> tuple[Path, Facts]:
         """The file, now complete unless it was `cut`, in a folder of its own, and the facts about it.
@@ -111,7 +123,12 @@ class Incoming:
 
 
 def request(
-    job_id: str, filename: str, pipeline: Pipeline, facts: Facts, tables: dict[str, TableRef]
+    job_id: str,
+    filename: str,
+    pipeline: Pipeline,
+    facts: Facts,
+    tables: dict[str, TableRef],
+    terms: Terms,
 ) -> Request:
     """What is asked, now."""
     return Request(
@@ -122,18 +139,23 @@ def request(
         pipeline_ref=PipelineRef(name=pipeline.name, version=pipeline.version, sha256=pipeline.sha256),
         facts=facts,
         tables=tables,
+        terms=terms,
     )
 
 
-def begin(services: Services, folder: Path, request: Request, fitted: Fitted | None = None) -> Job:
+def begin(
+    services: Services, folder: Path, request: Request, fitted: Fitted | None, slot: Slot | None
+) -> Job:
     """Makes a reserved folder, which holds the input, the job, and announces it.
 
-    fitted: what the job is to apply.
+    fitted: what the job is to apply; slot: of the key that the request came with.
     """
     if fitted:
         (folder / APPLIED).write_bytes(fitted.text.encode())
         request = request.model_copy(update={"applied": AppliedRef(sha256=fitted.sha256)})
     (folder / REQUEST).write_bytes(request.model_dump_json().encode())
+    if slot:
+        slot.write(request.job_id.encode())
     services.storage.commit(request.job_id)
     job = Job.queued(request)
     announce(services, job)

@@ -69,6 +69,12 @@ class TableRef(Model):
     version: int | None = Field(None, description="Of those that the name has had.")
 
 
+class Terms(Model):
+    """What was asked of the service rather than of the file. `payload`: sha256 of all that was sent."""
+
+    payload: str = ""
+
+
 class Request(Model):
     """What was asked: the content of job.json, written before the upload is acknowledged."""
 
@@ -82,6 +88,7 @@ class Request(Model):
     tables: dict[str, TableRef] = Field(
         default_factory=dict, description="What steps look things up in, by what they call it."
     )
+    terms: Terms = Terms()
 
 
 class Progress(Model):

@@ -22,6 +22,9 @@ REPORT = "report.json"
 INPUT = "input.csv"
 APPLIED = "applied.json"
 
+KEPT_FOR = 24 * 3600.0
+"""Seconds for which it is known what was made under a key."""
+
 MAKE_ROOM = "Delete old jobs or give the service a larger disk, then send the file again."
 
 
@@ -42,6 +45,18 @@ class Stat:
 
     bytes: int
     modified: float
+
+
+class Slot(ABC):
+    """A few bytes under a key, for whoever holds it."""
+
+    @abstractmethod
+    def read(self) -> bytes:
+        """What was written last, by this holder or one before; empty where nothing was."""
+
+    @abstractmethod
+    def write(self, content: bytes) -> None:
+        """Keeps the bytes, durably, in the place of what was there."""
 
 
 class Storage(ABC):
@@ -67,6 +82,12 @@ class Storage(ABC):
     @abstractmethod
     def discard(self, job_id: str) -> None:
         """Removes a reserved folder that was not committed."""
+
+    @abstractmethod
+    def claim(self, key: str) -> AbstractContextManager[Slot | None]:
+        """Holds a client's key; yields None at once when another holds it. Whoever dies holds it no more.
+        What is written under it stays for KEPT_FOR.
+        """
 
     # a job runs
 

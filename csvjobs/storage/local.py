@@ -3,6 +3,7 @@
     jobs/<id>/            a job
     jobs/.incoming/<id>/  an upload in progress
     jobs/.pending/<id>    an empty marker from just before the commit until just after the end
+    jobs/.keys/<sha256>   the id of the job that was made under a client's key
     jobs/.scratch/        one folder for each live run
     jobs/.trash/          what is being deleted
 
@@ -14,6 +15,7 @@ from __future__ import annotations
 import builtins
 import errno
 import fcntl
+import hashlib
 import os
 import re
 import shutil
@@ -26,7 +28,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from csvjobs.errors import BadSetup, FileNotFound, JobNotFound
-from csvjobs.storage.base import REPORT, REQUEST, Stat, Storage, writing
+from csvjobs.storage.base import KEPT_FOR, REPORT, REQUEST, Slot, Stat, Storage, writing
 
 UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 LOCK = "lock"
@@ -45,12 +47,12 @@ class LocalStorage(Storage):
 
     def __init__(self, root: Path) -> None:
         self.root = root
-        self._incoming, self._pending, self._scratch, self._trash = (
-            root / name for name in (".incoming", ".pending", ".scratch", ".trash")
+        self._incoming, self._pending, self._keys, self._scratch, self._trash = folders = tuple(
+            root / name for name in (".incoming", ".pending", ".keys", ".scratch", ".trash")
         )
         try:
             root.mkdir(parents=True, exist_ok=True)
-            for folder in (self._incoming, self._pending, self._scratch, self._trash):
+            for folder in folders:
                 folder.mkdir(mode=0o700, exist_ok=True)
         except OSError as error:
             raise BadSetup(f"The jobs folder {root} cannot be written to: {error.strerror}.") from error
@@ -90,6 +92,12 @@ class LocalStorage(Storage):
 
     def discard(self, job_id: str) -> None:
         shutil.rmtree(self._incoming / _checked(job_id), ignore_errors=True)
+
+    @contextmanager
+    def claim(self, key: str) -> Iterator[Slot | None]:
+        path = self._keys / hashlib.sha256(key.encode()).hexdigest()
+        with _held(path) as descriptor:
+            yield None if descriptor is None else _LocalSlot(descriptor)
 
     # a job runs
 
@@ -196,6 +204,10 @@ class LocalStorage(Storage):
                 shutil.rmtree(folder, ignore_errors=True)
         for folder in self._trash.iterdir():
             shutil.rmtree(folder, ignore_errors=True)
+        for key in self._keys.iterdir():
+            with _held(key) as descriptor:
+                if descriptor is not None and time.time() - os.fstat(descriptor).st_mtime > KEPT_FOR:
+                    key.unlink()
         for job_id in self.pending():
             # In this order: a commit that is under way moves from the first place to the second.
             if not (self._incoming / job_id).exists() and not self._folder(job_id).exists():
@@ -222,6 +234,49 @@ class LocalStorage(Storage):
             if self._folder(job_id).is_dir():
                 raise FileNotFound(f"Job {job_id} has no file {Path(error.filename).name!r}.") from None
             raise _not_found(job_id) from None
+
+
+class _LocalSlot(Slot):
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+
+    def read(self) -> bytes:
+        return os.pread(self._descriptor, os.fstat(self._descriptor).st_size, 0)
+
+    def write(self, content: bytes) -> None:
+        with writing("The key"):
+            os.truncate(self._descriptor, 0)
+            os.pwrite(self._descriptor, content, 0)
+            os.fsync(self._descriptor)
+
+
+@contextmanager
+def _held(path: Path) -> Iterator[int | None]:
+    """The file's descriptor, locked; the file is made if it is not there, and goes again if it stays empty.
+    None when another has it."""
+    descriptor = _open_locked(path)
+    try:
+        yield descriptor
+    finally:
+        if descriptor is not None:
+            if not os.fstat(descriptor).st_size:
+                path.unlink(missing_ok=True)
+            os.close(descriptor)
+
+
+def _open_locked(path: Path) -> int | None:
+    while True:
+        with writing("The key"):
+            descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(descriptor)
+            return None
+        if os.fstat(descriptor).st_nlink:
+            return descriptor
+        # Whoever had it before has removed it.
+        os.close(descriptor)
 
 
 def _checked(job_id: str) -> str:

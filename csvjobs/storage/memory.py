@@ -18,12 +18,22 @@ from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
 from csvjobs.errors import FileNotFound, JobNotFound
-from csvjobs.storage.base import REPORT, REQUEST, Stat, Storage, writing
+from csvjobs.storage.base import REPORT, REQUEST, Slot, Stat, Storage, writing
 
 
 class _Object(NamedTuple):
     content: bytes
     modified: float
+
+
+class _MemorySlot(Slot):
+    content = b""
+
+    def read(self) -> bytes:
+        return self.content
+
+    def write(self, content: bytes) -> None:
+        self.content = content
 
 
 class MemoryStorage(Storage):
@@ -34,6 +44,8 @@ class MemoryStorage(Storage):
         self._reserved: dict[str, Path] = {}
         self._attempts: dict[str, int] = {}
         self._leases: set[str] = set()
+        self._slots: dict[str, _MemorySlot] = {}
+        self._claimed: set[str] = set()
         self._lock = threading.RLock()
         self._folder = Path(tempfile.mkdtemp(prefix="csvjobs-"))
         weakref.finalize(self, shutil.rmtree, self._folder)
@@ -59,6 +71,17 @@ class MemoryStorage(Storage):
     def discard(self, job_id: str) -> None:
         if folder := self._reserved.pop(job_id, None):
             shutil.rmtree(folder)
+
+    @contextmanager
+    def claim(self, key: str) -> Iterator[Slot | None]:
+        with self._lock:
+            mine = key not in self._claimed
+            self._claimed.add(key)
+        try:
+            yield self._slots.setdefault(key, _MemorySlot()) if mine else None
+        finally:
+            if mine:
+                self._claimed.discard(key)
 
     @contextmanager
     def lease(self, job_id: str) -> Iterator[bool]:

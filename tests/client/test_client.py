@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
+import socket
 import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 from chaos import free_port
@@ -157,6 +160,89 @@ def test_a_service_that_is_not_there_is_unreachable(file: Path, target: Path) ->
 def test_a_service_that_goes_away_meanwhile_is_unreachable(idle: Served, file: Path) -> None:
     with Client(idle.url) as client, pytest.raises(Unreachable):
         client.wait(client.submit(file).job_id, lambda _: idle.service.processes[0].kill())
+
+
+class Lossy:
+    """A way to a service on which the first answers get lost: what was asked is done all the same."""
+
+    def __init__(self, url: str, lost: int) -> None:
+        self._to = (urlsplit(url).hostname, urlsplit(url).port)
+        self._lost = lost
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
+        self._thread = threading.Thread(target=self._serve)
+
+    def __enter__(self) -> Lossy:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._listener.shutdown(socket.SHUT_RDWR)
+        self._thread.join()
+        self._listener.close()
+
+    def _serve(self) -> None:
+        while True:
+            try:
+                client, _ = self._listener.accept()
+            except OSError:
+                return
+            with client, socket.create_connection(self._to) as service:
+                inwards = threading.Thread(target=self._pass_on, args=(client, service))
+                inwards.start()
+                if not self._lost:
+                    self._pass_on(service, client)
+                elif service.recv(1):
+                    self._lost -= 1
+                with suppress(OSError):
+                    client.shutdown(socket.SHUT_RDWR)
+                inwards.join()
+
+    @staticmethod
+    def _pass_on(source: socket.socket, target: socket.socket) -> None:
+        with suppress(OSError):
+            while piece := source.recv(65536):
+                target.sendall(piece)
+            target.shutdown(socket.SHUT_WR)
+
+
+@pytest.mark.parametrize("lost", [1, 2])
+def test_a_file_whose_answer_is_lost_is_sent_again_and_makes_one_job(
+    idle: Served, file: Path, lost: int
+) -> None:
+    sent: list[int] = []
+    with Lossy(idle.url, lost) as lossy, Client(lossy.url) as client:
+        job = client.submit(file, sent=sent.append)
+    assert idle.service.services.storage.list() == [job.job_id]
+    assert sum(sent) == len(CSV)
+
+
+def test_a_file_is_sent_again_to_a_service_that_is_started_again(idle: Served, tmp_path: Path) -> None:
+    large = tmp_path / "large.csv"
+    large.write_bytes(LARGE)
+    sent: list[int] = []
+
+    def restart(count: int) -> None:
+        sent.append(count)
+        if len(sent) == 3:
+            idle.service.processes[0].kill()
+            idle.service.processes[0].wait()
+            idle.service.start_api(urlsplit(idle.url).port)
+
+    with Client(idle.url) as client:
+        job = client.submit(large, sent=restart)
+    assert idle.service.services.storage.list() == [job.job_id]
+    assert sum(sent) == len(LARGE)
+
+
+def test_a_caller_may_ask_again_with_its_own_key(idle: Served, file: Path) -> None:
+    with Client(idle.url) as client:
+        first, second = (client.submit(file, key="mine").job_id for _ in range(2))
+        assert first == second
+        file.write_bytes(CSV * 2)
+        with pytest.raises(Refused, match=first) as refused:
+            client.submit(file, key="mine")
+    assert refused.value.problem["code"] == "idempotency-key-reused"
 
 
 class Elsewhere(SimpleHTTPRequestHandler):

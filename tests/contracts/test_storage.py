@@ -264,3 +264,45 @@ def test_a_sweep_touches_nothing_that_lives(storage: Storage) -> None:
 
 def test_free_space_is_told(storage: Storage) -> None:
     assert storage.free_bytes() > 0
+
+
+def test_what_is_written_under_a_key_is_there_for_the_next_who_holds_it(storage: Storage) -> None:
+    with storage.claim("mine") as slot:
+        assert slot is not None
+        assert slot.read() == b""
+        slot.write(b"a long value")
+        slot.write(b"short")
+    with storage.claim("mine") as slot, storage.claim("another's") as other:
+        assert slot is not None
+        assert other is not None
+        assert (slot.read(), other.read()) == (b"short", b"")
+
+
+@pytest.mark.parametrize("key", ["k", "../x", "é/\0", "k" * 5000])
+def test_a_key_is_held_by_one_at_a_time(storage: Storage, key: str) -> None:
+    with storage.claim(key) as first:
+        for _ in range(2):
+            with storage.claim(key) as second:
+                assert second is None
+        assert first is not None
+    with pytest.raises(BlockingIOError), storage.claim(key):
+        raise BlockingIOError
+    with storage.claim(key) as again:
+        assert again is not None
+    assert storage.list() == []
+
+
+def test_of_many_who_claim_at_once_each_has_the_key_alone(storage: Storage) -> None:
+    held: list[int] = []
+
+    def claim(number: int) -> bool:
+        while True:
+            with storage.claim("k") as slot:
+                if slot:
+                    held.append(number)
+                    alone = len(held) == 1
+                    held.remove(number)
+                    return alone
+
+    with ThreadPoolExecutor(8) as pool:
+        assert all(pool.map(claim, range(100)))

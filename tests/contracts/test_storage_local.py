@@ -15,7 +15,7 @@ import uuid_utils
 
 from csvjobs.errors import BadSetup, DiskFull
 from csvjobs.storage import local
-from csvjobs.storage.base import INPUT, REPORT, REQUEST
+from csvjobs.storage.base import INPUT, KEPT_FOR, REPORT, REQUEST
 from csvjobs.storage.local import ABANDONED_AFTER, LocalStorage
 
 HOLD = """
@@ -26,6 +26,16 @@ storage = LocalStorage(Path(sys.argv[1]))
 with storage.lease(sys.argv[2]) as mine, storage.scratch(sys.argv[2]) as scratch:
     (scratch / "part").write_bytes(b"x")
     print(mine, flush=True)
+    sys.stdin.read()
+"""
+
+
+CLAIM = """
+import sys
+from pathlib import Path
+from csvjobs.storage.local import LocalStorage
+with LocalStorage(Path(sys.argv[1])).claim("k") as slot:
+    print(slot is not None, flush=True)
     sys.stdin.read()
 """
 
@@ -169,3 +179,31 @@ def test_all_who_use_a_folder_agree_on_its_identity(tmp_path: Path) -> None:
     with ThreadPoolExecutor(8) as pool:
         assert len(set(pool.map(LocalStorage.identity, storages))) == 1
     assert [path.name for path in tmp_path.glob(".id*")] == [".id"]
+
+
+def test_keys_are_swept_when_they_are_old_unless_they_are_held(storage: LocalStorage) -> None:
+    for key in ("old", "held", "new", "unused"):
+        with storage.claim(key) as slot:
+            assert slot is not None
+            if key != "unused":
+                slot.write(key.encode())
+    keys = {path.read_bytes(): path for path in (storage.root / ".keys").iterdir()}
+    assert sorted(keys) == [b"held", b"new", b"old"]
+    past = time.time() - KEPT_FOR - 1
+    for old in (b"old", b"held"):
+        os.utime(keys[old], (past, past))
+    with storage.claim("held"):
+        storage.sweep()
+    assert set((storage.root / ".keys").iterdir()) == {keys[b"held"], keys[b"new"]}
+
+
+def test_a_killed_holder_frees_its_key(storage: LocalStorage) -> None:
+    command = [sys.executable, "-c", CLAIM, str(storage.root)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as holder:
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == "True\n"
+        with storage.claim("k") as slot:
+            assert slot is None
+        holder.kill()
+    with storage.claim("k") as slot:
+        assert slot is not None

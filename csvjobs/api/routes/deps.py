@@ -1,13 +1,18 @@
-"""What routes are given: the services and the watch of the running app."""
+"""What routes are given: the services and the watch of the running app, and the key of a request."""
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
 from typing import Annotated
 
-from fastapi import Depends, Request
+from fastapi import Depends, Header, Request
 
 from csvjobs.api.watch import Watch
+from csvjobs.errors import BadRequest
+from csvjobs.flow.once import once
 from csvjobs.flow.services import Services
+from csvjobs.storage.base import Slot
 
 
 def _services(request: Request) -> Services:
@@ -21,4 +26,27 @@ def _watch(request: Request) -> Watch:
 
 
 Given = Annotated[Services, Depends(_services)]
+
+
+KEY = re.compile(r'"((?:[\x20\x21\x23-\x5b\x5d-\x7e]|\\["\\]){1,255})"|([\x21\x23-\x7e][\x21-\x7e]{0,254})')
+
+
+def _slot(
+    services: Given,
+    idempotency_key: Annotated[
+        str | None, Header(description="Of your making: sent again with it, the request makes no second job.")
+    ] = None,
+) -> Iterator[Slot | None]:
+    if idempotency_key is None:
+        yield None
+        return
+    match = KEY.fullmatch(idempotency_key.strip())
+    if not match:
+        raise BadRequest("Idempotency-Key is not 1 to 255 printable ASCII characters.", hint="Take a UUID.")
+    with once(services, re.sub(r"\\(.)", r"\1", match[1]) if match[1] else match[2]) as slot:
+        yield slot
+
+
+# Free again before the answer is sent: its client may already ask anew.
+Held = Annotated[Slot | None, Depends(_slot, scope="function")]
 Watching = Annotated[Watch, Depends(_watch)]

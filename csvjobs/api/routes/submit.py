@@ -9,7 +9,7 @@ from anyio import to_thread
 from fastapi import APIRouter, Query, Request, Response
 
 from csvjobs.api.problems import responses
-from csvjobs.api.routes.deps import Given
+from csvjobs.api.routes.deps import Given, Held
 from csvjobs.api.schemas import JobDocument, document
 from csvjobs.api.uploads import Form, receive
 from csvjobs.flow.inspect import Inspection, inspect
@@ -63,11 +63,13 @@ def _options() -> list[dict[str, Any]]:
 
 DESCRIPTION = """Send a CSV file of any size as the multipart field `file`, or as the raw body with
 `Content-Type: text/csv` and the options as query parameters. The answer comes when the file is safe on disk;
-processing happens afterwards. Follow the job at `Location`."""
+processing happens afterwards. Follow the job at `Location`. With an `Idempotency-Key` of your making the
+request may be sent again: for 24 hours the same key and file make no second job."""
 
 
-async def submit(request: Request, response: Response, services: Given) -> JobDocument:
-    return await _accepted(await receive(request, services, Incoming.submit), response, services)
+async def submit(request: Request, response: Response, services: Given, slot: Held) -> JobDocument:
+    job = await receive(request, services, bind(Incoming.submit, slot=slot))
+    return await _accepted(job, response, services)
 
 
 async def _accepted(job: Job, response: Response, services: Services) -> JobDocument:
@@ -100,12 +102,15 @@ for _path, _name in (("/upload_csv", "upload_csv"), ("/upload", "upload"), ("/jo
     openapi_extra={"parameters": _options()},
     responses=responses(404, 409, 422, 507),
 )
-async def run_again(job_id: str, request: Request, response: Response, services: Given) -> JobDocument:
+async def run_again(
+    job_id: str, request: Request, response: Response, services: Given, slot: Held
+) -> JobDocument:
     """A new job over the stored bytes, without another upload: with the same pipeline or the query's
     `pipeline`, with what the old job applied or the query's `apply` says, and with the query's read options
     instead of what was declared or found before."""
     form = Form(fields=dict(request.query_params))
-    job = await to_thread.run_sync(rerun, services, job_id, form.pipeline, form.options, form.apply)
+    ask = bind(rerun, services, job_id, form.pipeline, form.options, form.apply, slot=slot)
+    job = await to_thread.run_sync(ask)
     return await _accepted(job, response, services)
 
 

@@ -1,0 +1,48 @@
+"""Once: a request that is sent again under its key is answered with the job that it has made.
+
+As draft-ietf-httpapi-idempotency-key-header has it. The key's slot is held while the request is carried out,
+and gets the job's id before the commit: whenever the process dies, the slot names the job or none that began.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from csvjobs.errors import JobNotFound, KeyInUse, KeyReused
+from csvjobs.flow.services import Services
+from csvjobs.flow.view import request_of, view
+from csvjobs.jobs.job import Job
+from csvjobs.storage.base import Slot
+
+
+@contextmanager
+def once(services: Services, key: str) -> Iterator[Slot]:
+    """Holds the key while the block carries out the request. Raises KeyInUse when another does so."""
+    with services.storage.claim(key) as slot:
+        if slot is None:
+            raise KeyInUse("The same request is under way.", hint="Wait for its answer, or ask again.")
+        yield slot
+
+
+def earlier(services: Services, slot: Slot | None, payload: str) -> Job | None:
+    """The job that was made under the key, if there is a key and one was. Raises KeyReused."""
+    if slot is None:
+        return None
+    try:
+        made = request_of(services, slot.read().decode())
+    except JobNotFound:
+        return None
+    if made.terms.payload != payload:
+        raise KeyReused(
+            f"This Idempotency-Key has made job {made.job_id}, of another file or with other options.",
+            hint="Take a new key for each new request, and the same only to send one again.",
+        )
+    return view(services, made.job_id)
+
+
+def payload_of(*sent: object) -> str:
+    """One sha256 of all that a client sent, as text, numbers, lists and dictionaries."""
+    return hashlib.sha256(json.dumps(sent, sort_keys=True).encode()).hexdigest()

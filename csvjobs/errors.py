@@ -5,7 +5,7 @@
     │   ├── BadRequest · EmptyUpload · InvalidPipeline · InvalidOption
     │   ├── InvalidFitted · PipelineMismatch · NothingFitted
     │   ├── PipelineFixed · PreconditionFailed · TooManyPipelines
-    │   ├── JobNotFound · FileNotFound · PipelineNotFound
+    │   ├── JobNotFound (JobGone) · FileNotFound · PipelineNotFound
     │   ├── TableNotFound · NoTable · TableInUse · TooManyTables
     │   ├── JobNotFinished · JobAlreadyEnded · JobHasNoOutput
     │   ├── KeyInUse · KeyReused
@@ -147,6 +147,13 @@ class JobNotFound(RequestError):
 
     code = "job-not-found"
     status = 404
+
+
+class JobGone(JobNotFound):
+    """The job was deleted."""
+
+    code = "job-gone"
+    status = 410
 
 
 class FileNotFound(RequestError):

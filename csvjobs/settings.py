@@ -6,16 +6,32 @@ Each setting's default and help stand here once: the CLI, the docs and `csvjobs 
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable
 from difflib import get_close_matches
 from pathlib import Path
+from typing import Annotated
 
-from pydantic import Field, SecretStr, ValidationError
+from pydantic import BeforeValidator, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from csvjobs.errors import BadSetup
 
 PREFIX = "CSVJOBS_"
+UNITS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 24 * 3600}
+LONGEST = 100 * 365 * UNITS["d"]
+
+
+def seconds(text: str) -> int:
+    """`90`, `90s`, `30m`, `12h` or `7d` in seconds. Raises ValueError."""
+    match = re.fullmatch(r"\s*([0-9]{1,10})\s*([smhd]?)\s*", text)
+    found = int(match[1]) * UNITS[match[2]] if match else 0
+    if not 0 < found <= LONGEST:
+        raise ValueError("It should be a time in seconds, or like 30m, 12h, 7d")
+    return found
+
+
+Duration = Annotated[int, BeforeValidator(lambda given: seconds(str(given)))]
 
 
 class Settings(BaseSettings):
@@ -50,6 +66,11 @@ class Settings(BaseSettings):
         512 * 1024**2, ge=64 * 1024**2, description="Memory that a job's engine may use, in bytes."
     )
     job_attempts: int = Field(3, ge=1, description="Times that a job is tried when its process dies.")
+    retention: Duration | None = Field(
+        None,
+        description="Time after its end when a job is deleted with its files: seconds, or like 30m, 12h, 7d. "
+        "An upload may ask for less. Jobs are kept where it is not set.",
+    )
     mask_key: SecretStr | None = Field(
         None, min_length=16, description="Key of the hashes that the step mask makes; 16 characters or more."
     )

@@ -38,11 +38,15 @@ RAW_TYPES = (
 )
 
 T = TypeVar("T")
-Finish = Callable[[Incoming, str, str | None, dict[str, str], str | None], T]
-"""Called with the complete upload, the file's name, the pipeline, the read options and what to apply."""
 
 
-async def receive(request: Request, services: Services, finish: Finish[T], *, aside: Sequence[str] = ()) -> T:
+async def receive(
+    request: Request,
+    services: Services,
+    finish: Callable[[Incoming, Form], T],
+    *,
+    aside: Sequence[str] = (),
+) -> T:
     """Streams the request's body into a reserved folder, and returns what `finish` makes of it. Parameters
     of the query are options but for those to be left `aside`.
 
@@ -63,9 +67,7 @@ async def receive(request: Request, services: Services, finish: Finish[T], *, as
                 f"The body is {kind.decode('latin-1')!r}.",
                 hint="Send multipart/form-data with a field file, or the CSV itself as text/csv.",
             )
-        return await to_thread.run_sync(
-            finish, incoming, form.called, form.pipeline, form.options, form.apply
-        )
+        return await to_thread.run_sync(finish, incoming, form)
     finally:
         await to_thread.run_sync(incoming.discard)
 
@@ -94,10 +96,19 @@ class Form:
         return self.fields.get("apply")
 
     @property
+    def retention(self) -> str | None:
+        return self.fields.get("retention")
+
+    @property
     def options(self) -> dict[str, str]:
         """Read options by name. A form sends its empty fields too; they say nothing."""
-        others = ("pipeline", "filename", "apply")
+        others = ("pipeline", "filename", "apply", "retention")
         return {name: value for name, value in self.fields.items() if value and name not in others}
+
+
+def resolve(incoming: Incoming, form: Form) -> None:
+    """Refuses what is wrong with the fields. Raises: as `Incoming.resolve`."""
+    incoming.resolve(form.pipeline, form.options, form.apply, form.retention)
 
 
 def _check_length(request: Request, limit: int) -> None:
@@ -110,7 +121,7 @@ def _check_length(request: Request, limit: int) -> None:
 
 async def _raw(request: Request, incoming: Incoming, query: dict[str, str]) -> Form:
     form = Form(fields=query, has_file=True)
-    await to_thread.run_sync(incoming.resolve, form.pipeline, form.options, form.apply)
+    await to_thread.run_sync(resolve, incoming, form)
     buffer = bytearray()
     async for chunk in _verified(request):
         buffer += chunk
@@ -130,9 +141,7 @@ async def _multipart(request: Request, incoming: Incoming, boundary: bytes, quer
             parser.write(chunk)
             if parts.form.has_file and not resolved:
                 # What stands before the file can be refused before it arrives.
-                await to_thread.run_sync(
-                    incoming.resolve, parts.form.pipeline, parts.form.options, parts.form.apply
-                )
+                await to_thread.run_sync(resolve, incoming, parts.form)
                 resolved = True
             await _flush(parts.file, incoming.write, CHUNK)
         parser.finalize()

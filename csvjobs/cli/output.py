@@ -83,6 +83,8 @@ def tell(job: Job, to: Console = console) -> None:
     for warning in job.warnings:
         to.print("[yellow]note[/]  ", end="")
         to.print(warning, markup=False, soft_wrap=True)
+    if job.expires_at:
+        to.print(f"      kept until {job.expires_at:%Y-%m-%d %H:%M} UTC", markup=False, soft_wrap=True)
     if job.error:
         place = f" (line {job.error.line})" if job.error.line else ""
         to.print(f"      {job.error.code}{place}: {job.error.message}", markup=False, soft_wrap=True)

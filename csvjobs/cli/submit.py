@@ -34,6 +34,10 @@ def submit(
     key: Annotated[
         str, typer.Option("--key", help="Sent again with the same key, the file makes no second job.")
     ] = "",
+    retention: Annotated[
+        str,
+        typer.Option("--retention", help="How long the job is kept after its end, like 12h or 7d."),
+    ] = "",
     wait: Annotated[bool, typer.Option("--wait", "-w", help="Follow the job to its end.")] = False,
     output: Annotated[
         Path | None,
@@ -46,7 +50,7 @@ def submit(
     Example: `csvjobs submit my.csv -p tidy -o clean.csv`
     """
     with clean_end(), Client(server) as client:
-        given = {"apply": apply_text(apply), "key": key, **read_options(read)}
+        given = {"apply": apply_text(apply), "key": key, "retention": retention, **read_options(read)}
         job = _send(client, source(file), pipeline_text(pipeline), given)
         with findable(job.job_id, server):
             # Standard output has room for one of the two.

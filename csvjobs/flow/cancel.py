@@ -7,7 +7,7 @@ import contextlib
 from csvjobs.errors import JobAlreadyEnded, QueueUnavailable
 from csvjobs.flow.ending import end
 from csvjobs.flow.services import Services
-from csvjobs.flow.view import view
+from csvjobs.flow.view import dated, view
 from csvjobs.jobs.job import Job, Status, now
 
 
@@ -18,7 +18,7 @@ def cancel(services: Services, job_id: str) -> Job:
     if not job.status.final and end(services, cancelled):
         with contextlib.suppress(QueueUnavailable):
             services.queue.withdraw(job_id)
-        return cancelled
+        return dated(services, cancelled)
     ended = view(services, job_id)
     if ended.status is not Status.CANCELLED:
         raise JobAlreadyEnded(f"Job {job_id} has already ended as {ended.status}.")

@@ -7,10 +7,16 @@ import contextlib
 from csvjobs.errors import JobAlreadyEnded, QueueUnavailable, TableInUse
 from csvjobs.flow.cancel import cancel
 from csvjobs.flow.services import Services
+from csvjobs.jobs.job import now, rfc3339
 
 
 def delete(services: Services, job_id: str) -> None:
     """Removes a job; one that has not ended is cancelled first. Raises JobNotFound, TableInUse."""
+    remove(services, job_id, f"Job {job_id} was deleted at {rfc3339(now())}.")
+
+
+def remove(services: Services, job_id: str, told: str) -> None:
+    """The same, with what is told of it afterwards."""
     if names := [str(table.name) for table in services.tables.newest() if table.job_id == job_id]:
         raise TableInUse(
             f"The output of job {job_id} is the table {', '.join(names)}.",
@@ -18,6 +24,6 @@ def delete(services: Services, job_id: str) -> None:
         )
     with contextlib.suppress(JobAlreadyEnded):
         cancel(services, job_id)
-    services.storage.delete(job_id)
+    services.storage.delete(job_id, told)
     with contextlib.suppress(QueueUnavailable):
         services.index.remove(job_id)

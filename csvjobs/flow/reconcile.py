@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from contextlib import suppress
 
 from csvjobs.errors import JobNotFound
+from csvjobs.flow.clock import SteadyClock
+from csvjobs.flow.expire import Expiry
 from csvjobs.flow.services import Services
 from csvjobs.flow.view import view
 from csvjobs.jobs.job import Job, Status
@@ -36,6 +38,8 @@ class Reconciler:
         self._services = services
         self._missed: Counter[str] = Counter()
         self._swept = float("-inf")
+        self._clock = SteadyClock()
+        self._expiry = Expiry(services)
         self._witness: str | None = None
 
     def once(self) -> None:
@@ -43,7 +47,9 @@ class Reconciler:
         due = time.monotonic() - self._swept > SWEEP_EVERY
         if due:
             self._swept = time.monotonic()
-            self._services.storage.sweep()
+            now = self._clock.now()
+            self._services.storage.sweep(now)
+            self._expiry.once(now)
         self._restore_queue()
         self._restore_index()
         if due:

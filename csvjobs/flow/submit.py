@@ -10,7 +10,7 @@ from types import TracebackType
 
 import uuid_utils
 
-from csvjobs.errors import DiskFull, EmptyUpload, QueueUnavailable, UploadTooLarge
+from csvjobs.errors import DiskFull, EmptyUpload, InvalidOption, QueueUnavailable, UploadTooLarge
 from csvjobs.flow.apply import choose, learnt
 from csvjobs.flow.once import earlier, payload_of
 from csvjobs.flow.services import Services
@@ -19,6 +19,7 @@ from csvjobs.jobs.job import AppliedRef, Job, PipelineRef, Request, TableRef, Te
 from csvjobs.pipelines.fitted import Fitted
 from csvjobs.pipelines.spec import Pipeline
 from csvjobs.reading.facts import Facts, FactsCollector
+from csvjobs.settings import seconds
 from csvjobs.storage.base import APPLIED, INPUT, MAKE_ROOM, REQUEST, Slot, writing
 
 log = logging.getLogger(__name__)
@@ -61,11 +62,18 @@ class Incoming:
         self._append(chunk)
         self._facts.update(chunk)
 
-    def resolve(self, pipeline: str | None, options: dict[str, str], apply: str | None = None) -> Pipeline:
+    def resolve(
+        self,
+        pipeline: str | None,
+        options: dict[str, str],
+        apply: str | None = None,
+        retention: str | None = None,
+    ) -> Pipeline:
         """What the file shall go through, as in `submit`; for refusing early.
 
         Raises: as `submit` about these.
         """
+        terms(self.services, retention=retention)
         chosen = choose(self.services, pipeline, options, learnt(self.services, apply) if apply else None)
         pinned(self.services, chosen)
         return chosen
@@ -77,26 +85,27 @@ class Incoming:
         options: dict[str, str],
         apply: str | None = None,
         *,
+        retention: str | None = None,
         slot: Slot | None = None,
     ) -> Job:
         """Makes the upload a job and announces it; or gives the one that was made under the same key.
 
         filename: as the client called it; pipeline: a name, or YAML or JSON text; options: read options
         by name, which win over the pipeline's; apply: the id of a job that has learnt, or a fitted.json, to
-        be applied instead of learning, whose pipeline is taken where none is given; slot: of the key that the
-        request came with. A queue that cannot be
+        be applied instead of learning, whose pipeline is taken where none is given; retention: for how long
+        the job is kept after its end; slot: of the key that the request came with. A queue that cannot be
         reached is no error: the job is durable, and the reconciler announces it.
-        Raises: EmptyUpload, PipelineNotFound, InvalidPipeline; JobNotFound, JobNotFinished, NothingFitted,
-        InvalidFitted, PipelineMismatch; TableNotFound, NoTable; KeyReused.
+        Raises: EmptyUpload, PipelineNotFound, InvalidPipeline, InvalidOption; JobNotFound, JobNotFinished,
+        NothingFitted, InvalidFitted, PipelineMismatch; TableNotFound, NoTable; KeyReused.
         """
         path, facts = self.content()
-        payload = payload_of(filename, pipeline, options, apply, facts.sha256)
+        payload = payload_of(filename, pipeline, options, apply, retention, facts.sha256)
         if job := earlier(self.services, slot, payload):
             return job
         fitted = learnt(self.services, apply) if apply else None
         chosen = choose(self.services, pipeline, options, fitted)
-        tables, terms = pinned(self.services, chosen), Terms(payload=payload)
-        made = request(self.job_id, filename, chosen, facts, tables, terms)
+        tables, asked = pinned(self.services, chosen), terms(self.services, payload, retention)
+        made = request(self.job_id, filename, chosen, facts, tables, asked)
         return begin(self.services, path.parent, made, fitted, slot)
 
     def content(self, *, cut: bool = False) -> tuple[Path, Facts]:
@@ -141,6 +150,20 @@ def request(
         tables=tables,
         terms=terms,
     )
+
+
+def terms(services: Services, payload: str = "", retention: str | None = None) -> Terms:
+    """What is asked of the service. Raises InvalidOption."""
+    if not retention:
+        return Terms(payload=payload)
+    longest = services.settings.retention
+    try:
+        kept = seconds(retention)
+    except ValueError as error:
+        raise InvalidOption(f"retention: {retention[:80]!r} is none. {error}.") from None
+    if longest and kept > longest:
+        raise InvalidOption(f"retention: jobs are kept for {longest} seconds at most.", hint="Ask for less.")
+    return Terms(payload=payload, retention=kept)
 
 
 def begin(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from csvjobs.errors import JobNotFound, QueueUnavailable
 from csvjobs.flow.services import Services
 from csvjobs.jobs.job import Job, Request, Status
@@ -12,7 +14,7 @@ def view(services: Services, job_id: str) -> Job:
     """The job as it stands. Raises JobNotFound."""
     storage = services.storage
     if storage.ended(job_id):
-        return Job.model_validate_json(storage.read(job_id, REPORT))
+        return dated(services, Job.model_validate_json(storage.read(job_id, REPORT)))
     queued = Job.queued(request_of(services, job_id))
     if not storage.leased(job_id):
         # It may have ended between the two looks.
@@ -21,6 +23,14 @@ def view(services: Services, job_id: str) -> Job:
     if live is not None and live.status is Status.PROCESSING:
         return live
     return queued.model_copy(update={"status": Status.PROCESSING})
+
+
+def dated(services: Services, job: Job) -> Job:
+    """The job with the time when its retention is over: its own, or what the setting says now."""
+    seconds = job.retention or services.settings.retention
+    if not (seconds and job.finished_at):
+        return job
+    return job.model_copy(update={"expires_at": job.finished_at + timedelta(seconds=seconds)})
 
 
 def request_of(services: Services, job_id: str) -> Request:
@@ -46,7 +56,7 @@ def listing(
 
 def _still_there(services: Services, entry: Job) -> Job | None:
     if entry.status.final:
-        return entry
+        return dated(services, entry)
     try:
         return view(services, entry.job_id)
     except JobNotFound:

@@ -21,11 +21,12 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
-def _rfc3339(moment: datetime) -> str:
+def rfc3339(moment: datetime) -> str:
+    """As all moments are written."""
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
-Moment = Annotated[datetime, PlainSerializer(_rfc3339, return_type=str)]
+Moment = Annotated[datetime, PlainSerializer(rfc3339, return_type=str)]
 
 
 class Status(StrEnum):
@@ -73,6 +74,7 @@ class Terms(Model):
     """What was asked of the service rather than of the file. `payload`: sha256 of all that was sent."""
 
     payload: str = ""
+    retention: int | None = Field(None, description="Seconds; None is what the service's setting says.")
 
 
 class Request(Model):
@@ -185,6 +187,10 @@ class Job(Model):
     created_at: Moment
     started_at: Moment | None = None
     finished_at: Moment | None = None
+    retention: int | None = Field(
+        None, description="Seconds for which it is kept after its end, where the upload said so."
+    )
+    expires_at: Moment | None = Field(None, description="From when on it may be deleted with its files.")
     attempts: int = 0
     pipeline: PipelineRef
     applied: AppliedRef | None = Field(None, description="What the job applies, where it does not learn.")
@@ -212,6 +218,7 @@ class Job(Model):
             status=Status.QUEUED,
             filename=request.filename,
             created_at=request.created_at,
+            retention=request.terms.retention,
             pipeline=request.pipeline_ref,
             applied=request.applied,
             tables=request.tables,

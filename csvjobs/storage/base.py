@@ -25,6 +25,9 @@ APPLIED = "applied.json"
 KEPT_FOR = 24 * 3600.0
 """Seconds for which it is known what was made under a key."""
 
+TOLD_FOR = 30 * 24 * 3600.0
+"""Seconds for which it is told of a job that it was deleted."""
+
 MAKE_ROOM = "Delete old jobs or give the service a larger disk, then send the file again."
 
 
@@ -62,7 +65,8 @@ class Slot(ABC):
 class Storage(ABC):
     """Files by (job id, name).
 
-    Raises: JobNotFound, FileNotFound for what is not there; DiskFull where the disk is.
+    Raises: JobNotFound, FileNotFound for what is not there, JobGone for what was deleted; DiskFull where the
+    disk is.
     """
 
     @abstractmethod
@@ -126,8 +130,8 @@ class Storage(ABC):
         """Writes report.json, durably, if there is none yet; says whether this call wrote it."""
 
     @abstractmethod
-    def delete(self, job_id: str) -> None:
-        """Removes the job with all its files."""
+    def delete(self, job_id: str, told: str) -> None:
+        """Removes the job with all its files, at once. Who looks for it is told so for TOLD_FOR (JobGone)."""
 
     # looking
 
@@ -152,8 +156,11 @@ class Storage(ABC):
         """Free space where uploads are written."""
 
     @abstractmethod
-    def sweep(self) -> None:
-        """Removes what dead runs and abandoned uploads left behind."""
+    def sweep(self, now: float | None = None) -> None:
+        """Removes what dead runs and abandoned uploads left behind, and what has been kept for its time.
+
+        now: seconds since the epoch, where they are known better than from the clock.
+        """
 
     # the same for all
 

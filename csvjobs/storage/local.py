@@ -6,6 +6,7 @@
     jobs/.keys/<sha256>   the id of the job that was made under a client's key
     jobs/.scratch/        one folder for each live run
     jobs/.trash/          what is being deleted
+    jobs/.gone/<id>       what is told of a job that was deleted
 
 All of it lies on one file system, so that moves are renames. It must have flock (local disks and NFSv4 do).
 """
@@ -27,8 +28,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
-from csvjobs.errors import BadSetup, FileNotFound, JobNotFound
-from csvjobs.storage.base import KEPT_FOR, REPORT, REQUEST, Slot, Stat, Storage, writing
+from csvjobs.errors import BadSetup, DiskFull, FileNotFound, JobGone, JobNotFound
+from csvjobs.storage.base import KEPT_FOR, REPORT, REQUEST, TOLD_FOR, Slot, Stat, Storage, writing
 
 UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 LOCK = "lock"
@@ -47,9 +48,10 @@ class LocalStorage(Storage):
 
     def __init__(self, root: Path) -> None:
         self.root = root
-        self._incoming, self._pending, self._keys, self._scratch, self._trash = folders = tuple(
-            root / name for name in (".incoming", ".pending", ".keys", ".scratch", ".trash")
+        self._incoming, self._pending, self._keys, self._scratch, self._trash, self._gone = folders = tuple(
+            root / name for name in (".incoming", ".pending", ".keys", ".scratch", ".trash", ".gone")
         )
+        self._uploads: dict[str, int] = {}
         try:
             root.mkdir(parents=True, exist_ok=True)
             for folder in folders:
@@ -73,6 +75,9 @@ class LocalStorage(Storage):
         folder = self._incoming / _checked(job_id)
         with self._translated(job_id):
             folder.mkdir()
+            # Held while this process lives: the clock alone cannot tell a slow upload from an abandoned one.
+            self._uploads[job_id] = os.open(folder, os.O_RDONLY)
+            fcntl.flock(self._uploads[job_id], fcntl.LOCK_EX)
         return folder
 
     def commit(self, job_id: str) -> None:
@@ -92,6 +97,8 @@ class LocalStorage(Storage):
 
     def discard(self, job_id: str) -> None:
         shutil.rmtree(self._incoming / _checked(job_id), ignore_errors=True)
+        if job_id in self._uploads:
+            os.close(self._uploads.pop(job_id))
 
     @contextmanager
     def claim(self, key: str) -> Iterator[Slot | None]:
@@ -112,17 +119,9 @@ class LocalStorage(Storage):
 
     def leased(self, job_id: str) -> bool:
         try:
-            lock = os.open(self._folder(job_id) / LOCK, os.O_RDONLY)
-        except (FileNotFoundError, JobNotFound):
+            return _is_locked(self._folder(job_id) / LOCK)
+        except JobNotFound:
             return False
-        try:
-            # Shared, so that two who ask at once do not take each other for a run.
-            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return True
-        finally:
-            os.close(lock)
-        return False
 
     def attempt(self, job_id: str) -> int:
         with self._translated(job_id), (self._folder(job_id) / ATTEMPTS).open("ab", buffering=0) as file:
@@ -168,8 +167,12 @@ class LocalStorage(Storage):
         (self._pending / job_id).unlink(missing_ok=True)
         return first
 
-    def delete(self, job_id: str) -> None:
+    def delete(self, job_id: str, told: str) -> None:
         trash = self._trash / f"{_checked(job_id)}.{time.time_ns()}"
+        if self._folder(job_id).exists():
+            # On a full disk room is made rather than a note of it.
+            with suppress(DiskFull), writing("A note"):
+                (self._gone / job_id).write_text(told, "utf-8")
         with self._translated(job_id):
             self._folder(job_id).rename(trash)
         (self._pending / job_id).unlink(missing_ok=True)
@@ -195,25 +198,35 @@ class LocalStorage(Storage):
     def free_bytes(self) -> int:
         return shutil.disk_usage(self.root).free
 
-    def sweep(self) -> None:
+    def sweep(self, now: float | None = None) -> None:
+        self._sweep_the_dead(time.time() if now is None else now)
+        self._sweep_the_old(time.time() if now is None else now)
+
+    # within
+
+    def _sweep_the_dead(self, now: float) -> None:
         for folder in self._incoming.iterdir():
-            if time.time() - _last_change(folder) > ABANDONED_AFTER:
+            if now - _last_change(folder) > ABANDONED_AFTER and not _is_locked(folder):
                 shutil.rmtree(folder, ignore_errors=True)
         for folder in self._scratch.iterdir():
             if not self.leased(folder.name.partition(".")[0]):
                 shutil.rmtree(folder, ignore_errors=True)
         for folder in self._trash.iterdir():
             shutil.rmtree(folder, ignore_errors=True)
-        for key in self._keys.iterdir():
-            with _held(key) as descriptor:
-                if descriptor is not None and time.time() - os.fstat(descriptor).st_mtime > KEPT_FOR:
-                    key.unlink()
         for job_id in self.pending():
             # In this order: a commit that is under way moves from the first place to the second.
             if not (self._incoming / job_id).exists() and not self._folder(job_id).exists():
                 (self._pending / job_id).unlink(missing_ok=True)
 
-    # within
+    def _sweep_the_old(self, now: float) -> None:
+        for key in self._keys.iterdir():
+            with _held(key) as descriptor:
+                if descriptor is not None and now - os.fstat(descriptor).st_mtime > KEPT_FOR:
+                    key.unlink()
+        for note in self._gone.iterdir():
+            with suppress(FileNotFoundError):
+                if now - note.stat().st_mtime > TOLD_FOR:
+                    note.unlink()
 
     def _folder(self, job_id: str) -> Path:
         return self.root / _checked(job_id)
@@ -233,7 +246,13 @@ class LocalStorage(Storage):
                 raise
             if self._folder(job_id).is_dir():
                 raise FileNotFound(f"Job {job_id} has no file {Path(error.filename).name!r}.") from None
-            raise _not_found(job_id) from None
+            raise self._missing(job_id) from None
+
+    def _missing(self, job_id: str) -> JobNotFound:
+        try:
+            return JobGone((self._gone / job_id).read_text("utf-8"))
+        except FileNotFoundError:
+            return _not_found(job_id)
 
 
 class _LocalSlot(Slot):
@@ -306,6 +325,22 @@ def _lock(descriptor: int) -> bool:
             time.sleep(PROBE_PAUSE)
         else:
             return True
+
+
+def _is_locked(path: Path) -> bool:
+    """Whether another process, or another holder in this one, has it; False for what is not there."""
+    try:
+        lock = os.open(path, os.O_RDONLY)
+    except FileNotFoundError:
+        return False
+    try:
+        # Shared, so that two who ask at once do not take each other for a holder.
+        fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(lock)
+    return False
 
 
 def _write_once(path: Path, content: bytes) -> bool:

@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
-from csvjobs.errors import FileNotFound, JobNotFound
+from csvjobs.errors import FileNotFound, JobGone, JobNotFound
 from csvjobs.storage.base import REPORT, REQUEST, Slot, Stat, Storage, writing
 
 
@@ -46,6 +46,7 @@ class MemoryStorage(Storage):
         self._leases: set[str] = set()
         self._slots: dict[str, _MemorySlot] = {}
         self._claimed: set[str] = set()
+        self._gone: dict[str, str] = {}
         self._lock = threading.RLock()
         self._folder = Path(tempfile.mkdtemp(prefix="csvjobs-"))
         weakref.finalize(self, shutil.rmtree, self._folder)
@@ -133,10 +134,11 @@ class MemoryStorage(Storage):
                 files[REPORT] = _Object(report, time.time())
             return first
 
-    def delete(self, job_id: str) -> None:
+    def delete(self, job_id: str, told: str) -> None:
         with self._lock:
             self._job(job_id)
             del self._jobs[job_id]
+            self._gone[job_id] = told
 
     def open(self, job_id: str, name: str) -> BinaryIO:
         return io.BytesIO(self._object(job_id, name).content)
@@ -154,14 +156,18 @@ class MemoryStorage(Storage):
     def free_bytes(self) -> int:
         return shutil.disk_usage(tempfile.gettempdir()).free
 
-    def sweep(self) -> None:
+    def sweep(self, now: float | None = None) -> None:
         """Nothing: what a process leaves in memory goes with it."""
 
     def _job(self, job_id: str) -> dict[str, _Object]:
         try:
             return self._jobs[job_id]
         except KeyError:
-            raise JobNotFound(f"There is no job {job_id!r}.") from None
+            raise self._missing(job_id) from None
+
+    def _missing(self, job_id: str) -> JobNotFound:
+        told = self._gone.get(job_id)
+        return JobGone(told) if told else JobNotFound(f"There is no job {job_id!r}.")
 
     def _object(self, job_id: str, name: str) -> _Object:
         try:

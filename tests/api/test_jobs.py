@@ -6,11 +6,12 @@ import json
 import signal
 import threading
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx
 import pytest
+from chaos import eventually
 from served import Serve, Served, refused
 
 from csvjobs.flow.process import process
@@ -195,10 +196,40 @@ def test_a_deleted_job_is_gone_with_all_its_files(api: Served) -> None:
     job_id = api.done(CSV)["job_id"]
     assert api.client.delete(f"/jobs/{job_id}").status_code == 204
     for path in (f"/jobs/{job_id}", f"/jobs/{job_id}/input.csv", f"/download_csv/{job_id}/"):
-        refused(api.client.get(path), 404, "job-not-found")
-    refused(api.client.delete(f"/jobs/{job_id}"), 404, "job-not-found")
+        assert "was deleted at" in refused(api.client.get(path), 410, "job-gone")["detail"]
+    refused(api.client.delete(f"/jobs/{job_id}"), 410, "job-gone")
+    refused(api.client.post(f"/jobs/{job_id}/rerun"), 410, "job-gone")
     assert not (api.root / job_id).exists()
     assert job_id not in [job["job_id"] for page in pages(api, limit=200) for job in page["jobs"]]
+
+
+@pytest.mark.parametrize("form", [True, False])
+def test_an_upload_says_how_long_its_job_is_kept(api: Served, form: bool) -> None:
+    asked = {"retention": "12h"}
+    given: dict[str, Any] = (
+        {"files": {"file": CSV}, "data": asked} if form else {"content": CSV, "params": asked}
+    )
+    job = api.ended(api.client.post("/upload_csv", **given).json()["job_id"])
+    end, expiry = (datetime.fromisoformat(job[name]) for name in ("finished_at", "expires_at"))
+    assert (job["retention"], expiry - end) == (43200, timedelta(hours=12))
+    given = (
+        {"files": {"file": CSV}, "data": {"retention": "soon"}} if form else {"params": {"retention": "soon"}}
+    )
+    refused(api.client.post("/upload_csv", **given), 422, "invalid-option")
+
+
+def test_a_job_is_gone_when_its_retention_is_over(serve: Serve) -> None:
+    alone = serve(retention="1s")
+    job_id = alone.post(CSV)["job_id"]
+    finish(alone, job_id)
+    assert alone.client.get(f"/download_csv/{job_id}/").content == CSV
+    expires = datetime.fromisoformat(alone.job(job_id)["expires_at"])
+    eventually(lambda: datetime.now(UTC) > expires)
+    alone.service.start_reconciler()
+    eventually(lambda: alone.client.get(f"/jobs/{job_id}").is_error)
+    for path in (f"/jobs/{job_id}", f"/jobs/{job_id}/input.csv", f"/jobs/{job_id}/events"):
+        assert "retention" in refused(alone.client.get(path), 410, "job-gone")["detail"]
+    assert alone.client.get("/jobs").json()["jobs"] == []
 
 
 @pytest.mark.parametrize("job_id", [NOBODY, "nosuch", ".valkey", "%2e%2e", "%00", "a" * 5000])

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import uuid_utils
 
-from csvjobs.errors import FileNotFound, JobNotFound
+from csvjobs.errors import FileNotFound, JobGone, JobNotFound
 from csvjobs.storage.base import INPUT, REPORT, REQUEST, Storage
 from csvjobs.storage.local import LocalStorage
 from csvjobs.storage.memory import MemoryStorage
@@ -196,19 +196,22 @@ def test_of_many_ends_at_once_exactly_one_stands(storage: Storage) -> None:
 
 def test_a_deleted_job_is_gone(storage: Storage) -> None:
     job_id, other = committed(storage), committed(storage)
-    storage.delete(job_id)
+    storage.delete(job_id, "deleted")
     assert storage.list() == storage.pending() == [other]
-    with pytest.raises(JobNotFound):
-        storage.read(job_id, INPUT)
-    with pytest.raises(JobNotFound):
-        storage.delete(job_id)
+    for verb in (storage.read, storage.stat, storage.delete):
+        with pytest.raises(JobGone, match=r"^deleted$"):
+            verb(job_id, INPUT)
+    with pytest.raises(JobGone), storage.lease(job_id):
+        pass
+    assert not storage.leased(job_id)
+    assert not storage.ended(job_id)
 
 
 def test_a_run_whose_job_is_deleted_learns_it(storage: Storage) -> None:
     job_id = committed(storage)
     with storage.lease(job_id), storage.scratch(job_id) as scratch:
         (scratch / "made").write_bytes(b"x")
-        storage.delete(job_id)
+        storage.delete(job_id, "deleted")
         assert not storage.leased(job_id)
         with pytest.raises(JobNotFound):
             storage.publish(job_id, "output.csv", scratch / "made")
@@ -235,7 +238,11 @@ def test_what_is_not_there_is_said_exactly(storage: Storage) -> None:
 @pytest.mark.parametrize("job_id", ["", ".", "..", ".pending", "x/../y", "../jobs", "é", "0" * 36])
 def test_no_other_id_names_a_job(storage: Storage, job_id: str) -> None:
     committed(storage)
-    for verb in (storage.attempt, storage.delete, storage.commit):
+
+    def delete(one: str) -> None:
+        storage.delete(one, "deleted")
+
+    for verb in (storage.attempt, delete, storage.commit):
         with pytest.raises(JobNotFound):
             verb(job_id)
     with pytest.raises(JobNotFound):

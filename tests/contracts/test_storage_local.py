@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 import uuid_utils
 
-from csvjobs.errors import BadSetup, DiskFull
+from csvjobs.errors import BadSetup, DiskFull, JobGone, JobNotFound
 from csvjobs.storage import local
-from csvjobs.storage.base import INPUT, KEPT_FOR, REPORT, REQUEST
+from csvjobs.storage.base import INPUT, KEPT_FOR, REPORT, REQUEST, TOLD_FOR
 from csvjobs.storage.local import ABANDONED_AFTER, LocalStorage
 
 HOLD = """
@@ -37,6 +37,16 @@ from csvjobs.storage.local import LocalStorage
 with LocalStorage(Path(sys.argv[1])).claim("k") as slot:
     print(slot is not None, flush=True)
     sys.stdin.read()
+"""
+
+
+UPLOAD = """
+import sys
+from pathlib import Path
+from csvjobs.storage.local import LocalStorage
+(LocalStorage(Path(sys.argv[1])).reserve(sys.argv[2]) / "input.csv").write_bytes(b"a\\n")
+print(flush=True)
+sys.stdin.read()
 """
 
 
@@ -82,17 +92,69 @@ def test_a_killed_run_frees_its_job_and_its_scratch_is_swept(storage: LocalStora
     assert entries(storage.root / ".scratch") == []
 
 
-def test_an_upload_is_swept_an_hour_after_its_last_byte(storage: LocalStorage) -> None:
-    abandoned, slow = reserved(storage), reserved(storage)
-    old = time.time() - ABANDONED_AFTER - 1
-    for job_id in (abandoned, slow):
-        folder = storage.root / ".incoming" / job_id
-        for path in (*folder.iterdir(), folder):
-            os.utime(path, (old, old))
-    with (storage.root / ".incoming" / slow / INPUT).open("ab") as file:
-        file.write(b"2\n")
-    storage.sweep()
+def test_an_upload_whose_process_died_is_swept_an_hour_after_its_last_byte(storage: LocalStorage) -> None:
+    dead, slow = str(uuid_utils.uuid7()), reserved(storage)
+    with subprocess.Popen(
+        [sys.executable, "-c", UPLOAD, str(storage.root), dead], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as upload:
+        assert upload.stdout is not None
+        assert upload.stdout.readline()
+        storage.sweep(time.time() + ABANDONED_AFTER + 1)
+        upload.kill()
+    both = sorted([dead, slow])
+    assert entries(storage.root / ".incoming") == both
+    storage.sweep(time.time() + ABANDONED_AFTER - 1)
+    assert entries(storage.root / ".incoming") == both
+    storage.sweep(time.time() + ABANDONED_AFTER + 1)
     assert entries(storage.root / ".incoming") == [slow]
+    storage.commit(slow)
+
+
+def test_a_delete_killed_before_the_job_was_gone_has_changed_nothing(
+    storage: LocalStorage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job_id = committed(storage)
+
+    def killed(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "rename", killed)
+        with pytest.raises(KeyboardInterrupt):
+            storage.delete(job_id, "deleted")
+    assert storage.list() == storage.pending() == [job_id]
+    assert storage.read(job_id, INPUT) == b"a\n1\n"
+    storage.delete(job_id, "deleted")
+    assert storage.list() == storage.pending() == []
+
+
+def test_a_delete_killed_before_the_files_were_gone_is_finished(
+    storage: LocalStorage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job_id = committed(storage)
+
+    def killed(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(local.shutil, "rmtree", killed)
+        with pytest.raises(KeyboardInterrupt):
+            storage.delete(job_id, "deleted")
+    with pytest.raises(JobGone):
+        storage.open(job_id, INPUT)
+    storage.sweep()
+    assert entries(storage.root / ".trash") == []
+
+
+def test_it_is_told_for_a_month_that_a_job_was_deleted(storage: LocalStorage) -> None:
+    job_id = committed(storage)
+    storage.delete(job_id, "deleted")
+    storage.sweep(time.time() + TOLD_FOR - 60)
+    with pytest.raises(JobGone):
+        storage.open(job_id, INPUT)
+    storage.sweep(time.time() + TOLD_FOR + 60)
+    with pytest.raises(JobNotFound, match="There is no job"):
+        storage.open(job_id, INPUT)
 
 
 def test_a_marker_whose_commit_never_came_is_swept_but_not_during_a_commit(storage: LocalStorage) -> None:
@@ -140,9 +202,9 @@ def test_a_full_disk_has_its_own_error(storage: LocalStorage, monkeypatch: pytes
         storage.attempt(job_id)
     with pytest.raises(DiskFull):
         storage.end(job_id, b"{}")
-    monkeypatch.undo()
     assert storage.list() == [job_id]
     assert not storage.ended(job_id)
+    monkeypatch.undo()
     storage.commit(waiting)
     assert storage.end(job_id, b"{}")
 

@@ -177,7 +177,7 @@ def test_a_deleted_run_stops_and_leaves_nothing(service: Service) -> None:
     service.start_reconciler()
     job_id = service.submit(LONG)
     eventually(lambda: service.services.storage.leased(job_id))
-    service.services.storage.delete(job_id)
+    service.services.storage.delete(job_id, "deleted")
     service.jobs.remove(job_id)
     service.submit()
     [done] = service.judge()

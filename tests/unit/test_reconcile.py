@@ -150,7 +150,7 @@ def test_an_index_that_is_lost_again_is_restored_again(parts: Parts) -> None:
 def test_a_deleted_job_does_not_linger_in_the_index(parts: Parts, monkeypatch: pytest.MonkeyPatch) -> None:
     job_id, kept = parts.submit(), parts.submit()
     parts.rounds(1)
-    parts.storage.delete(job_id)
+    parts.storage.delete(job_id, "deleted")
     monkeypatch.setattr(reconcile, "SWEEP_EVERY", -1.0)
     parts.rounds(1)
     assert [job.job_id for job in parts.index.list(10)] == [kept]

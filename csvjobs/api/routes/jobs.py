@@ -46,7 +46,7 @@ async def list_jobs(
     operation_id="get_job",
     response_model=JobDocument,
     response_model_exclude_none=True,
-    responses={304: {"description": "Not Modified"}, **responses(404, 422)},
+    responses={304: {"description": "Not Modified"}, **responses(404, 410, 422)},
 )
 async def get_job(
     job_id: str,
@@ -77,7 +77,7 @@ async def get_job(
     "/jobs/{job_id}/events",
     operation_id="job_events",
     response_class=StreamingResponse,
-    responses={200: {"content": {"text/event-stream": {}}}, **responses(404)},
+    responses={200: {"content": {"text/event-stream": {}}}, **responses(404, 410)},
 )
 async def job_events(
     job_id: str,
@@ -102,7 +102,7 @@ async def job_events(
     operation_id="cancel_job",
     status_code=202,
     response_model_exclude_none=True,
-    responses=responses(404, 409),
+    responses=responses(404, 409, 410),
 )
 async def cancel_job(job_id: str, services: Given) -> JobDocument:
     """Ends the job as cancelled, waiting or running; a second time changes nothing."""
@@ -110,7 +110,7 @@ async def cancel_job(job_id: str, services: Given) -> JobDocument:
 
 
 @router.delete(
-    "/jobs/{job_id}", operation_id="delete_job", status_code=204, responses=responses(404, 409, 507)
+    "/jobs/{job_id}", operation_id="delete_job", status_code=204, responses=responses(404, 409, 410)
 )
 async def delete_job(job_id: str, services: Given) -> None:
     """Removes the job with all its files; one that runs is cancelled first. One whose output is a named

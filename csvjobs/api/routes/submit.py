@@ -35,6 +35,12 @@ _APPLY = {
     "text of a fitted.json. Its pipeline is taken where none is given.",
 }
 
+_RETENTION = {
+    "type": "string",
+    "description": "How long the job is kept after its end: in seconds, or like 30m, 12h, 7d. No longer than "
+    "the service keeps all jobs.",
+}
+
 
 def _body() -> dict[str, Any]:
     """The OpenAPI of a body that is streamed, and so no parameter of the function."""
@@ -44,6 +50,7 @@ def _body() -> dict[str, Any]:
         "file": {**csv, "type": "string", "description": "The CSV file."},
         "pipeline": _PIPELINE,
         "apply": _APPLY,
+        "retention": _RETENTION,
         **options,
     }
     form = {"type": "object", "required": ["file"], "properties": fields, "additionalProperties": False}
@@ -57,7 +64,8 @@ def _body() -> dict[str, Any]:
 
 def _options() -> list[dict[str, Any]]:
     """The OpenAPI of a query of options."""
-    properties = {"pipeline": _PIPELINE, "apply": _APPLY, **ReadOptions.model_json_schema()["properties"]}
+    ours = {"pipeline": _PIPELINE, "apply": _APPLY, "retention": _RETENTION}
+    properties = {**ours, **ReadOptions.model_json_schema()["properties"]}
     return [{"name": name, "in": "query", "schema": schema} for name, schema in properties.items()]
 
 
@@ -68,7 +76,11 @@ request may be sent again: for 24 hours the same key and file make no second job
 
 
 async def submit(request: Request, response: Response, services: Given, slot: Held) -> JobDocument:
-    job = await receive(request, services, bind(Incoming.submit, slot=slot))
+    def finish(incoming: Incoming, form: Form) -> Job:
+        asked = (form.called, form.pipeline, form.options, form.apply)
+        return incoming.submit(*asked, retention=form.retention, slot=slot)
+
+    job = await receive(request, services, finish)
     return await _accepted(job, response, services)
 
 
@@ -89,7 +101,7 @@ for _path, _name in (("/upload_csv", "upload_csv"), ("/upload", "upload"), ("/jo
         description=DESCRIPTION,
         response_model_exclude_none=True,
         openapi_extra=_body(),
-        responses=responses(400, 404, 409, 413, 415, 422, 507),
+        responses=responses(400, 404, 409, 410, 413, 415, 422, 507),
     )
 
 
@@ -100,7 +112,7 @@ for _path, _name in (("/upload_csv", "upload_csv"), ("/upload", "upload"), ("/jo
     status_code=202,
     response_model_exclude_none=True,
     openapi_extra={"parameters": _options()},
-    responses=responses(404, 409, 422, 507),
+    responses=responses(400, 404, 409, 410, 422, 507),
 )
 async def run_again(
     job_id: str, request: Request, response: Response, services: Given, slot: Held
@@ -109,8 +121,8 @@ async def run_again(
     `pipeline`, with what the old job applied or the query's `apply` says, and with the query's read options
     instead of what was declared or found before."""
     form = Form(fields=dict(request.query_params))
-    ask = bind(rerun, services, job_id, form.pipeline, form.options, form.apply, slot=slot)
-    job = await to_thread.run_sync(ask)
+    asked = (job_id, form.pipeline, form.options, form.apply)
+    job = await to_thread.run_sync(bind(rerun, services, *asked, retention=form.retention, slot=slot))
     return await _accepted(job, response, services)
 
 
@@ -124,7 +136,11 @@ async def run_again(
 async def look_at(request: Request, services: Given, partial: Partial = False) -> Inspection:
     """How the file would be read: what was found out, how sure that is, what else it may be; its first
     records, and what its columns hold. Sent as to `/upload_csv`; nothing is kept."""
-    return await receive(request, services, bind(inspect, partial=partial), aside=("partial",))
+
+    def finish(incoming: Incoming, form: Form) -> Inspection:
+        return inspect(incoming, form.called, form.pipeline, form.options, form.apply, partial=partial)
+
+    return await receive(request, services, finish, aside=("partial",))
 
 
 @router.post(
@@ -138,4 +154,8 @@ async def try_out(request: Request, services: Given, partial: Partial = False) -
     """What each step of the pipeline makes of the first rows, some thousand of them: rows that go, columns
     that come, cells that change, and the rows after it. What steps learn, a mean say, they learn from these
     rows only. Sent as to `/upload_csv`; nothing is kept."""
-    return await receive(request, services, bind(preview, partial=partial), aside=("partial",))
+
+    def finish(incoming: Incoming, form: Form) -> Preview:
+        return preview(incoming, form.called, form.pipeline, form.options, form.apply, partial=partial)
+
+    return await receive(request, services, finish, aside=("partial",))

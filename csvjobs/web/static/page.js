@@ -97,7 +97,8 @@ function show(job) {
   $("job-name").textContent = job.filename;
   $("job-status").textContent = job.status;
   $("job-status").className = `badge ${job.status}`;
-  $("job-about").textContent = `Pipeline ${job.pipeline.name}, sent ${new Date(job.created_at).toLocaleString()}`;
+  const kept = job.expires_at ? `, kept until ${new Date(job.expires_at).toLocaleString()}` : "";
+  $("job-about").textContent = `Pipeline ${job.pipeline.name}, sent ${new Date(job.created_at).toLocaleString()}${kept}`;
   showProgress(job);
   if (job.error) fault($("job-error"), job.error);
   else $("job-error").hidden = true;

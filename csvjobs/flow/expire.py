@@ -1,0 +1,50 @@
+"""Expire: a job whose retention is over is deleted with its files, and it is told so."""
+
+from __future__ import annotations
+
+import logging
+from contextlib import suppress
+from itertools import islice
+
+from csvjobs.errors import JobNotFound, TableInUse
+from csvjobs.flow.delete import remove
+from csvjobs.flow.services import Services
+from csvjobs.flow.view import view
+from csvjobs.jobs.job import Job, rfc3339
+
+log = logging.getLogger(__name__)
+
+READ_AT_ONCE = 2000
+"""Reports that are read in one round; the others have time until the next."""
+
+
+class Expiry:
+    """Knows when jobs end to be kept. Any number may be at work at once; each may die at any moment."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+        self._due: dict[str, float] = {}
+
+    def once(self, now: float) -> None:
+        """Deletes what is due; now: seconds since the epoch."""
+        self._learn()
+        for job_id in [job_id for job_id, due in self._due.items() if due <= now]:
+            del self._due[job_id]
+            with suppress(JobNotFound, TableInUse):
+                self._expire(view(self._services, job_id))
+
+    def _learn(self) -> None:
+        storage = self._services.storage
+        pending, there = set(storage.pending()), storage.list()
+        self._due = {job_id: self._due[job_id] for job_id in there if job_id in self._due}
+        unknown = (job_id for job_id in there if job_id not in self._due and job_id not in pending)
+        for job_id in islice(unknown, READ_AT_ONCE):
+            with suppress(JobNotFound):
+                expires_at = view(self._services, job_id).expires_at
+                self._due[job_id] = expires_at.timestamp() if expires_at else float("inf")
+
+    def _expire(self, job: Job) -> None:
+        assert job.finished_at is not None  # noqa: S101 (what is due has ended)
+        ended = f"Job {job.job_id} ended as {job.status} at {rfc3339(job.finished_at)}"
+        log.info("job %s: its retention is over", job.job_id)
+        remove(self._services, job.job_id, f"{ended}; its retention is over, and it was deleted.")

@@ -1,0 +1,146 @@
+"""Jobs are kept for as long as was promised, and then deleted whole."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from csvjobs.errors import InvalidOption, JobGone, JobNotFound
+from csvjobs.flow import expire
+from csvjobs.flow.deliver import deliver
+from csvjobs.flow.expire import Expiry
+from csvjobs.flow.process import process
+from csvjobs.flow.reconcile import Reconciler
+from csvjobs.flow.rerun import rerun
+from csvjobs.flow.services import Services
+from csvjobs.flow.submit import Incoming
+from csvjobs.flow.view import listing, view
+from csvjobs.jobs.job import Job
+from csvjobs.settings import Settings, seconds
+from csvjobs.wiring import local
+
+HOUR = 3600
+
+
+def make(folder: Path, **changed: object) -> Services:
+    settings = Settings(jobs_dir=folder / "jobs", pipelines_dir=folder, min_free_bytes=0, **changed)  # type: ignore[arg-type]
+    return local(settings, settings.jobs_dir)
+
+
+@pytest.fixture
+def services(tmp_path: Path) -> Services:
+    return make(tmp_path, retention="2h")
+
+
+def submit(services: Services, retention: str | None = None) -> str:
+    with Incoming(services) as incoming:
+        incoming.write(b"a,b\n1,2\n")
+        return incoming.submit("given.csv", None, {}, retention=retention).job_id
+
+
+def ended(services: Services, retention: str | None = None) -> Job:
+    job_id = submit(services, retention)
+    process(services, job_id)
+    return view(services, job_id)
+
+
+def end_of(job: Job) -> float:
+    assert job.finished_at is not None
+    return job.finished_at.timestamp()
+
+
+def test_the_job_tells_until_when_it_is_kept(services: Services) -> None:
+    by_default, less = ended(services), ended(services, "30m")
+    assert by_default.expires_at == by_default.finished_at + timedelta(hours=2)
+    assert less.expires_at == less.finished_at + timedelta(minutes=30)
+    assert {job.job_id: job.expires_at for job in listing(services, 10)} == {
+        job.job_id: job.expires_at for job in (by_default, less)
+    }
+    waiting = view(services, submit(services, "30m"))
+    assert (waiting.expires_at, waiting.retention) == (None, 1800)
+
+
+def test_without_a_setting_jobs_are_kept_unless_an_upload_says_otherwise(tmp_path: Path) -> None:
+    services = make(tmp_path)
+    kept, asked = ended(services), ended(services, "7d")
+    assert kept.expires_at is None
+    Expiry(services).once(end_of(asked) + 8 * 24 * HOUR)
+    assert services.storage.list() == [kept.job_id]
+
+
+def test_what_is_due_goes_whole_and_nothing_else(services: Services) -> None:
+    due, later, waiting = ended(services, "1h"), ended(services), submit(services)
+    expiry = Expiry(services)
+    expiry.once(end_of(due) + HOUR - 1)
+    assert len(services.storage.list()) == 3
+    expiry.once(end_of(due) + HOUR + 1)
+    assert services.storage.list() == [later.job_id, waiting]
+    with pytest.raises(JobGone, match=f"Job {due.job_id} ended as done at .*; its retention is over"):
+        deliver(services, due.job_id)
+    with pytest.raises(JobGone):
+        view(services, due.job_id)
+    with pytest.raises(JobGone):
+        rerun(services, due.job_id, None, {})
+    assert [job.job_id for job in listing(services, 10)] == [waiting, later.job_id]
+    expiry.once(end_of(later) + 100 * 24 * HOUR)
+    assert services.storage.list() == [waiting], "a job that has not ended has no end to be kept from"
+
+
+def test_a_job_that_is_deleted_meanwhile_by_another_is_no_trouble(services: Services) -> None:
+    job = ended(services)
+    first, second = Expiry(services), Expiry(services)
+    first.once(end_of(job))
+    second.once(end_of(job))
+    first.once(end_of(job) + 3 * HOUR)
+    second.once(end_of(job) + 3 * HOUR)
+    assert services.storage.list() == []
+
+
+def test_a_changed_setting_counts_for_jobs_that_there_are(tmp_path: Path) -> None:
+    job = ended(make(tmp_path))
+    changed = make(tmp_path, retention=60)
+    assert view(changed, job.job_id).expires_at == job.finished_at + timedelta(minutes=1)
+    Expiry(changed).once(end_of(job) + 61)
+    assert changed.storage.list() == []
+
+
+def test_many_jobs_are_looked_at_some_at_a_time(services: Services, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(expire, "READ_AT_ONCE", 2)
+    last = [ended(services) for _ in range(5)][-1]
+    expiry = Expiry(services)
+    left = []
+    for _ in range(3):
+        expiry.once(end_of(last) + 3 * HOUR)
+        left.append(len(services.storage.list()))
+    assert left == [3, 1, 0]
+
+
+def test_a_round_of_the_reconciler_deletes_what_is_due(tmp_path: Path) -> None:
+    services = make(tmp_path)
+    due, kept = ended(services, "1s"), ended(services)
+    while True:
+        Reconciler(services).once()
+        try:
+            view(services, due.job_id)
+        except JobNotFound:
+            break
+    assert services.storage.list() == [kept.job_id]
+    assert list((tmp_path / "jobs" / ".trash").iterdir()) == []
+
+
+@pytest.mark.parametrize("asked", ["3h", "0", "-1", "1 week", "1w", "soon", "1.5h", "9" * 30, "٣"])
+def test_no_other_time_can_be_asked_for(services: Services, asked: str) -> None:
+    with pytest.raises(InvalidOption, match="retention"):
+        submit(services, asked)
+    with Incoming(services) as incoming, pytest.raises(InvalidOption, match="retention"):
+        incoming.resolve(None, {}, None, asked)
+    assert services.storage.list() == []
+
+
+@pytest.mark.parametrize(
+    ("text", "meant"), [("90", 90), ("90s", 90), ("30m", 1800), (" 12 h ", 43200), ("7d", 604800)]
+)
+def test_times_have_units(text: str, meant: int) -> None:
+    assert seconds(text) == meant

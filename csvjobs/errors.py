@@ -483,6 +483,9 @@ class QueueUnavailable(ServiceError):
     status = 503
 
 
+MAKE_ROOM = "Delete old jobs or give the service a larger disk, then send the file again."
+
+
 class DiskFull(ServiceError):
     """The service has not enough free disk space."""
 

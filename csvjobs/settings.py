@@ -59,7 +59,7 @@ class Settings(BaseSettings):
     min_free_bytes: int = Field(
         256 * 1024**2,
         ge=0,
-        description="Free disk space, in bytes, below which uploads are refused and jobs copy no large file.",
+        description="Free disk space, in bytes, below which uploads are refused and large runs stop.",
     )
     job_timeout: int = Field(3600, ge=1, description="Longest time that a job may run, in seconds.")
     job_memory: int = Field(

@@ -15,7 +15,7 @@ import duckdb
 from csvjobs.engines.base import Engine, Interrupted, ReadFailed, Sql, shape
 from csvjobs.engines.copying import csv_options, distinct, jsonl_options, parquet_options
 from csvjobs.engines.options import PLAIN, WriteOptions
-from csvjobs.errors import BadPattern, DiskFull, MemoryLimit, NoMaskKey
+from csvjobs.errors import MAKE_ROOM, BadPattern, DiskFull, MemoryLimit, NoMaskKey
 from csvjobs.reading.source import Source
 
 # Smaller than DuckDB's own 32 MiB, and measured both faster and leaner. It must hold the longest record.
@@ -184,16 +184,20 @@ def _translated(run: Callable[[], T]) -> T:
         raise Interrupted from None
     except duckdb.OutOfMemoryException as error:
         if "disk" in str(error).lower() or "temp_directory_size" in str(error).lower():
-            raise DiskFull(_first_line(error)) from None
+            raise _disk_full() from None
         raise MemoryLimit(_first_line(error), hint="Raise CSVJOBS_JOB_MEMORY.") from None
     except duckdb.IOException as error:
         if "No space left" in str(error):
-            raise DiskFull(_first_line(error)) from None
+            raise _disk_full() from None
         raise
     except (duckdb.InvalidInputException, duckdb.ConversionException) as error:
         if "CSV" in str(error) or "unicode" in str(error).lower():
             raise ReadFailed(_first_line(error)) from None
         raise
+
+
+def _disk_full() -> DiskFull:
+    return DiskFull("What the job makes cannot be kept: no space is left on the disk.", hint=MAKE_ROOM)
 
 
 @lru_cache(maxsize=256)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
@@ -15,6 +16,7 @@ from csvjobs.errors import (
     Cancelled,
     CsvjobsError,
     DataError,
+    DiskFull,
     InternalError,
     NoRowsLeft,
     TooManyBadRows,
@@ -26,8 +28,8 @@ from csvjobs.flow.deliver import ERROR_TEXT, FITTED, REJECTED
 from csvjobs.flow.digest import GrowingDigest, file_info
 from csvjobs.flow.ending import end
 from csvjobs.flow.pulse import Pulse
+from csvjobs.flow.room import check_free, check_run
 from csvjobs.flow.services import Services
-from csvjobs.flow.submit import check_free
 from csvjobs.flow.tables import opened, relations
 from csvjobs.flow.view import request_of
 from csvjobs.jobs.job import Fault, FileInfo, Finding, Job, Request, Rows, Status, now
@@ -91,8 +93,9 @@ def _attempt(services: Services, request: Request) -> None:
     )
     try:
         if number > bound:
-            lost = f"The job's process died {bound} times, so it was given up."
+            lost = f"The job's process died, or could not end it, {bound} times, so it was given up."
             raise WorkerLost(lost, hint="The service's log tells more; report it with the file if you can.")
+        check_run(services, request.facts.bytes)
         _run(services, request, job)
     except Cancelled:
         log.info("job %s stopped: it was cancelled", job.job_id)
@@ -135,14 +138,16 @@ def _succeed(services: Services, request: Request, job: Job, scratch: Path, outc
 
 def _fail(services: Services, job: Job, error: CsvjobsError, outcome: Outcome | None = None) -> None:
     """Ends the job as an error, with error.txt for people, and the bad rows if all were found."""
-    outcome, fault = outcome or Outcome(), Fault.of(error)
-    with services.storage.scratch(job.job_id) as scratch:
+    outcome, fault, files = outcome or Outcome(), Fault.of(error), {}
+    # A report alone finds room on a disk that is full.
+    with suppress(DiskFull), services.storage.scratch(job.job_id) as scratch:
         text = scratch / ERROR_TEXT
         text.write_text(_told(fault), "utf-8")
         made = {name: path for name, path in outcome.files.items() if name == REJECTED} | {ERROR_TEXT: text}
-        files = {name: file_info(path) for name, path in made.items()}
+        infos = {name: file_info(path) for name, path in made.items()}
         for name, path in made.items():
             services.storage.publish(job.job_id, name, path)
+            files[name] = infos[name]
     known = {**_known(outcome), "error": fault, "files": files}
     _end(services, job.model_copy(update={"status": Status.ERROR, "finished_at": now(), **known}))
 

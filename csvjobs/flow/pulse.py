@@ -10,8 +10,9 @@ from dataclasses import dataclass, field
 from types import TracebackType
 
 from csvjobs.engines.base import Engine, Interrupted
-from csvjobs.errors import Cancelled, CsvjobsError, JobNotFound, TimeLimit
+from csvjobs.errors import Cancelled, CsvjobsError, DiskFull, JobNotFound, TimeLimit
 from csvjobs.flow.ending import publish
+from csvjobs.flow.room import LARGE, check_free
 from csvjobs.flow.services import Services
 from csvjobs.jobs.job import Job, Progress
 
@@ -29,8 +30,8 @@ STAGES = {
 
 @dataclass
 class Pulse:
-    """A thread that publishes `job` with its progress, and stops the run when it was cancelled, deleted
-    or has taken longer than `limit` seconds.
+    """A thread that publishes `job` with its progress, and stops the run when it was cancelled or
+    deleted, has taken longer than `limit` seconds, or fills the disk.
 
     The run calls `check` where it can stop, and `within(engine)` while an engine works for it.
     """
@@ -108,6 +109,15 @@ class Pulse:
                 f"The job took longer than {self.limit:g} seconds.",
                 hint="Raise CSVJOBS_JOB_TIMEOUT, or send the file in parts.",
             )
+        return self._no_room()
+
+    def _no_room(self) -> CsvjobsError | None:
+        """Why the run must not take the rest of the disk, which others need to end."""
+        try:
+            if self.bytes_total > LARGE:
+                check_free(self.services)
+        except DiskFull as error:
+            return error
         return None
 
     def _ended_elsewhere(self) -> bool:

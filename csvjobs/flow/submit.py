@@ -10,9 +10,10 @@ from types import TracebackType
 
 import uuid_utils
 
-from csvjobs.errors import DiskFull, EmptyUpload, InvalidOption, QueueUnavailable, UploadTooLarge
+from csvjobs.errors import EmptyUpload, InvalidOption, QueueUnavailable, UploadTooLarge
 from csvjobs.flow.apply import choose, learnt
 from csvjobs.flow.once import earlier, payload_of
+from csvjobs.flow.room import check_free
 from csvjobs.flow.services import Services
 from csvjobs.flow.tables import pinned
 from csvjobs.jobs.job import AppliedRef, Job, PipelineRef, Request, TableRef, Terms, now
@@ -20,7 +21,7 @@ from csvjobs.pipelines.fitted import Fitted
 from csvjobs.pipelines.spec import Pipeline
 from csvjobs.reading.facts import Facts, FactsCollector
 from csvjobs.settings import seconds
-from csvjobs.storage.base import APPLIED, INPUT, MAKE_ROOM, REQUEST, Slot, writing
+from csvjobs.storage.base import APPLIED, INPUT, REQUEST, Slot, writing
 
 log = logging.getLogger(__name__)
 
@@ -39,9 +40,9 @@ class Incoming:
         self.services = services
         self.job_id = str(uuid_utils.uuid7())
         check_free(self.services)
-        folder = services.storage.reserve(self.job_id)
-        self._folder = folder
-        self._file = FileIO(folder / INPUT, "x")
+        self._folder = services.storage.reserve(self.job_id)
+        with writing("The upload"):
+            self._file = FileIO(self._folder / INPUT, "x")
         self._facts = FactsCollector()
         self.bytes = 0
 
@@ -173,10 +174,11 @@ def begin(
 
     fitted: what the job is to apply; slot: of the key that the request came with.
     """
-    if fitted:
-        (folder / APPLIED).write_bytes(fitted.text.encode())
-        request = request.model_copy(update={"applied": AppliedRef(sha256=fitted.sha256)})
-    (folder / REQUEST).write_bytes(request.model_dump_json().encode())
+    with writing("The upload"):
+        if fitted:
+            (folder / APPLIED).write_bytes(fitted.text.encode())
+            request = request.model_copy(update={"applied": AppliedRef(sha256=fitted.sha256)})
+        (folder / REQUEST).write_bytes(request.model_dump_json().encode())
     if slot:
         slot.write(request.job_id.encode())
     services.storage.commit(request.job_id)
@@ -189,13 +191,6 @@ def check_size(size: int, limit: int) -> None:
     """Raises UploadTooLarge when an upload of `size` bytes is over the limit."""
     if size > limit:
         raise UploadTooLarge(f"The upload is larger than {limit} bytes.", hint="Send it in parts.")
-
-
-def check_free(services: Services) -> None:
-    """Raises DiskFull when there is less free space than is to be left."""
-    free = services.storage.free_bytes()
-    if free < services.settings.min_free_bytes:
-        raise DiskFull(f"Only {free} bytes are free where uploads are kept.", hint=MAKE_ROOM)
 
 
 def announce(services: Services, job: Job) -> None:

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from csvjobs.errors import DiskFull, FileNotFound, JobNotFound
+from csvjobs.errors import MAKE_ROOM, DiskFull, FileNotFound, JobNotFound
 
 REQUEST = "job.json"
 REPORT = "report.json"
@@ -27,8 +27,6 @@ KEPT_FOR = 24 * 3600.0
 
 TOLD_FOR = 30 * 24 * 3600.0
 """Seconds for which it is told of a job that it was deleted."""
-
-MAKE_ROOM = "Delete old jobs or give the service a larger disk, then send the file again."
 
 
 @contextmanager

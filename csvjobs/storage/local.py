@@ -7,6 +7,7 @@
     jobs/.scratch/        one folder for each live run
     jobs/.trash/          what is being deleted
     jobs/.gone/<id>       what is told of a job that was deleted
+    jobs/.spare           room that is given up when a job could not end otherwise
 
 All of it lies on one file system, so that moves are renames. It must have flock (local disks and NFSv4 do).
 """
@@ -38,6 +39,9 @@ ATTEMPTS = "attempts"
 ABANDONED_AFTER = 3600.0
 """Seconds without a byte after which an upload that was not committed is swept."""
 
+SPARE = 1024**2
+"""Bytes that are kept back: on a disk that others have filled, some hundred jobs can still end."""
+
 # Whoever asks whether a job is leased holds its lock for a moment: a run must not take that for another run.
 PROBE_GRACE = 0.2
 PROBE_PAUSE = 0.005
@@ -51,6 +55,7 @@ class LocalStorage(Storage):
         self._incoming, self._pending, self._keys, self._scratch, self._trash, self._gone = folders = tuple(
             root / name for name in (".incoming", ".pending", ".keys", ".scratch", ".trash", ".gone")
         )
+        self._spare = root / ".spare"
         self._uploads: dict[str, int] = {}
         try:
             root.mkdir(parents=True, exist_ok=True)
@@ -58,6 +63,7 @@ class LocalStorage(Storage):
                 folder.mkdir(mode=0o700, exist_ok=True)
         except OSError as error:
             raise BadSetup(f"The jobs folder {root} cannot be written to: {error.strerror}.") from error
+        self._keep_spare()
 
     def identity(self) -> str:
         path, draft = self.root / ".id", self.root / f".id.{uuid.uuid4().hex}"
@@ -159,7 +165,13 @@ class LocalStorage(Storage):
     def end(self, job_id: str, report: bytes) -> bool:
         folder = self._folder(job_id)
         with self._translated(job_id):
-            first = _write_once(folder / REPORT, report)
+            try:
+                first = _write_once(folder / REPORT, report)
+            except OSError as error:
+                if error.errno != errno.ENOSPC:
+                    raise
+                self._spare.unlink(missing_ok=True)
+                first = _write_once(folder / REPORT, report)
             _sync(folder)
         # Of this end, of one that lost, or of one that was killed.
         for draft in folder.glob(".report.*"):
@@ -199,10 +211,16 @@ class LocalStorage(Storage):
         return shutil.disk_usage(self.root).free
 
     def sweep(self, now: float | None = None) -> None:
+        self._keep_spare()
         self._sweep_the_dead(time.time() if now is None else now)
         self._sweep_the_old(time.time() if now is None else now)
 
     # within
+
+    def _keep_spare(self) -> None:
+        with suppress(OSError):
+            if not self._spare.exists() and self.free_bytes() > 4 * SPARE:
+                self._spare.write_bytes(bytes(SPARE))
 
     def _sweep_the_dead(self, now: float) -> None:
         for folder in self._incoming.iterdir():

@@ -1,0 +1,164 @@
+"""A disk that fills up: each phase ends in a clear error, and all goes on by itself when there is room."""
+
+from __future__ import annotations
+
+import gzip
+import shutil
+import subprocess
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+
+import httpx
+import pytest
+from chaos import Service, eventually
+
+from csvjobs.errors import DiskFull
+from csvjobs.flow.process import process
+from csvjobs.flow.submit import Incoming
+from csvjobs.flow.view import view
+from csvjobs.jobs.job import Status
+
+MIB = 1024**2
+ROW = b"%d,Ada Lovelace,London,0123456789\n"
+
+
+@pytest.fixture
+def disk(tmp_path: Path) -> Iterator[Path]:
+    """A real file system of 24 MiB."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=24m", "tmpfs", str(folder)]
+    if subprocess.run(mount, capture_output=True, check=False).returncode:
+        pytest.skip("a small disk can only be made by root")
+    yield folder
+    subprocess.run(["umount", "--lazy", str(folder)], check=True)
+
+
+@pytest.fixture
+def small(disk: Path, redis_url: str) -> Iterator[Service]:
+    """A service whose jobs lie on it."""
+    service = Service(disk, redis_url, min_free_bytes=0)
+    yield service
+    service.stop()
+
+
+def fill(folder: Path) -> Path:
+    """Somebody else takes all that is left, to the last byte."""
+    path = folder / "others"
+    with path.open("wb", buffering=0) as file:
+        for piece in (MIB, 4096, 1):
+            with suppress(OSError):
+                while True:
+                    file.write(b"x" * piece)
+    assert shutil.disk_usage(folder).free == 0
+    return path
+
+
+def table(size: int) -> bytes:
+    """Some `size` bytes of rows."""
+    lines, number, have = [b"id,name,city,note\n"], 0, 0
+    while have < size:
+        lines.append(ROW % number)
+        have += len(lines[-1])
+        number += 1
+    return b"".join(lines)
+
+
+def send(small: Service, content: bytes, pipeline: str | None = None, **options: str) -> str:
+    with Incoming(small.services) as incoming:
+        for start in range(0, len(content), MIB):
+            incoming.write(content[start : start + MIB])
+        return incoming.submit("x.csv", pipeline, options).job_id
+
+
+PHASES: dict[str, tuple[Callable[[], bytes], str | None, dict[str, str]]] = {
+    "unpack": (lambda: gzip.compress(table(30 * MIB), 1), None, {}),
+    "transcode": (lambda: table(10 * MIB) + "é,,,\n".encode("cp1252"), None, {"encoding": "cp1252"}),
+    "read with care": (lambda: table(13 * MIB).replace(b"\n", b"\n1,2,3,4,5\n", 1), None, {}),
+    "output": (lambda: table(13 * MIB), None, {}),
+    "other output": (lambda: table(8 * MIB), "write: {format: jsonl}", {}),
+}
+
+
+@pytest.mark.parametrize(("content", "pipeline", "options"), PHASES.values(), ids=PHASES)
+def test_a_run_for_which_there_is_no_room_ends_as_such_and_leaves_nothing(
+    small: Service, content: Callable[[], bytes], pipeline: str | None, options: dict[str, str]
+) -> None:
+    small.jobs.append(send(small, content(), pipeline, **options))
+    for _ in range(small.settings.job_attempts - 1):
+        with pytest.raises(DiskFull):
+            process(small.services, small.jobs[0])
+    process(small.services, small.jobs[0])
+    [job] = small.judge()
+    assert job.error is not None
+    assert (job.error.code, set(job.files)) == ("disk-full", {"error.txt"})
+    assert "tmp" not in job.error.message, "where we keep things is nobody's business"
+    assert job.error.hint
+    little = send(small, b"a,b\n1,2\n")
+    process(small.services, little)
+    assert view(small.services, little).status is Status.DONE
+
+
+def test_an_upload_for_which_there_is_no_room_is_refused_and_leaves_nothing(small: Service) -> None:
+    with httpx.Client(base_url=small.start_api(), timeout=60) as client:
+        for key in ({}, {"Idempotency-Key": "k"}):
+            answer = client.post("/upload_csv", content=b"a,b\n" * 7 * MIB, headers=key)
+            assert (answer.status_code, answer.json()["code"]) == (507, "disk-full")
+            assert int(answer.headers["retry-after"]) >= 1
+        eventually(lambda: list((small.root / ".incoming").iterdir()) == [])
+        others = fill(small.root.parent)
+        for key in ({}, {"Idempotency-Key": "k"}):
+            answer = client.post("/upload_csv", content=b"a,b\n1,2\n", headers=key)
+            assert (answer.status_code, answer.json()["code"]) == (507, "disk-full")
+        others.unlink()
+        assert client.post("/upload_csv", content=b"a,b\n1,2\n", headers=key).status_code == 202
+    assert len(small.services.storage.list()) == 1
+
+
+def test_on_a_full_disk_jobs_can_be_cancelled_and_deleted(small: Service) -> None:
+    cancelled, deleted = send(small, b"a,b\n1,2\n"), send(small, b"a,b\n1,2\n")
+    fill(small.root.parent)
+    with httpx.Client(base_url=small.start_api(), timeout=60) as client:
+        answer = client.post(f"/jobs/{cancelled}/cancel")
+        assert (answer.status_code, answer.json()["status"]) == (202, "cancelled")
+        assert client.delete(f"/jobs/{deleted}").status_code == 204
+    assert small.services.storage.list() == [cancelled]
+    assert view(small.services, cancelled).status is Status.CANCELLED
+
+
+def test_a_run_ends_although_the_disk_is_full(small: Service) -> None:
+    job_id = send(small, b"a,b\n1,2\n", "steps: [{step: trim, columns: [nosuch]}]")
+    small.services.storage.attempt(job_id)
+    with small.services.storage.lease(job_id):
+        pass
+    fill(small.root.parent)
+    process(small.services, job_id)
+    job = view(small.services, job_id)
+    assert job.error is not None
+    assert job.error.code == "unknown-column"
+
+
+def test_what_waited_for_room_is_done_when_there_is_some(small: Service) -> None:
+    job_id = small.submit()
+    others = fill(small.root.parent)
+    small.start_worker()
+    small.start_reconciler()
+    eventually(lambda: job_id not in small.services.queue.census().waiting)
+    others.unlink()
+    [job] = small.judge()
+    assert (job.job_id, job.status) == (job_id, Status.DONE)
+
+
+def test_a_large_run_stops_before_the_disk_is_full(small: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("csvjobs.flow.pulse.LARGE", 0)
+    monkeypatch.setattr("csvjobs.flow.pulse.EVERY", 0.001)
+    job_id = send(small, table(4 * MIB))
+    high = small.services.settings.model_copy(update={"min_free_bytes": 20 * MIB, "job_attempts": 1})
+    services = replace(small.services, settings=high)
+    process(services, job_id)
+    job = view(services, job_id)
+    assert job.error is not None
+    assert job.error.code == "disk-full"
+    assert shutil.disk_usage(small.root).free > 15 * MIB

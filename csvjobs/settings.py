@@ -65,6 +65,12 @@ class Settings(BaseSettings):
     job_memory: int = Field(
         512 * 1024**2, ge=64 * 1024**2, description="Memory that a job's engine may use, in bytes."
     )
+    drain: int = Field(
+        5,
+        ge=0,
+        description="Seconds that running jobs may take to finish once the service is told to stop; then "
+        "they are handed back, for the next start.",
+    )
     job_attempts: int = Field(3, ge=1, description="Times that a job is tried when its process dies.")
     retention: Duration | None = Field(
         None,

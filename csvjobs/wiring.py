@@ -21,6 +21,7 @@ from csvjobs.pipelines.named import NamedPipelines
 from csvjobs.queues.inline import InlineQueue
 from csvjobs.queues.rq import RqQueue
 from csvjobs.settings import Settings
+from csvjobs.storage.base import Storage
 from csvjobs.storage.local import LocalStorage
 
 
@@ -29,7 +30,7 @@ def services(settings: Settings) -> Services:
     redis, name = connect(settings.redis_url), shared_name(settings)
     return Services(
         settings=settings,
-        storage=LocalStorage(settings.jobs_dir),
+        storage=storage(settings),
         index=RedisIndex(redis, name),
         queue=RqQueue(redis, settings.job_timeout, name),
         pipelines=NamedPipelines(settings.pipelines_dir),
@@ -38,10 +39,15 @@ def services(settings: Settings) -> Services:
     )
 
 
+def storage(settings: Settings) -> Storage:
+    """Where the jobs are."""
+    return LocalStorage(settings.jobs_dir)
+
+
 def shared_name(settings: Settings) -> str:
     """What the queue and the index of these jobs are called in Redis: another service there, with a folder
     of its own, must not take them."""
-    return f"csvjobs-{LocalStorage(settings.jobs_dir).identity()}"
+    return f"csvjobs-{storage(settings).identity()}"
 
 
 def local(settings: Settings, folder: Path) -> Services:
@@ -59,7 +65,7 @@ def local(settings: Settings, folder: Path) -> Services:
 
 def _engine(settings: Settings) -> Callable[[Path], DuckEngine]:
     key = settings.mask_key.get_secret_value() if settings.mask_key else ""
-    return partial(DuckEngine, memory=settings.job_memory, key=key.encode())
+    return partial(DuckEngine, memory=settings.job_memory, key=key.encode(), idle=[])
 
 
 def connect(url: str) -> Redis:

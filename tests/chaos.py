@@ -71,8 +71,9 @@ class Service:
 
     # what a supervisor does
 
-    def start_worker(self) -> subprocess.Popen[bytes]:
-        return self._start("csvjobs.worker.process")
+    def start_worker(self, unruly: str | None = None) -> subprocess.Popen[bytes]:
+        """unruly: how its children misbehave, of faults/unruly.py."""
+        return self._start("faults.unruly", unruly) if unruly else self._start("csvjobs.worker.process")
 
     def start_reconciler(self) -> subprocess.Popen[bytes]:
         return self._start("csvjobs.worker.reconciler")
@@ -86,7 +87,9 @@ class Service:
 
     def _start(self, module: str, *arguments: str) -> subprocess.Popen[bytes]:
         command = tied([sys.executable, "-m", module, *arguments])
-        process = subprocess.Popen(command, env=environment(self.settings), cwd=ROOT, start_new_session=True)
+        env = environment(self.settings)
+        env["PYTHONPATH"] += f"{os.pathsep}{Path(__file__).parent}"
+        process = subprocess.Popen(command, env=env, cwd=ROOT, start_new_session=True)
         self.processes.append(process)
         return process
 

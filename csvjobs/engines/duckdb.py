@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, TypeVar
@@ -25,6 +25,9 @@ MAX_LINE = 2 * 1024**2
 # Variables, so that no text of a query holds the key.
 INNER, OUTER = "getvariable('inner_key')", "getvariable('outer_key')"
 BLOCK = 64
+
+# What a run may have shut for its own safety, and nobody can open again.
+OPEN = "current_setting('enable_external_access') AND NOT current_setting('lock_configuration')"
 
 T = TypeVar("T")
 
@@ -75,24 +78,36 @@ class DuckSql(Sql):
 class DuckEngine(Engine):
     """One in-memory DuckDB that spills into `scratch` and may touch no other file than its run's.
 
-    memory: bytes that the buffer manager may hold; key: for keyed hashes.
+    memory: bytes that the buffer manager may hold; key: for keyed hashes; idle: the database of a run
+    before, if there is one, which is taken instead of a new one, and where this run leaves its own.
     """
 
-    def __init__(self, scratch: Path, memory: int, key: bytes = b"") -> None:
+    def __init__(
+        self,
+        scratch: Path,
+        memory: int,
+        key: bytes = b"",
+        idle: list[duckdb.DuckDBPyConnection] | None = None,
+    ) -> None:
         self.sql = DuckSql(keyed=bool(key))
-        self._connection = duckdb.connect()
+        self._idle, self._spill, self._well = idle, scratch / "spill", True
+        self._database = _taken(idle) or duckdb.connect()
+        # A connection of its own: variables and temporary tables are this run's, and end with it.
+        self._connection = self._database.cursor()
         self._execute(f"SET VARIABLE inner_key = {_blob(_padded(key, 0x36))}")
         self._execute(f"SET VARIABLE outer_key = {_blob(_padded(key, 0x5C))}")
-        for name, value in {
-            "temp_directory": str(scratch / "spill"),
+        # All that is ever set for a whole database: it may be that of a run before.
+        settings = {
+            "temp_directory": str(self._spill),
             "memory_limit": f"{memory // 1024}KiB",
             "threads": os.cpu_count() or 1,
+            "preserve_insertion_order": True,
             "enable_progress_bar": True,
             "enable_progress_bar_print": False,
             "autoinstall_known_extensions": False,
             "autoload_known_extensions": False,
-        }.items():
-            self._execute(f"SET {name} = {self.sql.text(str(value))}")
+        }
+        self._execute("; ".join(f"SET {name} = {self.sql.text(str(v))}" for name, v in settings.items()))
 
     def relation(self, source: Source, *, numbered: bool) -> str:
         columns = ", ".join(f"'c{i}': 'VARCHAR'" for i in range(len(source.columns)))
@@ -127,7 +142,10 @@ class DuckEngine(Engine):
         self._execute("DROP TABLE kept")
 
     def rows(self, query: str) -> list[tuple[Any, ...]]:
-        return _translated(lambda: self._connection.execute(query).fetchall())
+        self._well = False
+        found = _translated(lambda: self._connection.execute(query).fetchall())
+        self._well = True
+        return found
 
     def copy(self, query: str, header: Sequence[str], target: Path, write: WriteOptions = PLAIN) -> int:
         written = {"csv": self._csv, "jsonl": self._jsonl, "parquet": self._parquet}[write.format]
@@ -140,7 +158,19 @@ class DuckEngine(Engine):
         self._connection.interrupt()
 
     def close(self) -> None:
+        kept = self._idle if self._reusable() else None
         self._connection.close()
+        if kept == []:
+            kept.append(self._database)
+        else:
+            self._database.close()
+
+    def _reusable(self) -> bool:
+        """Whether nothing of this run is left in the database: it went well, spilled nothing (the folder of
+        a database that has spilled cannot be changed) and took nothing from the database's settings."""
+        if not self._well or self._spill.exists():
+            return False
+        return self.rows(f"SELECT {OPEN}") == [(True,)]
 
     def _csv(self, query: str, header: Sequence[str], target: Path, write: WriteOptions) -> int:
         if len(header) == 1:
@@ -169,7 +199,13 @@ class DuckEngine(Engine):
         return int(self.rows(f"COPY ({query}) TO {self.sql.text(str(target))} ({given})")[0][0])
 
     def _execute(self, statement: str) -> None:
-        _translated(lambda: self._connection.execute(statement))
+        self.rows(statement)
+
+
+def _taken(idle: list[duckdb.DuckDBPyConnection] | None) -> duckdb.DuckDBPyConnection | None:
+    with suppress(IndexError):
+        return idle.pop() if idle else None
+    return None
 
 
 def _identifier(name: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -26,12 +27,12 @@ from csvjobs.flow.apply import kept
 from csvjobs.flow.check import failures
 from csvjobs.flow.deliver import ERROR_TEXT, FITTED, REJECTED
 from csvjobs.flow.digest import GrowingDigest, file_info
-from csvjobs.flow.ending import end
-from csvjobs.flow.pulse import Pulse
+from csvjobs.flow.ending import end, publish
+from csvjobs.flow.pulse import HandedBack, Pulse
 from csvjobs.flow.room import check_free, check_run
 from csvjobs.flow.services import Services
 from csvjobs.flow.tables import opened, relations
-from csvjobs.flow.view import request_of
+from csvjobs.flow.view import request_of, view
 from csvjobs.jobs.job import Fault, FileInfo, Finding, Job, Request, Rows, Status, now
 from csvjobs.pipelines.fitted import Fitted, write
 from csvjobs.pipelines.guard import guard
@@ -75,17 +76,27 @@ class Outcome:
         return {name: file_info(made) for name, made in self.files.items() if name not in known} | known
 
 
-def process(services: Services, job_id: str) -> None:
+def process(services: Services, job_id: str, leave: threading.Event | None = None) -> None:
     """Runs a job to its end. A second delivery, or one of a job that has ended, does nothing.
 
-    Raises: what is our own fault and may go better next time; the job has then not ended.
+    leave: set by another thread, it makes the run stop and leave the job to another.
+    Raises: HandedBack when it did; what is our own fault and may go better next time. The job has then not
+    ended.
     """
     with services.storage.lease(job_id) as mine:
         if mine and not services.storage.ended(job_id):
-            _attempt(services, request_of(services, job_id))
+            _attempt(services, request_of(services, job_id), leave or threading.Event())
 
 
-def _attempt(services: Services, request: Request) -> None:
+def give_up(services: Services, job_id: str, error: CsvjobsError) -> None:
+    """Ends as an error a job whose run had to be killed, unless it has ended or runs again."""
+    with services.storage.lease(job_id) as mine:
+        if mine and not services.storage.ended(job_id):
+            known = {"progress": None, "attempts": services.storage.attempts(job_id)}
+            _fail(services, view(services, job_id).model_copy(update=known), error)
+
+
+def _attempt(services: Services, request: Request, leave: threading.Event) -> None:
     number = services.storage.attempt(request.job_id)
     bound = services.settings.job_attempts
     job = Job.queued(request).model_copy(
@@ -96,9 +107,14 @@ def _attempt(services: Services, request: Request) -> None:
             lost = f"The job's process died, or could not end it, {bound} times, so it was given up."
             raise WorkerLost(lost, hint="The service's log tells more; report it with the file if you can.")
         check_run(services, request.facts.bytes)
-        _run(services, request, job)
+        _run(services, request, job, leave)
     except Cancelled:
         log.info("job %s stopped: it was cancelled", job.job_id)
+    except HandedBack:
+        log.info("job %s is handed back: the service stops", job.job_id)
+        services.storage.forgive(job.job_id)
+        publish(services, Job.queued(request))
+        raise
     except WorkerLost as error:
         _fail(services, job, error)
     except Exception as error:
@@ -108,23 +124,30 @@ def _attempt(services: Services, request: Request) -> None:
         _fail(services, job, error if isinstance(error, CsvjobsError) else InternalError())
 
 
-def _run(services: Services, request: Request, job: Job) -> None:
+def _run(services: Services, request: Request, job: Job, leave: threading.Event) -> None:
     outcome = Outcome()
     with services.storage.scratch(job.job_id) as scratch:
         try:
-            done = _succeed(services, request, job, scratch, outcome)
+            done = _succeed(services, request, job, leave, scratch, outcome)
         except DataError as error:
             _fail(services, job, error, outcome)
         else:
             _end(services, done)
 
 
-def _succeed(services: Services, request: Request, job: Job, scratch: Path, outcome: Outcome) -> Job:
+def _succeed(
+    services: Services,
+    request: Request,
+    job: Job,
+    leave: threading.Event,
+    scratch: Path,
+    outcome: Outcome,
+) -> Job:
     """The job as it is when all goes well, its files published. `outcome` tells how far that went."""
     storage, limit = services.storage, services.settings.job_timeout
     with (
         storage.fetch(job.job_id, INPUT) as path,
-        Pulse(services, job, limit, request.facts.bytes) as pulse,
+        Pulse(services, job, limit, request.facts.bytes, leave) as pulse,
     ):
         _work(services, request, path, scratch, pulse, outcome)
         with pulse.stage("publish"):

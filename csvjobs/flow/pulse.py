@@ -28,10 +28,14 @@ STAGES = {
 }
 
 
+class HandedBack(Exception):
+    """The run was told to leave its job to another."""
+
+
 @dataclass
 class Pulse:
     """A thread that publishes `job` with its progress, and stops the run when it was cancelled or
-    deleted, has taken longer than `limit` seconds, or fills the disk.
+    deleted, has taken longer than `limit` seconds, fills the disk or is told to `leave`.
 
     The run calls `check` where it can stop, and `within(engine)` while an engine works for it.
     """
@@ -40,16 +44,18 @@ class Pulse:
     job: Job
     limit: float
     bytes_total: int
+    leave: threading.Event = field(default_factory=threading.Event)
     timings: dict[str, float] = field(default_factory=dict)
     _stage: str = "read"
     _part: float = 0.0
     _engine: Engine | None = None
-    _stop: CsvjobsError | None = None
+    _stop: CsvjobsError | HandedBack | None = None
 
     def __enter__(self) -> Pulse:
         self._began = time.monotonic()
         self._done = threading.Event()
         self._lock = threading.Lock()
+        publish(self.services, self._snapshot())
         self._thread = threading.Thread(target=self._beat, name=f"pulse {self.job.job_id}", daemon=True)
         self._thread.start()
         return self
@@ -86,14 +92,14 @@ class Pulse:
             engine.close()
 
     def check(self, bytes_read: int = 0) -> None:
-        """Tells how far the present stage is. Raises Cancelled or TimeLimit when the run must stop."""
+        """Tells how far the present stage is. Raises Cancelled, TimeLimit or HandedBack when the run
+        must stop."""
         if self.bytes_total:
             self._part = min(1.0, bytes_read / self.bytes_total)
         if self._stop:
             raise self._stop
 
     def _beat(self) -> None:
-        publish(self.services, self._snapshot())
         while not self._done.wait(EVERY):
             self._stop = self._stop or self._reason()
             if self._stop:
@@ -101,9 +107,11 @@ class Pulse:
             else:
                 publish(self.services, self._snapshot())
 
-    def _reason(self) -> CsvjobsError | None:
+    def _reason(self) -> CsvjobsError | HandedBack | None:
         if self._ended_elsewhere():
             return Cancelled()
+        if self.leave.is_set():
+            return HandedBack()
         if time.monotonic() - self._began > self.limit:
             return TimeLimit(
                 f"The job took longer than {self.limit:g} seconds.",

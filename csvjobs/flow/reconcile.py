@@ -24,6 +24,9 @@ UNKNOWN_ROUNDS = 2
 IN_FLIGHT_ROUNDS = 3
 """Rounds in which a job must be in nobody's hands: a worker takes a moment from the queue to the lease."""
 
+BACK_OFF_ROUNDS = 2
+"""Rounds more for each time that a job was tried: what failed a moment ago would fail again."""
+
 SWEEP_EVERY = 60.0
 PAGE = 500
 
@@ -68,8 +71,8 @@ class Reconciler:
             }
         )
         for job_id, rounds in self._missed.items():
-            if rounds >= (IN_FLIGHT_ROUNDS if job_id in census.in_flight else UNKNOWN_ROUNDS):
-                log.warning("job %s was lost by the queue and is put back", job_id)
+            if rounds >= self._patience(job_id, in_flight=job_id in census.in_flight):
+                log.warning("job %s is in nobody's hands and is put back", job_id)
                 self._services.queue.withdraw(job_id)
                 self._services.queue.put(job_id)
                 self._missed[job_id] = 0
@@ -82,6 +85,13 @@ class Reconciler:
             return False
         # Without a request its commit is under way, or it was deleted since.
         return not storage.leased(job_id) and storage.has(job_id, REQUEST)
+
+    def _patience(self, job_id: str, *, in_flight: bool) -> int:
+        """Rounds in which the job must be missed before it is put back."""
+        tries = 0
+        with suppress(JobNotFound):
+            tries = self._services.storage.attempts(job_id)
+        return (IN_FLIGHT_ROUNDS if in_flight else UNKNOWN_ROUNDS) + BACK_OFF_ROUNDS * max(0, tries - 1)
 
     def _settle(self, job_id: str) -> None:
         """Finishes an end that was killed between its report and what follows it."""

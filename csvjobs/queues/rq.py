@@ -8,7 +8,7 @@ from typing import cast
 
 from redis import Redis
 from redis.exceptions import RedisError
-from rq import Queue, Retry
+from rq import Queue
 from rq.exceptions import DuplicateJobError
 from rq.executions import ExecutionRegistry
 from rq.job import Job
@@ -43,9 +43,9 @@ class RqQueue(JobQueue):
                 unique=True,
                 timeout=self._timeout,
                 result_ttl=3600,
+                # Not tried again by RQ, which would do so at once or, with an interval, lose it in a crash:
+                # the reconciler puts it back.
                 failure_ttl=86400,
-                # Without an interval: a crash while a job waits for its delayed retry loses it.
-                retry=Retry(max=3),
             )
 
     def withdraw(self, job_id: str) -> None:

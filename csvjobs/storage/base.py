@@ -106,6 +106,14 @@ class Storage(ABC):
         """Counts one more try, durably, and says which number it is (1 for the first)."""
 
     @abstractmethod
+    def forgive(self, job_id: str) -> None:
+        """Takes the last try back from the count, durably: it ended through no fault of the job."""
+
+    @abstractmethod
+    def attempts(self, job_id: str) -> int:
+        """How many tries are counted."""
+
+    @abstractmethod
     def scratch(self, job_id: str) -> AbstractContextManager[Path]:
         """A local folder for one run, removed at its end; DiskFull also for what is written there."""
 

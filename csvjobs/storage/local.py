@@ -135,6 +135,16 @@ class LocalStorage(Storage):
             os.fsync(file.fileno())
             return file.tell()
 
+    def forgive(self, job_id: str) -> None:
+        with self._translated(job_id), (self._folder(job_id) / ATTEMPTS).open("r+b", buffering=0) as file:
+            file.truncate(max(0, file.seek(0, os.SEEK_END) - 1))
+            os.fsync(file.fileno())
+
+    def attempts(self, job_id: str) -> int:
+        with suppress(FileNotFound):
+            return self.stat(job_id, ATTEMPTS).bytes
+        return 0
+
     @contextmanager
     def scratch(self, job_id: str) -> Iterator[Path]:
         with self._translated(job_id):

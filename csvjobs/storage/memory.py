@@ -105,6 +105,15 @@ class MemoryStorage(Storage):
             self._attempts[job_id] = self._attempts.get(job_id, 0) + 1
             return self._attempts[job_id]
 
+    def forgive(self, job_id: str) -> None:
+        with self._lock:
+            self._job(job_id)
+            self._attempts[job_id] = max(0, self._attempts.get(job_id, 0) - 1)
+
+    def attempts(self, job_id: str) -> int:
+        self._job(job_id)
+        return self._attempts.get(job_id, 0)
+
     @contextmanager
     def scratch(self, job_id: str) -> Iterator[Path]:
         with writing("What the job makes"), tempfile.TemporaryDirectory(prefix="csvjobs-") as folder:

@@ -1,4 +1,4 @@
-"""The worker: RQ's, told what it lacks. It forks one child a job; modules are loaded before, used only after.
+"""The worker: RQ's, told what it lacks. A child, warm before the job comes, runs one job after another.
 
 python -m csvjobs.worker.process        one worker; the supervisor starts it so
 """
@@ -8,33 +8,49 @@ from __future__ import annotations
 import logging
 import os
 import signal
+import sys
 import time
-from resource import struct_rusage
+from collections.abc import Sequence
+from contextlib import suppress
+from types import FrameType
 from urllib.parse import urlsplit
 
 from redis import Redis
 from redis.backoff import ExponentialWithJitterBackoff
+from redis.client import Pipeline
+from redis.exceptions import RedisError
 from redis.retry import Retry
 from rq import Queue
+from rq.exceptions import StopRequested
 from rq.executions import Execution
-from rq.job import Job
+from rq.job import Job, JobStatus
 from rq.serializers import JSONSerializer
 from rq.utils import now
-from rq.worker import Worker
+from rq.worker import BaseWorker
 
-import csvjobs.worker.run_job  # noqa: F401 - loaded here once, not in each child
-from csvjobs.errors import QueueUnavailable
+from csvjobs.errors import BadSetup, JobNotFound, MemoryLimit, QueueUnavailable, TimeLimit
 from csvjobs.queues.rq import RqQueue, queue
-from csvjobs.settings import load
-from csvjobs.wiring import connect, shared_name
+from csvjobs.settings import Settings, load
+from csvjobs.storage.base import Storage
+from csvjobs.wiring import connect, shared_name, storage
 from csvjobs.worker import log as logs
-from csvjobs.worker.tied import die_with
+from csvjobs.worker.child import PROGRAM, Child, Children
 
 log = logging.getLogger("csvjobs.worker")
 
 HEARTBEAT_TTL = 30
-KILL_AFTER = 5
-"""Seconds past RQ's own time limit after which a child that did not obey it is killed (RQ: 60)."""
+HEARTBEAT_EVERY = 5
+
+LOOK_EVERY = 0.1
+"""Seconds between two looks at a child that works."""
+
+OBEY_WITHIN = 1.5
+"""Seconds in which a child must stop when its job was cancelled or it is told to leave it: an engine that is
+interrupted may hang."""
+
+SAME_STOP = 1.0
+"""Seconds in which a second signal is the first once more: a service manager tells all processes of a group,
+and the supervisor tells its own."""
 
 LOOK_UP_EVERY = 5
 """Seconds of waiting for a job after which an idle worker looks whether it was told to stop."""
@@ -42,64 +58,165 @@ LOOK_UP_EVERY = 5
 REMIND_EVERY = 30.0
 
 
-class CsvWorker(Worker):
-    """RQ's worker with a faster eye for death, and a child that cannot outlive it."""
+class CsvWorker(BaseWorker):
+    """RQ's worker with a child that outlives its jobs, but not its worker, and is held to their limits.
 
-    def get_heartbeat_ttl(self, job: Job, working_time: float = 0.0) -> int:
-        return HEARTBEAT_TTL
+    job_time: seconds after which a run that did not end itself is killed; job_memory: bytes with which it
+    is; drain: seconds that a run may take to finish after the first signal.
+    """
+
+    job_time: float
+    job_memory: int
+    drain: float
+    children: Children
+    storage: Storage
+    brief: Redis
+    _at_work = False
+    _stopped_at = float("inf")
+    _beaten_at = float("-inf")
 
     def subscribe(self) -> None:
-        """Does not: commands over Redis need a thread, and a process with threads must not fork."""
+        """Does not: RQ's commands over Redis reach a worker, not a job."""
 
-    def handle_warm_shutdown_request(self) -> None:
-        # RQ only raises, wherever the signal finds us: what is raised in a finalizer, Python drops.
-        self._stop_requested = True
+    def request_stop(self, signum: int, frame: FrameType | None) -> None:
+        if not self._stop_requested:
+            self._stop_requested, self._stopped_at = True, time.monotonic()
+            # What is raised in a finalizer, Python drops; so it is a flag too.
+            if not self._at_work:
+                raise StopRequested
+        elif time.monotonic() > self._stopped_at + SAME_STOP:
+            self.children.end()
+            os._exit(1)
 
     def dequeue_job_and_maintain_ttl(
         self, timeout: int | None, max_idle_time: int | None = None
     ) -> tuple[Job, Queue] | None:
         while not self._stop_requested:
+            # First: a job that waited for its child to warm up would be taken for lost.
+            self.children.ready()
             if taken := super().dequeue_job_and_maintain_ttl(LOOK_UP_EVERY, LOOK_UP_EVERY):
                 return taken
         return None
 
-    def main_work_horse(self, job: Job, queue: Queue) -> None:
-        die_with(self.pid or 0)
-        super().main_work_horse(job, queue)
+    def get_heartbeat_ttl(self, job: Job, working_time: float = 0.0) -> int:
+        return HEARTBEAT_TTL
+
+    def heartbeat(self, timeout: int | None = None, pipeline: Pipeline | None = None) -> None:
+        # RQ beats nine times for each job.
+        if pipeline is not None or time.monotonic() > self._beaten_at + HEARTBEAT_EVERY:
+            self._beaten_at = time.monotonic()
+            super().heartbeat(timeout, pipeline)
+
+    def execute_job(self, job: Job, queue: Queue) -> None:
+        self._at_work = True
+        try:
+            execution = self.prepare_execution(job)
+            self.prepare_job_execution(job, remove_from_intermediate_queue=True)
+            job.started_at = now()
+            self._account(job, queue, execution, self._run(job, execution))
+        finally:
+            self._at_work = False
+
+    def _account(self, job: Job, queue: Queue, execution: Execution, answer: str) -> None:
+        """Tells RQ how it went. What failed, the reconciler puts back, unless it has ended."""
+        if answer in ("well", "worn"):
+            self._finalize_success(job, queue, execution, None)
+        elif answer == "left":
+            with self.connection.pipeline() as pipe:
+                self.cleanup_execution(job, pipeline=pipe, execution=execution)
+                job.set_status(JobStatus.QUEUED, pipeline=pipe)
+                queue.push_job_id(job.id, pipeline=pipe, at_front=True)
+                pipe.execute()
+        else:
+            job.ended_at = now()
+            self.handle_job_failure(job, queue=queue, exc_string=answer, execution=execution)
+
+    def _run(self, job: Job, execution: Execution) -> str:
+        """Has a child run the job; returns what it says at the end, or how it died."""
+        child = self.children.ready()
+        try:
+            child.run(job.id)
+            return self._watched(child, job, execution)
+        except (EOFError, OSError):
+            status = child.kill()
+            log.warning("job %s: its process died (%s)", job.id, _how(status))
+            return _how(status)
+
+    def _watched(self, child: Child, job: Job, execution: Execution) -> str:
+        began = beaten = time.monotonic()
+        stop_by = float("inf")
+        while (answer := child.answer(within=LOOK_EVERY)) is None:
+            present = time.monotonic()
+            if present > beaten + HEARTBEAT_EVERY:
+                beaten = present
+                self.maintain_heartbeats(job, execution)
+            if limit := self._broken(child, present - began):
+                log.warning("job %s is ended: %s", job.id, limit)
+                child.kill()
+                return self._end(job, limit)
+            if stop_by == float("inf") and self._to_stop(child, job):
+                stop_by = present + OBEY_WITHIN
+            if present > stop_by:
+                raise EOFError
+        return answer
+
+    def _to_stop(self, child: Child, job: Job) -> bool:
+        """Whether the run has nothing more to do: its job has ended, or it was just told to leave it."""
+        if time.monotonic() > self._stopped_at + self.drain:
+            child.tell("leave")
+            return True
+        with suppress(JobNotFound):
+            return self.storage.ended(job.id)
+        return True
+
+    def _broken(self, child: Child, took: float) -> str | None:
+        """The limit that a run has broken and does not see to itself."""
+        if took > self.job_time:
+            return TimeLimit.code
+        return MemoryLimit.code if child.memory() > self.job_memory else None
+
+    def _end(self, job: Job, code: str) -> str:
+        """Has the next child write the end of a job whose run was killed."""
+        child = self.children.ready()
+        child.tell("end", job.id, code)
+        while (answer := child.answer(within=LOOK_EVERY)) is None:
+            pass
+        return answer
 
     def maintain_heartbeats(self, job: Job, execution: Execution) -> None:
-        taken = (now() - job.started_at).total_seconds() if job.started_at else 0.0
-        if job.timeout and taken > job.timeout + KILL_AFTER:
-            log.warning("job %s does not obey its time limit: killed", job.id)
-            self.kill_horse()
-        super().maintain_heartbeats(job, execution)
-
-    def handle_work_horse_killed(
-        self, job: Job, retpid: int, ret_val: int, rusage: struct_rusage | None
-    ) -> None:
-        log.warning("job %s: its process ended without a word (wait status %s)", job.id, ret_val)
-
-    def kill_horse(self, sig: signal.Signals = signal.SIGKILL) -> None:
-        # RQ kills the group: that of this worker itself, when there is no child or it is only just born.
-        if self.horse_pid:
-            try:
-                os.kill(self.horse_pid, sig)
-            except ProcessLookupError:
-                log.info("the child %d had already ended", self.horse_pid)
+        # Not with patience: who waits for Redis does not see what the child does.
+        with suppress(RedisError), self.brief.pipeline() as pipe:
+            self.heartbeat(HEARTBEAT_TTL, pipeline=pipe)
+            execution.heartbeat(job.started_job_registry, HEARTBEAT_TTL, pipeline=pipe)
+            pipe.execute()
 
 
-def worker(redis: Redis, name: str) -> CsvWorker:
-    """A worker on the queue of that name. One only: with several, RQ loses a job whose worker dies on
-    taking it."""
-    return CsvWorker(
-        [queue(redis, name)],
+def worker(redis: Redis, settings: Settings, children: Children) -> CsvWorker:
+    """A worker on the queue of these settings' jobs. One queue only: with several, RQ loses a job whose
+    worker dies on taking it."""
+    made = CsvWorker(
+        [queue(redis, shared_name(settings))],
         connection=redis,
         serializer=JSONSerializer,
         worker_ttl=30,
         maintenance_interval=15,
-        job_monitoring_interval=5,
+        job_monitoring_interval=HEARTBEAT_EVERY,
         log_job_description=False,
     )
+    made.children, made.storage = children, storage(settings)
+    made.brief, made.drain = connect(settings.redis_url), settings.drain
+    made.job_time, made.job_memory = most_time(settings), most_memory(settings)
+    return made
+
+
+def most_time(settings: Settings) -> float:
+    """Seconds: a run ends itself at its limit, but may then be in the middle of something."""
+    return settings.job_timeout + max(5.0, settings.job_timeout / 10)
+
+
+def most_memory(settings: Settings) -> int:
+    """Bytes: the engine keeps to its limit, but not all is the engine's."""
+    return 2 * settings.job_memory + 512 * 1024**2
 
 
 def patient(url: str) -> Redis:
@@ -134,12 +251,24 @@ def _shown(url: str) -> str:
     return parts.path if parts.scheme == "unix" else f"{parts.hostname}:{parts.port or 6379}"
 
 
-def main() -> None:
+def _how(status: int) -> str:
+    return signal.Signals(-status).name if status < 0 else f"exit status {status}"
+
+
+def main(program: Sequence[str] = PROGRAM) -> None:
+    """program: what its children run."""
     logs.start()
     settings = load()
-    await_server(settings.redis_url)
-    log.info("worker %d waits for jobs", os.getpid())
-    worker(patient(settings.redis_url), shared_name(settings)).work(logging_level="ERROR")
+    children = Children(program)
+    try:
+        await_server(settings.redis_url)
+        children.ready()
+        log.info("worker %d waits for jobs", os.getpid())
+        worker(patient(settings.redis_url), settings, children).work(logging_level="ERROR")
+    except BadSetup as error:
+        sys.exit(error.message)
+    finally:
+        children.end()
 
 
 if __name__ == "__main__":

@@ -1,20 +1,142 @@
-"""Run a job: what RQ calls, in a child process of its own, with the job's id and nothing else."""
+"""Run jobs: the program of a worker's child, which loads all that jobs need once and then runs one by one.
+
+python -m csvjobs.worker.run_job <descriptor>       the worker starts it so, and speaks over the socket
+"""
 
 from __future__ import annotations
 
 import logging
+import os
+import signal
+import sys
+import tempfile
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from functools import cache
+from multiprocessing.connection import Connection
+from pathlib import Path
+from queue import SimpleQueue
 
-from csvjobs.errors import JobNotFound
-from csvjobs.flow.process import process
+import psutil
+
+from csvjobs.errors import BadSetup, CsvjobsError, JobNotFound, MemoryLimit, TimeLimit
+from csvjobs.flow.process import give_up, process
+from csvjobs.flow.pulse import HandedBack
+from csvjobs.flow.services import Services
 from csvjobs.settings import load
 from csvjobs.wiring import services
+from csvjobs.worker import log as logs
+from csvjobs.worker.tied import die_with
 
 log = logging.getLogger(__name__)
 
+GROWN = 128 * 1024**2
+"""Bytes of memory beyond those at its start with which a child counts as worn."""
 
-def run_job(job_id: str) -> None:
-    """Runs the job to its end. Raises: what may go better at another try, which RQ then makes."""
+ENDS = {
+    TimeLimit.code: TimeLimit(
+        "The job took longer than its time limit, and did not stop by itself.",
+        hint="Raise CSVJOBS_JOB_TIMEOUT, or send the file in parts.",
+    ),
+    MemoryLimit.code: MemoryLimit(
+        "The job's process took more memory than a job may have.",
+        hint="Raise CSVJOBS_JOB_MEMORY, or send the file in parts.",
+    ),
+}
+
+Run = Callable[[str, threading.Event], None]
+
+
+def run_job(job_id: str, leave: threading.Event | None = None) -> None:
+    """Runs the job to its end. Raises: HandedBack; what may go better at another try."""
+    with suppress(JobNotFound):
+        process(_services(), job_id, leave)
+
+
+def end_job(job_id: str, error: CsvjobsError) -> None:
+    """Ends a job whose run was killed."""
+    with suppress(JobNotFound):
+        give_up(_services(), job_id, error)
+
+
+def serve(socket: Connection, run: Run = run_job) -> None:
+    """Runs what is ordered until the worker has gone."""
+    orders: SimpleQueue[list[str]] = SimpleQueue()
+    leave = threading.Event()
+    threading.Thread(target=_listen, args=(socket, orders, leave), daemon=True).start()
+    threads, memory = threading.active_count(), _memory()
+    socket.send_bytes(b"ready")
+    while order := orders.get():
+        answer = _obey(order, run, leave)
+        if answer == "well" and (threading.active_count() > threads or _memory() > memory + GROWN):
+            answer = "worn"
+        socket.send_bytes(answer.encode())
+
+
+def _obey(order: list[str], run: Run, leave: threading.Event) -> str:
+    match order:
+        case ["run", job_id]:
+            try:
+                run(job_id, leave)
+            except HandedBack:
+                return "left"
+            except Exception as error:  # noqa: BLE001 - told to the worker, which lives on
+                log.warning("job %s is to be tried again: %r", job_id, error)
+                return "failed"
+        case ["end", job_id, code]:
+            end_job(job_id, ENDS[code])
+    return "well"
+
+
+def _listen(socket: Connection, orders: SimpleQueue[list[str]], leave: threading.Event) -> None:
+    """Beside a run, so that it can be told to leave. An empty order is the end."""
+    with suppress(EOFError, OSError):
+        while order := socket.recv_bytes().decode().split():
+            if order == ["leave"]:
+                leave.set()
+            else:
+                orders.put(order)
+    orders.put([])
+
+
+@cache
+def _services() -> Services:
+    """The same for all jobs of this process."""
+    return services(load())
+
+
+def _memory() -> int:
+    return int(psutil.Process().memory_info().rss)
+
+
+def _go_first() -> None:
+    """Where memory runs out, Linux shall kill this process rather than what the service stands on."""
+    with suppress(OSError):
+        Path("/proc/self/oom_score_adj").write_text("500")
+
+
+def _warm_up() -> None:
+    """Makes the first database, so that no job waits for it. Raises BadSetup."""
+    with tempfile.TemporaryDirectory(prefix="csvjobs-") as folder:
+        _services().engine(Path(folder)).close()
+
+
+def main() -> None:
+    die_with(os.getppid())
+    # The worker says when to end; a terminal or a service manager may tell all processes at once.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
+    _go_first()
+    logs.start()
     try:
-        process(services(load()), job_id)
-    except JobNotFound:
-        log.info("job %s is no longer there", job_id)
+        _warm_up()
+    except BadSetup as error:
+        sys.exit(error.message)
+    # A worker that goes away needs no answer.
+    with Connection(int(sys.argv[1])) as socket, suppress(BrokenPipeError):
+        serve(socket)
+
+
+if __name__ == "__main__":
+    main()

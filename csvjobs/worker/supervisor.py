@@ -23,8 +23,8 @@ from csvjobs.worker.embedded import Embedded
 from csvjobs.worker.tied import tied
 
 LOOK_EVERY = 0.1
-GRACE = 8.0
-"""Seconds that everything has to end after the first signal."""
+GRACE = 3.0
+"""Seconds that everything has to end after the first signal and the time that jobs have to finish."""
 
 LAST_GRACE = 2.0
 STEADY_AFTER = 30.0
@@ -97,11 +97,13 @@ class Child:
 class Supervisor:
     """The children, and their common end.
 
-    As a context: SIGTERM is like Ctrl-C inside, and leaving it ends all children.
+    As a context: SIGTERM is like Ctrl-C inside, and leaving it ends all children. drain: seconds that these
+    may take to finish what they are at.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, drain: float = 0.0) -> None:
         self._children: list[Child] = []
+        self._grace = drain + GRACE
 
     def __enter__(self) -> Supervisor:
         self._before = signal.signal(signal.SIGTERM, signal.default_int_handler)
@@ -113,7 +115,7 @@ class Supervisor:
         try:
             if self._children:
                 say("csvjobs", "stopping; once more to stop at once")
-            self._end([child for child in self._children if not child.program.last], GRACE)
+            self._end([child for child in self._children if not child.program.last], self._grace)
             self._end([child for child in self._children if child.program.last], LAST_GRACE)
         except KeyboardInterrupt:
             pass
@@ -144,7 +146,7 @@ class Supervisor:
 def up(settings: Settings) -> None:
     """Runs the whole service until Ctrl-C or SIGTERM: queue (unless REDIS_URL is set), API, workers,
     reconciler. Raises BadSetup when another one uses the folder or the port, or no queue can be had."""
-    with only_one(settings.jobs_dir) as lock, Supervisor() as supervisor:
+    with only_one(settings.jobs_dir) as lock, Supervisor(settings.drain) as supervisor:
         check_port_free(settings)
         if "redis_url" not in settings.model_fields_set:
             settings = settings.model_copy(update={"redis_url": _start_queue(supervisor, settings, lock)})
@@ -162,7 +164,7 @@ def up(settings: Settings) -> None:
 
 def work(settings: Settings, workers: int = 1) -> None:
     """Runs workers and a reconciler on the Redis at `redis_url` until Ctrl-C or SIGTERM."""
-    with Supervisor() as supervisor:
+    with Supervisor(settings.drain) as supervisor:
         _start_workers(supervisor, environment(settings), workers)
         while True:
             supervisor.tend()

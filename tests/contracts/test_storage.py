@@ -138,6 +138,16 @@ def test_attempts_are_counted_from_one(storage: Storage) -> None:
     job_id, other = committed(storage), committed(storage)
     assert [storage.attempt(job_id) for _ in range(3)] == [1, 2, 3]
     assert storage.attempt(other) == 1
+    assert [storage.attempts(each) for each in (job_id, other)] == [3, 1]
+
+
+def test_a_forgiven_attempt_does_not_count(storage: Storage) -> None:
+    job_id = committed(storage)
+    assert storage.attempts(job_id) == 0
+    storage.attempt(job_id)
+    storage.forgive(job_id)
+    assert storage.attempts(job_id) == 0
+    assert storage.attempt(job_id) == 1
 
 
 def test_scratch_is_empty_and_goes_away(storage: Storage) -> None:

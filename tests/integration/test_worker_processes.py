@@ -7,7 +7,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
-from datetime import timedelta
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -19,7 +19,9 @@ from rq.utils import now
 
 from csvjobs.errors import BadSetup
 from csvjobs.queues.rq import RUN
+from csvjobs.settings import Settings
 from csvjobs.worker import embedded, process
+from csvjobs.worker.child import PROGRAM, Children
 from csvjobs.worker.embedded import LONGEST_SOCKET, Embedded
 from csvjobs.worker.run_job import run_job
 from csvjobs.worker.tied import tied
@@ -132,18 +134,25 @@ def test_a_server_that_does_not_start_is_told(tmp_path: Path) -> None:
         Embedded.under(tmp_path / "data").wait_ready(lambda: False)
 
 
-def test_a_worker_without_a_child_kills_nobody(redis_url: str) -> None:
+@contextmanager
+def idle_worker(redis_url: str, folder: Path) -> Iterator[process.CsvWorker]:
+    """A worker in this process, with a child that it has not waited for."""
+    settings, children = Settings(redis_url=redis_url, jobs_dir=folder), Children(PROGRAM)
     with process.patient(redis_url) as redis:
-        idle = process.worker(redis, "csvjobs")
-        assert idle.horse_pid == 0
-        idle.kill_horse()
+        one = process.worker(redis, settings, children)
+        try:
+            yield one
+        finally:
+            one.brief.close()
+            children.end()
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 @pytest.mark.parametrize("when", ["before it waits", "while it waits"])
-def test_a_stop_is_obeyed_even_where_python_drops_what_is_raised(redis_url: str, when: str) -> None:
-    with process.patient(redis_url) as redis:
-        one = process.worker(redis, "csvjobs")
+def test_a_stop_is_obeyed_even_where_python_drops_what_is_raised(
+    redis_url: str, tmp_path: Path, when: str
+) -> None:
+    with idle_worker(redis_url, tmp_path) as one:
 
         class Told:
             def __del__(self) -> None:
@@ -164,14 +173,6 @@ def test_a_stop_is_obeyed_even_where_python_drops_what_is_raised(redis_url: str,
                 signal.signal(number, handler)
 
 
-def test_a_worker_has_no_thread_to_fork_beside(redis_url: str) -> None:
-    with process.patient(redis_url) as redis:
-        one = process.worker(redis, "csvjobs")
-        one.subscribe()
-        assert one.pubsub_thread is None
-        assert [queue.name for queue in one.queues] == ["csvjobs"]
-
-
 def test_two_services_on_one_redis_leave_each_other_alone(tmp_path: Path, redis_url: str) -> None:
     """Without a reconciler, which would put back what the wrong worker took."""
     both = [Service(tmp_path / name, redis_url) for name in ("one", "two")]
@@ -189,39 +190,13 @@ def test_two_services_on_one_redis_leave_each_other_alone(tmp_path: Path, redis_
             each.stop()
 
 
-@pytest.fixture
-def sleeper() -> Iterator[subprocess.Popen[bytes]]:
-    process = subprocess.Popen(["sleep", "600"])
-    yield process
-    process.kill()
-    process.wait()
-
-
-def test_a_child_that_does_not_obey_its_time_limit_is_killed(
-    redis_url: str, sleeper: subprocess.Popen[bytes]
-) -> None:
-    with process.patient(redis_url) as redis:
-        one = process.worker(redis, "csvjobs")
-        one.register_birth()
-        job = RqJob.create(RUN, timeout=10, origin="csvjobs", connection=redis, serializer=JSONSerializer)
-        job.save()
-        execution = one.prepare_execution(job)
-        one._horse_pid = sleeper.pid
-        job.started_at = now() - timedelta(seconds=10)
-        one.maintain_heartbeats(job, execution)
-        assert sleeper.poll() is None
-        job.started_at = now() - timedelta(seconds=10 + process.KILL_AFTER + 1)
-        one.maintain_heartbeats(job, execution)
-        assert sleeper.wait(timeout=20) == -signal.SIGKILL
-
-
-def test_a_dead_worker_is_noticed_within_half_a_minute(redis_url: str) -> None:
-    with process.patient(redis_url) as redis:
-        one = process.worker(redis, "csvjobs")
-        job = RqJob.create(RUN, timeout=3600, origin="csvjobs", connection=redis, serializer=JSONSerializer)
+def test_a_dead_worker_is_noticed_within_half_a_minute(redis_url: str, tmp_path: Path) -> None:
+    with idle_worker(redis_url, tmp_path) as one:
+        [ours], redis = one.queues, one.connection
+        job = RqJob.create(RUN, timeout=3600, origin=ours.name, connection=redis, serializer=JSONSerializer)
         job.save()
         one.prepare_execution(job)
-        [(_, expires)] = redis.zrange(one.queues[0].started_job_registry.key, 0, -1, withscores=True)
+        [(_, expires)] = redis.zrange(ours.started_job_registry.key, 0, -1, withscores=True)
         assert expires - now().timestamp() <= process.HEARTBEAT_TTL
 
 

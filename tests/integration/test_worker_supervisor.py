@@ -95,7 +95,7 @@ def test_up_ends_in_time_although_a_job_runs_which_ends_at_the_next_start(
     up: Run, client: Service, embedded: Settings, tmp_path: Path
 ) -> None:
     ready(up)
-    job_id = client.submit(20_000_000)
+    job_id = client.submit(5_000_000)
     eventually(lambda: client.services.storage.leased(job_id))
     runs = [child for worker in up.members("worker.process") for child in children(worker)]
     everybody = [*up.family(), *runs]

@@ -120,6 +120,17 @@ def test_a_job_said_to_be_in_flight_but_in_nobodys_hands_is_put_back(parts: Part
     assert parts.waiting() == [job_id]
 
 
+def test_a_job_that_was_tried_before_is_given_longer(parts: Parts) -> None:
+    tried, fresh = parts.submit(), parts.submit()
+    for _ in range(2):
+        parts.storage.attempt(tried)
+    parts.lose_queue_and_index()
+    parts.rounds(reconcile.UNKNOWN_ROUNDS)
+    assert parts.waiting() == [fresh]
+    parts.rounds(reconcile.BACK_OFF_ROUNDS)
+    assert parts.waiting() == [fresh, tried]
+
+
 def test_an_end_that_was_killed_before_it_was_told_is_told(parts: Parts) -> None:
     job_id = parts.submit()
     done = view(parts.services, job_id).model_copy(update={"status": Status.DONE})

@@ -1,0 +1,129 @@
+"""The child that runs a worker's jobs, as the worker holds it: one at a time, replaced when it is worn.
+
+They speak in lines over a pair of sockets. The child says `ready` once it is warm; then to `run <id>` and
+to `end <id> <code>` it answers `well`, `worn` (well, but it should be replaced), `left` or `failed`;
+`leave` makes it leave its job to another. A child that has ended is one whose socket has.
+"""
+
+from __future__ import annotations
+
+import logging
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from multiprocessing.connection import Pipe
+
+import psutil
+
+from csvjobs.errors import BadSetup
+
+log = logging.getLogger("csvjobs.worker")
+
+PROGRAM = (sys.executable, "-m", "csvjobs.worker.run_job")
+
+LIFE = 200
+"""Jobs after which a child is replaced, however well it is."""
+
+WARM_WITHIN = 120.0
+
+
+class Child:
+    """A process of its own, started by exec. It dies with the worker."""
+
+    def __init__(self, program: Sequence[str]) -> None:
+        self._socket, its = Pipe()
+        with its:
+            self._process = subprocess.Popen(
+                [*program, str(its.fileno())], pass_fds=[its.fileno()], stdin=subprocess.DEVNULL
+            )
+        self._warm = self.worn = False
+        self._jobs = 0
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    @property
+    def warm(self) -> bool:
+        """Whether it has loaded what jobs need."""
+        if not self._warm and self._socket.poll():
+            self._warm = self._socket.recv_bytes() == b"ready"
+        return self._warm
+
+    def tell(self, *words: str) -> None:
+        """Gives an order. Raises OSError where it has ended."""
+        self._socket.send_bytes(" ".join(words).encode())
+
+    def run(self, job_id: str) -> None:
+        self._jobs += 1
+        self.worn = self._jobs >= LIFE
+        self.tell("run", job_id)
+
+    def answer(self, within: float) -> str | None:
+        """What it says of its order; None while it says nothing. Raises EOFError or OSError at its end."""
+        # One that it has itself started may hold its socket.
+        ended = self._process.poll() is not None
+        if not self._socket.poll(0 if ended else within):
+            if ended:
+                raise EOFError
+            return None
+        answer = self._socket.recv_bytes().decode()
+        self.worn = self.worn or answer != "well"
+        return answer
+
+    def memory(self) -> int:
+        """Bytes that it has in memory now; 0 when it has ended."""
+        try:
+            return int(psutil.Process(self.pid).memory_info().rss)
+        except psutil.Error:
+            return 0
+
+    def alive(self) -> bool:
+        return self._process.poll() is None
+
+    def kill(self) -> int:
+        """Ends it at once; returns its exit status, negative for a signal."""
+        self._process.kill()
+        self._socket.close()
+        return self._process.wait()
+
+
+class Children:
+    """The child at work and, for as long as it takes to warm up, the one that will follow it."""
+
+    def __init__(self, program: Sequence[str]) -> None:
+        self._program = program
+        self._next: Child | None = None
+        self._child = Child(program)
+
+    def ready(self) -> Child:
+        """A living child that has nothing to do, and is warm. Raises BadSetup when none will start."""
+        if not self._child.alive():
+            self._replace()
+        elif self._child.worn:
+            self._next = self._next or Child(self._program)
+            if self._next.warm:
+                self._replace()
+        _await_warm(self._child)
+        return self._child
+
+    def end(self) -> None:
+        for child in (self._child, self._next):
+            if child:
+                child.kill()
+
+    def _replace(self) -> None:
+        self._child.kill()
+        self._child, self._next = self._next or Child(self._program), None
+
+
+def _await_warm(child: Child) -> None:
+    deadline = time.monotonic() + WARM_WITHIN
+    try:
+        while not child.warm:
+            if not child.alive() or time.monotonic() > deadline:
+                raise EOFError
+            time.sleep(0.005)
+    except (EOFError, OSError):
+        raise BadSetup("The process for jobs does not start.", hint="The log above says why.") from None

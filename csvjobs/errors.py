@@ -13,6 +13,7 @@
     ├── DataError        the file or the pipeline ends the job calmly; never retried
     │   ├── EmptyFile · NotCsv · BadEncoding · TooManyColumns · FieldTooLong
     │   ├── DamagedArchive · EncryptedArchive · SeveralFiles · UnpackedTooLarge
+    │   ├── UnknownSheet
     │   ├── BadRow · TooManyBadRows · NoRowsLeft · RuleBroken · WrongColumns
     │   ├── UnknownColumn · DuplicateColumn · NoColumnsLeft
     │   ├── NotANumber · InvalidCell · AmbiguousFormat · TooManyCategories · UnknownCategory
@@ -301,6 +302,12 @@ class UnpackedTooLarge(DataError):
     """The file is larger, unpacked, than this service accepts."""
 
     code = "unpacked-too-large"
+
+
+class UnknownSheet(DataError):
+    """The workbook has no such sheet."""
+
+    code = "unknown-sheet"
 
 
 class BadEncoding(DataError):

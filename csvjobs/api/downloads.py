@@ -16,6 +16,7 @@ from starlette.responses import Response, StreamingResponse
 from csvjobs.api.problems import problem
 from csvjobs.errors import RangeNotSatisfiable
 from csvjobs.flow.deliver import Delivery
+from csvjobs.storage.base import INPUT
 
 # Larger than usual: at 1 MiB a byte costs a third of the CPU that it costs at 64 KiB.
 CHUNK = 1024**2
@@ -25,10 +26,14 @@ MEDIA_TYPES = {
     "json": "application/json",
     "txt": "text/plain; charset=utf-8",
     "jsonl": "application/x-ndjson",
+    "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
     "parquet": "application/vnd.apache.parquet",
     "gz": "application/gzip",
     "zst": "application/zstd",
 }
+
+OTHERS = ("jsonl", "xlsx", "parquet", "gz", "zst")
+"""Beside CSV, what an upload may be."""
 
 
 class Span(NamedTuple):
@@ -87,6 +92,10 @@ def _headers(delivery: Delivery) -> dict[str, str]:
 
 def _media_type(delivery: Delivery) -> str:
     ending = delivery.name.rpartition(".")[2]
+    if delivery.name == INPUT:
+        # The bytes as received, whatever they are: only the client's name for them tells.
+        own = delivery.download_name.lower().rpartition(".")[2]
+        ending = own if own in OTHERS else ending
     known = MEDIA_TYPES.get(ending, "application/octet-stream")
     return f"{known}; header={'present' if delivery.header else 'absent'}" if ending == "csv" else known
 

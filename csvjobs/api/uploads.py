@@ -33,6 +33,10 @@ RAW_TYPES = (
     "text/tab-separated-values",
     "application/csv",
     "application/octet-stream",
+    "application/jsonl",
+    "application/x-ndjson",
+    "application/vnd.apache.parquet",
+    "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
     "application/vnd.ms-excel",
     "",
 )

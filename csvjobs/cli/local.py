@@ -24,6 +24,7 @@ from csvjobs.flow.services import Services
 from csvjobs.flow.submit import Incoming
 from csvjobs.flow.tables import output_of
 from csvjobs.jobs.job import TableRef
+from csvjobs.reading.formats import PARQUET
 from csvjobs.settings import Settings, load
 from csvjobs.storage.base import APPLIED
 
@@ -109,5 +110,10 @@ def beginning(file: Path) -> Iterator[tuple[Incoming, bool]]:
 
 
 def _enough(path: Path) -> int:
-    """Bytes of the file that are looked at: a zip file says at its end what it holds."""
-    return sys.maxsize if path.is_file() and zipfile.is_zipfile(path) else ENOUGH
+    """Bytes of the file that are looked at: zip files, which workbooks are, and Parquet say at their end what
+    they hold."""
+    if not path.is_file():
+        return ENOUGH
+    with path.open("rb") as file:
+        parquet = file.read(4) in PARQUET
+    return sys.maxsize if parquet or zipfile.is_zipfile(path) else ENOUGH

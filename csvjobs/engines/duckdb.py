@@ -110,27 +110,9 @@ class DuckEngine(Engine):
         self._execute("; ".join(f"SET {name} = {self.sql.text(str(v))}" for name, v in settings.items()))
 
     def relation(self, source: Source, *, numbered: bool) -> str:
-        columns = ", ".join(f"'c{i}': 'VARCHAR'" for i in range(len(source.columns)))
-        longest = max(MAX_LINE, source.longest + 2)
-        # Not new_line: with skip and CRLF DuckDB 2.0 loses the first record; untold, it reads both kinds.
-        given = {
-            "auto_detect": "false",
-            "header": "false",
-            "skip": str(source.skip),
-            "delim": self.sql.text(source.dialect.delimiter),
-            "quote": self.sql.text(source.dialect.quote),
-            "escape": self.sql.text(source.dialect.quote),
-            "comment": "''",
-            "columns": f"{{{columns}}}",
-            "strict_mode": "true",
-            "allow_quoted_nulls": "false",
-            "max_line_size": str(longest),
-            "buffer_size": str(max(BUFFER, 2 * longest)),
-            "compression": "'none'",
-        }
-        options = ", ".join(f"{name} = {value}" for name, value in given.items())
+        read = source.query or self._read_csv(source)
         number = ", ROW_NUMBER() OVER () AS __row" if numbered else ""
-        return f"SELECT *{number} FROM read_csv({self.sql.text(_no_glob(source.path))}, {options})"
+        return f"SELECT *{number} FROM ({read})"
 
     @contextmanager
     def kept(self, query: str) -> Iterator[str]:
@@ -171,6 +153,28 @@ class DuckEngine(Engine):
         if not self._well or self._spill.exists():
             return False
         return self.rows(f"SELECT {OPEN}") == [(True,)]
+
+    def _read_csv(self, source: Source) -> str:
+        columns = ", ".join(f"'c{i}': 'VARCHAR'" for i in range(len(source.columns)))
+        longest = max(MAX_LINE, source.longest + 2)
+        # Not new_line: with skip and CRLF DuckDB 2.0 loses the first record; untold, it reads both kinds.
+        given = {
+            "auto_detect": "false",
+            "header": "false",
+            "skip": str(source.skip),
+            "delim": self.sql.text(source.dialect.delimiter),
+            "quote": self.sql.text(source.dialect.quote),
+            "escape": self.sql.text(source.dialect.quote),
+            "comment": "''",
+            "columns": f"{{{columns}}}",
+            "strict_mode": "true",
+            "allow_quoted_nulls": "false",
+            "max_line_size": str(longest),
+            "buffer_size": str(max(BUFFER, 2 * longest)),
+            "compression": "'none'",
+        }
+        options = ", ".join(f"{name} = {value}" for name, value in given.items())
+        return f"SELECT * FROM read_csv({self.sql.text(_no_glob(source.path))}, {options})"
 
     def _csv(self, query: str, header: Sequence[str], target: Path, write: WriteOptions) -> int:
         if len(header) == 1:

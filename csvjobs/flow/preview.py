@@ -19,8 +19,9 @@ from csvjobs.pipelines.fitted import Fitted
 from csvjobs.pipelines.plan import Plan, label, plan
 from csvjobs.pipelines.rows import ROW
 from csvjobs.pipelines.spec import Pipeline
+from csvjobs.reading.clean import PLAIN, CleanWriter
 from csvjobs.reading.profile import first_rows
-from csvjobs.reading.source import Dialect, Source
+from csvjobs.reading.source import Source
 from csvjobs.storage.base import writing
 
 SHOWN_ROWS = 20
@@ -208,11 +209,8 @@ def _step(
 
 
 def _source(path: Path, columns: tuple[str, ...], rows: Sequence[Sequence[Cell]]) -> Source:
-    """The rows as a clean file, all cells but the empty ones in quotes."""
-    with path.open("w", encoding="utf-8", newline="") as out:
-        # A line to skip, as a byte order mark in the first cell would be taken for the file's own.
-        out.write("-\n")
+    """The rows as a clean file."""
+    with CleanWriter(path) as out:
         for row in rows:
-            cells = ("" if cell is None else '"' + cell.replace('"', '""') + '"' for cell in row)
-            out.write(",".join(cells) + "\n")
-    return Source(path, Dialect(), 1, columns, len(rows))
+            out.add(row)
+    return Source(path, PLAIN, 1, columns, len(rows))

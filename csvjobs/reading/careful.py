@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
 
-from csvjobs.errors import BadRow, RuleBroken
+from csvjobs.errors import BadRow
 from csvjobs.reading.header import Header
 from csvjobs.reading.options import ReadOptions
 from csvjobs.reading.records import CleanRecords, Line, Record, Run, Tokenizer, decodable, line_ends
@@ -170,12 +170,12 @@ class Filter:
             self._reject(record._replace(text=record.text[:KEPT]), fault, self._width, f"over {bound} bytes")
         else:
             place, found = self.tokenizer.trouble(record)
-            self._reject(record, fault, place, _short(found))
+            self._reject(record, fault, place, short(found))
 
     def _reject_bytes(self, record: Record) -> None:
         cells = self.tokenizer.cells(record)
         place = next(place for place, cell in enumerate(cells) if not decodable(cell))
-        self._reject(record, "bad-bytes", place, _wrong_bytes(cells[place]))
+        self._reject(record, "bad-bytes", place, wrong_bytes(cells[place]))
 
     def _may_fail(self, record: Record, code: str, message: str, column: str) -> None:
         """Raises BadRow where no such row may be."""
@@ -224,10 +224,8 @@ class Filter:
 
     def _set_aside(self, record: Record, failed: Failed) -> None:
         """A record that can be read. Raises RuleBroken where no such one may be."""
-        _, code, column, found, message, ends = failed
-        if ends:
-            said = f"Line {record.first}: {message} Found: {found!r}."
-            raise RuleBroken(said, line=record.first, column=column or None, hint=REASONS[code].hint)
+        failed.check(record.first)
+        _, code, column, found, message, _ = failed
         cells = [_text(self.tokenizer.text(cell)) for cell in self.tokenizer.cells(record)]
         place = record.first, record.last, record.start
         self.rejects.add(Reject(*place, code, column, found, message, cells, ""))
@@ -333,12 +331,13 @@ def _rows(count: int) -> str:
     return f"{count} row{'s' if count != 1 else ''}"
 
 
-def _short(raw: bytes) -> str:
+def short(raw: bytes) -> str:
+    """The text, cut to what is shown of it."""
     said = _text(raw[: 4 * SHORT])
     return said if len(said) <= SHORT else f"{said[:SHORT]}…"
 
 
-def _wrong_bytes(raw: bytes) -> str:
+def wrong_bytes(raw: bytes) -> str:
     """The first bytes that are not UTF-8, in hexadecimal."""
     try:
         raw.decode()

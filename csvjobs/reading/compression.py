@@ -30,7 +30,7 @@ CHUNK = 1024**2
 MOST_RATIO = 1000
 RATIO_FROM = 100 * 1024**2
 
-_DAMAGE = (
+DAMAGE = (
     EOFError,
     ValueError,
     NotImplementedError,
@@ -42,7 +42,7 @@ _DAMAGE = (
 )
 # These are files in their own right, whatever they are packed with.
 _OFFICE = ("[Content_Types].xml", "mimetype")
-_ENCRYPTED = 0x1
+ENCRYPTED = 0x1
 
 
 @dataclass(frozen=True)
@@ -87,15 +87,16 @@ def _kind(path: Path) -> str | None:
         head = file.read(4)
     for magic, kind in MAGIC.items():
         if head.startswith(magic):
-            return None if kind == "zip" and _is_office(path) else kind
+            return None if kind == "zip" and is_office(path) else kind
     return None
 
 
-def _is_office(path: Path) -> bool:
+def is_office(path: Path) -> bool:
+    """Whether a zip file is a document of an office program."""
     try:
         with zipfile.ZipFile(path) as archive:
             return any(name in _OFFICE for name in archive.namelist())
-    except (*_DAMAGE, OSError):
+    except (*DAMAGE, OSError):
         return False
 
 
@@ -114,7 +115,7 @@ def _real_bytes(
     with stream:
         while chunk := _next(stream, kind, cut=cut):
             size += len(chunk)
-            _check_size(size, packed.tell(), most)
+            check_size(size, packed.tell(), most)
             tick(packed.tell())
             yield chunk
 
@@ -134,7 +135,7 @@ def _next(stream: BufferedIOBase, kind: str, *, cut: bool) -> bytes:
 def _explained(kind: str) -> Iterator[None]:
     try:
         yield
-    except (*_DAMAGE, OSError) as error:
+    except (*DAMAGE, OSError) as error:
         # Damaged zip files may ask for bytes before the file's first.
         if isinstance(error, OSError) and error.errno not in (None, errno.EINVAL):
             raise
@@ -144,7 +145,8 @@ def _explained(kind: str) -> Iterator[None]:
         ) from None
 
 
-def _check_size(real: int, packed: int, most: int) -> None:
+def check_size(real: int, packed: int, most: int) -> None:
+    """Raises UnpackedTooLarge where `packed` bytes have become more `real` ones than may be."""
     if real > most:
         raise UnpackedTooLarge(
             f"Unpacked, the file is larger than {most} bytes.", hint="Send it in parts, each below that."
@@ -174,7 +176,7 @@ def _open_zip(packed: BinaryIO) -> BufferedIOBase:
             f"The zip file holds {len(members)} files{': ' if names else ''}{names}; one is expected.",
             hint="Send each CSV file as a job of its own.",
         )
-    if members[0].flag_bits & _ENCRYPTED:
+    if members[0].flag_bits & ENCRYPTED:
         raise EncryptedArchive(
             "The zip file is locked with a password.", hint="Send it without one, or the CSV file itself."
         )

@@ -36,6 +36,15 @@ class ReadOptions(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
+    format: Literal["csv", "jsonl", "parquet", "xlsx"] | None = Field(
+        None, description="What kind of file it is; found out by what is in it, whatever it is called."
+    )
+    sheet: str | None = Field(
+        None,
+        min_length=1,
+        description="Which sheet of a workbook: its name, or its place from 1; the first visible one when "
+        "left out.",
+    )
     delimiter: str | None = Field(
         None,
         pattern=r"^[^\r\n\x00]{1,4}$",

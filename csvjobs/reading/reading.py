@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -10,11 +11,13 @@ from pathlib import Path
 
 from csvjobs.errors import EmptyFile, FieldTooLong
 from csvjobs.reading.careful import careful, set_aside
+from csvjobs.reading.clean import PLAIN
 from csvjobs.reading.compression import unpack
 from csvjobs.reading.dialect import find_dialect
 from csvjobs.reading.encoding import check_text, find_encoding, is_utf8, to_utf8
 from csvjobs.reading.express import express
 from csvjobs.reading.facts import Facts
+from csvjobs.reading.formats import binary_table, text_table
 from csvjobs.reading.header import Header, header_of
 from csvjobs.reading.options import ReadOptions
 from csvjobs.reading.records import Line, lines
@@ -22,6 +25,7 @@ from csvjobs.reading.rejects import Failed, RejectSummary
 from csvjobs.reading.resent import LAYOUT, as_written, own_columns
 from csvjobs.reading.source import Dialect, Found, Source
 from csvjobs.reading.structure import find_beginning
+from csvjobs.reading.tables import Table
 
 HEAD_BYTES = 1024**2
 HEAD_LINES = 2000
@@ -41,7 +45,7 @@ class Reading:
 class Look:
     """What a file is, by its facts and first lines. `path`: the file itself or what was packed in it, which
     `facts` are about; `text`: the same, if it is `native`, or its copy in UTF-8; `whole`: whether `head` is
-    all of it."""
+    all of it. `table`: where it is no text in rows and columns; `head` is then what it would be as such."""
 
     path: Path
     facts: Facts
@@ -53,6 +57,7 @@ class Look:
     header: Header
     detected: dict[str, Found]
     warnings: list[str]
+    table: Table | None = None
 
 
 def look(
@@ -74,17 +79,20 @@ def look(
     unpacked = unpack(path, scratch / "unpacked.csv", most_bytes, tick, cut=facts.cut, enough=enough)
     if unpacked:
         path, facts = unpacked.path, unpacked.facts
+    packed = {"compression": Found(unpacked.kind)} if unpacked else {}
+    if table := binary_table(path, facts, options, scratch, most_bytes):
+        return _look_at(table, facts, path, packed)
     options = as_written(path, facts, options) or options
     check_text(path, facts, options.encoding)
     enough = facts.bytes if facts.cut else enough
     encoding, text = _utf8(path, facts, options.encoding, scratch / "utf8.csv", tick, enough)
     head, whole = first_lines(text, cut=facts.cut)
+    if table := text_table(text, head, options, cut=facts.cut):
+        return _look_at(table, facts, path, {"encoding": encoding, **packed})
     dialect, found = find_dialect(head, options)
     beginning = find_beginning(head, dialect, options)
     header = _own(header_of(beginning, options), options)
-    detected = {"encoding": encoding, **found, "skip": beginning.skip, "header": beginning.header}
-    if unpacked:
-        detected["compression"] = Found(unpacked.kind)
+    detected = {"encoding": encoding, **found, "skip": beginning.skip, "header": beginning.header, **packed}
     if header.marks:
         detected["layout"] = Found(LAYOUT)
     warnings = header.warnings + _doubts(detected, header, options)
@@ -105,7 +113,10 @@ def read(
     Other arguments and errors as those of `look`.
     """
     dialect, header = found.dialect, found.header
-    source = None
+    source: Source | None = None
+    if found.table:
+        source = found.table.source(header, scratch / "clean.csv", rejected, tick)
+        return Reading(source, found.detected, [*found.warnings, *source.notes])
     careful_only = force_careful or header.above or header.before > 1 or header.marks or options.bounded
     if found.native and not careful_only:
         source = express(found.path, found.facts, dialect, header.columns, header.before)
@@ -127,9 +138,23 @@ def reject(
 
     Other arguments as those of `look`. Raises RuleBroken where none may fail.
     """
+    if found.table:
+        nowhere = Path(os.devnull)
+        return found.table.source(found.header, nowhere, rejected, tick, failed).rejects
     check = found.native and not found.facts.utf8
     return set_aside(
         found.text, found.dialect, found.header, options, failed, rejected, tick, check_bytes=check
+    )
+
+
+def _look_at(table: Table, facts: Facts, path: Path, known: dict[str, Found]) -> Look:
+    """A look at what is no text in rows and columns; `known`: what was found out before."""
+    head = table.head()
+    detected = table.detected | known
+    warnings = table.notes + head.header.warnings + _doubts(detected, head.header, table.options)
+    native = table.path == path
+    return Look(
+        path, facts, table.path, native, head.lines, head.whole, PLAIN, head.header, detected, warnings, table
     )
 
 
@@ -184,8 +209,10 @@ def _doubts(detected: dict[str, Found], header: Header, options: ReadOptions) ->
         for name, found in detected.items()
         if found.confidence < UNSURE and name not in ("skip", "header")
     ]
-    if len(header.columns) == 1 and options.delimiter is None:
+    if len(header.columns) == 1 and options.delimiter is None and "delimiter" in detected:
         doubts[:] = ["The table has one column; set the option delimiter if it has more."]
+    if "skip" not in detected:
+        return doubts
     skip = detected["skip"]
     if skip.value and options.skip is None:
         above = "The first line was" if skip.value == 1 else f"The first {skip.value} lines were"

@@ -8,6 +8,7 @@ from typing import NamedTuple, TextIO
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from csvjobs.errors import RuleBroken
 from csvjobs.reading.rows import row
 
 SAMPLES = 5
@@ -52,6 +53,10 @@ UNREADABLE = {
     "bad-bytes": Reason(
         "The record holds bytes that are not UTF-8.",
         "Set encoding to what the file is in, or bad_bytes: replace to go on without these bytes.",
+    ),
+    "bad-json": Reason(
+        "The line is no JSON object of which each key stands once.",
+        "Write one whole object on each line, its texts in double quotes.",
     ),
     "not-corrected": Reason(
         "The row comes from a rejected.csv and has no cells, only the text in _record.",
@@ -115,6 +120,12 @@ class Failed(NamedTuple):
     found: str
     message: str
     ends: bool = False
+
+    def check(self, line: int) -> None:
+        """Raises RuleBroken where no such record, which begins on that line, may be."""
+        if self.ends:
+            said = f"Line {line}: {self.message} Found: {self.found!r}."
+            raise RuleBroken(said, line=line, column=self.column or None, hint=REASONS[self.code].hint)
 
 
 EXTRA = (

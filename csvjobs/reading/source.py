@@ -40,6 +40,8 @@ class Source:
     counted by reading, not by the engine: the account is checked with them. `rejects` says what was
     rejected and why, `notes` what was mended. `longest` is the size of the longest record in bytes, where
     reading knows it.
+
+    With a `query` the cells are not in such text: it is what DuckDB reads them from, as columns c0, c1, …
     """
 
     path: Path
@@ -52,3 +54,4 @@ class Source:
     dropped: dict[str, int] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     longest: int = 0
+    query: str = ""

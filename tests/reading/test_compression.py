@@ -160,7 +160,7 @@ def test_a_password_is_said(bench: ReadBench) -> None:
 
 def test_an_office_document_is_called_that(bench: ReadBench) -> None:
     with pytest.raises(NotCsv, match="office document"):
-        bench.read(zipped(("[Content_Types].xml", b"<a/>"), ("xl/workbook.xml", b"<a/>")))
+        bench.read(zipped(("[Content_Types].xml", b"<a/>"), ("word/document.xml", b"<a/>")))
 
 
 @packers

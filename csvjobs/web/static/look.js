@@ -4,6 +4,9 @@ import { $, SHOWN_COLUMNS, bytes, element, fault, fill, number } from "./dom.js"
 import { hide, preview } from "./preview.js";
 
 const BEGINNING = 256_000;
+// These say at their end what they hold.
+const WHOLE = /\.(xlsx|parquet|zip)$/i;
+const MOST_WHOLE = 20_000_000;
 const UNSURE = 0.8;
 const OTHERS = 3;
 const CHARACTERS = { ",": "comma", ";": "semicolon", "\t": "tab", "|": "pipe", " ": "space", ":": "colon", "^": "caret", "~": "tilde", "#": "hash", '"': 'double "', "'": "single '", "": "none" };
@@ -13,7 +16,7 @@ let asking = null;
 
 export function told(name, value) {
   if (name === "header") return HEADER[value];
-  if (name === "encoding" || name === "skip") return String(value);
+  if (["encoding", "skip", "format", "sheet", "compression"].includes(name)) return String(value);
   return CHARACTERS[value] ?? JSON.stringify(value);
 }
 
@@ -47,6 +50,7 @@ export function tell(box, detected) {
     const found = detected[field.name];
     const value = found ? told(field.name, found.value) : "";
     offer(field, field.value === "" ? value : "");
+    if (field.name === "sheet") field.parentElement.hidden = !found && field.value === "";
     const hint = field.nextElementSibling;
     hint.textContent = field.value !== "" ? "as you set it" : found ? `found, ${sure(field.name, found)}` : "";
     hint.classList.toggle("unsure", field.value === "" && found?.confidence < UNSURE);
@@ -54,7 +58,7 @@ export function tell(box, detected) {
 }
 
 function offer(field, value) {
-  if (field.type === "number") field.placeholder = value;
+  if (field.tagName === "INPUT") field.placeholder = value;
   else field.options[0].text = value || "find out";
 }
 
@@ -75,11 +79,12 @@ export async function look(file, pipeline) {
   asking?.abort();
   if (!file) return;
   const mine = (asking = new AbortController());
-  const partial = file.size > BEGINNING;
+  const most = WHOLE.test(file.name) ? MOST_WHOLE : BEGINNING;
+  const partial = file.size > most;
   const form = new FormData();
   form.append("pipeline", pipeline);
   for (const [name, value] of chosen($("look-options"))) form.append(name, value);
-  form.append("file", file.slice(0, BEGINNING), file.name);
+  form.append("file", file.slice(0, most), file.name);
   $("look").setAttribute("aria-busy", "true");
   try {
     const answer = await fetch(`/inspect?partial=${partial}`, { method: "POST", body: form, signal: mine.signal });

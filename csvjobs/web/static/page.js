@@ -171,7 +171,7 @@ function kind(group) {
 }
 
 function showFound(detected) {
-  const named = { encoding: "Encoding", delimiter: "Delimiter", quote: "Quote", header: "First row", skip: "Lines skipped", compression: "Packed with" };
+  const named = { format: "Format", sheet: "Sheet", encoding: "Encoding", delimiter: "Delimiter", quote: "Quote", header: "First row", skip: "Lines skipped", compression: "Packed with" };
   const known = Object.entries(named).filter(([name]) => detected[name]);
   $("job-found").hidden = !known.length;
   $("job-found").querySelector("dl").replaceChildren(...known.map(([name, label]) => {

@@ -1,0 +1,98 @@
+"""What a number in a spreadsheet's cell means by its number format (ECMA-376, 18.8.30), as text.
+
+A date or time as ISO 8601. Noughts that a format puts in front stay, as in 00042, where the format is made of
+noughts and signs only. Any other number is its value, however it is rounded, grouped or coloured there.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from datetime import date, timedelta
+from functools import partial
+
+Shown = Callable[[str], str]
+"""From the number as the file has it to the text of the cell."""
+
+BUILT_IN = {
+    **dict.fromkeys((14, 15, 16, 17, *range(27, 32), *range(50, 59)), "yyyy-mm-dd"),
+    **dict.fromkeys((18, 19, 20, 21, 32, 33, 45, 47), "hh:mm:ss"),
+    22: "yyyy-mm-dd hh:mm",
+    46: "[h]:mm:ss",
+}
+"""Codes that stand in no file, as far as they matter here."""
+
+DAY = 86_400_000
+"""Milliseconds."""
+
+LAST_DAY = 2_958_465
+"""31 December 9999."""
+
+NO_SUCH_DAY = 60
+"""29 February 1900, which never was."""
+
+_WHOLE = re.compile(r"-?\d+")
+_NOT_SAID = re.compile(r'"[^"]*"|\\.|_.|\*.|\[(?!h+\]|m+\]|s+\])[^\]]*\]|AM/PM|A/P', re.IGNORECASE)
+_NOUGHTS = re.compile(r'(?:0|\\.|"[^"]*"|[-() /])+')
+_SIGNS = re.compile(r'(0)|\\(.)|"([^"]*)"|(.)')
+
+
+def shown(code: str, *, epoch1904: bool = False) -> Shown:
+    """How numbers of that format become text; `epoch1904`: days are counted from 1904, not from 1900."""
+    first = code.partition(";")[0]
+    if _NOUGHTS.fullmatch(first) and first.count("0") > 1:
+        return partial(_with_noughts, [found.groups() for found in _SIGNS.finditer(first)])
+    letters = set(_NOT_SAID.sub("", first).lower())
+    clock, elapsed = bool(letters & set("hs")), "[" in _NOT_SAID.sub("", first)
+    dated = bool(letters & set("dy")) or ("m" in letters and not clock)
+    if not clock and not dated:
+        return number
+    return partial(_moment, clock=clock, dated=dated, elapsed=elapsed, epoch1904=epoch1904)
+
+
+def number(text: str) -> str:
+    """The digits of a whole number as they stand; else the shortest text that reads back as the same
+    double."""
+    if _WHOLE.fullmatch(text):
+        return text
+    try:
+        return repr(float(text)).removesuffix(".0")
+    except ValueError:
+        return text
+
+
+def _with_noughts(signs: list[tuple[str | None, ...]], text: str) -> str:
+    """Digits in the places of the noughts; what there is more of them stands at the first."""
+    if not text.isdecimal():
+        return number(text)
+    places = sum(nought is not None for nought, *_ in signs)
+    digits = text.zfill(places)
+    left = iter([digits[: len(digits) - places + 1], *digits[len(digits) - places + 1 :]])
+    return "".join(next(left) if nought else next(filter(None, others), "") for nought, *others in signs)
+
+
+def _moment(text: str, *, clock: bool, dated: bool, elapsed: bool, epoch1904: bool) -> str:
+    """A day, a day with its time, a time of day, or hours where they are counted on beyond a day."""
+    try:
+        days, rest = divmod(round(float(text) * DAY), DAY)
+    except (ValueError, OverflowError):
+        return text
+    if elapsed and days >= 0:
+        return _clock(days * DAY + rest)
+    if days == 0 and (clock or rest) and not (dated and epoch1904):
+        return _clock(rest)
+    if not 0 <= days <= LAST_DAY or (not epoch1904 and days in (0, NO_SUCH_DAY)):
+        return number(text)
+    # The calendar of 1900 counts the day that never was.
+    start = date(1904, 1, 1) if epoch1904 else date(1899, 12, 31 - (days > NO_SUCH_DAY))
+    try:
+        day = (start + timedelta(days)).isoformat()
+    except OverflowError:
+        return number(text)
+    return f"{day}T{_clock(rest)}" if clock or rest else day
+
+
+def _clock(milliseconds: int) -> str:
+    seconds, rest = divmod(milliseconds, 1000)
+    fraction = f".{rest:03}".rstrip("0") if rest else ""
+    return f"{seconds // 3600:02}:{seconds // 60 % 60:02}:{seconds % 60:02}{fraction}"

@@ -1,0 +1,54 @@
+"""Cells into a file on which every record is clean, without a doubt for any reader."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from types import TracebackType
+
+from csvjobs.reading.source import Dialect
+
+Cell = str | None
+"""Its text; None where it is empty, "" where it holds the empty text."""
+
+PLAIN = Dialect()
+
+
+class CleanWriter:
+    """Writes records in the dialect PLAIN below one line to skip; knows how many and how long they are."""
+
+    def __init__(self, path: Path) -> None:
+        self.records = 0
+        self.longest = 0
+        self.bytes = 0
+        self._file = path.open("wb", buffering=1024**2)
+        # Without it the engine would take a byte order mark in the first cell for the file's own.
+        self._file.write(b"-\n")
+
+    def __enter__(self) -> CleanWriter:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._file.close()
+
+    def add(self, cells: Iterable[Cell]) -> None:
+        """One more record."""
+        self.write(record(cells))
+
+    def write(self, text: bytes) -> None:
+        """The same, as `record` has made it."""
+        self._file.write(text)
+        self.records += 1
+        self.bytes += len(text)
+        self.longest = max(self.longest, len(text))
+
+
+def record(cells: Iterable[Cell]) -> bytes:
+    """The record in the dialect PLAIN: an empty cell is nothing, any other one stands in quotes."""
+    return (",".join(map(_quoted, cells)) + "\n").encode()
+
+
+def _quoted(cell: Cell) -> str:
+    return "" if cell is None else '"' + cell.replace('"', '""') + '"'

@@ -1,0 +1,70 @@
+"""Which kind of file it is, by what is in it."""
+
+from __future__ import annotations
+
+import zipfile
+from pathlib import Path
+
+from csvjobs.errors import DamagedArchive, NotCsv
+from csvjobs.reading.compression import is_office
+from csvjobs.reading.facts import Facts
+from csvjobs.reading.jsonl import Jsonl, is_jsonl
+from csvjobs.reading.options import ReadOptions
+from csvjobs.reading.parquet import Parquet
+from csvjobs.reading.records import Line
+from csvjobs.reading.spreadsheet import Spreadsheet
+from csvjobs.reading.tables import Table
+
+PARQUET = (b"PAR1", b"PARE")
+TAIL = 4
+
+
+def binary_table(
+    path: Path, facts: Facts, options: ReadOptions, scratch: Path, most_bytes: int
+) -> Table | None:
+    """A workbook or a Parquet file; None for text. Raises NotCsv where it is not what was declared,
+    DamagedArchive where only its beginning is there."""
+    kind = options.format
+    if kind not in (None, "parquet", "xlsx"):
+        return None
+    found = "parquet" if _is_parquet(path, cut=facts.cut) else "xlsx" if _is_workbook(path, facts) else None
+    if kind and found != kind:
+        raise NotCsv(f"The file is no {kind} file.", hint="Leave format out to have it found out.")
+    if found and facts.cut:
+        raise DamagedArchive(
+            f"A {found} file says at its end what it holds: its beginning alone cannot be read.",
+            hint="Send all of it.",
+        )
+    if found == "parquet":
+        return Parquet(path, options)
+    return Spreadsheet(path, options, scratch=scratch, most_bytes=most_bytes) if found else None
+
+
+def text_table(path: Path, head: list[Line], options: ReadOptions, *, cut: bool) -> Table | None:
+    """JSON lines, of which `head` are the first; None for CSV. Raises NotCsv for JSON of another layout."""
+    if options.format not in (None, "jsonl"):
+        return None
+    return Jsonl(path, options, cut=cut) if options.format or is_jsonl(head) else None
+
+
+def _is_parquet(path: Path, *, cut: bool) -> bool:
+    with path.open("rb") as file:
+        mark = file.read(len(PARQUET[0]))
+        if mark not in PARQUET or cut:
+            # Letters that a header row may begin with as well.
+            return mark in PARQUET and b"\0" in file.read(64)
+        file.seek(-TAIL, 2)
+        return file.read(TAIL) == mark
+
+
+def _is_workbook(path: Path, facts: Facts) -> bool:
+    if not is_office(path):
+        return facts.cut and _begins_like_one(path)
+    with zipfile.ZipFile(path) as archive:
+        return any(name.endswith(("xl/workbook.xml", "/workbook.xml")) for name in archive.namelist())
+
+
+def _begins_like_one(path: Path) -> bool:
+    with path.open("rb") as file:
+        head = file.read(4096)
+    return head.startswith(b"PK\x03\x04") and (b"[Content_Types].xml" in head or b"xl/" in head)

@@ -1,0 +1,247 @@
+"""JSON lines (jsonlines.org): a JSON object on each line, whose keys name the columns.
+
+A number comes as its own digits, true and false as these words, null and a key that is not there as an empty
+cell, and an object or a list as the JSON that it is, character for character.
+"""
+
+from __future__ import annotations
+
+import codecs
+import json
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from itertools import islice
+from json.decoder import scanstring  # type: ignore[attr-defined]
+from pathlib import Path
+from typing import Any
+
+from csvjobs.errors import NotCsv
+from csvjobs.reading.careful import TICK_EVERY, short, wrong_bytes
+from csvjobs.reading.clean import Cell, CleanWriter
+from csvjobs.reading.header import Header
+from csvjobs.reading.records import Line
+from csvjobs.reading.rejects import Failed, RejectsWriter
+from csvjobs.reading.source import Found, Source
+from csvjobs.reading.tables import HEAD_ROWS, Head, Place, Sieve, Table, Tick, check_width, named_head
+from csvjobs.reading.text import Text
+
+LOOKED_AT = 10
+"""Lines that tell whether a file is of this kind."""
+
+_BLANK = re.compile(r"[ \t\n\r]*")
+_BEGIN = re.compile(rb"\s*\[\s*[\[{]|\s*\{\s*(?:[\r\n]|$)")
+
+Object = dict[str, Cell]
+
+
+def is_jsonl(head: list[Line]) -> bool:
+    """Whether the first line, or most lines, are JSON objects. Raises NotCsv for JSON of another layout."""
+    said = [line.content for line in head if line.content.strip()][:LOOKED_AT]
+    good = [line.lstrip().startswith(b"{") and _parses(line) for line in said]
+    if good[:1] == [True] or sum(good) * 2 > len(said):
+        return True
+    text = b"\n".join(said)
+    if _BEGIN.match(text):
+        raise NotCsv(
+            "The file looks like one JSON document, not like a table.",
+            hint="Write one object on each line, with jq -c '.[]' say; or set format: csv if it is a table.",
+        )
+    return False
+
+
+@dataclass
+class Jsonl(Table):
+    """`path` is in UTF-8; `cut`: it is only what the file begins with."""
+
+    cut: bool = False
+    keys: list[str] = field(default_factory=list)
+    told: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.detected["format"] = Found("jsonl")
+
+    def head(self) -> Head:
+        """Its columns are the keys of the first rows only."""
+        found = list(islice(self._objects(), HEAD_ROWS + 1))
+        if self.cut:
+            del found[-1:]
+        self.keys = list(dict.fromkeys(key for each in found for key in each))
+        rows = [[each.get(key) for key in self.keys] for each in found]
+        head = named_head(self.keys, rows, self.options)
+        self.told = head.header.warnings
+        return head._replace(whole=head.whole and not self.cut)
+
+    def source(
+        self, header: Header, target: Path, rejected: Path, tick: Tick, failed: Iterable[Failed] = ()
+    ) -> Source:
+        """Where a key comes up that was not there before, all is written again with a column for it."""
+        while True:
+            run = _Run(self, target, rejected, tick, failed)
+            if source := run.source():
+                return source
+            self.keys = list(run.keys)
+
+    def _objects(self) -> Iterator[Object]:
+        """The good ones of the first lines."""
+        with self.path.open("rb") as file:
+            for line in islice(_lines(file, self.options.max_record_bytes), 2 * HEAD_ROWS):
+                try:
+                    yield cells(line.content.decode("utf-8", "replace"))
+                except ValueError:
+                    continue
+
+
+class _Run:
+    """One pass over the file, with columns for the keys that were known before it."""
+
+    def __init__(
+        self, table: Jsonl, target: Path, rejected: Path, tick: Tick, failed: Iterable[Failed]
+    ) -> None:
+        self.keys = dict.fromkeys(table.keys)
+        self._table, self._options = table, table.options
+        self._target, self._rejected, self._tick, self._failed = target, rejected, tick, failed
+        self._replaced = 0
+
+    def source(self) -> Source | None:
+        """The whole account; None where there are more keys than were known."""
+        known = named_head(list(self.keys), [], self._options).header
+        longest = self._options.max_record_bytes
+        with (
+            self._table.path.open("rb", buffering=0) as file,
+            CleanWriter(self._target) as out,
+            RejectsWriter(self._rejected, known.columns) as rejects,
+        ):
+            self._sieve = Sieve(self._options, out, rejects, self._failed)
+            next_tick = TICK_EVERY
+            for line in _lines(file, longest):
+                self._add(line, len(known.columns))
+                if line.start >= next_tick:
+                    self._tick(line.start)
+                    next_tick = line.start + TICK_EVERY
+        if len(self.keys) > len(known.columns):
+            return None
+        late = known.warnings[len(self._table.told) :]
+        return self._sieve.source(self._target, known.columns, [*late, *self._notes()])
+
+    def _notes(self) -> Iterator[str]:
+        if self._replaced:
+            yield f"{self._replaced} rows had bytes that are not UTF-8; U+FFFD stands for them."
+
+    def _add(self, line: Line, known: int) -> None:
+        if not line.content.strip():
+            self._sieve.blank += 1
+            return
+        found = self._object(line)
+        if found is None:
+            return
+        if not found.keys() <= self.keys.keys():
+            self.keys.update(dict.fromkeys(found))
+            check_width(len(self.keys), self._options)
+        if len(self.keys) == known:
+            self._sieve.take(_place(line), list(map(found.get, self.keys)))
+
+    def _object(self, line: Line) -> Object | None:
+        """What the line holds; None where it was set aside."""
+        content = line.content
+        if len(content) > self._options.max_record_bytes:
+            self._sieve.reject(_place(line), "record-too-long", content)
+            return None
+        try:
+            text = content.decode()
+        except UnicodeDecodeError:
+            if self._options.bad_bytes != "replace":
+                self._sieve.reject(_place(line), "bad-bytes", content, wrong_bytes(content))
+                return None
+            self._replaced += 1
+            text = content.decode("utf-8", "replace")
+        try:
+            return cells(text)
+        except ValueError as error:
+            self._sieve.reject(_place(line), "bad-json", content, short(str(error).encode()))
+            return None
+
+
+def _place(line: Line) -> Place:
+    return Place(line.number, line.start)
+
+
+def cells(text: str) -> Object:
+    """The object's values as texts. Raises ValueError, with what was found, for what is no such object."""
+    found = _loads(text)
+    if not isinstance(found, dict):
+        raise ValueError(f"a {_KINDS[type(found)]}")
+    if any(isinstance(value, dict | list) for value in found.values()):
+        found = _raw(text, found)
+    made = {key: _text(value) for key, value in found.items()}
+    # Escapes can spell halves of characters, which no text can hold.
+    if "\\u" in text:
+        "".join([*made, *filter(None, made.values())]).encode()
+    return made
+
+
+_KINDS = {list: "list", str: "text or number", bool: "truth value", type(None): "null"}
+
+
+def _loads(text: str) -> Any:
+    """Numbers as their own digits."""
+    try:
+        return _DECODER.decode(text)
+    except RecursionError:
+        raise ValueError("nested too deep") from None
+
+
+def _raw(text: str, found: dict[str, Any]) -> dict[str, Any]:
+    """The same with objects and lists as they stand in the text."""
+    made: dict[str, Any] = {}
+    at = text.index("{") + 1
+    for _ in found:
+        key, at = scanstring(text, text.index('"', at) + 1)
+        at = _behind(text, text.index(":", at) + 1)
+        value, end = _DECODER.raw_decode(text, at)
+        made[key] = text[at:end] if isinstance(value, dict | list) else value
+        at = end
+    return made
+
+
+def _behind(text: str, at: int) -> int:
+    """The place behind blanks."""
+    blanks = _BLANK.match(text, at)
+    return blanks.end() if blanks else at
+
+
+def _text(value: Any) -> Cell:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return value  # type: ignore[no-any-return]
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    made = dict(pairs)
+    if len(made) < len(pairs):
+        twice = next(key for place, (key, _) in enumerate(pairs) if key in dict(pairs[:place]))
+        raise ValueError(f"the key {twice!r} twice")
+    return made
+
+
+def _no_number(name: str) -> Any:
+    raise ValueError(f"{name}, which is no JSON")
+
+
+_DECODER = json.JSONDecoder(
+    parse_int=str, parse_float=str, parse_constant=_no_number, object_pairs_hook=_once
+)
+
+
+def _lines(file: Any, longest: int) -> Iterator[Line]:
+    start = len(codecs.BOM_UTF8) if file.read(3) == codecs.BOM_UTF8 else 0
+    file.seek(start)
+    return Text(file, start, longest, check_bytes=False)
+
+
+def _parses(line: bytes) -> bool:
+    try:
+        cells(line.decode("utf-8", "replace"))
+    except ValueError:
+        return False
+    return True

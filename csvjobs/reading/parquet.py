@@ -1,0 +1,124 @@
+"""Parquet, through DuckDB: each value as the text that says exactly what it is.
+
+Whole numbers and decimals come digit for digit, a double as the shortest text that reads back as the same
+one, dates and times as ISO 8601 (in UTC with a Z where they are moments), bytes with \\xHH for those that are
+no ASCII letters, lists and structures as JSON. Null is an empty cell, the empty text a quoted empty one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from csvjobs.errors import DamagedArchive, EncryptedArchive
+from csvjobs.reading.clean import PLAIN, Cell
+from csvjobs.reading.header import Header
+from csvjobs.reading.rejects import Failed, Reject, RejectsWriter
+from csvjobs.reading.source import Found, Source
+from csvjobs.reading.tables import Head, Table, Tick, named_head
+
+MEMORY = "256MB"
+BATCH = 100
+AT_ONCE = 10_000
+SETTINGS: dict[str, Any] = {
+    "memory_limit": MEMORY,
+    "threads": "1",
+    "autoinstall_known_extensions": "false",
+    "autoload_known_extensions": "false",
+}
+NESTED = ("STRUCT", "MAP", "UNION")
+HINT = "Write it anew and send it again, or the table as CSV."
+
+
+@dataclass
+class Parquet(Table):
+    """It stays where it is: the engine reads it there."""
+
+    def __post_init__(self) -> None:
+        self.detected["format"] = Found("parquet")
+
+    def head(self) -> Head:
+        with self._open() as connection:
+            names = [name for name, _ in self._columns(connection)]
+            return named_head(names, self._rows(connection), self.options)
+
+    def source(
+        self, header: Header, target: Path, rejected: Path, tick: Tick, failed: Iterable[Failed] = ()
+    ) -> Source:
+        with self._open() as connection, RejectsWriter(rejected, header.columns) as rejects:
+            query = self._query(connection)
+            [(records,)] = connection.execute(f"SELECT COUNT(*) FROM {self._file}").fetchall()
+            left = iter(failed)
+            while some := list(islice(left, AT_ONCE)):
+                self._set_aside(connection, query, some, rejects)
+            summary = rejects.summary()
+        return Source(self.path, PLAIN, 0, header.columns, records, rejects=summary, query=query)
+
+    def _set_aside(
+        self,
+        connection: duckdb.DuckDBPyConnection,
+        query: str,
+        failed: Sequence[Failed],
+        rejects: RejectsWriter,
+    ) -> None:
+        """Rows that have failed a check; a row has a number, but neither line nor byte."""
+        listed = ", ".join(str(each.row) for each in failed)
+        numbered = f"SELECT *, row_number() OVER () AS place FROM ({query})"
+        found = connection.execute(f"SELECT * FROM ({numbered}) WHERE place IN ({listed}) ORDER BY place")
+        for each in failed:
+            each.check(each.row)
+            *cells, _ = found.fetchone() or ()
+            said = [cell or "" for cell in cells]
+            rejects.add(Reject(each.row, each.row, 0, *each[1:5], said, ""))
+
+    def _rows(self, connection: duckdb.DuckDBPyConnection) -> Iterator[list[Cell]]:
+        found = connection.execute(self._query(connection))
+        while rows := found.fetchmany(BATCH):
+            yield from map(list, rows)
+
+    def _query(self, connection: duckdb.DuckDBPyConnection) -> str:
+        columns = self._columns(connection)
+        texts = (f"{_text(f'v{place}', kind)} AS c{place}" for place, (_, kind) in enumerate(columns))
+        named = ", ".join(f"v{place}" for place in range(len(columns)))
+        return f"SELECT {', '.join(texts)} FROM {self._file} AS given({named})"
+
+    def _columns(self, connection: duckdb.DuckDBPyConnection) -> list[tuple[str, str]]:
+        """Names and types."""
+        found = connection.execute(f"DESCRIBE SELECT * FROM {self._file}").fetchall()
+        return [(str(name), str(kind)) for name, kind, *_ in found]
+
+    @property
+    def _file(self) -> str:
+        # [ and the like would be a pattern.
+        path = "".join(f"[{sign}]" if sign in "[*?" else sign for sign in str(self.path))
+        return "read_parquet('" + path.replace("'", "''") + "')"
+
+    @contextmanager
+    def _open(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        try:
+            with duckdb.connect(config=SETTINGS) as connection:
+                yield connection
+        except duckdb.Error as error:
+            said = str(error).splitlines()[0]
+            if "encrypt" in said.lower():
+                raise EncryptedArchive("The Parquet file is encrypted.", hint="Send it plain.") from None
+            raise DamagedArchive(f"The Parquet file is damaged or cut short: {said}.", hint=HINT) from None
+
+
+def _text(value: str, kind: str) -> str:
+    """The expression of the text of a value of that DuckDB type."""
+    if kind == "VARCHAR":
+        return value
+    if kind.endswith("]") or kind.startswith(NESTED):
+        return f"CAST(to_json({value}) AS VARCHAR)"
+    if kind == "TIMESTAMP WITH TIME ZONE":
+        return f"REPLACE(CAST(make_timestamp(epoch_us({value})) AS VARCHAR), ' ', 'T') || 'Z'"
+    if kind.startswith("TIMESTAMP"):
+        return f"REPLACE(CAST({value} AS VARCHAR), ' ', 'T')"
+    return f"CAST({value} AS VARCHAR)"

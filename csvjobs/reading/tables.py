@@ -1,0 +1,159 @@
+"""Files that are tables by their format, beside text in rows and columns: known by what is in them.
+
+Such a file says itself what its cells are; they are made text, and from there on it is read like any other.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+from pathlib import Path
+from typing import NamedTuple
+
+from csvjobs.errors import BadRow, EmptyFile, TooManyColumns
+from csvjobs.reading.careful import ABOVE, BLANK_LINES, KEPT, Failures
+from csvjobs.reading.clean import PLAIN, Cell, CleanWriter, record
+from csvjobs.reading.header import Header, column_names
+from csvjobs.reading.options import ReadOptions
+from csvjobs.reading.records import Line, lines
+from csvjobs.reading.rejects import REASONS, Failed, Reject, RejectsWriter
+from csvjobs.reading.source import Found, Source
+
+HEAD_BYTES = 1024**2
+HEAD_ROWS = 2000
+
+Tick = Callable[[int], None]
+
+
+class Head(NamedTuple):
+    """The first rows as text in the dialect PLAIN, and whether they are all there are; what stands above the
+    first record is in the header's account."""
+
+    lines: list[Line]
+    whole: bool
+    header: Header
+
+
+@dataclass
+class Table(ABC):
+    """A table in a file. `detected`: what was found out beside its columns; `notes`: what a person should
+    know."""
+
+    path: Path
+    options: ReadOptions
+    detected: dict[str, Found] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+
+    @abstractmethod
+    def head(self) -> Head:
+        """The first rows. Raises DataError."""
+
+    @abstractmethod
+    def source(
+        self, header: Header, target: Path, rejected: Path, tick: Tick, failed: Iterable[Failed] = ()
+    ) -> Source:
+        """All rows: as a clean file at `target`, or where they are. `rejected` is written if a row is bad or
+        has `failed` a check; `tick(bytes read)` may raise to stop. Raises DataError."""
+
+
+class Place(NamedTuple):
+    """Of a row: its number, or its line, from 1; and the offset of its first byte, where that means
+    anything."""
+
+    row: int
+    byte: int = 0
+
+
+class Sieve:
+    """What becomes of each row in one pass over a table: it is written to `out`, or set aside."""
+
+    def __init__(
+        self, options: ReadOptions, out: CleanWriter, rejects: RejectsWriter, failed: Iterable[Failed]
+    ) -> None:
+        self.blank = self.above = self.kept = 0
+        self._options, self._out, self._rejects = options, out, rejects
+        self._failures = Failures(failed)
+
+    def take(self, place: Place, cells: Sequence[Cell]) -> None:
+        """A row that could be read. Raises BadRow, RuleBroken where it may not be as it is."""
+        text = record(cells)
+        if len(text) > self._options.max_record_bytes:
+            self.reject(place, "record-too-long", text)
+            return
+        self.kept += 1
+        if self._failures.row == self.kept:
+            self._set_aside(place, cells, self._failures.take())
+        else:
+            self._out.write(text)
+
+    def reject(self, place: Place, code: str, text: bytes, found: str = "") -> None:
+        """A row that could not be read; `text`: the part of it that is kept. Raises BadRow."""
+        message = REASONS[code].sentence
+        option = "bad_bytes" if code == "bad-bytes" and self._options.bad_bytes == "fail" else "bad_rows"
+        if getattr(self._options, option) == "fail":
+            hint = f"Correct the row, or set {option}: reject to put such rows aside."
+            raise BadRow(f"Line {place.row}: {message}", line=place.row, hint=hint)
+        found = found or f"over {self._options.max_record_bytes} bytes"
+        said = text[:KEPT].decode("utf-8", "replace")
+        self._add(place, code, "", found, message, [], said)
+
+    def source(self, path: Path, columns: tuple[str, ...], notes: Iterable[str]) -> Source:
+        """What the engine is to read, with the account of it."""
+        dropped = {BLANK_LINES: self.blank, ABOVE: self.above}
+        return Source(
+            path=path,
+            dialect=PLAIN,
+            skip=1,
+            columns=columns,
+            records=self.kept,
+            rejects=self._rejects.summary(),
+            dropped={name: count for name, count in dropped.items() if count},
+            notes=tuple(notes),
+            longest=self._out.longest,
+        )
+
+    def _set_aside(self, place: Place, cells: Sequence[Cell], failed: Failed) -> None:
+        failed.check(place.row)
+        self._add(place, failed.code, failed.column, failed.found, failed.message, cells, "")
+
+    def _add(
+        self, place: Place, code: str, column: str, found: str, message: str, cells: Sequence[Cell], text: str
+    ) -> None:
+        said = [cell or "" for cell in cells]
+        row, byte = place
+        self._rejects.add(Reject(row, row, byte, code, column, found, message, said, text))
+
+
+def named_head(names: Sequence[str], rows: Iterable[Sequence[Cell]], options: ReadOptions) -> Head:
+    """The head of a table that knows the names of its columns. Raises EmptyFile, TooManyColumns."""
+    check_width(len(names), options)
+    if not names:
+        raise EmptyFile("The file holds no columns.", hint="Send a file with at least one.")
+    columns, warnings = column_names(names)
+    text, whole = first_text(rows)
+    top = record(columns).splitlines(keepends=True)
+    found = list(lines([*top, *text]))
+    return Head(found, whole, Header(columns, 0, len(list(lines(top))), warnings))
+
+
+def first_text(rows: Iterable[Sequence[Cell]]) -> tuple[list[bytes], bool]:
+    """The physical lines of the first rows, and whether they are all."""
+    left = iter(rows)
+    found: list[bytes] = []
+    size = 0
+    for row in islice(left, HEAD_ROWS):
+        text = record(row)
+        found += text.splitlines(keepends=True)
+        size += len(text)
+        if size > HEAD_BYTES:
+            break
+    return found, next(left, None) is None
+
+
+def check_width(width: int, options: ReadOptions) -> None:
+    """Raises TooManyColumns."""
+    if width > options.max_columns:
+        found = f"The file has more than {options.max_columns} columns."
+        raise TooManyColumns(found, hint="If they are meant, set max_columns higher.")

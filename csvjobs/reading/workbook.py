@@ -1,0 +1,395 @@
+"""XLSX (ECMA-376, Office Open XML) as a stream: what is in each cell, and nothing of how it looks.
+
+Why not by a library: docs/decisions/0011.
+"""
+
+from __future__ import annotations
+
+import os
+import posixpath
+import re
+import zipfile
+from array import array
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, NamedTuple
+from xml.parsers import expat
+
+from csvjobs.errors import DamagedArchive, EncryptedArchive, FieldTooLong, TooManyColumns
+from csvjobs.reading.cellformat import BUILT_IN, Shown, number, shown
+from csvjobs.reading.clean import Cell
+from csvjobs.reading.compression import DAMAGE, ENCRYPTED, check_size
+
+MOST_ROWS, MOST_COLUMNS = 2**20, 2**14
+"""That a sheet may have."""
+
+MOST_ELEMENTS = 200_000
+"""Of a row, or before the first one: a cell has hardly more than six."""
+
+MOST_XML = 64 * 1024**2
+"""Bytes of one row, one text, or of a part that is small as a rule."""
+
+CHUNK = 64 * 1024
+SEND_AGAIN = "Save it anew with a spreadsheet program and send it again, or the sheet as CSV."
+
+_ESCAPE = re.compile("_x([0-9A-Fa-f]{4})_")
+_SURROGATE = re.compile("[\ud800-\udfff]")
+_REFERENCE = re.compile(r"([A-Z]{1,3})\d{1,7}")
+
+
+class Sheet(NamedTuple):
+    """A sheet of a workbook, and where it is in the file."""
+
+    name: str
+    part: str
+    hidden: bool
+
+
+class Row(NamedTuple):
+    """Its number from 1; its cells up to the last that is not empty."""
+
+    number: int
+    cells: list[Cell]
+
+
+class Raw(NamedTuple):
+    """A cell as the file has it; `text` is that of its value, or of what it holds inline."""
+
+    attributes: dict[str, str]
+    text: str | None
+    formula: bool
+
+
+class Workbook:
+    """A workbook, open. `scratch` takes the texts that its sheets share; the file may hold `most_bytes`;
+    `tick(bytes read)` may raise to stop.
+
+    Raises DamagedArchive, EncryptedArchive, UnpackedTooLarge, FieldTooLong, TooManyColumns.
+    """
+
+    def __init__(self, path: Path, scratch: Path, most_bytes: int, tick: Callable[[int], None]) -> None:
+        self.errors = self.uncalculated = 0
+        self._tick, self._most, self._scratch = tick, most_bytes, scratch
+        self._read, self._packed = 0, path.stat().st_size
+        with _explained():
+            self._archive = zipfile.ZipFile(path)
+            book = next((part for kind, part in self._relations("").values() if kind == "officeDocument"), "")
+            self._parts = self._relations(book)
+            self._epoch1904, self.sheets = self._contents(book)
+            self._formats = self._styles()
+
+    def __enter__(self) -> Workbook:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._archive.close()
+
+    def rows(self, sheet: Sheet) -> Iterator[Row]:
+        """Those that are in the file; not all numbers need be there. Counts `errors` and formulas whose
+        values are `uncalculated` on the way."""
+        self.errors = self.uncalculated = last = 0
+        with _explained(), self._strings() as strings, self._open(sheet.part) as part:
+            for given, cells in _rows(part):
+                place = int(given) if given else last + 1
+                if not last < place <= MOST_ROWS:
+                    raise ValueError(f"a row {place} follows the row {last}")
+                yield Row(place, self._cells(cells, strings))
+                last = place
+
+    def _cells(self, row: list[Raw], strings: _Strings) -> list[Cell]:
+        made: list[Cell] = []
+        for cell in row:
+            place = _place(cell.attributes.get("r"), len(made))
+            if place >= MOST_COLUMNS:
+                raise TooManyColumns(f"A row of the sheet has more than {MOST_COLUMNS} columns.")
+            text = self._text(cell, strings)
+            if text is not None:
+                made += [None] * (place + 1 - len(made))
+                made[place] = text
+        return made
+
+    def _text(self, cell: Raw, strings: _Strings) -> Cell:
+        attributes, text, formula = cell
+        if text is None:
+            self.uncalculated += formula
+            return None
+        match attributes.get("t", "n"):
+            case "n":
+                value = text.strip()
+                return self._formats.get(attributes.get("s", "0"), number)(value) if value else None
+            case "s":
+                return strings[int(text)] if text.strip() else None
+            case "b":
+                return "true" if text.strip() in ("1", "true") else "false"
+            case "e":
+                self.errors += 1
+        return unescaped(text)
+
+    def _contents(self, book: str) -> tuple[bool, list[Sheet]]:
+        """Whether days are counted from 1904, and the sheets."""
+        epoch1904, sheets = False, []
+        for name, given in self._attributes(book):
+            if name == "workbookPr":
+                epoch1904 = given.get("date1904") in ("1", "true", "on")
+            elif name == "sheet":
+                relation = next((value for key, value in given.items() if key.endswith(":id")), "")
+                kind, part = self._parts.get(relation, ("", ""))
+                if kind == "worksheet":
+                    hidden = given.get("state", "visible") != "visible"
+                    sheets.append(Sheet(given.get("name", ""), part, hidden))
+        return epoch1904, sheets
+
+    def _styles(self) -> dict[str, Shown]:
+        """How the number of a cell is shown, by the cell's style."""
+        codes, styles, among = dict(BUILT_IN), list[int](), ""
+        for name, given in self._attributes(self._part("styles")):
+            if name == "numFmt":
+                codes[int(given["numFmtId"])] = given["formatCode"]
+            elif name != "xf":
+                among = name if name in ("cellXfs", "cellStyleXfs") else among
+            elif among == "cellXfs":
+                styles.append(int(given.get("numFmtId", 0)))
+        known = {code: shown(codes.get(code, ""), epoch1904=self._epoch1904) for code in set(styles)}
+        return {str(place): known[code] for place, code in enumerate(styles)}
+
+    def _strings(self) -> _Strings:
+        name = self._part("sharedStrings")
+        return _Strings(self._open(name) if name else None, self._scratch / "shared-strings")
+
+    def _relations(self, part: str) -> dict[str, tuple[str, str]]:
+        """Kind and part of what a part relates to, by id."""
+        folder, name = posixpath.split(part)
+        made = {}
+        for each, given in self._attributes(posixpath.join(folder, "_rels", f"{name}.rels")):
+            if each == "Relationship" and given.get("TargetMode") != "External":
+                target = posixpath.normpath(posixpath.join("/", folder, given["Target"]))
+                made[given["Id"]] = given["Type"].rpartition("/")[2], target.lstrip("/")
+        return made
+
+    def _part(self, kind: str) -> str:
+        return next((part for found, part in self._parts.values() if found == kind), "")
+
+    def _attributes(self, name: str) -> list[tuple[str, dict[str, str]]]:
+        """The attributes of each element of a small part, by the element's name; none of a missing part."""
+        found: list[tuple[str, dict[str, str]]] = []
+        if name:
+            with self._open(name) as part:
+                parser = _parser(lambda tag, given: found.append((_local(tag), given)))
+                for chunk in part:
+                    parser.Parse(chunk)
+                parser.Parse(b"", True)
+        return found
+
+    def _open(self, name: str) -> _Part:
+        info = self._archive.getinfo(name)
+        if info.flag_bits & ENCRYPTED:
+            raise EncryptedArchive("The workbook is locked with a password.", hint="Send it without one.")
+        return _Part(self._archive.open(info), self._more)
+
+    def _more(self, size: int) -> None:
+        """Counts what was unpacked."""
+        self._read += size
+        check_size(self._read, self._packed, self._most)
+        self._tick(min(self._read, self._packed))
+
+
+class _Part:
+    """A part of the file in chunks: of one row or text, after which `since` is set to 0, only so many."""
+
+    def __init__(self, stream: IO[bytes], more: Callable[[int], None]) -> None:
+        self._stream, self._more = stream, more
+        self.since = 0
+
+    def __enter__(self) -> _Part:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stream.close()
+
+    def __iter__(self) -> Iterator[bytes]:
+        while chunk := self._stream.read(CHUNK):
+            self.since += len(chunk)
+            if self.since > MOST_XML:
+                raise FieldTooLong(f"A row or text of the workbook has more than {MOST_XML} bytes.")
+            self._more(len(chunk))
+            yield chunk
+
+
+class _Strings:
+    """The texts that sheets share, by number: read as far as is asked for, and kept in a file."""
+
+    def __init__(self, part: _Part | None, path: Path) -> None:
+        self._part = part
+        self._file = path.open("w+b", buffering=0)
+        self._ends = array("Q", [0])
+        self._left = iter(()) if part is None else _texts(part)
+
+    def __enter__(self) -> _Strings:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._file.close()
+        if self._part:
+            self._part.__exit__()
+
+    def __getitem__(self, number: int) -> str:
+        while not 0 <= number < len(self._ends) - 1:
+            self._advance(number)
+        start, end = self._ends[number], self._ends[number + 1]
+        return os.pread(self._file.fileno(), end - start, start).decode()
+
+    def _advance(self, number: int) -> None:
+        texts = next(self._left, None) if number >= 0 else None
+        if texts is None:
+            raise KeyError(f"no shared text {number}")
+        encoded = [text.encode() for text in texts]
+        for text in encoded:
+            self._ends.append(self._ends[-1] + len(text))
+        self._file.write(b"".join(encoded))
+
+
+class _Text:
+    """Gathers what stands in some elements, but not how it is pronounced."""
+
+    def __init__(self) -> None:
+        self.parts: list[str] = []
+        self.open = self._spoken = False
+
+    def start(self, tag: str) -> None:
+        """An element begins, of which the text counts if it is a `t` or `v`."""
+        self._spoken |= tag == "rPh"
+        self.open = tag in ("t", "v") and not self._spoken
+
+    def end(self, tag: str) -> None:
+        self._spoken &= tag != "rPh"
+        self.open = False
+
+    def add(self, text: str) -> None:
+        if self.open:
+            self.parts.append(text)
+
+
+def _rows(part: _Part) -> Iterator[tuple[str | None, list[Raw]]]:
+    """Rows by the number that they say of themselves, which need not be there."""
+    rows: list[tuple[str | None, list[Raw]]] = []
+    cells: list[Raw] = []
+    text = _Text()
+    given: dict[str, str] = {}
+    row: str | None = None
+    said = formula = within = done = False
+    elements = 0
+
+    def start(tag: str, attributes: dict[str, str]) -> None:
+        nonlocal given, row, said, formula, within, elements
+        tag = _local(tag)
+        elements += 1
+        if elements > MOST_ELEMENTS:
+            raise TooManyColumns("A row of the sheet has more cells than any workbook may have.")
+        if tag == "c":
+            given, said, formula = attributes, False, False
+            text.parts = []
+        elif tag == "row":
+            row, within = attributes.get("r"), True
+        else:
+            said |= tag in ("v", "is")
+            formula |= tag == "f"
+            text.start(tag)
+
+    def end(tag: str) -> None:
+        nonlocal cells, done, elements
+        tag = _local(tag)
+        if tag == "c":
+            cells.append(Raw(given, "".join(text.parts) if said else None, formula))
+        elif tag == "row":
+            rows.append((row, cells))
+            cells = []
+            part.since = elements = 0
+        else:
+            text.end(tag)
+            done |= tag == "sheetData"
+
+    parser = _parser(start, end, text.add)
+    for chunk in part:
+        parser.Parse(chunk)
+        yield from rows
+        rows.clear()
+        if done:
+            return
+    parser.Parse(b"", True)
+
+
+def _texts(part: _Part) -> Iterator[list[str]]:
+    """The shared texts, several at a time."""
+    found: list[str] = []
+    text = _Text()
+
+    def start(tag: str, _: dict[str, str]) -> None:
+        if (tag := _local(tag)) == "si":
+            text.parts = []
+        text.start(tag)
+
+    def end(tag: str) -> None:
+        if (tag := _local(tag)) == "si":
+            found.append(unescaped("".join(text.parts)))
+            part.since = 0
+        text.end(tag)
+
+    parser = _parser(start, end, text.add)
+    for chunk in part:
+        parser.Parse(chunk)
+        if found:
+            yield found
+            found.clear()
+    parser.Parse(b"", True)
+
+
+def _parser(
+    start: Callable[[str, dict[str, str]], None],
+    end: Callable[[str], None] | None = None,
+    text: Callable[[str], None] | None = None,
+) -> expat.XMLParserType:
+    parser = expat.ParserCreate()
+    parser.buffer_text = True
+    parser.StartElementHandler, parser.EndElementHandler, parser.CharacterDataHandler = start, end, text
+    parser.StartDoctypeDeclHandler = _refuse
+    return parser
+
+
+def _refuse(*_: object) -> None:
+    """A workbook has none (ECMA-376, part 2, 8.2.4), and it can blow a small text up to any size."""
+    raise DamagedArchive("The workbook has a document type definition.", hint=SEND_AGAIN)
+
+
+@contextmanager
+def _explained() -> Iterator[None]:
+    try:
+        yield
+    except (*DAMAGE, expat.ExpatError, KeyError) as error:
+        raise DamagedArchive(f"The workbook is damaged: {error}.", hint=SEND_AGAIN) from None
+
+
+def _local(tag: str) -> str:
+    """The name without what its namespace is called in the file."""
+    return tag.rpartition(":")[2] if ":" in tag else tag
+
+
+def _place(reference: str | None, following: int) -> int:
+    """The column of a cell, from 0."""
+    found = _REFERENCE.fullmatch(reference or "")
+    if not found:
+        return following
+    place = 0
+    for letter in found[1]:
+        place = place * 26 + ord(letter) - 64
+    return place - 1
+
+
+def unescaped(text: str) -> str:
+    """What XML cannot hold stands as _xHHHH_ (ECMA-376, 22.9.2.19)."""
+    if "_x" not in text:
+        return text
+    made = _ESCAPE.sub(lambda found: chr(int(found[1], 16)), text)
+    if _SURROGATE.search(made):
+        made = made.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return made

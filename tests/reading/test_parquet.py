@@ -1,0 +1,89 @@
+"""Parquet: what comes of each type, told by the SQL that made the value."""
+
+from pathlib import Path
+
+import duckdb
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from readbench import ReadBench
+
+from csvjobs.errors import DamagedArchive, NotCsv
+
+
+def made(tmp: Path, query: str, *values: object) -> bytes:
+    target = tmp / "made.parquet"
+    with duckdb.connect() as connection:
+        connection.execute(f"COPY ({query}) TO '{target}' (FORMAT parquet)", values or None)
+    return target.read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        ("9007199254740993::BIGINT", "9007199254740993"),
+        ("255::UTINYINT", "255"),
+        ("18446744073709551615::UBIGINT", "18446744073709551615"),
+        ("1.10::DECIMAL(10, 2)", "1.10"),
+        ("12345678901234567890.123456789::DECIMAL(38, 9)", "12345678901234567890.123456789"),
+        ("0.1::DOUBLE", "0.1"),
+        ("0.1::FLOAT", "0.1"),
+        ("1e20::DOUBLE", "1e+20"),
+        ("true", "true"),
+        ("DATE '2026-04-03'", "2026-04-03"),
+        ("TIMESTAMP '2026-04-03 10:30:00'", "2026-04-03T10:30:00"),
+        ("TIMESTAMP '2026-04-03 10:30:00.123456'", "2026-04-03T10:30:00.123456"),
+        ("TIMESTAMP_NS '2026-04-03 10:30:00.123456789'", "2026-04-03T10:30:00.123456789"),
+        ("TIMESTAMPTZ '2026-04-03 10:30:00+02'", "2026-04-03T08:30:00Z"),
+        ("TIME '10:30:00'", "10:30:00"),
+        ("'00042'", "00042"),
+        ("''", ""),
+        ("NULL::VARCHAR", None),
+        ("NULL::INTEGER", None),
+        ("'a\\xFF'::BLOB", "a\\xFF"),
+        ("[1, 2]", "[1,2]"),
+        ("{'a': 1, 'b': 'x'}", '{"a":1,"b":"x"}'),
+        ("MAP {'k': 1}", '{"k":1}'),
+        ("'9f5b4a3e-1111-4222-8333-444455556666'::UUID", "9f5b4a3e-1111-4222-8333-444455556666"),
+    ],
+)
+def test_a_value_comes_as_the_text_that_says_it_exactly(
+    bench: ReadBench, tmp_path: Path, value: str, text: str | None
+) -> None:
+    table = bench.table(made(tmp_path, f"SELECT {value} AS x, 'y' AS y"))
+    assert (table.columns, table.rows) == (("x", "y"), [(text, "y")])
+    assert table.reading.detected["format"].value == "parquet"
+
+
+TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=4)
+
+
+@settings(max_examples=30)
+@given(st.lists(st.tuples(st.none() | TEXT, st.none() | st.integers(-(2**63), 2**63 - 1)), max_size=4))
+def test_any_table_is_read_in_order(
+    bench: ReadBench, tmp_path_factory: pytest.TempPathFactory, rows: list[tuple[str | None, int | None]]
+) -> None:
+    listed = ", ".join("(?, ?)" for _ in rows) or "(NULL, NULL)"
+    query = f"SELECT a::VARCHAR AS a, n::BIGINT AS n FROM (VALUES {listed}) AS t(a, n) WHERE {bool(rows)}"
+    values = [value for row in rows for value in row]
+    table = bench.table(made(tmp_path_factory.getbasetemp(), query, *values))
+    assert table.rows == [(a, None if n is None else str(n)) for a, n in rows]
+
+
+def test_many_rows_keep_their_order(bench: ReadBench, tmp_path: Path) -> None:
+    content = made(tmp_path, "SELECT 300000 - range AS n FROM range(300000)")
+    assert [int(n or 0) for (n,) in bench.table(content).rows] == list(range(300_000, 0, -1))
+
+
+def test_a_file_cut_short_is_damaged(bench: ReadBench, tmp_path: Path) -> None:
+    content = made(tmp_path, "SELECT 1 AS a")
+    with pytest.raises(NotCsv):
+        bench.read(content[:-2])
+    with pytest.raises(DamagedArchive, match="damaged"):
+        bench.read(content[:4] + content[-4:])
+
+
+def test_letters_alone_make_no_parquet(bench: ReadBench) -> None:
+    assert bench.table(b"PAR1,b\n1,2\n").columns == ("PAR1", "b")
+    with pytest.raises(NotCsv, match="no parquet file"):
+        bench.read(b"a,b\n1,2\n", format="parquet")

@@ -108,6 +108,7 @@ class Sieve:
             skip=1,
             columns=columns,
             records=self.kept,
+            rejected=self._rejects.count,
             rejects=self._rejects.summary(),
             dropped={name: count for name, count in dropped.items() if count},
             notes=tuple(notes),

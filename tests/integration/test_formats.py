@@ -1,0 +1,168 @@
+"""Jobs over files of any format, from bytes to output: one table, however it comes and goes."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+import json
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+from workbooks import by_hand, by_openpyxl
+
+from csvjobs import wiring
+from csvjobs.flow.deliver import OUTPUT, REJECTED, deliver
+from csvjobs.flow.inspect import inspect
+from csvjobs.flow.preview import preview
+from csvjobs.flow.process import process
+from csvjobs.flow.services import Services
+from csvjobs.flow.submit import Incoming
+from csvjobs.flow.view import view
+from csvjobs.jobs.job import Job, Status
+from csvjobs.settings import Settings
+
+NAMES = ["id", "name", "born"]
+ROWS = [["00042", "Zoë", "1990-01-31"], ["00007", 'a "b",\nc', None], ["19", "", "2026-04-03"]]
+CSV = b'id,name,born\n00042,Zo\xc3\xab,1990-01-31\n00007,"a ""b"",\nc",\n19,"",2026-04-03\n'
+
+
+def as_jsonl() -> bytes:
+    return "".join(f"{json.dumps(dict(zip(NAMES, row, strict=True)))}\n" for row in ROWS).encode()
+
+
+def as_parquet(folder: Path) -> bytes:
+    with duckdb.connect() as connection:
+        values = [cell for row in ROWS for cell in row]
+        rows = ", ".join("(?, ?, ?::DATE)" for _ in ROWS)
+        query = f"SELECT * FROM (VALUES {rows}) AS t({', '.join(NAMES)})"
+        connection.execute(f"COPY ({query}) TO '{folder / 'made.parquet'}' (FORMAT parquet)", values)
+    return (folder / "made.parquet").read_bytes()
+
+
+def as_sheet() -> bytes:
+    rows = (
+        "".join(f'<c t="str"><v>{name}</v></c>' for name in NAMES)
+        + '</row><row><c s="1"><v>42</v></c><c t="str"><v>Zoë</v></c><c s="2"><v>32904</v></c>'
+        '</row><row><c s="1"><v>7</v></c><c t="str"><v>a "b",\nc</v></c>'
+        '</row><row><c><v>19</v></c><c t="str"><v></v></c><c s="2"><v>46115</v></c>'
+    )
+    return by_hand(f"<row>{rows}</row>", formats=["00000", "yyyy-mm-dd"])
+
+
+def as_zip() -> bytes:
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as archive:
+        archive.writestr("table.jsonl", as_jsonl())
+    return out.getvalue()
+
+
+@pytest.fixture
+def services(tmp_path: Path) -> Services:
+    settings = Settings(pipelines_dir=tmp_path, min_free_bytes=0, job_memory=64 * 1024**2)
+    return wiring.local(settings, tmp_path / "jobs")
+
+
+@pytest.fixture(params=["csv", "jsonl", "parquet", "xlsx", "jsonl.gz", "zip"])
+def content(request: pytest.FixtureRequest, tmp_path: Path) -> bytes:
+    return {
+        "csv": lambda: CSV,
+        "jsonl": as_jsonl,
+        "parquet": lambda: as_parquet(tmp_path),
+        "xlsx": as_sheet,
+        "jsonl.gz": lambda: gzip.compress(as_jsonl()),
+        "zip": as_zip,
+    }[request.param]()
+
+
+def run(services: Services, content: bytes, **pipeline: Any) -> Job:
+    with Incoming(services) as incoming:
+        incoming.write(content)
+        job_id = incoming.submit("given", json.dumps(pipeline), {}).job_id
+    process(services, job_id)
+    return view(services, job_id)
+
+
+def text(services: Services, job: Job, name: str | None = None) -> bytes:
+    with deliver(services, job.job_id, name).file as file:
+        return file.read()
+
+
+def test_one_table_comes_out_the_same_however_it_came(services: Services, content: bytes) -> None:
+    job = run(services, content)
+    assert (job.status, job.error) == (Status.DONE, None)
+    assert text(services, job) == CSV
+    assert job.rows.read == job.rows.out == 3
+
+
+def test_steps_that_learn_and_those_that_need_the_order_see_all_rows(
+    services: Services, content: bytes
+) -> None:
+    steps = [
+        {"step": "fill_missing", "columns": ["born"], "with": "backward"},
+        {"step": "sort", "by": ["name"]},
+        {"step": "select", "columns": ["id", "born"]},
+    ]
+    job = run(services, content, steps=steps)
+    assert text(services, job) == b"id,born\n00042,1990-01-31\n00007,2026-04-03\n19,2026-04-03\n"
+
+
+def test_rows_that_break_a_rule_are_set_aside_with_their_numbers(services: Services, content: bytes) -> None:
+    rules = [{"column": "born", "required": True}]
+    job = run(services, content, steps=[{"step": "validate", "rules": rules}])
+    assert text(services, job, OUTPUT) == b'id,name,born\n00042,Zo\xc3\xab,1990-01-31\n19,"",2026-04-03\n'
+    [bad] = csv.DictReader(io.StringIO(text(services, job, REJECTED).decode(), newline=""))
+    kind = job.detected.get("format")
+    # A row of Parquet has a number only; a line of JSON, or a row of a sheet, counts what stands above it.
+    expected = {"jsonl": "2", "parquet": "2", "xlsx": "3"}.get(kind.value if kind else "", "3")
+    assert (bad["id"], bad["name"], bad["_line"], bad["_code"]) == (
+        "00007",
+        'a "b",\nc',
+        expected,
+        "required",
+    )
+    assert job.rows.rejected == 1
+
+
+def test_a_look_and_a_preview_show_what_a_job_would_read(services: Services, content: bytes) -> None:
+    with Incoming(services) as incoming:
+        incoming.write(content)
+        found = inspect(incoming, "given", None, {})
+    assert ([column.name for column in found.columns], found.records, found.complete) == (NAMES, 3, True)
+    assert found.rows == ROWS
+    steps = json.dumps({"steps": [{"step": "case", "columns": ["name"], "to": "upper"}]})
+    with Incoming(services) as incoming:
+        incoming.write(content)
+        seen = preview(incoming, "given", steps, {})
+    assert seen.before.rows == ROWS
+    assert seen.steps[0].after.rows[0] == ["00042", "ZOË", "1990-01-31"]
+
+
+def test_bad_lines_of_json_are_counted_and_kept(services: Services) -> None:
+    job = run(services, as_jsonl() + b"{\n" + b'{"id": 1}\n', read={"max_bad_rows": "1"})
+    assert (job.rows.read, job.rows.out, job.rows.rejected) == (5, 4, 1)
+    [bad] = csv.DictReader(io.StringIO(text(services, job, REJECTED).decode()))
+    assert (bad["_line"], bad["_code"], bad["_record"]) == ("4", "bad-json", "{")
+
+
+@pytest.mark.parametrize(
+    ("content", "read", "code"),
+    [
+        (by_openpyxl([["a"]])[:500], {}, "damaged-archive"),
+        (by_openpyxl([["a"], ["b"]]), {"sheet": "Other"}, "unknown-sheet"),
+        (by_openpyxl([]), {}, "empty-file"),
+        (b"a,b\n1,2\n", {"format": "xlsx"}, "not-csv"),
+        (b'[{"a": 1}]', {}, "not-csv"),
+        (b"{}\n", {}, "empty-file"),
+        (b"PAR1" + bytes(20) + b"PAR1", {}, "damaged-archive"),
+    ],
+)
+def test_what_cannot_be_read_ends_the_job_calmly(
+    services: Services, content: bytes, read: dict[str, Any], code: str
+) -> None:
+    job = run(services, content, read=read)
+    assert (job.status, job.error.code if job.error else None) == (Status.ERROR, code)
+    assert job.error.hint

@@ -30,6 +30,7 @@ from csvjobs.reading.rejects import RejectGroup
 console = Console(stderr=True, highlight=False)
 
 WELL, ENDED_BADLY, IMPOSSIBLE, FAILED, INTERRUPTED = 0, 1, 2, 3, 130
+CELLS = {"changed": "cells changed", "unparsed": "cells that could not be read"}
 KINDS = 5
 """Kinds of bad rows that are told; rejected.csv has them all."""
 
@@ -78,6 +79,9 @@ def tell(job: Job, to: Console = console) -> None:
     to.print(f"{job.filename}, pipeline {job.pipeline.name}, job {job.job_id}", markup=False, soft_wrap=True)
     if job.rows:
         to.print(_account(job), markup=False, soft_wrap=True)
+    for what in ("changed", "unparsed"):
+        if by := [f"{n:,} by {step.step}" for step in job.steps if (n := getattr(step, what))]:
+            to.print(f"      {CELLS[what]}: {', '.join(by)}", markup=False, soft_wrap=True)
     for group in job.rejected.groups[:KINDS] if job.rejected else []:
         to.print(_kind(group), markup=False, soft_wrap=True)
     for warning in job.warnings:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from itertools import islice
 from pathlib import Path
@@ -17,9 +18,11 @@ ALSO = 5
 """Conditions that a row breaks, beside the first, that are told."""
 
 
-def failures(engine: Engine, checked: Sequence[Checked], scratch: Path) -> tuple[int, Iterator[Failed]]:
-    """How many rows of the file break a rule, and which, in its order: from a file in scratch, as there may
-    be any number.
+def failures(
+    engine: Engine, checked: Sequence[Checked], scratch: Path
+) -> tuple[Counter[str], Iterator[Failed]]:
+    """How many rows of the file break a rule, by step, and which, in its order: from a file in scratch, as
+    there may be any number.
 
     Raises RuleBroken for a rule that rows break which are none of the file and may not.
     """
@@ -29,11 +32,12 @@ def failures(engine: Engine, checked: Sequence[Checked], scratch: Path) -> tuple
             hint = UNSOUND[found[0].code].hint
             raise RuleBroken(where, column=found[0].column or None, hint=hint)
     if not any(one.of_file for one in checked):
-        return 0, iter(())
+        return Counter(), iter(())
     path = scratch / "failed.csv"
     queries = " UNION ALL ".join(one.query for one in checked if one.of_file)
-    count = engine.copy(f"SELECT * FROM ({queries}) ORDER BY __at", ("at", "step", "places", "found"), path)
-    return count, _read(path, checked)
+    engine.copy(f"SELECT * FROM ({queries}) ORDER BY __at", ("at", "step", "places", "found"), path)
+    counts = Counter(checked[int(step)].label for _, step, *_ in _records(path))
+    return counts, _read(path, checked)
 
 
 def first(engine: Engine, checked: Checked, most: int) -> list[Failed]:
@@ -43,9 +47,13 @@ def first(engine: Engine, checked: Checked, most: int) -> list[Failed]:
 
 
 def _read(path: Path, checked: Sequence[Checked]) -> Iterator[Failed]:
+    for at, step, places, found in _records(path):
+        yield _failed(checked[int(step)], at, step, places, found)
+
+
+def _records(path: Path) -> Iterator[list[str]]:
     with path.open(encoding="utf-8", newline="") as file:
-        for at, step, places, found in islice(csv.reader(file), 1, None):
-            yield _failed(checked[int(step)], at, step, places, found)
+        yield from islice(csv.reader(file), 1, None)
 
 
 def _failed(checked: Checked, at: int | str, _: int | str, places: str, found: str) -> Failed:

@@ -16,7 +16,7 @@ from csvjobs.flow.submit import Incoming, base_name
 from csvjobs.flow.tables import opened, pinned, relations
 from csvjobs.jobs.job import Fault, Finding, Model
 from csvjobs.pipelines.fitted import Fitted
-from csvjobs.pipelines.plan import Plan, label, plan
+from csvjobs.pipelines.plan import ROWS, Plan, label, plan
 from csvjobs.pipelines.rows import ROW
 from csvjobs.pipelines.spec import Pipeline
 from csvjobs.reading.clean import PLAIN, CleanWriter
@@ -168,13 +168,14 @@ def _run(
     steps: list[StepPreview] = []
     try:
         for place, step in enumerate(pipeline.steps):
-            counted = len(planned.tallies)
             planned.add(place, step)
             planned.fit()
             rejects = _rejects(engine, planned, label(step, place))
             after = _Seen(engine, planned)
-            counts = {str(t.counts): engine.rows(t.query)[0][0] for t in planned.tallies[counted:]}
-            steps.append(_step(label(step, place), before, after, counts, rejects))
+            called = label(step, place)
+            counts = planned.count()[called]
+            rows = {str(how): counts[how] for how in ROWS if how in counts}
+            steps.append(_step(called, before, after, rows, rejects))
             before = after
     except DataError as error:
         return first.table(), steps, planned.warnings, Fault.of(error)

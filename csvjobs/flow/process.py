@@ -33,10 +33,10 @@ from csvjobs.flow.room import check_free, check_run
 from csvjobs.flow.services import Services
 from csvjobs.flow.tables import opened, relations
 from csvjobs.flow.view import request_of, view
-from csvjobs.jobs.job import Fault, FileInfo, Finding, Job, Request, Rows, Status, now
+from csvjobs.jobs.job import Fault, FileInfo, Finding, Job, Request, Rows, Status, StepCounts, now
 from csvjobs.pipelines.fitted import Fitted, write
 from csvjobs.pipelines.guard import guard
-from csvjobs.pipelines.plan import Plan, needs_row_numbers, plan
+from csvjobs.pipelines.plan import ROWS, Counts, Plan, needs_row_numbers, plan
 from csvjobs.pipelines.spec import Pipeline, build
 from csvjobs.reading.options import ReadOptions
 from csvjobs.reading.reading import Look, Reading, look, read, reject
@@ -55,7 +55,9 @@ class Outcome:
     """What a run has found out and made so far; the files are still in scratch."""
 
     rows: Rows | None = None
+    steps: list[StepCounts] = field(default_factory=list)
     rejects: RejectSummary = field(default_factory=RejectSummary)
+    broken: Mapping[str, int] = field(default_factory=dict)
     detected: dict[str, Finding] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
     taken: dict[str, FileInfo] = field(default_factory=dict)
@@ -155,7 +157,8 @@ def _succeed(
             pulse.check()
             for name, made in outcome.files.items():
                 storage.publish(job.job_id, name, made)
-    known = {**_known(outcome), "rows": outcome.rows, "files": files, "timings": pulse.timings}
+    counts = {"rows": outcome.rows, "steps": outcome.steps}
+    known = {**_known(outcome), **counts, "files": files, "timings": pulse.timings}
     return job.model_copy(update={"status": Status.DONE, "finished_at": now(), **known})
 
 
@@ -259,7 +262,18 @@ def _plan(
     relation = engine.relation(source, numbered=numbered)
     nulls, known = pipeline.read.nulls, fitted.steps if fitted else None
     beside = relations(engine, tables)
-    planned = plan(engine, relation, source.columns, pipeline.steps, numbered, nulls, known, beside)
+    cells = pipeline.report.counts_cells(source.path.stat().st_size)
+    planned = plan(
+        engine,
+        relation,
+        source.columns,
+        pipeline.steps,
+        numbered,
+        nulls,
+        known,
+        beside,
+        count_cells=cells,
+    )
     if pipeline.write.formula_guard:
         guard(planned, header=pipeline.write.header)
     return planned
@@ -276,8 +290,8 @@ def _check(
     outcome: Outcome,
 ) -> None:
     """Sets aside the rows that break a rule. Raises RuleBroken, NoRowsLeft, TooManyBadRows."""
-    count, failed = failures(engine, planned.checked, scratch)
-    if not count:
+    outcome.broken, failed = failures(engine, planned.checked, scratch)
+    if not (count := sum(outcome.broken.values())):
         return
     # Beside the one that reading has made, which is there if this one is not finished.
     both = scratch / "both.csv"
@@ -300,19 +314,19 @@ def _transform(
         with GrowingDigest(output) as digest:
             out = engine.copy(planned.query(), planned.columns.names, output, pipeline.write)
         outcome.taken[output.name] = digest.info if out else file_info(output)
-        outcome.rows = _account(engine, planned, reading.source, outcome.rejects, out)
+        counts = planned.count(outcome.broken)
+        outcome.rows = _account(reading.source, outcome.rejects, counts, out)
+        outcome.steps = StepCounts.chain(reading.source.records, counts)
     outcome.files[output.name] = output
     outcome.warnings = outcome.warnings + planned.warnings
 
 
-def _account(engine: Engine, planned: Plan, source: Source, rejects: RejectSummary, out: int) -> Rows:
+def _account(source: Source, rejects: RejectSummary, counts: Mapping[str, Counts], out: int) -> Rows:
     """The sum over all rows. Raises AccountMismatch when a row is unaccounted for."""
-    counted: dict[str, dict[str, int]] = {"dropped": dict(source.dropped), "merged": {}, "added": {}}
-    for tally in planned.tallies:
-        # What was rejected is counted where it was written.
-        if tally.counts != "rejected":
-            [(count,)] = engine.rows(tally.query)
-            counted[tally.counts][tally.label] = int(count)
+    counted = {how: {step: did[how] for step, did in counts.items() if how in did} for how in ROWS}
+    # What was rejected is counted where it was written.
+    counted |= {"dropped": source.dropped | counted["dropped"]}
+    del counted["rejected"]
     read_rows = source.records + source.rejected + sum(source.dropped.values())
     rows = Rows(read=read_rows, out=out, rejected=rejects.count, **counted)
     if not rows.balanced:

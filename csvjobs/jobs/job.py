@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Annotated, Any
@@ -128,6 +129,38 @@ class Rows(Model):
         return self.read + sum(self.added.values()) == self.out + self.rejected + gone
 
 
+class StepCounts(Model):
+    """What one step did to rows and cells. A number that was not counted is left out."""
+
+    step: str
+    read: int = Field(serialization_alias="in", validation_alias="in", description="Rows before it.")
+    out: int = Field(description="Rows behind it.")
+    rejected: int = 0
+    dropped: int = 0
+    merged: int = 0
+    added: int = 0
+    changed: int | None = Field(
+        None, description="Cells that are others now, where row and column are still there."
+    )
+    unparsed: int | None = Field(
+        None, description="Cells that it could not read as the numbers or dates that it takes them for."
+    )
+
+    model_config = ConfigDict(frozen=True, populate_by_name=True, serialize_by_alias=True)
+
+    @classmethod
+    def chain(cls, rows: int, counts: Mapping[str, Mapping[Any, int]]) -> list[StepCounts]:
+        """The steps one after the other, from what each is known to have done, with the `rows` of the
+        first."""
+        made = []
+        for step, known in counts.items():
+            gone = sum(known.get(how, 0) for how in ("rejected", "dropped", "merged"))
+            out = rows + known.get("added", 0) - gone
+            made.append(cls.model_validate({"step": step, "in": rows, "out": out, **known}))
+            rows = out
+        return made
+
+
 class Finding(Model):
     """What was found out about the file: a value, how sure (0 to 1), and what else it might be."""
 
@@ -199,6 +232,9 @@ class Job(Model):
     )
     progress: Progress | None = None
     rows: Rows | None = None
+    steps: list[StepCounts] = Field(
+        default_factory=list, description="What each step of the pipeline did, once all are done."
+    )
     rejected: RejectSummary | None = Field(
         None, description="Rejected rows by kind, where there are any; rejected.csv has them all."
     )

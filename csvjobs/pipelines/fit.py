@@ -6,9 +6,9 @@ Modes are taken from counted values, which spill to disk; the engine's own holds
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from csvjobs.engines.base import Engine, Sql
 from csvjobs.errors import NotANumber, NothingToLearn, TooManyCategories
@@ -30,14 +30,33 @@ class Cells:
     ref: str
 
 
+class Lesson(NamedTuple):
+    """What was learnt; warnings about cells that could not be learnt from; and how many cells could not be
+    read, for each need that reads them as something else than text."""
+
+    learnt: Learnt
+    warnings: list[str]
+    unparsed: dict[Need, int]
+
+    @property
+    def cells_unparsed(self) -> int:
+        """Each cell once, whatever was wanted of it."""
+        return sum({need[:1] + need[3:]: count for need, count in self.unparsed.items()}.values())
+
+    def of(self, needs: Sequence[Need]) -> Lesson:
+        """The part of it that is about these needs."""
+        unparsed = {need: self.unparsed[need] for need in needs if need in self.unparsed}
+        return Lesson({need: self.learnt[need] for need in needs}, [], unparsed)
+
+
 def learn(
     engine: Engine,
     sql: Sql,
     relation: str,
     columns: Columns,
     wanted: Iterable[tuple[Step, tuple[Need, ...]]],
-) -> tuple[Learnt, list[str]]:
-    """All needs over the relation's rows, and warnings about cells that could not be learnt from.
+) -> Lesson:
+    """All needs over the relation's rows.
 
     Raises NotANumber, NothingToLearn, TooManyCategories.
     """
@@ -50,13 +69,15 @@ def learn(
         numbers = Numbers.of(engine, table, [cells.ref for cells in kept.values() if cells.numeric])
         odd = [cells for cells in kept.values() if cells.numeric and numbers[cells.ref].odd]
         warnings = [_odd(engine, sql, relation, columns, cells, numbers[cells.ref].odd) for cells in odd]
-        learnt = {
+        learnt: Learnt = {
             need: _number(cells, numbers[cells.ref], need)
             if cells.numeric
             else _text(engine, sql, table, need, cells)
             for need, cells in needs.items()
         }
-        return learnt, warnings
+        unparsed = {need: numbers[cells.ref].odd for need, cells in needs.items() if cells.numeric}
+        readings = {need: learnt[need]["odd"] for need in needs if need.statistic == "reading"}
+        return Lesson(learnt, warnings, unparsed | readings)
 
 
 def cells_of(need: Need, step: Step, kept: dict[Any, Cells]) -> Cells:

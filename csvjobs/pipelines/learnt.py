@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, FiniteFloat, model_validator
 
 from csvjobs.engines.base import Engine, Sql
 from csvjobs.errors import NotLearnt, UnknownCategory
-from csvjobs.pipelines.fit import Cells, as_number, cells_of, not_a_number, there
+from csvjobs.pipelines.fit import Cells, Lesson, as_number, cells_of, not_a_number, there
 from csvjobs.pipelines.step import Columns, Learnt, Need, Statistic, Step, Unseen, missing
 
 Wanted = Sequence[tuple[Step, tuple[Need, ...]]]
@@ -79,27 +79,33 @@ def _recalled(entry: LearntStep | None, step: Step, needs: Iterable[Need]) -> Le
 
 def check(
     engine: Engine, sql: Sql, relation: str, columns: Columns, wanted: Wanted, learnt: Learnt
-) -> list[str]:
+) -> Lesson:
     """Counts in one scan the cells for which nothing was learnt, and says what becomes of them.
 
     Raises NotANumber, UnknownCategory where a step takes none.
     """
-    doubts = [*_numbers(sql, columns, wanted), *_categories(sql, columns, wanted, learnt)]
+    kept: dict[Any, Cells] = {}
+    needs = {need: cells_of(need, step, kept) for step, own in wanted for need in own}
+    numeric = [cells for cells in kept.values() if cells.numeric]
+    numbers = [_number(sql, columns, cells) for cells in numeric]
+    doubts = [*numbers, *_categories(sql, columns, wanted, learnt)]
     if not doubts:
-        return []
+        return Lesson(learnt, [], {})
     counts = ", ".join(f"COUNT({cell}), MIN({cell})" for cell, _ in doubts)
     [found] = engine.rows(f"SELECT {counts} FROM ({relation})")
     counted = zip(doubts, found[::2], found[1::2], strict=True)
-    return [said(count, example) for (_, said), count, example in counted if count]
+    odd = dict(zip(numeric, found[::2], strict=False))
+    return Lesson(
+        learnt,
+        [said(count, example) for (_, said), count, example in counted if count],
+        {need: odd[cells] for need, cells in needs.items() if cells.numeric},
+    )
 
 
-def _numbers(sql: Sql, columns: Columns, wanted: Wanted) -> Iterator[Doubt]:
+def _number(sql: Sql, columns: Columns, cells: Cells) -> Doubt:
     """Cells that are there and no number, where numbers were learnt."""
-    kept: dict[Any, Cells] = {}
-    for cells in {cells_of(need, step, kept): None for step, needs in wanted for need in needs}:
-        if cells.numeric:
-            number, text = as_number(sql, columns, cells), there(sql, columns, cells)
-            yield f"CASE WHEN {number} IS NULL THEN {text} END", partial(_odd, cells)
+    number, text = as_number(sql, columns, cells), there(sql, columns, cells)
+    return f"CASE WHEN {number} IS NULL THEN {text} END", partial(_odd, cells)
 
 
 def _odd(cells: Cells, count: int, example: str) -> str:

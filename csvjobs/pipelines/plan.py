@@ -8,22 +8,29 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Literal, get_args
 
 from csvjobs.engines.base import Engine, SideTable, Sql
 from csvjobs.errors import UnknownColumn
-from csvjobs.pipelines.fit import learn
+from csvjobs.pipelines.fit import Lesson, learn
 from csvjobs.pipelines.learnt import LearntStep, Wanted, check, recall
 from csvjobs.pipelines.rows import ROW, Condition, Counted, Key, RowChange, Sound, terms
-from csvjobs.pipelines.step import Column, Columns, Learnt, Need, Step
+from csvjobs.pipelines.step import Column, Columns, Step
+
+ROWS: tuple[Counted, ...] = get_args(Counted)
+Counts = dict[Counted | Literal["changed", "unparsed"], int]
+"""Rows that a step dropped, merged, added or rejected; cells that it changed, and that it could not read as
+what it takes them for."""
 
 
 @dataclass(frozen=True)
 class Tally:
-    """A query of one number: the rows that a step dropped, rejected, merged or added."""
+    """A query of one row: the rows that the step `label` dropped, merged, added or rejected, if it is such a
+    step, and the cells that each of the steps `changed` did change."""
 
     label: str
-    counts: Counted
+    counts: Counted | None
+    changed: tuple[str, ...]
     query: str
 
 
@@ -43,7 +50,8 @@ class Plan:
     """The steps put on top of a relation, one after the other; ready when all are on.
 
     `order`: the columns, beside those of the table, by which the rows stand; none where no step asks.
-    `known`: what the steps that learn have learnt elsewhere; None to learn it here.
+    `known`: what the steps that learn have learnt elsewhere; None to learn it here. `count_cells`: whether to
+    count the cells that steps change: it may cost another scan.
     """
 
     engine: Engine
@@ -52,6 +60,7 @@ class Plan:
     columns: Columns
     order: tuple[Key, ...] = ()
     known: Iterator[LearntStep] | None = None
+    count_cells: bool = False
     tallies: list[Tally] = field(default_factory=list)
     checked: list[Checked] = field(default_factory=list)
     fitted: list[LearntStep] = field(default_factory=list)
@@ -59,6 +68,8 @@ class Plan:
     _made: int = 0
     _moved: bool = False
     _of_file: bool = True
+    _counts: dict[str, Counts] = field(default_factory=dict)
+    _uncounted: dict[str, str] = field(default_factory=dict)
     _waiting: list[tuple[int, Step]] = field(default_factory=list)
 
     def query(self) -> str:
@@ -77,12 +88,30 @@ class Plan:
 
         A step that learns waits, so that independent ones learn in one scan.
         """
+        self._counts[label(step, place)] = {}
         if self._waiting and not self._independent(step):
             self.fit()
         if step.needs(self.columns) or (self.known is not None and step.unseen(self.columns, {})):
             self._waiting.append((place, step))
         else:
-            self._apply(place, step, {})
+            self._apply(place, step, Lesson({}, [], {}))
+
+    def count(self, rejected: Mapping[str, int] | None = None) -> dict[str, Counts]:
+        """What each step so far did to rows and cells, by its label. `rejected`: rows by step,
+        where these are counted already."""
+        if self._uncounted:
+            self._tally("", RowChange())
+        for tally in self.tallies:
+            if tally.counts == "rejected" and rejected is not None and not tally.changed:
+                self._counts[tally.label]["rejected"] = rejected.get(tally.label, 0)
+                continue
+            [(rows, *cells)] = self.engine.rows(tally.query)
+            if tally.counts:
+                self._counts[tally.label][tally.counts] = int(rows or 0)
+            for changed, number in zip(tally.changed, cells, strict=True):
+                self._counts[changed]["changed"] = int(number or 0)
+        self.tallies = []
+        return self._counts
 
     def fit(self) -> None:
         """One scan for all steps that wait, to learn or to check what is applied; then their layers."""
@@ -90,26 +119,27 @@ class Plan:
             return
         waiting, self._waiting = self._waiting, []
         wanted = [(step, step.needs(self.columns)) for _, step in waiting]
-        learnt = self._learnt(wanted)
+        lesson = self._lesson(wanted)
+        self.warnings += lesson.warnings
         for (place, step), (_, needs) in zip(waiting, wanted, strict=True):
-            own: dict[Need, Any] = {need: learnt[need] for need in needs}
+            own = lesson.of(needs)
             if not step.always_learns:
-                self.fitted.append(LearntStep.of(step, own))
+                self.fitted.append(LearntStep.of(step, own.learnt))
             self._apply(place, step, own)
 
-    def _learnt(self, wanted: Wanted) -> Learnt:
+    def _lesson(self, wanted: Wanted) -> Lesson:
         if self.known is None:
             return self._learn(wanted)
         elsewhere = [(step, needs) for step, needs in wanted if not step.always_learns]
         learnt = recall(self.known, elsewhere)
-        self.warnings += check(self.engine, self.sql, self.relation, self.columns, elsewhere, learnt)
+        checked = check(self.engine, self.sql, self.relation, self.columns, elsewhere, learnt)
         here = [(step, needs) for step, needs in wanted if step.always_learns]
-        return learnt | self._learn(here) if here else learnt
+        own = self._learn(here) if here else Lesson({}, [], {})
+        warnings = checked.warnings + own.warnings
+        return Lesson(learnt | own.learnt, warnings, checked.unparsed | own.unparsed)
 
-    def _learn(self, wanted: Wanted) -> Learnt:
-        learnt, warnings = learn(self.engine, self.sql, self.relation, self.columns, wanted)
-        self.warnings += warnings
-        return learnt
+    def _learn(self, wanted: Wanted) -> Lesson:
+        return learn(self.engine, self.sql, self.relation, self.columns, wanted)
 
     def _independent(self, step: Step) -> bool:
         """Whether the step neither reads nor changes what the waiting ones will change."""
@@ -121,23 +151,26 @@ class Plan:
             return False
         return all(mine.isdisjoint(other.chosen(self.columns).names) for _, other in self._waiting)
 
-    def _apply(self, place: int, step: Step, learnt: Learnt) -> None:
-        change = step.change(self.columns, learnt, self.sql)
+    def _apply(self, place: int, step: Step, lesson: Lesson) -> None:
+        change, called = step.change(self.columns, lesson.learnt, self.sql), label(step, place)
+        rows = change.rows or RowChange()
         self.warnings += change.warnings
         for asked in change.checks:
             [(count, example)] = self.engine.rows(asked.query(self.relation))
             self.warnings += [asked.said(count, example)] if count else []
-        if isinstance(change.rows, Sound):
-            self._check(label(step, place), change.rows)
-        if change.rows:
-            self._count(label(step, place), change.rows)
-            self._moved = self._moved or change.rows.moves
-            self._of_file = self._of_file and change.rows.counts not in ("merged", "added")
-        self._layer(change.columns, change.rows or RowChange())
-
-    def _count(self, label: str, rows: RowChange) -> None:
+        if lesson.unparsed:
+            self._counts[called]["unparsed"] = lesson.cells_unparsed
+        if isinstance(rows, Sound):
+            self._check(called, rows)
         if rows.counts:
-            self.tallies.append(Tally(label, rows.counts, rows.tally(self.relation)))
+            self._tally(called, rows)
+        self._moved = self._moved or rows.moves
+        self._of_file = self._of_file and rows.counts not in ("merged", "added")
+        numbers = list(self._uncounted.values())
+        if rows.counts not in ("merged", "added") and (changed := self._changed(called, change.columns)):
+            self._uncounted[called] = f"d{place}"
+            numbers.append(f"{changed} AS d{place}")
+        self._layer(change.columns, rows, numbers)
 
     def _check(self, label: str, rows: Sound) -> None:
         lenient = [condition for condition in rows.conditions if not condition.strict]
@@ -149,11 +182,29 @@ class Plan:
             query = rows.unsound(self.relation, len(self.checked))
             self.checked.append(Checked(label, rows.conditions, query, self._of_file))
 
-    def _layer(self, made: Columns, rows: RowChange) -> None:
+    def _tally(self, called: str, rows: RowChange) -> None:
+        """Has the rows counted that go or come, and in the same scan the cells that were changed before."""
+        query = rows.tally(self.relation, list(self._uncounted.values()))
+        self.tallies.append(Tally(called, rows.counts, tuple(self._uncounted), query))
+        self._uncounted = {}
+
+    def _changed(self, called: str, made: Columns) -> str:
+        """How many cells of a row are others now, where their column is still there; nothing where that need
+        not be counted."""
+        before = {column.name: column.sql for column in self.columns}
+        pairs = [(c.sql, old) for c in made if (old := before.get(c.name, c.sql)) != c.sql]
+        if not pairs:
+            self._counts[called]["changed"] = 0
+        differ = (f"CASE WHEN {new} IS DISTINCT FROM {old} THEN 1 ELSE 0 END" for new, old in pairs)
+        return " + ".join(differ) if self.count_cells else ""
+
+    def _layer(self, made: Columns, rows: RowChange, numbers: Sequence[str]) -> None:
+        """`numbers`: of changed cells, carried along until they are counted."""
         columns, keys = self._named(made), self._keys(rows.keys(self.order))
         parts = [f"{c.sql} AS {n.sql}" for c, n in zip(made, columns, strict=True)]
         parts += [f"{k.sql} AS {n.sql}" for k, n in zip(rows.keys(self.order), keys, strict=True)]
-        self.relation = f"SELECT {', '.join(parts)} FROM {rows.source(self.relation, self.order)}"
+        listed = ", ".join([*parts, *numbers])
+        self.relation = f"SELECT {listed} FROM {rows.source(self.relation, self.order)}"
         self.columns, self.order = columns, keys
 
     def _named(self, made: Columns) -> Columns:
@@ -198,17 +249,20 @@ def plan(
     nulls: tuple[str, ...] = (),
     known: Sequence[LearntStep] | None = None,
     tables: Mapping[str, SideTable] | None = None,
+    *,
+    count_cells: bool = False,
 ) -> Plan:
     """The whole plan of `steps` over a relation with the columns c0, c1, … called `names`.
 
     nulls: texts that each step takes for missing; known: what was learnt elsewhere and is to be applied;
-    tables: those that the steps name.
+    tables: those that the steps name; count_cells: whether to count changed cells.
     Runs the fit passes, or checks what is applied. Raises DataError for what the steps or the data do not
     allow.
     """
     columns = Columns(Column(name, f"c{place}") for place, name in enumerate(names))
     order = (Key(ROW),) if numbered else ()
-    made = Plan(engine, replace(engine.sql, nulls=nulls, tables=tables or {}), relation, columns, order)
+    sql = replace(engine.sql, nulls=nulls, tables=tables or {})
+    made = Plan(engine, sql, relation, columns, order, count_cells=count_cells)
     made.known = None if known is None else iter(known)
     for place, step in enumerate(steps):
         made.add(place, step)

@@ -68,9 +68,10 @@ class RowChange:
         """What the rows stand by afterwards, as expressions over `source`."""
         return tuple(order)
 
-    def tally(self, relation: str) -> str:
-        """A query of one number: how many rows of the relation before go, or come."""
-        return "SELECT 0"
+    def tally(self, relation: str, sums: Sequence[str] = ()) -> str:
+        """A query of one row: how many rows of the relation before go, or come, and the sums of these of its
+        columns."""
+        return f"SELECT 0{_summed(sums)} FROM ({relation})"
 
 
 @dataclass(frozen=True)
@@ -83,8 +84,9 @@ class Keep(RowChange):
     def source(self, relation: str, order: Sequence[Key]) -> str:
         return f"({relation}) WHERE {self.predicate}"
 
-    def tally(self, relation: str) -> str:
-        return f"SELECT COUNT(CASE WHEN {self.predicate} THEN NULL ELSE 1 END) FROM ({relation})"
+    def tally(self, relation: str, sums: Sequence[str] = ()) -> str:
+        gone = f"COUNT(CASE WHEN {self.predicate} THEN NULL ELSE 1 END)"
+        return f"SELECT {gone}{_summed(sums)} FROM ({relation})"
 
 
 @dataclass(frozen=True)
@@ -102,9 +104,9 @@ class Alike(RowChange):
         stays = {"first": f"{nth} = 1", "last": f"{nth} = {of}", "none": f"{of} = 1"}[self.keep]
         return f"(SELECT *, {stays} AS __stays FROM ({relation})) WHERE __stays"
 
-    def tally(self, relation: str) -> str:
+    def tally(self, relation: str, sums: Sequence[str] = ()) -> str:
         gone = "CASE WHEN n > 1 THEN n ELSE 0 END" if self.keep == "none" else "n - 1"
-        return f"SELECT COALESCE(SUM({gone}), 0) FROM ({_groups(relation, self.by)})"
+        return f"SELECT SUM({gone}){_summed(sums)} FROM ({_groups(relation, self.by, sums)})"
 
 
 @dataclass(frozen=True)
@@ -120,8 +122,8 @@ class Take(RowChange):
         by = terms([Key(self.by), *order] if self.by else order)
         return f"({relation}) WHERE {ROW} IN (SELECT {ROW} FROM ({relation}) ORDER BY {by} LIMIT {self.rows})"
 
-    def tally(self, relation: str) -> str:
-        return f"SELECT GREATEST(COUNT(*) - {self.rows}, 0) FROM ({relation})"
+    def tally(self, relation: str, sums: Sequence[str] = ()) -> str:
+        return f"SELECT GREATEST(COUNT(*) - {self.rows}, 0){_summed(sums)} FROM ({relation})"
 
 
 @dataclass(frozen=True)
@@ -183,8 +185,10 @@ class MatchedOnly(Matched):
     def source(self, relation: str, order: Sequence[Key]) -> str:
         return f"({relation}) JOIN ({self.other}) ON {self.on}"
 
-    def tally(self, relation: str) -> str:
-        return f"SELECT COUNT(*) FROM {self.without(relation)}"
+    def tally(self, relation: str, sums: Sequence[str] = ()) -> str:
+        found = f"EXISTS (SELECT 1 FROM ({self.other}) WHERE {self.on}) AS __found"
+        gone = "COUNT(CASE WHEN NOT __found THEN 1 END)"
+        return f"SELECT {gone}{_summed(sums)} FROM (SELECT *, {found} FROM ({relation}))"
 
 
 @dataclass(frozen=True)
@@ -202,8 +206,8 @@ class Merge(RowChange):
     def keys(self, order: Sequence[Key]) -> tuple[Key, ...]:
         return (Key(f"MIN({ROW})"),)
 
-    def tally(self, relation: str) -> str:
-        return f"SELECT COALESCE(SUM(n - 1), 0) FROM ({_groups(relation, self.by)})"
+    def tally(self, relation: str, sums: Sequence[str] = ()) -> str:
+        return f"SELECT SUM(n - 1){_summed(sums)} FROM ({_groups(relation, self.by, sums)})"
 
 
 @dataclass(frozen=True)
@@ -221,8 +225,8 @@ class Copies(RowChange):
     def keys(self, order: Sequence[Key]) -> tuple[Key, ...]:
         return tuple(Key(f"{ROW} * {self.times} + {COPY}") if key.sql == ROW else key for key in order)
 
-    def tally(self, relation: str) -> str:
-        return f"SELECT COUNT(*) * {self.times - 1} FROM ({relation})"
+    def tally(self, relation: str, sums: Sequence[str] = ()) -> str:
+        return f"SELECT COUNT(*) * {self.times - 1}{_summed(sums)} FROM ({relation})"
 
 
 class Condition(NamedTuple):
@@ -257,8 +261,9 @@ class Sound(RowChange):
     def source(self, relation: str, order: Sequence[Key]) -> str:
         return f"({self._flagged(relation)}) WHERE NOT {self._strictly}"
 
-    def tally(self, relation: str) -> str:
-        return f"SELECT COUNT(*) FROM ({self._flagged(relation)}) WHERE {self._strictly}"
+    def tally(self, relation: str, sums: Sequence[str] = ()) -> str:
+        gone = f"COUNT(CASE WHEN {self._strictly} THEN 1 END)"
+        return f"SELECT {gone}{_summed(sums)} FROM ({self._flagged(relation)})"
 
     def unsound(self, relation: str, step: int) -> str:
         """A query of the rows that break a strict condition: number, `step`, the places of all those that
@@ -299,5 +304,10 @@ class SoundTogether(Sound):
     moves = True
 
 
-def _groups(relation: str, by: Sequence[str]) -> str:
-    return f"SELECT COUNT(*) AS n FROM ({relation}) GROUP BY {', '.join(by) or ONE}"
+def _summed(names: Sequence[str]) -> str:
+    return "".join(f", SUM({name})" for name in names)
+
+
+def _groups(relation: str, by: Sequence[str], sums: Sequence[str]) -> str:
+    summed = "".join(f", SUM({name}) AS {name}" for name in sums)
+    return f"SELECT COUNT(*) AS n{summed} FROM ({relation}) GROUP BY {', '.join(by) or ONE}"

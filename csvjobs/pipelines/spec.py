@@ -16,6 +16,7 @@ from pydantic.fields import FieldInfo
 from csvjobs.engines.options import WriteOptions
 from csvjobs.errors import CsvjobsError, InvalidOption, InvalidPipeline
 from csvjobs.pipelines.catalogue import BY_NAME
+from csvjobs.pipelines.report import ReportOptions
 from csvjobs.pipelines.step import Step
 from csvjobs.reading.options import ReadOptions
 
@@ -27,7 +28,7 @@ M = TypeVar("M", bound=BaseModel)
 
 
 class Pipeline(BaseModel):
-    """A named list of steps with read and write options."""
+    """A named list of steps with read, write and report options."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -36,6 +37,7 @@ class Pipeline(BaseModel):
     read: ReadOptions = ReadOptions()
     steps: tuple[SerializeAsAny[Step], ...] = ()
     write: WriteOptions = WriteOptions()
+    report: ReportOptions = ReportOptions()
     _version: int | None = PrivateAttr(None)
 
     @property

@@ -3,11 +3,14 @@
 import json
 import re
 
+import pytest
 from chaos import ROOT
+from pydantic import BaseModel
 
 from csvjobs.cli.doctor import settings_table
 from csvjobs.cli.steps import reference
 from csvjobs.engines.options import WriteOptions
+from csvjobs.pipelines.report import ReportOptions
 from csvjobs.reading.options import ReadOptions
 from csvjobs.reading.rejects import EXTRA, REASONS
 
@@ -37,10 +40,11 @@ def test_what_becomes_of_bad_rows_is_explained_as_the_code_does() -> None:
             assert f"| `{name}` | {left_out} | {field.description} |" in page
 
 
-def test_the_write_options_are_explained_as_the_code_does() -> None:
-    page = (ROOT / "docs/output.md").read_text("utf-8")
-    told = re.findall(r"^\| `([a-z_]+)` \| `(.+?)` \| (.+) \|$", page, re.MULTILINE)
+@pytest.mark.parametrize(("page", "options"), [("output", WriteOptions), ("report", ReportOptions)])
+def test_the_options_are_explained_as_the_code_does(page: str, options: type[BaseModel]) -> None:
+    text = (ROOT / f"docs/{page}.md").read_text("utf-8")
+    told = re.findall(r"^\| `([a-z_]+)` \| `(.+?)` \| (.+) \|$", text, re.MULTILINE)
     assert told == [
         (name, json.dumps(field.default).strip('"'), field.description)
-        for name, field in WriteOptions.model_fields.items()
+        for name, field in options.model_fields.items()
     ]

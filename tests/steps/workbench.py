@@ -10,6 +10,7 @@ from typing import Any
 
 from csvjobs.engines.base import SideTable
 from csvjobs.engines.duckdb import DuckEngine
+from csvjobs.jobs.job import StepCounts
 from csvjobs.pipelines.fitted import read, write
 from csvjobs.pipelines.learnt import LearntStep
 from csvjobs.pipelines.plan import needs_row_numbers, plan
@@ -26,6 +27,7 @@ class Output:
 
     text: str
     warnings: list[str]
+    steps: list[StepCounts]
 
     @property
     def header(self) -> list[str]:
@@ -117,16 +119,22 @@ class Bench:
         source = Source(path, Dialect(), 1, tuple(names), count)
         relation = self._engine.relation(source, numbered=numbered)
         beside = {called: self._beside(called, text) for called, text in (tables or {}).items()}
-        nulls = pipeline.read.nulls
-        planned = plan(self._engine, relation, names, pipeline.steps, numbered, nulls, known, beside)
+        planned = plan(
+            self._engine,
+            relation,
+            names,
+            pipeline.steps,
+            numbered,
+            pipeline.read.nulls,
+            known,
+            beside,
+            count_cells=True,
+        )
         self.fitted = planned.fitted
         written = self._engine.copy(planned.query(), planned.columns.names, out)
-        lost = sum(
-            self._engine.rows(tally.query)[0][0] * (-1 if tally.counts == "added" else 1)
-            for tally in planned.tallies
-        )
-        assert written + lost == count, "the account does not add up"
-        return Output(out.read_bytes().decode(), planned.warnings)
+        counts = StepCounts.chain(count, planned.count())
+        assert written == (counts[-1].out if counts else count), "the account does not add up"
+        return Output(out.read_bytes().decode(), planned.warnings, counts)
 
 
 def _record(row: Row) -> str:

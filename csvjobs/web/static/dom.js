@@ -11,6 +11,10 @@ export function element(name, text = "", attributes = {}) {
   return made;
 }
 
+export function many(count, thing) {
+  return `${number.format(count)} ${thing}${count === 1 ? "" : "s"}`;
+}
+
 export function bytes(count) {
   const units = ["bytes", "KB", "MB", "GB", "TB"];
   let unit = 0;

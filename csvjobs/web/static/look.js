@@ -1,6 +1,6 @@
 // How a file would be read, seen from its beginning, and the options that say it otherwise.
 
-import { $, SHOWN_COLUMNS, bytes, element, fault, fill, number } from "./dom.js";
+import { $, SHOWN_COLUMNS, bytes, element, fault, fill, many, number } from "./dom.js";
 import { hide, preview } from "./preview.js";
 
 const BEGINNING = 256_000;
@@ -134,10 +134,6 @@ function about(found, file) {
   const seen = found.bytes < file.size ? ` (${bytes(found.bytes)} of ${bytes(file.size)})` : "";
   const rest = found.partial ? ` Only the beginning was looked at${seen}; the job reads all of it.` : "";
   return `${columns} in ${rows}${packed}.${rest}`;
-}
-
-function many(count, thing) {
-  return `${number.format(count)} ${thing}${count === 1 ? "" : "s"}`;
 }
 
 function faults(counts) {

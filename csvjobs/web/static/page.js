@@ -2,6 +2,7 @@
 
 import { $, bytes, element, fault, fill, number } from "./dom.js";
 import { chosen, forget, look, options, sure, tell, told } from "./look.js";
+import { did } from "./steps.js";
 
 const PREVIEW_BYTES = 64 * 1024;
 const PREVIEW_ROWS = 20;
@@ -103,6 +104,7 @@ function show(job) {
   if (job.error) fault($("job-error"), job.error);
   else $("job-error").hidden = true;
   $("job-rows").replaceChildren(...figures(job.rows));
+  showSteps(job.steps);
   showRejected(job);
   $("job-warnings").replaceChildren(...(job.warnings || []).map((text) => element("li", text)));
   showFound(job.detected);
@@ -146,6 +148,13 @@ function figures(rows) {
     pair.append(element("dt", name), element("dd", number.format(count)));
     return pair;
   });
+}
+
+function showSteps(steps = []) {
+  $("job-steps").hidden = !steps.length;
+  $("job-steps").querySelector("ol").replaceChildren(
+    ...steps.map((one) => did(one, one.changed === undefined ? "done" : "changed nothing")),
+  );
 }
 
 // Bad rows by kind: how many, why, where the first of them are, what to do.

@@ -1,8 +1,7 @@
 // What the chosen pipeline makes of a file's first rows, step by step.
 
 import { $, element, fault, fill, number } from "./dom.js";
-
-const SHOWN_NAMES = 8;
+import { did } from "./steps.js";
 
 export function hide() {
   $("preview-steps").hidden = true;
@@ -41,9 +40,7 @@ function failed(found) {
 }
 
 function step(one) {
-  const [name] = one.step.split(" ");
-  const item = element("li");
-  item.append(element("code", name), ` ${done(one).join(", ") || "changes nothing here"}`);
+  const item = did(one, "changes nothing here");
   const shown = [...one.rejects.map(reject), ...one.changes.map(change)];
   if (shown.length) {
     const list = element("ul", "", { className: "changes" });
@@ -51,21 +48,6 @@ function step(one) {
     item.append(list);
   }
   return item;
-}
-
-function done({ rejected, dropped, merged, added, changed, new_columns: made, lost_columns: lost }) {
-  const rows = Object.entries({ rejected, dropped, merged, added }).filter(([, count]) => count);
-  return [
-    ...rows.map(([how, count]) => `${number.format(count)} ${count === 1 ? "row" : "rows"} ${how}`),
-    changed && `${number.format(changed)} ${changed === 1 ? "cell" : "cells"} changed`,
-    made.length && `new: ${names(made)}`,
-    lost.length && `gone: ${names(lost)}`,
-  ].filter(Boolean);
-}
-
-function names(all) {
-  const more = all.length - SHOWN_NAMES;
-  return all.slice(0, SHOWN_NAMES).join(", ") + (more > 0 ? ` and ${number.format(more)} more` : "");
 }
 
 function reject({ row, code, column, found, message }) {

@@ -1,0 +1,29 @@
+// What a step did, in words.
+
+import { element, many, number } from "./dom.js";
+
+const SHOWN_NAMES = 8;
+
+// A line of a list of all steps; `nothing`: what to say of one that did nothing.
+export function did(one, nothing) {
+  const [name] = one.step.split(" ");
+  const item = element("li");
+  item.append(element("code", name), ` ${done(one).join(", ") || nothing}`);
+  return item;
+}
+
+function done({ rejected, dropped, merged, added, changed, unparsed, new_columns: made = [], lost_columns: lost = [] }) {
+  const rows = Object.entries({ rejected, dropped, merged, added }).filter(([, count]) => count);
+  return [
+    ...rows.map(([how, count]) => `${many(count, "row")} ${how}`),
+    changed && `${many(changed, "cell")} changed`,
+    unparsed && `${many(unparsed, "cell")} that could not be read`,
+    made.length && `new: ${names(made)}`,
+    lost.length && `gone: ${names(lost)}`,
+  ].filter(Boolean);
+}
+
+function names(all) {
+  const more = all.length - SHOWN_NAMES;
+  return all.slice(0, SHOWN_NAMES).join(", ") + (more > 0 ? ` and ${number.format(more)} more` : "");
+}

@@ -15,6 +15,7 @@ from redis.retry import Retry
 from csvjobs.engines.duckdb import DuckEngine
 from csvjobs.flow.named_tables import FOLDER, NamedTables
 from csvjobs.flow.services import Services
+from csvjobs.fuse import Fuse
 from csvjobs.jobs.memory import MemoryIndex
 from csvjobs.jobs.redis import RedisIndex
 from csvjobs.pipelines.named import NamedPipelines
@@ -27,12 +28,12 @@ from csvjobs.storage.local import LocalStorage
 
 def services(settings: Settings) -> Services:
     """The services of the API and the worker: folders, and Redis for all that is live."""
-    redis, name = connect(settings.redis_url), shared_name(settings)
+    redis, name, fuse = connect(settings.redis_url), shared_name(settings), Fuse()
     return Services(
         settings=settings,
         storage=storage(settings),
-        index=RedisIndex(redis, name),
-        queue=RqQueue(redis, settings.job_timeout, name),
+        index=RedisIndex(redis, name, fuse),
+        queue=RqQueue(redis, settings.job_timeout, name, fuse),
         pipelines=NamedPipelines(settings.pipelines_dir),
         tables=NamedTables(settings.pipelines_dir / FOLDER),
         engine=_engine(settings),
@@ -69,11 +70,11 @@ def _engine(settings: Settings) -> Callable[[Path], DuckEngine]:
 
 
 def connect(url: str) -> Redis:
-    """A client that gives up within about 2 s: a request must not hang on a dead server."""
+    """A client that tries twice, for 2 s each: a request must not hang on a dead server."""
     return Redis.from_url(
         url,
         socket_connect_timeout=2,
         socket_timeout=2,
-        retry=Retry(ExponentialWithJitterBackoff(cap=0.5, base=0.1), 2),
+        retry=Retry(ExponentialWithJitterBackoff(cap=0.5, base=0.1), 1),
         retry_on_error=[RedisConnectionError, RedisTimeoutError],
     )

@@ -9,14 +9,13 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 
 from redis import Redis
 from redis.client import PubSub
 from redis.exceptions import RedisError
 
-from csvjobs.errors import QueueUnavailable
+from csvjobs.fuse import Fuse
 from csvjobs.jobs.base import JobIndex
 from csvjobs.jobs.job import Job, Status
 
@@ -29,13 +28,14 @@ LOOK_EVERY = 1.0
 class RedisIndex(JobIndex):
     """Snapshots in Redis or Valkey, shared by all processes."""
 
-    def __init__(self, redis: Redis, name: str = NAME) -> None:
+    def __init__(self, redis: Redis, name: str = NAME, fuse: Fuse | None = None) -> None:
         self._redis = redis
         self._name = name
+        self._fuse = fuse or Fuse()
         self._changes = f"{name}:changes"
 
     def put(self, job: Job) -> None:
-        with _translated(), self._redis.pipeline(transaction=True) as pipe:
+        with self._fuse.before("The jobs index"), self._redis.pipeline(transaction=True) as pipe:
             pipe.set(self._key(job.job_id), job.to_json())
             pipe.zadd(self._listed(None), {job.job_id: 0})
             for status in Status:
@@ -46,19 +46,19 @@ class RedisIndex(JobIndex):
             pipe.execute()
 
     def get(self, job_id: str) -> Job | None:
-        with _translated():
+        with self._fuse.before("The jobs index"):
             found = self._redis.get(self._key(job_id))
         return Job.model_validate_json(found) if isinstance(found, bytes) else None
 
     def list(self, limit: int, before: str | None = None, status: Status | None = None) -> list[Job]:
         newest = f"({before}" if before else "+"
-        with _translated():
+        with self._fuse.before("The jobs index"):
             ids = self._redis.zrevrangebylex(self._listed(status), newest, "-", 0, limit)
             found = self._redis.mget([self._key(_text(job_id)) for job_id in ids]) if ids else []
         return [Job.model_validate_json(snapshot) for snapshot in found if snapshot]
 
     def remove(self, job_id: str) -> None:
-        with _translated(), self._redis.pipeline(transaction=True) as pipe:
+        with self._fuse.before("The jobs index"), self._redis.pipeline(transaction=True) as pipe:
             pipe.delete(self._key(job_id))
             for status in (None, *Status):
                 pipe.zrem(self._listed(status), job_id)
@@ -116,11 +116,3 @@ def _follow(
 
 def _text(answer: bytes | str) -> str:
     return answer.decode() if isinstance(answer, bytes) else answer
-
-
-@contextmanager
-def _translated() -> Iterator[None]:
-    try:
-        yield
-    except RedisError as error:
-        raise QueueUnavailable(f"The jobs index cannot be reached: {error}") from error

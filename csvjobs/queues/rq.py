@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from typing import cast
 
 from redis import Redis
-from redis.exceptions import RedisError
 from rq import Queue
 from rq.exceptions import DuplicateJobError
 from rq.executions import ExecutionRegistry
@@ -15,7 +13,7 @@ from rq.job import Job
 from rq.results import Result
 from rq.serializers import JSONSerializer
 
-from csvjobs.errors import QueueUnavailable
+from csvjobs.fuse import Fuse
 from csvjobs.queues.base import Census, JobQueue
 
 NAME = "csvjobs"
@@ -29,13 +27,14 @@ TIMEOUT_MARGIN = 60
 class RqQueue(JobQueue):
     """Ids on one RQ queue, as JSON. `job_timeout`: seconds that a run may take."""
 
-    def __init__(self, redis: Redis, job_timeout: int, name: str = NAME) -> None:
+    def __init__(self, redis: Redis, job_timeout: int, name: str = NAME, fuse: Fuse | None = None) -> None:
         self._redis = redis
+        self._fuse = fuse or Fuse()
         self._queue = queue(redis, name)
         self._timeout = job_timeout + TIMEOUT_MARGIN
 
     def put(self, job_id: str) -> None:
-        with _translated(), suppress(DuplicateJobError):
+        with self._fuse.before("The queue"), suppress(DuplicateJobError):
             self._queue.enqueue_call(
                 RUN,
                 args=(job_id,),
@@ -51,7 +50,7 @@ class RqQueue(JobQueue):
     def withdraw(self, job_id: str) -> None:
         # RQ's own delete looks only where the job's status says that it is; a stale one may be anywhere.
         started = self._queue.started_job_registry.key
-        with _translated(), self._redis.pipeline() as pipe:
+        with self._fuse.before("The queue"), self._redis.pipeline() as pipe:
             entries = cast("list[bytes]", self._redis.zrange(started, 0, -1))
             for entry in entries:
                 if _job_id(entry) == job_id:
@@ -73,13 +72,13 @@ class RqQueue(JobQueue):
             pipe.execute()
 
     def position(self, job_id: str) -> int | None:
-        with _translated():
+        with self._fuse.before("The queue"):
             place = self._redis.lpos(self._queue.key, job_id)
         return place if isinstance(place, int) else None
 
     def census(self) -> Census:
         # One transaction: a job on its way from one list to the next must not be seen in neither.
-        with _translated(), self._redis.pipeline(transaction=True) as pipe:
+        with self._fuse.before("The queue"), self._redis.pipeline(transaction=True) as pipe:
             pipe.lrange(self._queue.key, 0, -1)
             pipe.lrange(self._queue.intermediate_queue_key, 0, -1)
             pipe.zrange(self._queue.started_job_registry.key, 0, -1)
@@ -96,11 +95,3 @@ def queue(redis: Redis, name: str = NAME) -> Queue:
 def _job_id(entry: bytes) -> str:
     """The id in a queue's entry or in `id:execution` of the registry of the started."""
     return entry.decode().partition(":")[0]
-
-
-@contextmanager
-def _translated() -> Iterator[None]:
-    try:
-        yield
-    except RedisError as error:
-        raise QueueUnavailable(f"The queue cannot be reached: {error}") from error

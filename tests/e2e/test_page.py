@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 from chaos import ROOT
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Browser, Locator, Page, expect
 from served import Served
 
 VENDOR = Path(__file__).parent / "vendor"
@@ -462,3 +462,18 @@ def test_what_others_made_is_unchanged(folder: Path, listing: str) -> None:
         if path.is_file() and path.name not in ("README", "SHA256SUMS")
     }
     assert found == listed
+
+
+def test_a_service_without_its_queue_says_so_and_takes_files_all_the_same(
+    browser: Browser, tmp_path: Path
+) -> None:
+    away = Served(tmp_path, "redis://127.0.0.1:1/0")
+    page = browser.new_page(base_url=away.url)
+    try:
+        page.goto("/")
+        expect(page.get_by_text("The queue cannot be reached just now.")).to_be_visible()
+        send(page, file(b"a,b\n1,2\n"))
+        expect(status(page)).to_have_text("queued")
+    finally:
+        page.close()
+        away.stop()

@@ -7,6 +7,7 @@ import { did } from "./steps.js";
 const PREVIEW_BYTES = 64 * 1024;
 const PREVIEW_ROWS = 20;
 const KINDS = 8;
+const LOOK_AGAIN = 5000;
 const ENDED = ["done", "error", "cancelled"];
 const STAGES = { read: "Reading", fit: "Learning from the rows", check: "Checking the rows", transform: "Writing the output", publish: "Finishing" };
 
@@ -287,9 +288,9 @@ async function pipelines() {
 
 async function recent() {
   const answer = await fetch("/jobs?limit=20");
+  $("away").hidden = answer.ok;
   if (!answer.ok) {
-    $("none").textContent = "The list cannot be had just now; the jobs are safe.";
-    $("none").hidden = false;
+    setTimeout(recent, LOOK_AGAIN);
     return;
   }
   const { jobs } = await answer.json();

@@ -25,13 +25,17 @@ class Expiry:
         self._services = services
         self._due: dict[str, float] = {}
 
-    def once(self, now: float) -> None:
-        """Deletes what is due; now: seconds since the epoch."""
+    def once(self, now: float) -> list[str]:
+        """Deletes what is due, and says what; now: seconds since the epoch."""
         self._learn()
-        for job_id in [job_id for job_id, due in self._due.items() if due <= now]:
+        due = [job_id for job_id, time in self._due.items() if time <= now]
+        deleted = []
+        for job_id in due:
             del self._due[job_id]
             with suppress(JobNotFound, TableInUse):
                 self._expire(view(self._services, job_id))
+                deleted.append(job_id)
+        return deleted
 
     def _learn(self) -> None:
         storage = self._services.storage

@@ -7,6 +7,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import suppress
+from dataclasses import dataclass
 
 from csvjobs.errors import JobNotFound
 from csvjobs.flow.clock import SteadyClock
@@ -31,6 +32,16 @@ SWEEP_EVERY = 60.0
 PAGE = 500
 
 
+@dataclass(frozen=True)
+class Mended:
+    """What a round found: how many jobs have not ended, and the ids of those that it did something about."""
+
+    unfinished: int
+    put_back: list[str]
+    listed: list[str]
+    deleted: list[str]
+
+
 class Reconciler:
     """Finds what died or was lost, and mends it. Any number may run at once.
 
@@ -45,20 +56,23 @@ class Reconciler:
         self._expiry = Expiry(services)
         self._witness: str | None = None
 
-    def once(self) -> None:
+    def once(self) -> Mended:
         """One round; call it about once a second. Raises QueueUnavailable."""
+        deleted: list[str] = []
         due = time.monotonic() - self._swept > SWEEP_EVERY
         if due:
             self._swept = time.monotonic()
             now = self._clock.now()
             self._services.storage.sweep(now)
-            self._expiry.once(now)
-        self._restore_queue()
-        self._restore_index()
+            deleted = self._expiry.once(now)
+        unfinished, put_back = self._restore_queue()
+        listed = self._restore_index()
         if due:
-            self._refresh_index()
+            listed += self._refresh_index()
+        return Mended(unfinished, put_back, listed, deleted)
 
-    def _restore_queue(self) -> None:
+    def _restore_queue(self) -> tuple[int, list[str]]:
+        """How many jobs have not ended, and which were put back."""
         # The folders first: what is committed after this look is no business of this round.
         pending = self._services.storage.pending()
         census = self._services.queue.census()
@@ -70,12 +84,15 @@ class Reconciler:
                 if job_id not in waiting and self._in_nobodys_hands(job_id)
             }
         )
+        put_back = []
         for job_id, rounds in self._missed.items():
             if rounds >= self._patience(job_id, in_flight=job_id in census.in_flight):
                 log.warning("job %s is in nobody's hands and is put back", job_id)
                 self._services.queue.withdraw(job_id)
                 self._services.queue.put(job_id)
                 self._missed[job_id] = 0
+                put_back.append(job_id)
+        return len(pending), put_back
 
     def _in_nobodys_hands(self, job_id: str) -> bool:
         """Whether the job has begun, has not ended, and no live run holds it."""
@@ -100,21 +117,25 @@ class Reconciler:
             self._services.index.put(Job.model_validate_json(report))
             self._services.storage.end(job_id, report)
 
-    def _restore_index(self) -> None:
+    def _restore_index(self) -> list[str]:
         """Puts all jobs back into an index that has lost a job that it had, which is to say all."""
-        services = self._services
+        services, listed = self._services, []
         if self._witness and services.index.get(self._witness):
-            return
+            return []
         for job_id in reversed(services.storage.list()):
             if services.index.get(job_id) is None:
                 self._show(job_id)
+                listed.append(job_id)
             self._witness = job_id
+        return listed
 
-    def _refresh_index(self) -> None:
+    def _refresh_index(self) -> list[str]:
         """Corrects what the index shows as living although it is not: its last change was never told."""
         pending = set(self._services.storage.pending())
-        for job_id in [job.job_id for job in self._shown_as_living() if job.job_id not in pending]:
+        dead = [job.job_id for job in self._shown_as_living() if job.job_id not in pending]
+        for job_id in dead:
             self._show(job_id)
+        return dead
 
     def _shown_as_living(self) -> Iterator[Job]:
         for status in (Status.QUEUED, Status.PROCESSING):

@@ -15,7 +15,7 @@ COMMANDS = (
     *("up", "serve", "worker"),
     *("run", "inspect", "preview"),
     *("submit", "status", "download", "rerun"),
-    *("pipelines", "steps", "doctor", "reconcile"),
+    *("pipelines", "schema", "steps", "doctor", "reconcile"),
 )
 
 

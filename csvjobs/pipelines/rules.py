@@ -57,6 +57,9 @@ def _texts(given: Any) -> Any:
     )
 
 
+Constants = Annotated[list[Constant], BeforeValidator(_texts)]
+
+
 class Rule(BaseModel):
     """What the cells of one column, or of each of several, have to be. A cell that is missing breaks
     `required` only."""
@@ -85,9 +88,7 @@ class Rule(BaseModel):
     )
     true: Word = Field(TRUE, description="Words for true, in upper or lower case.")
     false: Word = Field(FALSE, description="Words for false, in upper or lower case.")
-    one_of: Annotated[list[Constant], BeforeValidator(_texts)] | None = Field(
-        None, min_length=1, description="The values that are allowed."
-    )
+    one_of: Constants | None = Field(None, min_length=1, description="The values that are allowed.")
     matches: Pattern | None = Field(None, description="A regular expression for the whole cell.")
     at_least: Constant | None = Field(None, description="The smallest value that is allowed.")
     above: Constant | None = Field(None, description="What every value is larger than.")
@@ -251,7 +252,7 @@ class _Cell(NamedTuple):
             yield "not-in-enum", f"{there} AND NOT {self._among()}", f"The cell is none of: {listed}."
         if rule.matches is not None:
             fits = self.sql.matches(self.column.sql, rule.matches)
-            yield "no-match", f"{there} AND NOT {fits}", f"The cell does not match {rule.matches!r}."
+            yield "no-match", f"{there} AND NOT {fits}", f"The cell does not match {rule.matches}"
         if rule.ranged:
             yield "out-of-range", f"{there} AND NOT ({self._within()})", f"The value is not {_range(rule)}."
         if rule.min_length is not None or rule.max_length is not None:

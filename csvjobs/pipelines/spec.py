@@ -77,14 +77,14 @@ def parse(text: str) -> Pipeline:
     `equals: 00042` and `equals: NO` mean what they say. Raises InvalidPipeline."""
     if len(text) > MAX_TEXT:
         raise InvalidPipeline([InvalidOption(f"The pipeline is longer than {MAX_TEXT} characters.")])
-    return build(_load(text))
+    return build(plain(text))
 
 
 def from_file(text: str, filename: str) -> str:
     """The text of a pipeline that a file holds, which gives its name to one that has none; any other text as
     it is."""
     try:
-        loaded = _load(text)
+        loaded = plain(text)
     except InvalidPipeline:
         return text
     name = PurePath(filename).stem[:MAX_NAME]
@@ -126,7 +126,8 @@ class _PlainLoader(yaml.BaseLoader):
         return super().compose_node(parent, index)
 
 
-def _load(text: str) -> Any:
+def plain(text: str) -> Any:
+    """YAML or JSON text as plain data, its scalars as text. Raises InvalidPipeline."""
     try:
         loaded = _json(text) or yaml.load(text, _PlainLoader)  # noqa: S506 (makes text, lists and dicts only)
         # Escapes can spell halves of characters, which no file can hold.

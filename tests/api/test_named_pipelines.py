@@ -92,3 +92,25 @@ def test_what_cannot_be_stored_is_refused(at: Served) -> None:
     refused(at.client.delete("/pipelines/tidy"), 409, "pipeline-fixed")
     refused(at.client.get("/pipelines/tidy", params={"version": 1}), 404, "pipeline-not-found")
     assert len(at.client.get("/pipelines").json()) == 1
+
+
+def test_a_table_schema_is_stored_as_a_pipeline_that_checks_and_comes_back(at: Served) -> None:
+    schema = {"fields": [{"name": "a", "type": "integer", "constraints": {"minimum": 1}}, {"name": "b"}]}
+    answer = at.client.put("/pipelines/check/schema", json=schema)
+    assert (answer.status_code, answer.json()["version"]) == (201, 1)
+    assert at.client.put("/pipelines/check/schema", json=schema).status_code == 200
+    back = at.client.get("/pipelines/check/schema").json()
+    assert back["fields"] == [
+        {"name": "a", "type": "integer", "constraints": {"minimum": "1"}},
+        {"name": "b"},
+    ]
+    job = at.done(b"a,b\n1,2\n0,3\n", pipeline="check")
+    assert (job["rows"]["rejected"], job["rejected"]["groups"][0]["code"]) == (1, "out-of-range")
+    body = refused(
+        at.client.put("/pipelines/x/schema", json={"fields": [{"name": "a", "type": "list"}]}),
+        422,
+        "invalid-pipeline",
+    )
+    assert body["errors"][0]["pointer"] == "/fields/0"
+    refused(at.client.get("/pipelines/tidy/schema"), 422, "invalid-option")
+    refused(at.client.get("/pipelines/nosuch/schema"), 404, "pipeline-not-found")

@@ -82,7 +82,7 @@ def test_a_named_pipeline_can_be_copied_and_changed(terminal: Terminal) -> None:
     folder = {"CSVJOBS_PIPELINES_DIR": str(ROOT / "pipelines")}
     listed = terminal.types("pipelines", **folder)
     names = [line.split()[0] for line in listed.out.splitlines()]
-    assert names == ["crm-clean", "dedupe-contacts", "ml-prep", "tidy", "ubuntu-lts"]
+    assert names == ["crm-clean", "dedupe-contacts", "ml-prep", "schema-check", "tidy", "ubuntu-lts"]
     terminal.write("mine.yaml", terminal.types("pipelines", "crm-clean", **folder).out)
     example = str(ROOT / "examples/contacts.csv")
     by_name = terminal.types("run", example, "-p", "crm-clean", "-o", "-", **folder)

@@ -72,6 +72,15 @@ def test_ubuntu_lts(bench: Bench) -> None:
     assert len(out.rows) == sum(" LTS," in record for record in records)
 
 
+def test_schema_check(bench: Bench) -> None:
+    before = example("iris.csv").splitlines()
+    # Rows 102 and 143 are the same flower: so it stands in the data set.
+    assert before[102] == before[143]
+    out = made(bench, "schema-check", example("iris.csv"))
+    assert out.text.splitlines() == [*before[:143], *before[144:]]
+    assert len(out.warnings) == 1
+
+
 def test_the_readme_of_the_examples_names_every_file() -> None:
     listed = (ROOT / "examples" / "README.md").read_text("utf-8")
     for path in (ROOT / "examples").iterdir():

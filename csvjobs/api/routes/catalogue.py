@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from anyio import to_thread
 from fastapi import APIRouter, Header, Query, Request, Response
@@ -14,6 +14,7 @@ from csvjobs.errors import BadRequest
 from csvjobs.flow.submit import check_size
 from csvjobs.pipelines.catalogue import STEPS, wire_name
 from csvjobs.pipelines.named import NamedPipelines
+from csvjobs.pipelines.schemas import as_yaml, from_schema, to_schema
 from csvjobs.pipelines.spec import MAX_TEXT, Pipeline
 from csvjobs.pipelines.step import Step
 from csvjobs.storage.base import writing
@@ -84,11 +85,7 @@ async def put_pipeline(
     the same as the newest makes none."""
     expected = "" if if_none_match == "*" else _tag(if_match)
     text, known = await _text(request), services.pipelines
-    pipeline, new = await to_thread.run_sync(_put, known, name, text, expected)
-    response.status_code = 201 if new else 200
-    response.headers["ETag"] = f'"{pipeline.sha256}"'
-    response.headers["Location"] = f"/pipelines/{name}?version={pipeline.version}"
-    return await to_thread.run_sync(_info, known, pipeline)
+    return await _stored(known, name, text, expected, response)
 
 
 @router.delete(
@@ -97,6 +94,37 @@ async def put_pipeline(
 async def delete_pipeline(name: str, services: Given) -> None:
     """Takes back all versions stored under that name; jobs keep the pipelines that they were sent with."""
     await to_thread.run_sync(services.pipelines.delete, name)
+
+
+@router.get("/pipelines/{name}/schema", operation_id="get_schema", responses=responses(404, 422))
+async def get_schema(
+    name: str,
+    services: Given,
+    version: Annotated[int | None, Query(ge=1, description="The newest when left out.")] = None,
+) -> dict[str, Any]:
+    """The Table Schema (datapackage.org) of a pipeline that checks rows."""
+    _, pipeline = await to_thread.run_sync(_read, services.pipelines, name, version)
+    return to_schema(pipeline)
+
+
+@router.put(
+    "/pipelines/{name}/schema",
+    operation_id="put_schema",
+    openapi_extra={"requestBody": {"required": True, "content": {"application/json": {"schema": {}}}}},
+    responses={201: {"model": PipelineInfo}, **responses(409, 413, 422, 507)},
+)
+async def put_schema(
+    name: str,
+    request: Request,
+    response: Response,
+    services: Given,
+    resource: Annotated[str | None, Query(description="Which resource of a Data Package is meant.")] = None,
+) -> PipelineInfo:
+    """Stores a pipeline that checks rows against a Table Schema (datapackage.org), be it of a resource in
+    a Data Package, as the newest version of that name. What cannot be checked is refused."""
+    text, known = await _text(request), services.pipelines
+    made = as_yaml(await to_thread.run_sync(from_schema, text, name, resource))
+    return await _stored(known, name, made, None, response)
 
 
 @router.get("/steps", operation_id="list_steps")
@@ -119,6 +147,16 @@ def _info(known: NamedPipelines, pipeline: Pipeline) -> PipelineInfo:
 def _read(known: NamedPipelines, name: str, version: int | None) -> tuple[PipelineInfo, Pipeline]:
     pipeline = known.get(name, version)
     return _info(known, pipeline), pipeline
+
+
+async def _stored(
+    known: NamedPipelines, name: str, text: str, expected: str | None, response: Response
+) -> PipelineInfo:
+    pipeline, new = await to_thread.run_sync(_put, known, name, text, expected)
+    response.status_code = 201 if new else 200
+    response.headers["ETag"] = f'"{pipeline.sha256}"'
+    response.headers["Location"] = f"/pipelines/{name}?version={pipeline.version}"
+    return await to_thread.run_sync(_info, known, pipeline)
 
 
 def _put(known: NamedPipelines, name: str, text: str, expected: str | None) -> tuple[Pipeline, bool]:

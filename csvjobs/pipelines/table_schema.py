@@ -1,0 +1,306 @@
+"""Table Schema of the Data Package standard, v1 and v2, into rules and back.
+
+Source: https://datapackage.org/standard/table-schema/. What has no counterpart in rules is refused where it
+stands, never left out in silence; what only describes (title, description, example, rdfType) is kept.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic_core import PydanticCustomError
+
+from csvjobs.errors import InvalidOption
+from csvjobs.pipelines.rules import Constant, Constants, Rule
+from csvjobs.pipelines.types import DecimalSign, GroupSign
+
+PROFILE = "https://datapackage.org/profiles/2.0/tableschema.json"
+
+Match = Literal["exact", "equal", "subset", "superset", "partial"]
+
+SHAPES = {
+    ("string", "email"): r"[^@\s]+@[^@\s]+",
+    ("string", "uri"): r"[A-Za-z][A-Za-z0-9+.-]*:\S+",
+    ("string", "uuid"): r"[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}",
+    ("string", "binary"): r"([A-Za-z0-9+/]{4})*([A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?",
+    ("time", "default"): r"([01]\d|2[0-3]):[0-5]\d:[0-5]\d(\.\d+)?",
+    ("year", "default"): r"-?\d{4,}",
+    ("yearmonth", "default"): r"-?\d{4,}-(0[1-9]|1[0-2])",
+}
+"""Types and formats that are a matter of how a text looks, as regular expressions."""
+
+TYPES = {
+    **{"integer": "integer", "number": "float", "boolean": "boolean"},
+    **{"date": "date", "datetime": "datetime", "year": "integer"},
+}
+PLAIN = ("string", "any", "time", "yearmonth")
+BOUNDS = {
+    **{"minimum": "at_least", "exclusiveMinimum": "above"},
+    **{"maximum": "at_most", "exclusiveMaximum": "below"},
+}
+TRUE, FALSE = ["true", "True", "TRUE", "1"], ["false", "False", "FALSE", "0"]
+
+
+def _listed(given: Any) -> Any:
+    return [given] if isinstance(given, str) else given
+
+
+def _values(given: Any) -> Any:
+    """The values of a list that may have labels beside them."""
+    if not isinstance(given, list):
+        return given
+    return [one.get("value") if isinstance(one, dict) else one for one in given]
+
+
+Names = Annotated[list[str], BeforeValidator(_listed), Field(min_length=1)]
+Missing = Annotated[list[str], BeforeValidator(_values)]
+
+
+def _first(given: Any) -> Any:
+    """Of a list of one, as the profile of version 2.0 has it where the text says a string."""
+    return given[0] if isinstance(given, list) and len(given) == 1 else given
+
+
+class Constraints(BaseModel):
+    """What holds for the values of a field."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    required: bool = False
+    unique: bool = False
+    pattern: str | None = None
+    enum: Constants | None = Field(None, min_length=1)
+    minimum: Constant | None = None
+    exclusiveMinimum: Constant | None = None  # noqa: N815 (as the standard has it)
+    maximum: Constant | None = None
+    exclusiveMaximum: Constant | None = None  # noqa: N815
+    minLength: int | None = Field(None, ge=0)  # noqa: N815
+    maxLength: int | None = Field(None, ge=0)  # noqa: N815
+
+    @model_validator(mode="before")
+    @classmethod
+    def _no_json(cls, given: Any) -> Any:
+        if isinstance(given, dict) and "jsonSchema" in given:
+            raise PydanticCustomError("unsupported", "The constraint jsonSchema cannot be checked here")
+        return given
+
+
+class SchemaField(BaseModel):
+    """One column."""
+
+    model_config = ConfigDict(frozen=True, extra="allow", populate_by_name=True)
+
+    name: str
+    type: str = "any"
+    format: str = "default"
+    constraints: Constraints = Constraints()
+    decimal: DecimalSign = Field(".", alias="decimalChar")
+    group: GroupSign | None = Field(None, alias="groupChar")
+    bare: bool = Field(True, alias="bareNumber")
+    true: list[str] = Field(TRUE, alias="trueValues")
+    false: list[str] = Field(FALSE, alias="falseValues")
+    categories: Annotated[Constants, BeforeValidator(_values)] | None = None
+    missing: Missing | None = Field(None, alias="missingValues")
+
+    @model_validator(mode="after")
+    def _has_rules(self) -> SchemaField:
+        if self.type not in (*TYPES, *PLAIN):
+            said = "The type {type} cannot be checked here; known are {known}"
+            known = ", ".join([*PLAIN[:2], *TYPES, *PLAIN[2:]])
+            raise PydanticCustomError("unsupported", said, {"type": self.type, "known": known})
+        if not self.bare:
+            raise PydanticCustomError("unsupported", "bareNumber: false cannot be checked here")
+        self._check_format()
+        self._check_constraints()
+        _has_empty(self.missing)
+        try:
+            self.rules(self.missing or [])
+        except ValidationError as error:
+            said = error.errors()[0]["msg"].removeprefix("Value error, ")
+            raise PydanticCustomError("no_rule", "{said}", {"said": said}) from None
+        return self
+
+    def rules(self, missing: Iterable[str], *, required: bool = False, unique: bool = False) -> list[Rule]:
+        """The rules for the cells, of which those of `missing` are none. Raises ValidationError."""
+        limits = self.constraints
+        options: dict[str, Any] = {
+            "required": limits.required or required,
+            "unique": limits.unique or unique,
+            "type": TYPES.get(self.type),
+            "one_of": limits.enum,
+            "matches": limits.pattern,
+            "min_length": limits.minLength,
+            "max_length": limits.maxLength,
+            **{ours: getattr(limits, theirs) for theirs, ours in BOUNDS.items()},
+            **self._notation(),
+        }
+        each = [options, {"matches": SHAPES.get((self.type, self.format))}]
+        each += [{"type": TYPES.get(self.type), "one_of": self.categories}] if self.categories else []
+        told = [{name: value for name, value in given.items() if value} for given in each]
+        about = {"column": self.name, "missing": [text for text in missing if text]}
+        return [Rule.model_validate({**about, **given}) for given in told if given]
+
+    def _notation(self) -> dict[str, Any]:
+        match self.type:
+            case "number":
+                return {"decimal": self.decimal, "group": self.group}
+            case "integer":
+                return {"group": self.group, "decimal": "," if self.group == "." else "."}
+            case "boolean":
+                return {"true": _lower(self.true), "false": _lower(self.false)}
+            case "date" | "datetime" if self.format != "default":
+                return {"format": self.format.removeprefix("fmt:")}
+            case _:
+                return {}
+
+    def _check_format(self) -> None:
+        free = self.type in ("date", "datetime") and self.format != "any"
+        if self.format != "default" and not free and (self.type, self.format) not in SHAPES:
+            said = "The format {format} of the type {type} cannot be checked here"
+            raise PydanticCustomError("unsupported", said, {"format": self.format, "type": self.type})
+
+    def _check_constraints(self) -> None:
+        for_text = ("pattern", "minLength", "maxLength")
+        wrong = list(BOUNDS) if self.type in (*PLAIN, "boolean") else []
+        wrong += [] if self.type in ("string", "any") else for_text
+        for name in wrong:
+            if getattr(self.constraints, name) is not None:
+                said = "The constraint {name} cannot be checked for the type {type}"
+                raise PydanticCustomError("unsupported", said, {"name": name, "type": self.type})
+
+
+class TableSchema(BaseModel):
+    """A Table Schema, checked to have rules for all that it says."""
+
+    model_config = ConfigDict(frozen=True, extra="allow", populate_by_name=True)
+
+    fields: list[SchemaField] = Field(min_length=1, max_length=1000)
+    match: Annotated[Match, BeforeValidator(_first)] = Field("exact", alias="fieldsMatch")
+    missing: Missing = Field([""], alias="missingValues")
+    primary_key: Names | None = Field(None, alias="primaryKey")
+    unique_keys: list[Names] = Field([], alias="uniqueKeys")
+
+    @model_validator(mode="after")
+    def _has_rules(self) -> TableSchema:
+        names = [field.name for field in self.fields]
+        if twice := next((name for name in names if names.count(name) > 1), None):
+            raise PydanticCustomError("twice", "Two fields are called {name}", {"name": repr(twice)})
+        if (self.__pydantic_extra__ or {}).get("foreignKeys"):
+            raise PydanticCustomError("unsupported", "foreignKeys cannot be checked here")
+        for name in (name for key in self._keys() for name in key):
+            if name not in names:
+                raise PydanticCustomError("no_field", "There is no field {name}", {"name": repr(name)})
+        _has_empty(self.missing)
+        return self
+
+    @property
+    def names(self) -> list[str]:
+        """What its columns are called."""
+        return [field.name for field in self.fields]
+
+    def rules(self) -> list[Rule]:
+        """What it says of cells. In a key of several columns texts are compared."""
+        required = self.primary_key or []
+        alone = [key[0] for key in self._keys() if len(key) == 1]
+        rules = [
+            rule
+            for field in self.fields
+            for rule in field.rules(
+                self.missing if field.missing is None else field.missing,
+                required=field.name in required,
+                unique=field.name in alone,
+            )
+        ]
+        texts = [text for text in self.missing if text]
+        return rules + [
+            Rule(columns=key, unique="together", missing=texts) for key in self._keys() if key[1:]
+        ]
+
+    def _keys(self) -> list[list[str]]:
+        return [key for key in (self.primary_key, *self.unique_keys) if key]
+
+
+def _lower(words: Iterable[str]) -> list[str]:
+    """Upper and lower case are alike to a rule."""
+    return list(dict.fromkeys(word.lower() for word in words))
+
+
+def _has_empty(missing: list[str] | None) -> None:
+    if missing is not None and "" not in missing:
+        said = "missingValues without an empty text cannot be checked here: an empty cell is always missing"
+        raise PydanticCustomError("unsupported", said)
+
+
+def table_schema(columns: Iterable[str] | None, match: Match, rules: Iterable[Rule]) -> dict[str, Any]:
+    """The Table Schema that says what the rules say, of these columns or those that the rules name. It has no
+    word for `on_fail`. Raises InvalidOption for a rule that has no counterpart."""
+    fields: dict[str, dict[str, Any]] = {name: {"name": name} for name in columns or ()}
+    keys = []
+    for rule in rules:
+        for name in rule.names:
+            _merge(fields.setdefault(name, {"name": name}), _field(rule), name)
+        if rule.unique == "together":
+            keys.append(rule.names)
+    made = {"$schema": PROFILE, "fields": list(fields.values())}
+    made |= {"fieldsMatch": match if columns else "subset", **_alike(fields.values())}
+    return {**made, "uniqueKeys": keys} if keys else made
+
+
+def _alike(fields: Iterable[dict[str, Any]]) -> dict[str, Any]:
+    """What all fields say of missing values, taken out of them: once for the whole schema."""
+    first, *others = [field.get("missingValues") for field in fields]
+    if first is None or any(texts != first for texts in others):
+        return {}
+    for field in fields:
+        del field["missingValues"]
+    return {"missingValues": first}
+
+
+def _field(rule: Rule) -> dict[str, Any]:
+    """The field descriptor of one rule, without its name."""
+    limits: dict[str, Any] = {"required": rule.required, "unique": rule.unique is True}
+    limits |= {"pattern": rule.matches, "enum": rule.one_of}
+    limits |= {theirs: getattr(rule, ours) for theirs, ours in BOUNDS.items()}
+    limits |= {"minLength": rule.min_length, "maxLength": rule.max_length}
+    given = {name: value for name, value in limits.items() if value is not None and value is not False}
+    text = {"type": "string"} if given.keys() & {"pattern", "minLength", "maxLength"} else {}
+    kind = {**text, **_type(rule)}
+    missing = {"missingValues": ["", *rule.missing]} if rule.missing else {}
+    return {**kind, **missing, **({"constraints": given} if given else {})}
+
+
+def _type(rule: Rule) -> dict[str, Any]:
+    match rule.reads_as:
+        case None:
+            return {}
+        case "integer":
+            return {"type": "integer", **({"groupChar": rule.group} if rule.group else {})}
+        case "decimal" | "float":
+            signs = {"decimalChar": rule.decimal, "groupChar": rule.group}
+            return {
+                "type": "number",
+                **{name: sign for name, sign in signs.items() if sign not in (None, ".")},
+            }
+        case "boolean":
+            return {"type": "boolean", "trueValues": _cases(rule.true), "falseValues": _cases(rule.false)}
+        case kind:
+            if len(rule.format or []) > 1:
+                said = f"A Table Schema has one format for a field, and {', '.join(rule.names)} has several."
+                raise InvalidOption(said)
+            return {"type": kind, **({"format": rule.format[0]} if rule.format else {})}
+
+
+def _cases(words: Iterable[str]) -> list[str]:
+    """Words as they are written mostly: in a Table Schema upper and lower case make a difference."""
+    return list(dict.fromkeys(case for w in words for case in (w, w.lower(), w.capitalize(), w.upper())))
+
+
+def _merge(field: dict[str, Any], more: Mapping[str, Any], name: str) -> None:
+    for key, value in more.items():
+        if key == "constraints":
+            _merge(field.setdefault(key, {}), value, name)
+        elif field.setdefault(key, value) != value:
+            said = f"A Table Schema has one {key} for a field, and the rules have two for {name!r}."
+            raise InvalidOption(said, hint="Make one rule of them.")

@@ -445,7 +445,7 @@ class TableGone(DataError):
 
 
 class DuplicateKey(DataError):
-    """A key stands more than once in a table that a step looks things up in."""
+    """A key stands more than once where a step needs it to stand once."""
 
     code = "duplicate-key"
 

@@ -20,6 +20,7 @@ from csvjobs.pipelines.steps.mask import Mask
 from csvjobs.pipelines.steps.one_hot import OneHot
 from csvjobs.pipelines.steps.ordinal import Ordinal
 from csvjobs.pipelines.steps.pad import Pad
+from csvjobs.pipelines.steps.pivot import Pivot
 from csvjobs.pipelines.steps.rename import Rename
 from csvjobs.pipelines.steps.reorder import Reorder
 from csvjobs.pipelines.steps.replace import Replace
@@ -53,6 +54,7 @@ STEPS: tuple[type[Step], ...] = (
     Sample,
     Aggregate,
     Unpivot,
+    Pivot,
     Validate,
     Cast,
     DropMissing,

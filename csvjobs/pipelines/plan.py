@@ -124,17 +124,18 @@ class Plan:
         for (place, step), (_, needs) in zip(waiting, wanted, strict=True):
             own = lesson.of(needs)
             if not step.always_learns:
-                self.fitted.append(LearntStep.of(step, own.learnt))
+                elsewhere = {need: value for need, value in own.learnt.items() if not step.holds_here(need)}
+                self.fitted.append(LearntStep.of(step, elsewhere))
             self._apply(place, step, own)
 
     def _lesson(self, wanted: Wanted) -> Lesson:
         if self.known is None:
             return self._learn(wanted)
-        elsewhere = [(step, needs) for step, needs in wanted if not step.always_learns]
+        elsewhere = [(step, tuple(n for n in needs if not step.holds_here(n))) for step, needs in wanted]
         learnt = recall(self.known, elsewhere)
         checked = check(self.engine, self.sql, self.relation, self.columns, elsewhere, learnt)
-        here = [(step, needs) for step, needs in wanted if step.always_learns]
-        own = self._learn(here) if here else Lesson({}, [], {})
+        here = [(step, tuple(n for n in needs if step.holds_here(n))) for step, needs in wanted]
+        own = self._learn(here) if any(needs for _, needs in here) else Lesson({}, [], {})
         warnings = checked.warnings + own.warnings
         return Lesson(learnt | own.learnt, warnings, checked.unparsed | own.unparsed)
 

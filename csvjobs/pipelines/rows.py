@@ -26,6 +26,9 @@ it."""
 FOUND = 100
 """Characters of what was found that are told."""
 
+BY, NAME, CELL = "__by", "__name", "__cell"
+"""Within the columns of a change with `Spread`."""
+
 ONE = "1 = 1"
 """To group by when there is one group: of no rows it makes none, where a bare aggregate makes one."""
 
@@ -208,6 +211,32 @@ class Merge(RowChange):
 
     def tally(self, relation: str, sums: Sequence[str] = ()) -> str:
         return f"SELECT SUM(n - 1){_summed(sums)} FROM ({_groups(relation, self.by, sums)})"
+
+
+@dataclass(frozen=True)
+class Spread(Merge):
+    """The same, but what becomes cells is called by `name`: within the columns that and `cell` are NAME and
+    CELL, and the keys BY with a number.
+
+    Of rows with equal keys and names there is `only` one, or the `first` counts, or `cell` is an aggregate
+    of `all`.
+    """
+
+    name: str
+    cell: str
+    rows: Literal["only", "first", "all"]
+
+    def source(self, relation: str, order: Sequence[Key]) -> str:
+        alike, rows, number = ", ".join([*self.by, self.name]), f"({relation})", ROW
+        if self.rows == "first":
+            nth = f"ROW_NUMBER() OVER (PARTITION BY {alike} ORDER BY {terms(order)})"
+            rows = f"(SELECT *, {nth} AS __nth FROM ({relation})) WHERE __nth = 1"
+        elif self.rows == "all":
+            rows, number = f"({relation}) GROUP BY {alike}", f"MIN({ROW}) AS {ROW}"
+        keys = [f"{key} AS {BY}{place}" for place, key in enumerate(self.by)]
+        made = ", ".join([*keys, f"{self.name} AS {NAME}", f"{self.cell} AS {CELL}", number])
+        among = ", ".join(f"{BY}{place}" for place in range(len(self.by)))
+        return f"(SELECT {made} FROM {rows}) GROUP BY {among or ONE}"
 
 
 @dataclass(frozen=True)

@@ -139,6 +139,10 @@ class Step(BaseModel):
 
     step: str
 
+    def holds_here(self, need: Need) -> bool:
+        """Whether it is learnt of the rows at hand even where what was learnt elsewhere is applied."""
+        return self.always_learns
+
     @property
     def rejects(self) -> bool:
         """It sets rows of the file aside."""

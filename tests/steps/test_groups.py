@@ -89,3 +89,30 @@ def test_groups_are_sorted_and_filtered_like_other_rows(bench: Bench) -> None:
     ]
     before = "city\nBath\nRome\nBath\nOslo\nRome\nRome\n"
     assert bench.text(steps, before).text == "city,n\nRome,3\nBath,2\n"
+
+
+anything = st.none() | st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=4)
+
+
+@settings(deadline=None, max_examples=50)
+@given(table=st.lists(st.tuples(anything, anything), min_size=1, max_size=9))
+def test_a_wide_table_made_long_is_made_wide_again(
+    bench: Bench, table: list[tuple[str | None, str | None]]
+) -> None:
+    rows = [(str(place), *cells) for place, cells in enumerate(table)]
+    long = {"step": "unpivot", "columns": ["a", "b"]}
+    wide = {"step": "pivot", "name": "name", "value": "value"}
+    names = ("place", "a", "b")
+    assert bench.table([long, wide], names, rows).text == bench.table([], names, rows).text
+
+
+def test_columns_that_were_learnt_stay_the_same_ones(bench: Bench) -> None:
+    step = {"step": "pivot", "by": ["id"], "name": "n", "value": "v", "function": "sum"}
+    names = ("id", "n", "v")
+    out = bench.applied(
+        [step], (names, [("1", "x", "1"), ("1", "y", "2")]), names, [("1", "y", "1e300"), ("2", "z", "3")]
+    )
+    assert out.text == "id,x,y\n1,,1e+300\n2,,\n"
+    assert out.warnings == [
+        "1 cell of column 'n' holds an unknown value, for example 'z'; left out, as no column is called so."
+    ]

@@ -1,0 +1,141 @@
+"""Makes one row of several: a table that is long becomes wide."""
+
+from typing import ClassVar, Literal
+
+from pydantic import Field, model_validator
+from pydantic_core import PydanticCustomError
+
+from csvjobs.engines.base import Sql
+from csvjobs.errors import DuplicateKey, NoColumnsLeft
+from csvjobs.pipelines.aggregates import NUMERIC, Function, aggregated, needs
+from csvjobs.pipelines.derive import there
+from csvjobs.pipelines.rows import BY, CELL, NAME, Spread
+from csvjobs.pipelines.step import (
+    Change,
+    Check,
+    Column,
+    Columns,
+    Example,
+    Learnt,
+    Names,
+    Need,
+    Step,
+    Unseen,
+    unique,
+)
+
+COUNTS = ("count", "filled", "distinct")
+
+
+class Pivot(Step):
+    """Makes one row of all rows whose cells in `by` are equal, with a column for each text in the column
+    `name`, which holds what stands beside it in the column `value`: what `unpivot` does, backwards.
+
+    Where several rows belong to one cell, `only` ends the job and names them, and `first` takes the cell of
+    the first row. `count` (of rows), `filled`, `distinct`, `sum`, `mean`, `min` and `max` are those of
+    `aggregate`. Where no row belongs to a cell it is empty, or 0 where things are counted.
+
+    The new columns stand behind those of `by`, in code point order; where learnt columns are applied to
+    another file, they are the same ones. Rows come in the order in which the first of each group stands in
+    the file. A row without a name belongs to no new column: a warning counts these, and those with a name
+    that was not there to learn.
+    """
+
+    example: ClassVar = Example(
+        options={"by": ["museum"], "name": "year", "value": "visitors"},
+        before="museum,year,visitors\nTate,2024,41\nPrado,2024,32\nTate,2025,47\n",
+        after="museum,2024,2025\nTate,41,47\nPrado,32,\n",
+    )
+    local: ClassVar = False
+    by_order: ClassVar = True
+    strict_numbers: ClassVar = True
+
+    step: Literal["pivot"] = "pivot"
+    by: Names | None = Field(
+        None,
+        description="Names of the columns whose equal cells make one row; all but `name` and `value` when "
+        "left out.",
+    )
+    name: str = Field(description="The column whose texts become names of columns.")
+    value: str | None = Field(
+        None, description="The column whose cells they hold; none for `function: count`."
+    )
+    function: Literal["only", "first"] | Function = Field(
+        "only", description="What a cell holds of the rows that belong to it."
+    )
+    max_categories: int = Field(
+        1000, ge=1, le=10_000, description="More different names than this end the job."
+    )
+
+    @model_validator(mode="after")
+    def _of_a_column(self) -> "Pivot":
+        if (self.value is None) != (self.function == "count"):
+            said = "Value is the column that the cells come from; function: count alone has none"
+            raise PydanticCustomError("no_value", said)
+        return self
+
+    def needs(self, columns: Columns) -> tuple[Need, ...]:
+        columns.pick([self.name, self.value or self.name], self.step)
+        numeric = needs(self.value) if self.value and self.function in NUMERIC else ()
+        return (self._names, *numeric)
+
+    def holds_here(self, need: Need) -> bool:
+        return need != self._names
+
+    def change(self, columns: Columns, learnt: Learnt, sql: Sql) -> Change:
+        name, value = columns.pick([self.name, self.value or self.name], self.step)
+        groups, key = self._groups(columns), there(sql, name.sql)
+        by = tuple(c.sql for c in groups)
+        if self.function == "only" or self.function == "first":
+            spread = Spread(by, key, value.sql, self.function)
+        else:
+            spread = Spread(by, key, aggregated(self.function, value, learnt, sql), "all")
+        made = [Column(c.name, f"{BY}{place}") for place, c in enumerate(groups)]
+        made += [Column(text, self._one(text, sql)) for text in learnt[self._names]]
+        if not made:
+            raise NoColumnsLeft("Step pivot would leave no column: there is no name to make one of.")
+        return Change(unique(Columns(made), self.step), spread, checks=self._checks(groups, key))
+
+    def unseen(self, columns: Columns, learnt: Learnt) -> tuple[Unseen, ...]:
+        (name,) = columns.pick([self.name], self.step)
+        return (Unseen(name, learnt[self._names], "left out, as no column is called so"),)
+
+    @property
+    def _names(self) -> Need:
+        return Need(self.name, "values", self.max_categories)
+
+    def _groups(self, columns: Columns) -> Columns:
+        if self.by is not None:
+            return columns.pick(self.by, self.step)
+        return Columns(c for c in columns if c.name not in (self.name, self.value))
+
+    def _one(self, name: str, sql: Sql) -> str:
+        cell = f"MAX(CASE WHEN {NAME} = {sql.text(name)} THEN {CELL} END)"
+        return f"COALESCE({cell}, '0')" if self.function in COUNTS else cell
+
+    def _checks(self, groups: Columns, key: str) -> tuple[Check, ...]:
+        nameless = Check(
+            lambda relation: f"SELECT COUNT(*), NULL FROM ({relation}) WHERE {key} IS NULL", self._nameless
+        )
+        if self.function != "only":
+            return (nameless,)
+        alike = ", ".join([*(c.sql for c in groups), key])
+        several = f"WHERE {key} IS NOT NULL GROUP BY {alike} HAVING COUNT(*) > 1"
+
+        def repeated(relation: str) -> str:
+            cells = f"SELECT CONCAT_WS(', ', {alike}) AS alike FROM ({relation}) {several}"
+            return f"SELECT COUNT(*), MIN(alike) FROM ({cells})"
+
+        return Check(repeated, self._refuse_several), nameless
+
+    def _nameless(self, count: int, example: str | None) -> str:
+        rows = "1 row has" if count == 1 else f"{count} rows have"
+        return f"{rows} no text in column {self.name!r}; their cells are left out."
+
+    def _refuse_several(self, count: int, example: str | None) -> str:
+        cells = "1 cell" if count == 1 else f"{count} cells"
+        raise DuplicateKey(
+            f"Several rows belong to {cells}, for example to that of {str(example)[:80]!r}.",
+            column=self.name,
+            hint="Name in by what tells the rows apart, or say with function what to make of them.",
+        )

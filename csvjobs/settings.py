@@ -53,6 +53,12 @@ class Settings(BaseSettings):
     host: str = Field("127.0.0.1", description="Address that the API listens on.")
     port: int = Field(8000, ge=0, le=65535, description="Port that the API listens on.")
     workers: int = Field(2, ge=1, le=256, description="Worker processes that `csvjobs up` starts.")
+    owner_header: str | None = Field(
+        None,
+        pattern="^[A-Za-z0-9-]+$",
+        description="Request header in which a proxy names the owner of a job; it must let nobody "
+        "else set it. Where jobs of several owners wait, they take turns.",
+    )
     max_upload_bytes: int = Field(
         100 * 1024**3, ge=1, description="Largest upload that is accepted, in bytes."
     )

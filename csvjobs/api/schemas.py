@@ -19,7 +19,6 @@ class JobDocument(Job):
     """The job as it stands; `links` say what can be done with it now."""
 
     files: dict[str, FileLink] = Field(default_factory=dict)  # type: ignore[assignment]
-    position: int | None = Field(None, description="How many jobs wait before this one.")
     links: dict[str, str] = Field(default_factory=dict)
 
 
@@ -64,7 +63,7 @@ class Health(BaseModel):
     version: str
 
 
-def document(job: Job, position: int | None = None) -> JobDocument:
+def document(job: Job) -> JobDocument:
     """The job with its links."""
     base = f"/jobs/{job.job_id}"
     links = {"self": base, "events": f"{base}/events", "input": f"{base}/input.csv"}
@@ -79,4 +78,4 @@ def document(job: Job, position: int | None = None) -> JobDocument:
         name: FileLink(bytes=f.bytes, sha256=f.sha256, href=f"{base}/{name}") for name, f in job.files.items()
     }
     given = job.model_dump(exclude={"files"}, by_alias=False)
-    return JobDocument(**given, files=files, position=position, links=links)
+    return JobDocument(**given, files=files, links=links)

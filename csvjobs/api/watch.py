@@ -12,8 +12,8 @@ from types import FrameType
 
 from anyio import to_thread
 
+from csvjobs.flow.outlook import look_at
 from csvjobs.flow.services import Services
-from csvjobs.flow.view import view
 from csvjobs.jobs.job import Job
 
 LOOK_EVERY = 2.0
@@ -53,7 +53,7 @@ class Watch:
         try:
             while True:
                 event.clear()
-                job = await to_thread.run_sync(view, self.services, job_id)
+                job = await to_thread.run_sync(look_at, self.services, job_id)
                 left = deadline - loop.time()
                 if job.version != seen or job.status.final or left <= 0 or self._closing.is_set():
                     return job

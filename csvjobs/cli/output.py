@@ -77,6 +77,8 @@ def tell(job: Job, to: Console = console) -> None:
     colour = {Status.DONE: "green", Status.ERROR: "red"}.get(job.status, "yellow")
     to.print(f"[bold {colour}]{job.status}[/] ", end="")
     to.print(f"{job.filename}, pipeline {job.pipeline.name}, job {job.job_id}", markup=False, soft_wrap=True)
+    if job.position is not None:
+        to.print(_outlook(job), markup=False, soft_wrap=True)
     if job.rows:
         to.print(_account(job), markup=False, soft_wrap=True)
     for what in ("changed", "unparsed"):
@@ -112,6 +114,12 @@ def clean_end() -> Iterator[None]:
 
 def _leave(number: int, frame: FrameType | None) -> None:
     sys.exit(128 + number)
+
+
+def _outlook(job: Job) -> str:
+    before = f"      {job.position} jobs wait before it"
+    start = job.estimated_start_at
+    return f"{before}; it may start at about {start.astimezone():%H:%M:%S}, an estimate" if start else before
 
 
 def _account(job: Job) -> str:

@@ -19,9 +19,9 @@ from csvjobs.storage.base import Slot
 
 
 @contextmanager
-def once(services: Services, key: str) -> Iterator[Slot]:
-    """Holds the key while the block carries out the request. Raises KeyInUse when another does so."""
-    with services.storage.claim(key) as slot:
+def once(services: Services, owner: str, key: str) -> Iterator[Slot]:
+    """Holds the owner's key while the block carries out the request. Raises KeyInUse when another does so."""
+    with services.storage.claim(f"{owner}\0{key}") as slot:
         if slot is None:
             raise KeyInUse("The same request is under way.", hint="Wait for its answer, or ask again.")
         yield slot

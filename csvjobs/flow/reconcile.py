@@ -13,7 +13,7 @@ from csvjobs.errors import JobNotFound
 from csvjobs.flow.clock import SteadyClock
 from csvjobs.flow.expire import Expiry
 from csvjobs.flow.services import Services
-from csvjobs.flow.view import view
+from csvjobs.flow.view import request_of, view
 from csvjobs.jobs.job import Job, Status
 from csvjobs.storage.base import REPORT, REQUEST
 
@@ -89,10 +89,14 @@ class Reconciler:
             if rounds >= self._patience(job_id, in_flight=job_id in census.in_flight):
                 log.warning("job %s is in nobody's hands and is put back", job_id)
                 self._services.queue.withdraw(job_id)
-                self._services.queue.put(job_id)
+                self._put(job_id)
                 self._missed[job_id] = 0
                 put_back.append(job_id)
         return len(pending), put_back
+
+    def _put(self, job_id: str) -> None:
+        with suppress(JobNotFound):
+            self._services.queue.put(job_id, request_of(self._services, job_id).terms.owner)
 
     def _in_nobodys_hands(self, job_id: str) -> bool:
         """Whether the job has begun, has not ended, and no live run holds it."""

@@ -28,12 +28,13 @@ def rerun(
     apply: str | None = None,
     *,
     retention: str | None = None,
+    owner: str = "",
     slot: Slot | None = None,
 ) -> Job:
     """Makes and announces a job with the stored input of another one, which stays as it is.
 
     pipeline, apply: as for `Incoming.submit`, None for what the other job did; options win over its own;
-    retention, slot: as there.
+    retention, owner, slot: as there.
     Raises: as `Incoming.submit`.
     """
     payload = payload_of(job_id, pipeline, options, apply, retention)
@@ -42,7 +43,7 @@ def rerun(
     old = request_of(services, job_id)
     chosen, fitted = _asked(services, old, pipeline, apply)
     tables = pinned(services, chosen) if pipeline or apply else old.tables
-    read, asked = with_read(chosen, options), terms(services, payload, retention)
+    read, asked = with_read(chosen, options), terms(services, payload, retention, owner)
     new = request(str(uuid_utils.uuid7()), old.filename, read, old.facts, tables, asked)
     folder = services.storage.reserve(new.job_id)
     try:

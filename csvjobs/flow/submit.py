@@ -87,6 +87,7 @@ class Incoming:
         apply: str | None = None,
         *,
         retention: str | None = None,
+        owner: str = "",
         slot: Slot | None = None,
     ) -> Job:
         """Makes the upload a job and announces it; or gives the one that was made under the same key.
@@ -94,7 +95,8 @@ class Incoming:
         filename: as the client called it; pipeline: a name, or YAML or JSON text; options: read options
         by name, which win over the pipeline's; apply: the id of a job that has learnt, or a fitted.json, to
         be applied instead of learning, whose pipeline is taken where none is given; retention: for how long
-        the job is kept after its end; slot: of the key that the request came with. A queue that cannot be
+        the job is kept after its end; owner: whose it is, "" where nobody says; slot: of the key that the
+        request came with. A queue that cannot be
         reached is no error: the job is durable, and the reconciler announces it.
         Raises: EmptyUpload, PipelineNotFound, InvalidPipeline, InvalidOption; JobNotFound, JobNotFinished,
         NothingFitted, InvalidFitted, PipelineMismatch; TableNotFound, NoTable; KeyReused.
@@ -105,7 +107,7 @@ class Incoming:
             return job
         fitted = learnt(self.services, apply) if apply else None
         chosen = choose(self.services, pipeline, options, fitted)
-        tables, asked = pinned(self.services, chosen), terms(self.services, payload, retention)
+        tables, asked = pinned(self.services, chosen), terms(self.services, payload, retention, owner)
         made = request(self.job_id, filename, chosen, facts, tables, asked)
         return begin(self.services, path.parent, made, fitted, slot)
 
@@ -153,10 +155,10 @@ def request(
     )
 
 
-def terms(services: Services, payload: str = "", retention: str | None = None) -> Terms:
+def terms(services: Services, payload: str = "", retention: str | None = None, owner: str = "") -> Terms:
     """What is asked of the service. Raises InvalidOption."""
     if not retention:
-        return Terms(payload=payload)
+        return Terms(payload=payload, owner=owner)
     longest = services.settings.retention
     try:
         kept = seconds(retention)
@@ -164,7 +166,7 @@ def terms(services: Services, payload: str = "", retention: str | None = None) -
         raise InvalidOption(f"retention: {retention[:80]!r} is none. {error}.") from None
     if longest and kept > longest:
         raise InvalidOption(f"retention: jobs are kept for {longest} seconds at most.", hint="Ask for less.")
-    return Terms(payload=payload, retention=kept)
+    return Terms(payload=payload, retention=kept, owner=owner)
 
 
 def begin(
@@ -183,7 +185,7 @@ def begin(
         slot.write(request.job_id.encode())
     services.storage.commit(request.job_id)
     job = Job.queued(request)
-    announce(services, job)
+    announce(services, job, request.terms.owner)
     return job
 
 
@@ -193,11 +195,11 @@ def check_size(size: int, limit: int) -> None:
         raise UploadTooLarge(f"The upload is larger than {limit} bytes.", hint="Send it in parts.")
 
 
-def announce(services: Services, job: Job) -> None:
+def announce(services: Services, job: Job, owner: str) -> None:
     """Puts a durable job into the index and the queue; what cannot be reached now is reconciled later."""
     try:
         services.index.put(job)
-        services.queue.put(job.job_id)
+        services.queue.put(job.job_id, owner)
     except QueueUnavailable as error:
         log.warning("job %s is safe but not yet announced: %s", job.job_id, error)
 

@@ -38,14 +38,6 @@ def request_of(services: Services, job_id: str) -> Request:
     return Request.model_validate_json(services.storage.read(job_id, REQUEST))
 
 
-def position(services: Services, job_id: str) -> int | None:
-    """How many jobs wait before this one; None when it does not wait or the queue cannot be reached."""
-    try:
-        return services.queue.position(job_id)
-    except QueueUnavailable:
-        return None
-
-
 def listing(
     services: Services, limit: int, before: str | None = None, status: Status | None = None
 ) -> list[Job]:

@@ -76,6 +76,7 @@ class Terms(Model):
 
     payload: str = ""
     retention: int | None = Field(None, description="Seconds; None is what the service's setting says.")
+    owner: str = Field("", description="Whose job it is, where the service is told; owners take turns.")
 
 
 class Request(Model):
@@ -224,6 +225,11 @@ class Job(Model):
         None, description="Seconds for which it is kept after its end, where the upload said so."
     )
     expires_at: Moment | None = Field(None, description="From when on it may be deleted with its files.")
+    position: int | None = Field(None, description="How many jobs wait before this one.")
+    estimated_start_at: Moment | None = Field(
+        None,
+        description="An estimate from how long the last jobs took; absent where nothing is known.",
+    )
     attempts: int = 0
     pipeline: PipelineRef
     applied: AppliedRef | None = Field(None, description="What the job applies, where it does not learn.")
@@ -263,8 +269,9 @@ class Job(Model):
 
     @property
     def version(self) -> str:
-        """Changes whenever the document does."""
-        return hashlib.sha256(self.to_json()).hexdigest()[:16]
+        """Changes whenever the document does; an estimate alone is no change."""
+        told = self.model_dump_json(exclude_none=True, exclude={"estimated_start_at"})
+        return hashlib.sha256(told.encode()).hexdigest()[:16]
 
     def to_json(self) -> bytes:
         return self.model_dump_json(exclude_none=True).encode()

@@ -15,14 +15,18 @@ class Census:
 
 
 class JobQueue(ABC):
-    """First in, first out.
+    """First in, first out; of several owners who wait, one after the other.
 
     Raises: QueueUnavailable where the server behind it cannot be reached.
     """
 
     @abstractmethod
-    def put(self, job_id: str) -> None:
-        """Appends a job; one that is already there stays where it is."""
+    def put(self, job_id: str, owner: str = "") -> None:
+        """Lets a job wait; one that is already there stays where it is.
+
+        An owner's n-th waiting job comes behind the n-th of all others, and behind the owner's own. Jobs of
+        nobody come at the end, each as if it had an owner of its own.
+        """
 
     @abstractmethod
     def withdraw(self, job_id: str) -> None:
@@ -31,6 +35,10 @@ class JobQueue(ABC):
     @abstractmethod
     def position(self, job_id: str) -> int | None:
         """How many jobs wait before this one, or None when it does not wait."""
+
+    @abstractmethod
+    def workers(self) -> int:
+        """How many take from it, as far as is known."""
 
     @abstractmethod
     def census(self) -> Census:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections import Counter
 
 from csvjobs.queues.base import Census, JobQueue
 
@@ -13,12 +14,15 @@ class InlineQueue(JobQueue):
     def __init__(self) -> None:
         self._waiting: list[str] = []
         self._in_flight: set[str] = set()
+        self._owners: dict[str, str] = {}
         self._lock = threading.Lock()
 
-    def put(self, job_id: str) -> None:
+    def put(self, job_id: str, owner: str = "") -> None:
         with self._lock:
             if job_id not in self._waiting and job_id not in self._in_flight:
-                self._waiting.append(job_id)
+                place = self._place(owner) if owner else len(self._waiting)
+                self._waiting.insert(place, job_id)
+                self._owners[job_id] = owner
 
     def take(self) -> str | None:
         """The next job, now in flight until it is withdrawn; None when none waits."""
@@ -39,6 +43,22 @@ class InlineQueue(JobQueue):
         with self._lock:
             return self._waiting.index(job_id) if job_id in self._waiting else None
 
+    def workers(self) -> int:
+        return 0
+
     def census(self) -> Census:
         with self._lock:
             return Census(tuple(self._waiting), frozenset(self._in_flight))
+
+    def _place(self, owner: str) -> int:
+        """Before the first job, behind the owner's last one, whose turn comes later."""
+        turns: Counter[str] = Counter()
+        turn_of = []
+        for job_id in self._waiting:
+            whose = self._owners[job_id] or job_id
+            turns[whose] += 1
+            turn_of.append(turns[whose])
+        owned = [place for place, job_id in enumerate(self._waiting) if self._owners[job_id] == owner]
+        behind = owned[-1] + 1 if owned else 0
+        later = (place for place in range(behind, len(turn_of)) if turn_of[place] > turns[owner] + 1)
+        return next(later, len(turn_of))

@@ -12,6 +12,7 @@ from rq.executions import ExecutionRegistry
 from rq.job import Job
 from rq.results import Result
 from rq.serializers import JSONSerializer
+from rq.worker import Worker
 
 from csvjobs.fuse import Fuse
 from csvjobs.queues.base import Census, JobQueue
@@ -24,6 +25,33 @@ TIMEOUT_MARGIN = 60
 """Seconds beyond a job's own time limit: the run ends itself first, and tells why."""
 
 
+OWNED = "owner "
+"""What the description of a job with an owner begins with; that is where RQ keeps such things."""
+
+TAKE_TURNS = """
+local id, owner, owned, prefix = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
+if redis.call('LREM', KEYS[1], -1, id) == 0 then return end
+local ids = redis.call('LRANGE', KEYS[1], 0, -1)
+local turns, turn_of, behind = {}, {}, 0
+for place, other in ipairs(ids) do
+  local told = redis.call('HGET', prefix .. other, 'description') or ''
+  local whose = 'job ' .. other
+  if string.sub(told, 1, #owned) == owned then whose = told end
+  turns[whose] = (turns[whose] or 0) + 1
+  turn_of[place] = turns[whose]
+  if whose == owned .. owner then behind = place end
+end
+local mine = (turns[owned .. owner] or 0) + 1
+for place = behind + 1, #ids do
+  if turn_of[place] > mine then
+    return redis.call('LINSERT', KEYS[1], 'BEFORE', ids[place], id)
+  end
+end
+redis.call('RPUSH', KEYS[1], id)
+"""
+"""Moves the last job of the list to where its owner's turn is; what was taken meanwhile stays taken."""
+
+
 class RqQueue(JobQueue):
     """Ids on one RQ queue, as JSON. `job_timeout`: seconds that a run may take."""
 
@@ -32,8 +60,9 @@ class RqQueue(JobQueue):
         self._fuse = fuse or Fuse()
         self._queue = queue(redis, name)
         self._timeout = job_timeout + TIMEOUT_MARGIN
+        self._take_turns = redis.register_script(TAKE_TURNS)
 
-    def put(self, job_id: str) -> None:
+    def put(self, job_id: str, owner: str = "") -> None:
         with self._fuse.before("The queue"), suppress(DuplicateJobError):
             self._queue.enqueue_call(
                 RUN,
@@ -45,7 +74,11 @@ class RqQueue(JobQueue):
                 # Not tried again by RQ, which would do so at once or, with an interval, lose it in a crash:
                 # the reconciler puts it back.
                 failure_ttl=86400,
+                description=f"{OWNED}{owner}" if owner else None,
             )
+            if owner:
+                # Until then it waits at the end; a worker that takes it there found nobody before it.
+                self._take_turns([self._queue.key], [job_id, owner, OWNED, Job.key_for("")])
 
     def withdraw(self, job_id: str) -> None:
         # RQ's own delete looks only where the job's status says that it is; a stale one may be anywhere.
@@ -75,6 +108,10 @@ class RqQueue(JobQueue):
         with self._fuse.before("The queue"):
             place = self._redis.lpos(self._queue.key, job_id)
         return place if isinstance(place, int) else None
+
+    def workers(self) -> int:
+        with self._fuse.before("The queue"):
+            return Worker.count(queue=self._queue)
 
     def census(self) -> Census:
         # One transaction: a job on its way from one list to the next must not be seen in neither.

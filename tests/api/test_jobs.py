@@ -55,6 +55,29 @@ def test_a_waiting_job_knows_its_position_and_has_no_files(serve: Serve) -> None
     assert "download" not in answer.json()["links"]
 
 
+def test_a_waiting_job_is_told_when_it_moves_up(serve: Serve) -> None:
+    alone = serve()
+    first, second = (alone.post(CSV)["job_id"] for _ in range(2))
+    with alone.client.stream("GET", f"/jobs/{second}/events") as answer:
+        told = events(answer)
+        assert json.loads(next(told)["data"])["position"] == 1
+        alone.client.post(f"/jobs/{first}/cancel")
+        assert json.loads(next(told)["data"])["position"] == 0
+
+
+def test_owners_whom_a_proxy_names_take_turns_and_have_their_own_keys(serve: Serve) -> None:
+    believing, other = serve(owner_header="X-Owner"), serve()
+
+    def post(served: Served, owner: str, key: str) -> str:
+        headers = {"X-Owner": owner, "Idempotency-Key": key}
+        return str(served.client.post("/upload_csv", content=CSV, headers=headers).json()["job_id"])
+
+    a1, a2, b1 = (post(believing, owner, key) for owner, key in (("a", "1"), ("a", "2"), ("b", "1")))
+    assert [believing.job(job_id)["position"] for job_id in (a1, b1, a2)] == [0, 1, 2]
+    jobs = [post(other, owner, key) for owner, key in (("a", "1"), ("a", "2"), ("b", "3"))]
+    assert [other.job(job_id)["position"] for job_id in jobs] == [0, 1, 2]
+
+
 def test_the_status_has_a_weak_etag_until_it_changes(serve: Serve) -> None:
     alone = serve()
     url = f"/jobs/{alone.post(CSV)['job_id']}"

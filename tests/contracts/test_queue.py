@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterator
 
 import pytest
 import uuid_utils
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from redis import Redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
@@ -88,6 +90,75 @@ def test_the_position_is_how_many_wait_before(pair: tuple[JobQueue, Take]) -> No
     assert jobs.position(ids(1)[0]) is None
 
 
+def waiting(jobs: JobQueue, owners: str, put: dict[str, str] | None = None) -> str:
+    """Puts a job for each letter, which is its owner, a dot for nobody's; the owners in the order of the
+    queue."""
+    whose = put if put is not None else {}
+    for owner in owners:
+        [job_id] = ids(1)
+        whose[job_id] = owner
+        jobs.put(job_id, owner.replace(".", ""))
+    return "".join(whose[job_id] for job_id in jobs.census().waiting)
+
+
+@pytest.mark.parametrize(
+    ("put", "order"),
+    [
+        ("AAAA", "AAAA"),
+        ("AAAB", "ABAA"),
+        ("AAABBB", "ABABAB"),
+        ("AAABBC", "ABCABA"),
+        ("AAAB.C", "ABCAA."),
+        ("...A", "...A"),
+        ("..AA.B", "..ABA."),
+    ],
+)
+def test_owners_take_turns(jobs: JobQueue, put: str, order: str) -> None:
+    assert waiting(jobs, put) == order
+
+
+def test_each_owner_is_served_in_order_also_when_others_leave(pair: tuple[JobQueue, Take]) -> None:
+    jobs, take_next = pair
+    whose: dict[str, str] = {}
+    assert waiting(jobs, "AAABBB", whose) == "ABABAB"
+    for place in (3, 1):
+        jobs.withdraw(jobs.census().waiting[place])
+    assert waiting(jobs, "B", whose) == "AAABB"
+    for _ in range(3):
+        take_next()
+    waiting(jobs, "CAB", whose)
+    for owner in "ABC":
+        own = [job_id for job_id in jobs.census().waiting if whose[job_id] == owner]
+        assert own == sorted(own)
+
+
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(st.sampled_from("ABC.-x"), max_size=25))
+def test_both_queues_have_the_same_order(redis: Redis, events: list[str]) -> None:
+    """A letter: a job of that owner; -: the next is taken; x: the second is withdrawn."""
+    redis.flushall()
+    queues: list[JobQueue] = [RqQueue(redis, job_timeout=100), InlineQueue()]
+    for event in events:
+        there = [queue.census().waiting for queue in queues]
+        assert there[0] == there[1]
+        [job_id] = ids(1)
+        for each in queues:
+            if event == "-":
+                take(redis) if isinstance(each, RqQueue) else queues[1].take()  # type: ignore[attr-defined]
+            elif event == "x":
+                each.withdraw(there[0][1] if len(there[0]) > 1 else job_id)
+            else:
+                each.put(job_id, event.replace(".", ""))
+
+
+def test_the_workers_are_counted(jobs: JobQueue, request: pytest.FixtureRequest) -> None:
+    assert jobs.workers() == 0
+    if isinstance(jobs, RqQueue):
+        redis = request.getfixturevalue("redis")
+        Worker([queue(redis)], connection=redis, serializer=JSONSerializer).register_birth()
+        assert jobs.workers() == 1
+
+
 def test_a_withdrawn_job_is_gone_and_may_come_again(pair: tuple[JobQueue, Take]) -> None:
     jobs, take_next = pair
     waiting, flying = ids(2)
@@ -147,3 +218,5 @@ def test_a_server_that_is_away_is_said_to_be() -> None:
                 verb(ids(1)[0])
         with pytest.raises(QueueUnavailable):
             jobs.census()
+        with pytest.raises(QueueUnavailable):
+            jobs.workers()

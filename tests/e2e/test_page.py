@@ -474,6 +474,21 @@ def test_a_service_without_its_queue_says_so_and_takes_files_all_the_same(
         expect(page.get_by_text("The queue cannot be reached just now.")).to_be_visible()
         send(page, file(b"a,b\n1,2\n"))
         expect(status(page)).to_have_text("queued")
+        expect(page.locator("#job-stage")).to_have_text("Waiting")
     finally:
         page.close()
         away.stop()
+
+
+def test_a_waiting_job_tells_its_place(browser: Browser, tmp_path: Path, redis_url: str) -> None:
+    idle = Served(tmp_path, redis_url)
+    page = browser.new_page(base_url=idle.url)
+    try:
+        first, second = (idle.post(b"a,b\n1,2\n")["job_id"] for _ in range(2))
+        page.goto(f"/#{second}")
+        expect(page.locator("#job-stage")).to_have_text("One job waits before this one")
+        idle.client.post(f"/jobs/{first}/cancel")
+        expect(page.locator("#job-stage")).to_have_text("Next in line")
+    finally:
+        page.close()
+        idle.stop()

@@ -28,11 +28,22 @@ def _watch(request: Request) -> Watch:
 Given = Annotated[Services, Depends(_services)]
 
 
+MAX_OWNER = 200
 KEY = re.compile(r'"((?:[\x20\x21\x23-\x5b\x5d-\x7e]|\\["\\]){1,255})"|([\x21\x23-\x7e][\x21-\x7e]{0,254})')
+
+
+def _owner(request: Request, services: Given) -> str:
+    """Whose the request is, as a proxy says, where the service is set to believe one."""
+    header = services.settings.owner_header
+    return request.headers.get(header, "").strip()[:MAX_OWNER] if header else ""
+
+
+Owner = Annotated[str, Depends(_owner)]
 
 
 def _slot(
     services: Given,
+    owner: Owner,
     idempotency_key: Annotated[
         str | None, Header(description="Of your making: sent again with it, the request makes no second job.")
     ] = None,
@@ -43,7 +54,8 @@ def _slot(
     match = KEY.fullmatch(idempotency_key.strip())
     if not match:
         raise BadRequest("Idempotency-Key is not 1 to 255 printable ASCII characters.", hint="Take a UUID.")
-    with once(services, re.sub(r"\\(.)", r"\1", match[1]) if match[1] else match[2]) as slot:
+    key = re.sub(r"\\(.)", r"\1", match[1]) if match[1] else match[2]
+    with once(services, owner, key) as slot:
         yield slot
 
 

@@ -14,9 +14,10 @@ from csvjobs.api.routes.deps import Given, Watching
 from csvjobs.api.schemas import JobDocument, JobList, document
 from csvjobs.flow.cancel import cancel
 from csvjobs.flow.delete import delete
+from csvjobs.flow.outlook import look_at
 from csvjobs.flow.services import Services
-from csvjobs.flow.view import listing, position, view
-from csvjobs.jobs.job import Job, Status
+from csvjobs.flow.view import listing, view
+from csvjobs.jobs.job import Status
 
 router = APIRouter(tags=["jobs"])
 
@@ -63,14 +64,14 @@ async def get_job(
     if wait:
         job = await watch.changes(job_id, seen or await _version(services, job_id), wait)
     else:
-        job = await to_thread.run_sync(view, services, job_id)
+        job = await to_thread.run_sync(look_at, services, job_id)
     headers = {"ETag": f'W/"{job.version}"', "Cache-Control": "no-cache"}
     if not job.status.final:
         headers["Retry-After"] = "1"
     if job.version == seen:
         return Response(status_code=304, headers=headers)
     response.headers.update(headers)
-    return await _document(services, job)
+    return document(job)
 
 
 @router.get(
@@ -119,10 +120,4 @@ async def delete_job(job_id: str, services: Given) -> None:
 
 
 async def _version(services: Services, job_id: str) -> str:
-    return (await to_thread.run_sync(view, services, job_id)).version
-
-
-async def _document(services: Services, job: Job) -> JobDocument:
-    if job.status is not Status.QUEUED:
-        return document(job)
-    return document(job, await to_thread.run_sync(position, services, job.job_id))
+    return (await to_thread.run_sync(look_at, services, job_id)).version

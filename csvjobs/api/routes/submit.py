@@ -9,15 +9,15 @@ from anyio import to_thread
 from fastapi import APIRouter, Query, Request, Response
 
 from csvjobs.api.problems import responses
-from csvjobs.api.routes.deps import Given, Held
+from csvjobs.api.routes.deps import Given, Held, Owner
 from csvjobs.api.schemas import JobDocument, document
 from csvjobs.api.uploads import Form, receive
 from csvjobs.flow.inspect import Inspection, inspect
+from csvjobs.flow.outlook import with_outlook
 from csvjobs.flow.preview import Preview, preview
 from csvjobs.flow.rerun import rerun
 from csvjobs.flow.services import Services
 from csvjobs.flow.submit import Incoming
-from csvjobs.flow.view import position
 from csvjobs.jobs.job import Job
 from csvjobs.reading.options import ReadOptions
 
@@ -75,10 +75,12 @@ processing happens afterwards. Follow the job at `Location`. With an `Idempotenc
 request may be sent again: for 24 hours the same key and file make no second job."""
 
 
-async def submit(request: Request, response: Response, services: Given, slot: Held) -> JobDocument:
+async def submit(
+    request: Request, response: Response, services: Given, owner: Owner, slot: Held
+) -> JobDocument:
     def finish(incoming: Incoming, form: Form) -> Job:
         asked = (form.called, form.pipeline, form.options, form.apply)
-        return incoming.submit(*asked, retention=form.retention, slot=slot)
+        return incoming.submit(*asked, retention=form.retention, owner=owner, slot=slot)
 
     job = await receive(request, services, finish)
     return await _accepted(job, response, services)
@@ -87,7 +89,7 @@ async def submit(request: Request, response: Response, services: Given, slot: He
 async def _accepted(job: Job, response: Response, services: Services) -> JobDocument:
     response.headers["Location"] = f"/jobs/{job.job_id}"
     response.headers["Retry-After"] = "1"
-    return document(job, await to_thread.run_sync(position, services, job.job_id))
+    return document(await to_thread.run_sync(with_outlook, services, job))
 
 
 for _path, _name in (("/upload_csv", "upload_csv"), ("/upload", "upload"), ("/jobs", "create_job")):
@@ -115,14 +117,15 @@ for _path, _name in (("/upload_csv", "upload_csv"), ("/upload", "upload"), ("/jo
     responses=responses(400, 404, 409, 410, 422, 507),
 )
 async def run_again(
-    job_id: str, request: Request, response: Response, services: Given, slot: Held
+    job_id: str, request: Request, response: Response, services: Given, owner: Owner, slot: Held
 ) -> JobDocument:
     """A new job over the stored bytes, without another upload: with the same pipeline or the query's
     `pipeline`, with what the old job applied or the query's `apply` says, and with the query's read options
     instead of what was declared or found before."""
     form = Form(fields=dict(request.query_params))
     asked = (job_id, form.pipeline, form.options, form.apply)
-    job = await to_thread.run_sync(bind(rerun, services, *asked, retention=form.retention, slot=slot))
+    ask = bind(rerun, services, *asked, retention=form.retention, owner=owner, slot=slot)
+    job = await to_thread.run_sync(ask)
     return await _accepted(job, response, services)
 
 

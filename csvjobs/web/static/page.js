@@ -127,13 +127,20 @@ function showProgress(job) {
 }
 
 function stage(job) {
-  if (job.status === "queued") return job.position ? `${job.position} jobs wait before this one` : "Next in line";
+  if (job.status === "queued") return outlook(job);
   if (job.status === "processing") {
     const percent = Math.round((job.progress?.fraction ?? 0) * 100);
     return `${STAGES[job.progress?.stage] ?? "Starting"}, ${percent} %`;
   }
   const seconds = (new Date(job.finished_at) - new Date(job.started_at ?? job.created_at)) / 1000;
   return job.status === "done" ? `Done in ${seconds.toFixed(1)} seconds` : "";
+}
+
+function outlook(job) {
+  if (job.position === undefined) return "Waiting";
+  const before = { 0: "Next in line", 1: "One job waits before this one" }[job.position] ?? `${job.position} jobs wait before this one`;
+  const start = job.estimated_start_at && new Date(job.estimated_start_at).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" });
+  return start ? `${before}; it may start at about ${start}, if they take as long as the last jobs` : before;
 }
 
 // Rows that were merged or added, by the step that did it.
@@ -290,6 +297,7 @@ async function recent() {
   const answer = await fetch("/jobs?limit=20");
   $("away").hidden = answer.ok;
   if (!answer.ok) {
+    $("none").hidden = true;
     setTimeout(recent, LOOK_AGAIN);
     return;
   }

@@ -1,0 +1,40 @@
+"""Outlook: what lies before a job that waits, as far as that can be known."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from csvjobs.errors import QueueUnavailable
+from csvjobs.flow.services import Services
+from csvjobs.flow.view import view
+from csvjobs.jobs.job import Job, Status, now
+
+RECENT = 20
+"""Jobs whose durations an estimate is made from."""
+
+
+def with_outlook(services: Services, job: Job) -> Job:
+    """The job with its place in the queue and an estimate of its start, where it waits and both are known."""
+    if job.status is not Status.QUEUED:
+        return job
+    try:
+        position = services.queue.position(job.job_id)
+        start = None if position is None else _start(services, position)
+    except QueueUnavailable:
+        return job
+    return job.model_copy(update={"position": position, "estimated_start_at": start})
+
+
+def look_at(services: Services, job_id: str) -> Job:
+    """The job as it stands, with its outlook. Raises JobNotFound."""
+    return with_outlook(services, view(services, job_id))
+
+
+def _start(services: Services, position: int) -> datetime | None:
+    """When so many jobs and the one at work will be through, if they take as long as the last ones did."""
+    recent = services.index.list(RECENT, status=Status.DONE)
+    spans = [job.finished_at - job.started_at for job in recent if job.finished_at and job.started_at]
+    workers = services.queue.workers()
+    if not spans or not workers:
+        return None
+    return now() + sum(spans, timedelta()) / len(spans) * (position + 1) / workers

@@ -1,0 +1,72 @@
+"""What a waiting job is told of its start."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from test_retention import end_of, make, submit
+
+from csvjobs.errors import QueueUnavailable
+from csvjobs.flow.outlook import look_at
+from csvjobs.flow.process import process
+from csvjobs.flow.services import Services
+from csvjobs.flow.view import view
+from csvjobs.jobs.job import now
+
+
+@pytest.fixture
+def services(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Services:
+    made = make(tmp_path)
+    monkeypatch.setattr(made.queue, "workers", lambda: 2)
+    return made
+
+
+def took(services: Services, seconds: float) -> None:
+    """A job that is done took so long."""
+    job_id = submit(services)
+    services.queue.withdraw(job_id)
+    process(services, job_id)
+    job = view(services, job_id)
+    assert job.started_at is not None
+    services.index.put(job.model_copy(update={"finished_at": job.started_at + timedelta(seconds=seconds)}))
+
+
+def test_without_a_job_to_go_by_nothing_is_estimated(services: Services) -> None:
+    job = look_at(services, submit(services))
+    assert (job.position, job.estimated_start_at) == (0, None)
+
+
+def test_the_start_is_estimated_from_the_last_jobs(services: Services) -> None:
+    for seconds in (100, 300):
+        took(services, seconds)
+    first, _, third = (submit(services) for _ in range(3))
+    for job_id, seconds in ((first, 100), (third, 300)):
+        before, job, after = now(), look_at(services, job_id), now()
+        assert job.estimated_start_at is not None
+        assert before <= job.estimated_start_at - timedelta(seconds=seconds) <= after
+        assert job.version == look_at(services, job_id).version
+
+
+def test_where_nobody_works_nothing_is_estimated(services: Services, monkeypatch: pytest.MonkeyPatch) -> None:
+    took(services, 100)
+    monkeypatch.setattr(services.queue, "workers", lambda: 0)
+    assert look_at(services, submit(services)).estimated_start_at is None
+
+
+def test_a_job_that_has_ended_has_no_outlook(services: Services) -> None:
+    job_id = submit(services)
+    process(services, job_id)
+    job = look_at(services, job_id)
+    assert (job.position, job.estimated_start_at) == (None, None)
+    assert end_of(job)
+
+
+def test_a_queue_that_is_away_says_nothing(services: Services, monkeypatch: pytest.MonkeyPatch) -> None:
+    def away(job_id: str) -> int:
+        raise QueueUnavailable
+
+    monkeypatch.setattr(services.queue, "position", away)
+    job_id = submit(services)
+    assert look_at(services, job_id) == view(services, job_id)

@@ -12,11 +12,12 @@ from typing import Any, NamedTuple
 
 from csvjobs.engines.base import Engine, Sql
 from csvjobs.errors import NotANumber, NothingToLearn, TooManyCategories
+from csvjobs.pipelines.grouped import grouped
 from csvjobs.pipelines.numbers import Numbers
 from csvjobs.pipelines.readings import choose
 from csvjobs.pipelines.step import Columns, Learnt, Need, Step, missing
 
-TEXTS = ("mode", "values", "sample", "reading")
+TEXTS = ("mode", "size", "values", "sample", "reading")
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,7 @@ class Lesson(NamedTuple):
     @property
     def cells_unparsed(self) -> int:
         """Each cell once, whatever was wanted of it."""
-        return sum({need[:1] + need[3:]: count for need, count in self.unparsed.items()}.values())
+        return sum({need[:1] + need[3:4]: count for need, count in self.unparsed.items()}.values())
 
     def of(self, needs: Sequence[Need]) -> Lesson:
         """The part of it that is about these needs."""
@@ -62,15 +63,20 @@ def learn(
     """
     kept: dict[tuple[str, tuple[str, ...], bool, bool], Cells] = {}
     needs: dict[Need, Cells] = {}
+    groups: dict[Need, list[str]] = {}
     for step, step_needs in wanted:
         for need in step_needs:
+            columns.pick([need.column], step.step)
             needs[need] = cells_of(need, step, kept)
+            groups[need] = [_key(name, kept) for name in need.by.columns] if need.by else []
     with engine.kept(_narrow(sql, relation, columns, kept.values())) as table:
         numbers = Numbers.of(engine, table, [cells.ref for cells in kept.values() if cells.numeric])
         odd = [cells for cells in kept.values() if cells.numeric and numbers[cells.ref].odd]
         warnings = [_odd(engine, sql, relation, columns, cells, numbers[cells.ref].odd) for cells in odd]
         learnt: Learnt = {
-            need: _number(cells, numbers[cells.ref], need)
+            need: grouped(engine, table, need, cells.ref, groups[need])
+            if need.by
+            else _number(cells, numbers[cells.ref], need)
             if cells.numeric
             else _text(engine, sql, table, need, cells)
             for need, cells in needs.items()
@@ -85,6 +91,12 @@ def cells_of(need: Need, step: Step, kept: dict[Any, Cells]) -> Cells:
     numeric = need.statistic not in TEXTS
     key = (need.column, need.missing, numeric, step.strict_numbers)
     return kept.setdefault(key, Cells(*key, ref=f"k{len(kept)}"))
+
+
+def _key(name: str, kept: dict[Any, Cells]) -> str:
+    """What the cells are called that make a group."""
+    key = (name, ("",), False, False)
+    return kept.setdefault(key, Cells(*key, ref=f"k{len(kept)}")).ref
 
 
 def _narrow(sql: Sql, relation: str, columns: Columns, kept: Iterable[Cells]) -> str:

@@ -21,18 +21,19 @@ example."""
 
 class LearntValue(BaseModel):
     """One Need of one step, and its value: texts for `values` and `sample`, a text for `mode`, else a
-    number."""
+    number; `by` groups, pairs of a group's cells and its value."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     column: str
     statistic: Statistic
     argument: FiniteFloat
-    value: FiniteFloat | str | list[str]
+    by: tuple[str, ...] = ()
+    value: FiniteFloat | str | list[str] | list[tuple[list[str], FiniteFloat | str]]
 
     @model_validator(mode="after")
     def _of_its_kind(self) -> LearntValue:
-        kind = {"values": list, "sample": list, "mode": str}.get(self.statistic, float)
+        kind = list if self.by else {"values": list, "sample": list, "mode": str}.get(self.statistic, float)
         if not isinstance(self.value, kind):
             raise ValueError(f"{self.statistic} has a value of another kind")
         return self
@@ -49,7 +50,13 @@ class LearntStep(BaseModel):
     @classmethod
     def of(cls, step: Step, learnt: Learnt) -> LearntStep:
         values = (
-            LearntValue(column=need.column, statistic=need.statistic, argument=need.argument, value=value)
+            LearntValue(
+                column=need.column,
+                statistic=need.statistic,
+                argument=need.argument,
+                by=need.by.columns if need.by else (),
+                value=value,
+            )
             for need, value in learnt.items()
         )
         return cls(step=step.step, learnt=tuple(values))
@@ -67,13 +74,14 @@ def recall(steps: Iterator[LearntStep], wanted: Wanted) -> Learnt:
 def _recalled(entry: LearntStep | None, step: Step, needs: Iterable[Need]) -> Learnt:
     if entry is None or entry.step != step.step:
         raise NotLearnt(f"Step {step.step} has learnt nothing.")
-    known = {(one.column, one.statistic, one.argument): one.value for one in entry.learnt}
+    known = {(one.column, one.statistic, one.argument, one.by): one.value for one in entry.learnt}
     learnt: Learnt = {}
     for need in needs:
-        if need[:3] not in known:
+        wanted = (*need[:3], need.by.columns if need.by else ())
+        if wanted not in known:
             said = f"Step {step.step} has learnt nothing of the column {need.column!r}."
             raise NotLearnt(said, column=need.column, hint="Name the columns of the step, and learn again.")
-        learnt[need] = known[need[:3]]
+        learnt[need] = known[wanted]
     return learnt
 
 
@@ -85,7 +93,12 @@ def check(
     Raises NotANumber, UnknownCategory where a step takes none.
     """
     kept: dict[Any, Cells] = {}
-    needs = {need: cells_of(need, step, kept) for step, own in wanted for need in own}
+    needs = {
+        need: cells_of(need, step, kept)
+        for step, own in wanted
+        for need in own
+        if need.column in step.chosen(columns).names
+    }
     numeric = [cells for cells in kept.values() if cells.numeric]
     numbers = [_number(sql, columns, cells) for cells in numeric]
     doubts = [*numbers, *_categories(sql, columns, wanted, learnt)]

@@ -147,7 +147,7 @@ class Plan:
         if not step.local:
             return False
         try:
-            mine = set(step.chosen(self.columns).names)
+            mine = set(step.reads(self.columns).names)
         except UnknownColumn:
             return False
         return all(mine.isdisjoint(other.chosen(self.columns).names) for _, other in self._waiting)

@@ -56,8 +56,19 @@ Names = Annotated[
 ]
 
 Statistic = Literal[
-    "mean", "deviation", "min", "max", "quantile", "count", "mode", "values", "sample", "reading"
+    "mean", "deviation", "min", "max", "quantile", "count", "size", "mode", "values", "sample", "reading"
 ]
+
+
+class By(NamedTuple):
+    """Groups of rows with equal cells in these columns, at most so many. A row that lacks one is in none."""
+
+    columns: tuple[str, ...]
+    most: int
+
+
+Group = tuple[list[str], Any]
+"""The cells of a group's columns, and the value for it."""
 
 
 class Need(NamedTuple):
@@ -68,6 +79,8 @@ class Need(NamedTuple):
     equals). values: all different texts in code point order, at most `argument` of them (TooManyCategories
     beyond). sample: the first `argument` of them, however many there are. reading: the one
     Chosen of the readings in `argument`.
+    by: a list of Group, a value for each, in place of one value; for mean, deviation, quantile, count and
+    mode, and for size, the number of cells.
     Missing: an empty cell, one of `missing`, or one of the file's nulls.
     """
 
@@ -75,6 +88,7 @@ class Need(NamedTuple):
     statistic: Statistic
     argument: Any = 0.0
     missing: tuple[str, ...] = ("",)
+    by: By | None = None
 
 
 Learnt = dict[Need, Any]
@@ -163,6 +177,10 @@ class Step(BaseModel):
         """The columns that the step works on. Raises UnknownColumn."""
         return columns
 
+    def reads(self, columns: Columns) -> Columns:
+        """The columns that make a difference to what it does. Raises UnknownColumn."""
+        return self.chosen(columns)
+
     def needs(self, columns: Columns) -> tuple[Need, ...]:
         """What the step has to learn from all rows before it can change one."""
         return ()
@@ -188,6 +206,21 @@ class ColumnStep(Step):
 
     def chosen(self, columns: Columns) -> Columns:
         return columns if self.columns is None else columns.pick(self.columns, self.step)
+
+
+def of_groups(sql: Sql, by: Columns, groups: Sequence[Group]) -> str:
+    """The text of each group's value where the cells in `by` are its own, else NULL."""
+    if not groups:
+        return "CAST(NULL AS VARCHAR)"
+    if len(by) == 1:
+        cases = (f"WHEN {sql.text(key)} THEN {sql.text(value)}" for (key,), value in groups)
+        return f"CASE {by[0].sql} {' '.join(cases)} END"
+    cases = (
+        f"WHEN {' AND '.join(f'{c.sql} = {sql.text(key)}' for c, key in zip(by, keys, strict=True))} "
+        f"THEN {sql.text(value)}"
+        for keys, value in groups
+    )
+    return f"CASE {' '.join(cases)} END"
 
 
 def unique(columns: Columns, step: str) -> Columns:

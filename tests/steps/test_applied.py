@@ -71,6 +71,30 @@ def test_imputers(bench: Bench, strategy: str, fit: list[float | None], column: 
     np.testing.assert_allclose(values(out), theirs, rtol=1e-9, atol=1e-9)
 
 
+@pytest.mark.parametrize("unknown", ["keep", "overall"])
+def test_a_group_that_was_not_there_to_learn(bench: Bench, unknown: str) -> None:
+    step = {"step": "fill_missing", "columns": ["x"], "with": "mean", "by": ["g"], "unknown": unknown}
+    names = ("g", "x")
+    fit = (names, [("a", "1"), ("a", "2"), ("b", "6"), ("c", None)])
+    out = bench.applied([step], fit, names, [("a", None), ("a", "100"), ("d", None), ("c", None), ("d", "5")])
+    filled = "" if unknown == "keep" else "3"
+    assert [row[1] for row in out.rows] == ["1.5", "100", filled, filled, "5"]
+    [warning] = out.warnings
+    assert warning.startswith(
+        "2 missing cells are of a group by g of which nothing is known, for example that"
+    )
+
+
+def test_a_step_waits_for_one_that_changes_what_it_groups_by(bench: Bench) -> None:
+    steps = [
+        {"step": "fill_missing", "columns": ["g"], "with": "mode"},
+        {"step": "fill_missing", "columns": ["x"], "with": "forward", "by": ["g"]},
+        {"step": "fill_missing", "columns": ["y"], "with": "mean", "by": ["g"]},
+    ]
+    rows = [("a", "1", "2"), ("b", "3", "4"), (None, None, None), ("a", None, None)]
+    assert bench.table(steps, ("g", "x", "y"), rows).rows[2:] == [["a", "1", "2"], ["a", "1", "2"]]
+
+
 @settings(deadline=None)
 @given(fit=texts, column=texts)
 def test_one_hot_ignores_unknown_values(bench: Bench, fit: list[Cell], column: list[Cell]) -> None:

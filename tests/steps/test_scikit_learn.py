@@ -174,3 +174,28 @@ def test_ordinal_encoder_with_unknown_values(bench: Bench, order: list[str], dat
     )
     theirs = encoder.fit(as_text(order)).transform(as_text(column))
     np.testing.assert_array_equal(read_back(ours), theirs)
+
+
+@st.composite
+def grouped_numbers(draw: st.DrawFn) -> list[tuple[str, float | None]]:
+    """Groups of very different size in one column."""
+    units = {group: 10.0 ** draw(st.integers(-12, 12)) for group in "abc"}
+    cells = st.tuples(st.sampled_from("abc"), st.none() | st.integers(-1000, 1000))
+    rows = draw(st.lists(cells, min_size=1, max_size=30))
+    return [(group, None if number is None else number * units[group]) for group, number in rows]
+
+
+@pytest.mark.parametrize("statistic", ["mean", "median"])
+@settings(deadline=None, max_examples=50)
+@given(rows=grouped_numbers())
+def test_fills_by_group_are_those_of_pandas(
+    bench: Bench, statistic: str, rows: list[tuple[str, float | None]]
+) -> None:
+    step = {"step": "fill_missing", "columns": ["x"], "with": statistic, "by": ["g"]}
+    cells = [(group, None if number is None else repr(number)) for group, number in rows]
+    ours = [float(cell) if cell else np.nan for _, cell in bench.table([step], ("g", "x"), cells).rows]
+    frame = pd.DataFrame(rows, columns=["g", "x"]).astype({"x": float})
+    theirs = frame["x"].fillna(frame.groupby("g")["x"].transform(statistic))
+    reach = frame["x"].abs().groupby(frame["g"]).transform("max").fillna(0)
+    for our, their, largest in zip(ours, theirs, reach, strict=True):
+        np.testing.assert_allclose(our, their, rtol=1e-9, atol=1e-12 * largest, equal_nan=True)

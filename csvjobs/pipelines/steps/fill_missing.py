@@ -1,23 +1,29 @@
 """Fills missing cells with the column's mean, median or mode, with a constant, or from the rows around."""
 
+from collections.abc import Sequence
 from typing import ClassVar, Literal
 
 from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from csvjobs.engines.base import Sql
+from csvjobs.errors import UnknownCategory
 from csvjobs.pipelines.rows import NEAR, Nearest
 from csvjobs.pipelines.step import (
+    By,
     Change,
+    Check,
     Column,
     Columns,
     ColumnStep,
     Example,
+    Group,
     Learnt,
     Names,
     Need,
     Statistic,
     missing,
+    of_groups,
     shortest,
 )
 
@@ -36,6 +42,10 @@ class FillMissing(ColumnStep):
     that are numbers; other cells are left as they are, and a warning counts them. `mode` is the
     commonest text, the first in code point order among equally common ones. Numbers are written as short
     as they can be read back: 41000, 0.1. The results are those of scikit-learn's SimpleImputer.
+
+    With `by` the mean, median or mode is that of the rows whose cells in these columns are the same texts:
+    the results are those of pandas' groupby and transform. A row with a missing cell in `by`, or of a group
+    in which there was nothing to learn from, goes as `unknown` says, and a warning counts these cells.
 
     `forward` is the last cell of the column before that is not missing, `backward` the first behind, as the
     rows stand in the file or after `sort`; where there is none the cell stays as it is. With `by` it is taken
@@ -57,8 +67,14 @@ class FillMissing(ColumnStep):
         alias="with", description="What to fill with; constant is the text of `value`."
     )
     value: str | None = Field(None, description="The text to fill with; for `with: constant` only.")
-    by: Names | None = Field(
-        None, description="Columns of the group to fill from; for `with: forward` and `backward` only."
+    by: Names | None = Field(None, description="Columns of the group to fill from; not for `with: constant`.")
+    unknown: Literal["keep", "overall", "error"] = Field(
+        "keep",
+        description="With `by`, what becomes of a missing cell of whose group nothing is known: keep it "
+        "missing, fill it from all rows, or fail the job.",
+    )
+    max_categories: int = Field(
+        1000, ge=1, le=10_000, description="With `by`, more different groups than this end the job."
     )
     missing: list[str] = Field([], description="Texts that count as missing here, beside the empty cell.")
 
@@ -69,23 +85,32 @@ class FillMissing(ColumnStep):
         if self.with_ != "constant" and self.value is not None:
             said = "A value is for with: constant only, not for with: {with}"
             raise PydanticCustomError("value_unused", said, {"with": self.with_})
-        if self.by is not None and not self.by_order:
-            said = "By is for with: forward and with: backward, not for with: {with}"
-            raise PydanticCustomError("by_unused", said, {"with": self.with_})
+        if self.by is not None and self.with_ == "constant":
+            raise PydanticCustomError("by_unused", "By is not for with: constant, which has one value")
         return self
 
     @property
     def by_order(self) -> bool:
         return self.with_ in ("forward", "backward")
 
+    def reads(self, columns: Columns) -> Columns:
+        return Columns([*self.chosen(columns), *self._groups(columns)])
+
     def needs(self, columns: Columns) -> tuple[Need, ...]:
         if self.with_ not in STATISTICS:
             return ()
-        return tuple(self._need(c.name) for c in self.chosen(columns))
+        self._groups(columns)
+        names = self.chosen(columns).names
+        needs = [self._need(name) for name in names]
+        if self.by and self.unknown == "overall":
+            needs += [need._replace(by=None) for need in needs]
+        return tuple(needs)
 
     def change(self, columns: Columns, learnt: Learnt, sql: Sql) -> Change:
         if self.by_order:
             return self._from_around(columns, sql)
+        if self.by:
+            return self._from_groups(columns, learnt, sql)
 
         def cell(column: Column) -> str:
             filler = sql.text(self._filler(column.name, learnt))
@@ -94,8 +119,48 @@ class FillMissing(ColumnStep):
 
         return Change(self.rewrite(columns, cell))
 
+    def _from_groups(self, columns: Columns, learnt: Learnt, sql: Sql) -> Change:
+        by = self._groups(columns)
+        known = {c: self._texts(learnt[self._need(c.name)]) for c in self.chosen(columns)}
+        fillers = {c: of_groups(sql, by, groups) for c, groups in known.items()}
+        gone = {c: missing(sql, c.sql, self._missing) for c in fillers}
+
+        def cell(column: Column) -> str:
+            other = column.sql
+            if self.unknown == "overall":
+                other = sql.text(_text(learnt[self._need(column.name)._replace(by=None)]))
+            filled = f"COALESCE({fillers[column]}, {other})"
+            return f"CASE WHEN {gone[column]} THEN {filled} ELSE {column.sql} END"
+
+        strange = {c: f"{gone[c]} AND {filler} IS NULL" for c, filler in fillers.items()}
+        key = f"CONCAT_WS(', ', {', '.join(c.sql for c in by)})"
+
+        def ask(relation: str) -> str:
+            cells = " + ".join(f"COUNT(CASE WHEN {each} THEN 1 END)" for each in strange.values())
+            any_of = " OR ".join(f"({each})" for each in strange.values())
+            return f"SELECT {cells}, MIN(CASE WHEN {any_of} THEN NULLIF({key}, '') END) FROM ({relation})"
+
+        return Change(self.rewrite(columns, cell), checks=(Check(ask, self._unknown_group),))
+
+    def _unknown_group(self, count: int, example: str | None) -> str:
+        """Raises UnknownCategory where there must be none."""
+        by = ", ".join(self.by or ())
+        cells = "1 missing cell is" if count == 1 else f"{count} missing cells are"
+        group = f"for example that of {example[:80]!r}" if example else f"as {by} is missing too"
+        said = f"{cells} of a group by {by} of which nothing is known, {group}"
+        if self.unknown == "error":
+            hint = "Set unknown to keep or overall."
+            raise UnknownCategory(f"{said}.", column=(self.by or [""])[0], hint=hint)
+        return f"{said}; {'left missing' if self.unknown == 'keep' else 'filled from all rows'}."
+
+    def _groups(self, columns: Columns) -> Columns:
+        return columns.pick(self.by or (), self.step)
+
+    def _texts(self, groups: Sequence[Group]) -> list[Group]:
+        return [(keys, _text(value)) for keys, value in groups]
+
     def _from_around(self, columns: Columns, sql: Sql) -> Change:
-        chosen, by = self.chosen(columns), columns.pick(self.by or (), self.step)
+        chosen, by = self.chosen(columns), self._groups(columns)
         gone = {column: missing(sql, column.sql, self._missing) for column in chosen}
         there = tuple(f"CASE WHEN NOT {gone[column]} THEN {column.sql} END" for column in chosen)
         near = {column: f"{NEAR}{place}" for place, column in enumerate(chosen)}
@@ -110,10 +175,12 @@ class FillMissing(ColumnStep):
         return ("", *self.missing)
 
     def _need(self, name: str) -> Need:
-        return Need(name, *STATISTICS[self.with_], self._missing)
+        by = By(tuple(self.by), self.max_categories) if self.by else None
+        return Need(name, *STATISTICS[self.with_], self._missing, by)
 
     def _filler(self, name: str, learnt: Learnt) -> str:
-        if self.value is not None:
-            return self.value
-        value = learnt[self._need(name)]
-        return value if isinstance(value, str) else shortest(value)
+        return self.value if self.value is not None else _text(learnt[self._need(name)])
+
+
+def _text(value: str | float) -> str:
+    return value if isinstance(value, str) else shortest(value)

@@ -49,6 +49,7 @@ class Pivot(Step):
     local: ClassVar = False
     by_order: ClassVar = True
     strict_numbers: ClassVar = True
+    makes_rows: ClassVar = True
 
     step: Literal["pivot"] = "pivot"
     by: Names | None = Field(

@@ -12,6 +12,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from multiprocessing.connection import Pipe
 
 import psutil
@@ -26,6 +27,9 @@ LIFE = 200
 """Jobs after which a child is replaced, however well it is."""
 
 WARM_WITHIN = 120.0
+
+STARTS = 5
+"""Children in a row that may die while they warm up: one may be killed, but not each."""
 
 
 class Child:
@@ -46,7 +50,7 @@ class Child:
 
     @property
     def warm(self) -> bool:
-        """Whether it has loaded what jobs need."""
+        """Whether it has loaded what jobs need. Raises EOFError, OSError where it has ended."""
         if not self._warm and self._socket.poll():
             self._warm = self._socket.recv_bytes() == b"ready"
         return self._warm
@@ -99,14 +103,17 @@ class Children:
 
     def ready(self) -> Child:
         """A living child that has nothing to do, and is warm. Raises BadSetup when none will start."""
-        if not self._child.alive():
+        if self._child.worn:
+            if self._next is None or not self._next.alive():
+                self._next = Child(self._program)
+            with suppress(EOFError, OSError):
+                if self._next.warm:
+                    self._replace()
+        for _ in range(STARTS):
+            if _warmed(self._child):
+                return self._child
             self._replace()
-        elif self._child.worn:
-            self._next = self._next or Child(self._program)
-            if self._next.warm:
-                self._replace()
-        _await_warm(self._child)
-        return self._child
+        raise BadSetup("The process for jobs does not start.", hint="The log above says why.")
 
     def end(self) -> None:
         for child in (self._child, self._next):
@@ -118,12 +125,12 @@ class Children:
         self._child, self._next = self._next or Child(self._program), None
 
 
-def _await_warm(child: Child) -> None:
+def _warmed(child: Child) -> bool:
+    """Waits until it is warm; False when it has ended instead."""
     deadline = time.monotonic() + WARM_WITHIN
-    try:
-        while not child.warm:
-            if not child.alive() or time.monotonic() > deadline:
-                raise EOFError
+    with suppress(EOFError, OSError):
+        while child.alive() and time.monotonic() < deadline:
+            if child.warm:
+                return True
             time.sleep(0.005)
-    except (EOFError, OSError):
-        raise BadSetup("The process for jobs does not start.", hint="The log above says why.") from None
+    return False

@@ -1,4 +1,8 @@
-"""A nemesis that kills at random for a while; then everything acknowledged has ended well, byte for byte."""
+"""A nemesis that strikes at random for a while; then everything acknowledged has ended well, byte for byte.
+
+SOAK_SECONDS, SOAK_KILLS    how long at least, and how many kills at least (10 s and none in the suite)
+SOAK_SEED                   the dice of an earlier run, which it printed
+"""
 
 from __future__ import annotations
 
@@ -8,54 +12,81 @@ import signal
 import subprocess
 import sys
 import time
+from collections import Counter
 from contextlib import suppress
 from pathlib import Path
 
-from chaos import ROW, Service, children, eventually
+import psutil
+from chaos import Service, children, eventually
 
-from csvjobs.jobs.job import Status
+from csvjobs.jobs.job import Job, Status
 from csvjobs.worker.embedded import Embedded
+from csvjobs.worker.process import most_memory
 from csvjobs.worker.supervisor import environment
 from csvjobs.worker.tied import tied
 
 SEED = int(os.environ.get("SOAK_SEED", time.time_ns()))
 SECONDS = float(os.environ.get("SOAK_SECONDS", "10"))
-SIZES = (1, 1_000, 500_000)
+KILLS = int(os.environ.get("SOAK_KILLS", "0"))
+FILL = "steps: [{step: scale, columns: [age], method: minmax}, {step: one_hot, columns: [city]}]"
+KINDS = [(rows, pipeline) for rows in (1, 1_000, 300_000) for pipeline in ("tidy", FILL)]
+MOST_WAITING = 10
+ENOUGH_TRIES = 10_000
+SUPERVISOR = "from csvjobs.worker.supervisor import *; work(load(), workers=2)"
 
 
 class Nemesis:
-    """Kills parts of a running service, or makes Redis forget."""
+    """Kills, stops, restarts parts of a running service, or makes Redis forget."""
 
     def __init__(self, service: Service, folder: Path, dice: random.Random) -> None:
         self.service, self.dice = service, dice
+        self.blows: Counter[str] = Counter()
         self.server = Embedded.under(folder / "valkey")
         self.start_valkey()
-        code = "from csvjobs.worker.supervisor import *; work(load(), workers=2)"
-        self.supervisor = subprocess.Popen(
-            [sys.executable, "-c", code], env=environment(service.settings), start_new_session=True
-        )
-        service.processes.append(self.supervisor)
+        self.start_supervisor()
+
+    @property
+    def kills(self) -> int:
+        return sum(number for blow, number in self.blows.items() if blow.startswith("kill"))
 
     def start_valkey(self) -> None:
         self.valkey = subprocess.Popen(tied(self.server.command()), stdout=subprocess.DEVNULL)
         self.service.processes.append(self.valkey)
         self.server.wait_ready(lambda: self.valkey.poll() is None)
 
-    def strike(self) -> str:
-        blow = self.dice.choices(
-            [self.kill_child, self.kill_process, self.flush, self.kill_valkey], weights=[5, 3, 1, 1]
-        )[0]
-        blow()
-        return blow.__name__
+    def start_supervisor(self) -> None:
+        command = [sys.executable, "-c", SUPERVISOR]
+        self.supervisor = subprocess.Popen(
+            command, env=environment(self.service.settings), start_new_session=True
+        )
+        self.service.processes.append(self.supervisor)
+
+    def strike(self) -> None:
+        blows = {
+            self.kill_child: 50,
+            self.kill_process: 12,
+            self.kill_all: 2,
+            self.kill_valkey: 3,
+            self.flush: 3,
+            self.freeze_child: 3,
+            self.freeze_process: 3,
+            self.restart: 2,
+        }
+        blow = self.dice.choices(list(blows), weights=list(blows.values()))[0]
+        with suppress(ProcessLookupError, IndexError):
+            blow()
+            self.blows[blow.__name__] += 1
 
     def kill_child(self) -> None:
-        self._kill([child for parent in children(self.supervisor.pid) for child in children(parent)])
+        os.kill(self._child(), signal.SIGKILL)
 
     def kill_process(self) -> None:
-        self._kill(children(self.supervisor.pid))
+        os.kill(self._process(), signal.SIGKILL)
 
-    def flush(self) -> None:
-        self.service.redis.flushall()
+    def kill_all(self) -> None:
+        self.supervisor.kill()
+        self.supervisor.wait()
+        self.start_supervisor()
 
     def kill_valkey(self) -> None:
         self.valkey.kill()
@@ -63,35 +94,87 @@ class Nemesis:
         time.sleep(self.dice.uniform(0, 2))
         self.start_valkey()
 
-    def _kill(self, pids: list[int]) -> None:
-        with suppress(ProcessLookupError, IndexError):
-            os.kill(self.dice.choice(pids), signal.SIGKILL)
+    def flush(self) -> None:
+        self.service.redis.flushall()
+
+    def freeze_child(self) -> None:
+        self._freeze(self._child())
+
+    def freeze_process(self) -> None:
+        self._freeze(self._process())
+
+    def restart(self) -> None:
+        """As a deployment does: a signal, and a new one when the old one has ended."""
+        self.supervisor.terminate()
+        assert self.supervisor.wait(timeout=60) == 0
+        self.start_supervisor()
+
+    def _freeze(self, pid: int) -> None:
+        os.kill(pid, signal.SIGSTOP)
+        time.sleep(self.dice.uniform(0.5, 3))
+        os.kill(pid, signal.SIGCONT)
+
+    def _process(self) -> int:
+        return self.dice.choice(children(self.supervisor.pid))
+
+    def _child(self) -> int:
+        return self.dice.choice(
+            [child for parent in children(self.supervisor.pid) for child in children(parent)]
+        )
 
 
-def test_whatever_is_killed_nothing_acknowledged_is_lost(tmp_path: Path) -> None:
+def family(service: Service) -> dict[int, int]:
+    """The memory of all processes that work on the service's folder, by pid; without Redis's."""
+    found = {}
+    for process in psutil.process_iter():
+        with suppress(psutil.Error):
+            if process.environ().get("CSVJOBS_JOBS_DIR") == str(service.root):
+                found[process.pid] = process.memory_info().rss
+    return found
+
+
+def undisturbed(service: Service) -> dict[tuple[int, str], Job]:
+    """What each kind of job is without a nemesis."""
+    found = {}
+    for rows, pipeline in KINDS:
+        found[rows, pipeline] = service.ended(service.submit(rows, pipeline=pipeline))
+    return found
+
+
+def test_whatever_is_struck_nothing_acknowledged_is_lost(tmp_path: Path) -> None:
     print(f"SOAK_SEED={SEED}")
     dice = random.Random(SEED)
     # Innocent jobs are killed here too, more often than the usual bound allows.
-    service = Service(tmp_path, Embedded.under(tmp_path / "valkey").url, job_attempts=1000)
-    sizes: dict[str, int] = {}
+    url = Embedded.under(tmp_path / "valkey").url
+    service = Service(tmp_path, url, job_attempts=ENOUGH_TRIES, drain=1)
+    kinds: dict[str, tuple[int, str]] = {}
+    most = 0
     try:
         nemesis = Nemesis(service, tmp_path, dice)
+        expected = undisturbed(service)
         deadline = time.monotonic() + SECONDS
-        while time.monotonic() < deadline:
-            size = dice.choice(SIZES)
-            sizes[service.submit(size)] = size
+        while time.monotonic() < deadline or nemesis.kills < KILLS:
+            if len(service.services.storage.pending()) < MOST_WAITING:
+                rows, pipeline = kind = dice.choice(KINDS)
+                kinds[service.submit(rows, pipeline=pipeline)] = kind
             time.sleep(dice.uniform(0, 0.5))
-            if dice.random() < 0.5:
-                print(nemesis.strike())
+            if dice.random() < 0.7:
+                nemesis.strike()
+            most = max(most, *family(service).values(), 0)
         calm = time.monotonic()
         ends = service.judge()
         print(
-            f"{len(ends)} jobs, {sum(job.attempts for job in ends)} attempts, {time.monotonic() - calm:.1f} s"
+            f"{len(ends)} jobs, {sum(job.attempts for job in ends)} attempts, {dict(nemesis.blows)}, "
+            f"{nemesis.kills} kills; all ended {time.monotonic() - calm:.1f} s after the last; "
+            f"no process had more than {most // 1024**2} MiB"
         )
         eventually(lambda: service.services.queue.census().waiting == ())
         for job in ends:
-            assert job.status is Status.DONE
-            expected = b"name,age,city\n" + ROW * sizes[job.job_id]
-            assert (service.root / job.job_id / "output.csv").read_bytes() == expected
+            same = expected[kinds[job.job_id]] if job.job_id in kinds else job
+            assert (job.status, job.files, job.rows) == (Status.DONE, same.files, same.rows)
+        assert most < most_memory(service.settings)
+        nemesis.supervisor.terminate()
+        assert nemesis.supervisor.wait(timeout=60) == 0
+        assert family(service) == {}
     finally:
         service.stop()

@@ -152,3 +152,16 @@ def test_an_idle_child_that_died_is_replaced_at_no_jobs_cost(service: Service) -
     service.submit()
     assert [job.attempts for job in service.judge()] == [1, 1]
     assert worker.poll() is None
+
+
+def test_a_child_that_is_killed_while_it_warms_up_is_replaced(service: Service) -> None:
+    worker = service.start_worker()
+    for _ in range(2):
+        eventually(lambda: children(worker.pid))
+        [child] = children(worker.pid)
+        os.kill(child, signal.SIGKILL)
+        eventually(lambda child=child: gone(child) and children(worker.pid) != [child])
+    service.submit()
+    [job] = service.judge()
+    assert job.status is Status.DONE
+    assert worker.poll() is None

@@ -136,6 +136,8 @@ def main() -> None:
     # A worker that goes away needs no answer.
     with Connection(int(sys.argv[1])) as socket, suppress(BrokenPipeError):
         serve(socket)
+    # Nothing is left to be done, and DuckDB's binding would complain at length about what it keeps.
+    os._exit(0)
 
 
 if __name__ == "__main__":

@@ -106,7 +106,8 @@ class Nemesis:
     def restart(self) -> None:
         """As a deployment does: a signal, and a new one when the old one has ended."""
         self.supervisor.terminate()
-        assert self.supervisor.wait(timeout=60) == 0
+        # One that has only just begun knows no signal yet.
+        assert self.supervisor.wait(timeout=60) in (0, -signal.SIGTERM)
         self.start_supervisor()
 
     def _freeze(self, pid: int) -> None:
@@ -157,8 +158,8 @@ def test_whatever_is_struck_nothing_acknowledged_is_lost(tmp_path: Path) -> None
             if len(service.services.storage.pending()) < MOST_WAITING:
                 rows, pipeline = kind = dice.choice(KINDS)
                 kinds[service.submit(rows, pipeline=pipeline)] = kind
-            time.sleep(dice.uniform(0, 0.5))
-            if dice.random() < 0.7:
+            time.sleep(dice.uniform(0, 0.3))
+            if dice.random() < 0.8:
                 nemesis.strike()
             most = max(most, *family(service).values(), 0)
         calm = time.monotonic()

@@ -33,7 +33,7 @@ from csvjobs.flow.room import check_free, check_run
 from csvjobs.flow.services import Services
 from csvjobs.flow.tables import opened, relations
 from csvjobs.flow.view import request_of, view
-from csvjobs.jobs.job import Fault, FileInfo, Finding, Job, Request, Rows, Status, StepCounts, now
+from csvjobs.jobs.job import Fault, FileInfo, Finding, Job, Request, Rows, Status, StepCounts
 from csvjobs.pipelines.fitted import Fitted, write
 from csvjobs.pipelines.guard import guard
 from csvjobs.pipelines.plan import ROWS, Counts, Plan, needs_row_numbers, plan
@@ -101,9 +101,7 @@ def give_up(services: Services, job_id: str, error: CsvjobsError) -> None:
 def _attempt(services: Services, request: Request, leave: threading.Event) -> None:
     number = services.storage.attempt(request.job_id)
     bound = services.settings.job_attempts
-    job = Job.queued(request).model_copy(
-        update={"status": Status.PROCESSING, "started_at": now(), "attempts": number}
-    )
+    job = Job.queued(request).moved(Status.PROCESSING, attempts=number)
     try:
         if number > bound:
             lost = f"The job's process died, or could not end it, {bound} times, so it was given up."
@@ -115,7 +113,7 @@ def _attempt(services: Services, request: Request, leave: threading.Event) -> No
     except HandedBack:
         log.info("job %s is handed back: the service stops", job.job_id)
         services.storage.forgive(job.job_id)
-        publish(services, Job.queued(request))
+        publish(services, job.moved(Status.QUEUED, attempts=number - 1))
         raise
     except WorkerLost as error:
         _fail(services, job, error)
@@ -159,7 +157,7 @@ def _succeed(
                 storage.publish(job.job_id, name, made)
     counts = {"rows": outcome.rows, "steps": outcome.steps}
     known = {**_known(outcome), **counts, "files": files, "timings": pulse.timings}
-    return job.model_copy(update={"status": Status.DONE, "finished_at": now(), **known})
+    return job.moved(Status.DONE, **known)
 
 
 def _fail(services: Services, job: Job, error: CsvjobsError, outcome: Outcome | None = None) -> None:
@@ -175,7 +173,7 @@ def _fail(services: Services, job: Job, error: CsvjobsError, outcome: Outcome | 
             services.storage.publish(job.job_id, name, path)
             files[name] = infos[name]
     known = {**_known(outcome), "error": fault, "files": files}
-    _end(services, job.model_copy(update={"status": Status.ERROR, "finished_at": now(), **known}))
+    _end(services, job.moved(Status.ERROR, **known))
 
 
 def _known(outcome: Outcome) -> dict[str, Any]:

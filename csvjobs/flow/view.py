@@ -22,7 +22,7 @@ def view(services: Services, job_id: str) -> Job:
     live = _live(services, job_id)
     if live is not None and live.status is Status.PROCESSING:
         return live
-    return queued.model_copy(update={"status": Status.PROCESSING})
+    return queued.moved(Status.PROCESSING, started_at=None)
 
 
 def dated(services: Services, job: Job) -> Job:

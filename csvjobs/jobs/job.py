@@ -44,6 +44,18 @@ class Status(StrEnum):
         return self in (Status.DONE, Status.ERROR, Status.CANCELLED)
 
 
+MOVES: dict[Status, frozenset[Status]] = {
+    # An error without a run: one whose process died each time before is not run once more.
+    Status.QUEUED: frozenset({Status.PROCESSING, Status.ERROR, Status.CANCELLED}),
+    # Back: the service stopped, or the run's process died.
+    Status.PROCESSING: frozenset({Status.DONE, Status.ERROR, Status.CANCELLED, Status.QUEUED}),
+    Status.DONE: frozenset(),
+    Status.ERROR: frozenset(),
+    Status.CANCELLED: frozenset(),
+}
+"""What may follow each status."""
+
+
 class Model(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore")
 
@@ -266,6 +278,18 @@ class Job(Model):
             tables=request.tables,
             output=Output.of(request.pipeline),
         )
+
+    def moved(self, status: Status, **known: Any) -> Job:
+        """The job after a move to another status, with the time of that and all else that is known then.
+
+        Raises ValueError for a move that there is not.
+        """
+        if status not in MOVES[self.status]:
+            raise ValueError(f"a job that is {self.status} cannot become {status}")
+        times: dict[str, Any] = {"finished_at": now()} if status.final else {"started_at": now()}
+        if status is Status.QUEUED:
+            times = {"started_at": None, "progress": None}
+        return self.model_copy(update={**times, **known, "status": status})
 
     @property
     def version(self) -> str:

@@ -59,6 +59,7 @@ class Reconciler:
     def once(self) -> Mended:
         """One round; call it about once a second. Raises QueueUnavailable."""
         deleted: list[str] = []
+        self._services.storage.sweep_runs()
         due = time.monotonic() - self._swept > SWEEP_EVERY
         if due:
             self._swept = time.monotonic()

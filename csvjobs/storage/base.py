@@ -162,6 +162,10 @@ class Storage(ABC):
         """Free space where uploads are written."""
 
     @abstractmethod
+    def sweep_runs(self) -> None:
+        """Removes what runs that were killed left behind; costs next to nothing where there is none."""
+
+    @abstractmethod
     def sweep(self, now: float | None = None) -> None:
         """Removes what dead runs and abandoned uploads left behind, and what has been kept for its time.
 

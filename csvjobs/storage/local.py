@@ -220,6 +220,11 @@ class LocalStorage(Storage):
     def free_bytes(self) -> int:
         return shutil.disk_usage(self.root).free
 
+    def sweep_runs(self) -> None:
+        for folder in self._scratch.iterdir():
+            if not self.leased(folder.name.partition(".")[0]):
+                shutil.rmtree(folder, ignore_errors=True)
+
     def sweep(self, now: float | None = None) -> None:
         self._keep_spare()
         self._sweep_the_dead(time.time() if now is None else now)
@@ -236,9 +241,7 @@ class LocalStorage(Storage):
         for folder in self._incoming.iterdir():
             if now - _last_change(folder) > ABANDONED_AFTER and not _is_locked(folder):
                 shutil.rmtree(folder, ignore_errors=True)
-        for folder in self._scratch.iterdir():
-            if not self.leased(folder.name.partition(".")[0]):
-                shutil.rmtree(folder, ignore_errors=True)
+        self.sweep_runs()
         for folder in self._trash.iterdir():
             shutil.rmtree(folder, ignore_errors=True)
         for job_id in self.pending():

@@ -165,6 +165,9 @@ class MemoryStorage(Storage):
     def free_bytes(self) -> int:
         return shutil.disk_usage(tempfile.gettempdir()).free
 
+    def sweep_runs(self) -> None:
+        """Nothing: scratch goes with its run."""
+
     def sweep(self, now: float | None = None) -> None:
         """Nothing: what a process leaves in memory goes with it."""
 

@@ -193,7 +193,7 @@ def test_jobs_are_listed_newest_first_a_page_at_a_time(serve: Serve) -> None:
     assert done == posted[1::-1]
 
 
-@pytest.mark.parametrize("query", ["limit=0", "limit=201", "limit=x", "status=nosuch"])
+@pytest.mark.parametrize("query", ["limit=0", "limit=201", "limit=x", "status=nosuch", "cursor=zzz"])
 def test_a_listing_refuses_what_it_does_not_know(api: Served, query: str) -> None:
     body = refused(api.client.get(f"/jobs?{query}"), 422, "invalid-request")
     assert body["errors"][0]["pointer"] == f"/query/{query.partition('=')[0]}"

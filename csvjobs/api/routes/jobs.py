@@ -21,6 +21,9 @@ from csvjobs.jobs.job import Status
 
 router = APIRouter(tags=["jobs"])
 
+CURSOR = "^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$"
+"""The id of the last job of the page before; ids sort by age."""
+
 
 @router.get(
     "/jobs", operation_id="list_jobs", response_model_exclude_none=True, responses=responses(422, 503)
@@ -31,7 +34,9 @@ async def list_jobs(
     services: Given,
     status: Status | None = None,
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
-    cursor: Annotated[str | None, Query(description="`next_cursor` of the page before.")] = None,
+    cursor: Annotated[
+        str | None, Query(description="`next_cursor` of the page before.", pattern=CURSOR)
+    ] = None,
 ) -> JobList:
     """Jobs, newest first, a page at a time."""
     jobs = await to_thread.run_sync(listing, services, limit, cursor, status)

@@ -262,7 +262,7 @@ class Condition(NamedTuple):
     """What a row has to be; `code`, `column` and `message` are told where it is not.
 
     broken: a predicate, true where the row is not so; found: an expression, the text that is told; cells: the
-    columns that are concerned. among: it looks at other rows too.
+    columns that are concerned. among: it looks at other rows too, of this table or another.
     """
 
     code: str

@@ -60,6 +60,15 @@ def _texts(given: Any) -> Any:
 Constants = Annotated[list[Constant], BeforeValidator(_texts)]
 
 
+class Reference(BaseModel):
+    """A column of another table."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    table: str = Field(min_length=1)
+    column: str
+
+
 class Rule(BaseModel):
     """What the cells of one column, or of each of several, have to be. A cell that is missing breaks
     `required` only."""
@@ -96,6 +105,11 @@ class Rule(BaseModel):
     below: Constant | None = Field(None, description="What every value is smaller than.")
     min_length: int | None = Field(None, ge=0, description="The least number of characters.")
     max_length: int | None = Field(None, ge=0, description="The largest number of characters.")
+    references: Reference | None = Field(
+        None,
+        description="A column of another table in which the cell has to stand, as the same text: "
+        "`{table: countries, column: code}`. The table is called as in `lookup`.",
+    )
     missing: list[str] = Field([], description="Texts that count as missing here, beside the empty cell.")
     on_fail: Fate | None = Field(
         None,
@@ -112,7 +126,7 @@ class Rule(BaseModel):
             raise PydanticCustomError("alone", "unique: together is for two columns or more")
         if not self._checks():
             said = "Give at least one of required, unique, type, one_of, matches, {more}"
-            more = ", ".join([*BOUNDS, "min_length", "max_length"])
+            more = ", ".join([*BOUNDS, "min_length", "max_length", "references"])
             raise PydanticCustomError("no_check", said, {"more": more})
         if self.min_length is not None and self.max_length is not None and self.min_length > self.max_length:
             raise PydanticCustomError("bad_lengths", "min_length is larger than max_length")
@@ -132,7 +146,7 @@ class Rule(BaseModel):
         picked = columns.pick(self.names, step)
         for column in picked:
             cell = _Cell(self, column, sql)
-            for code, broken, message in cell.conditions():
+            for code, broken, message in cell.conditions(step):
                 yield _condition(code, [column], broken, message, self.on_fail or default)
         if self.unique == "together":
             cells = [_Cell(self, column, sql) for column in picked]
@@ -158,7 +172,7 @@ class Rule(BaseModel):
         return readings(self.reads_as, self, DATES if self.reads_as == "date" else times)
 
     def _checks(self) -> bool:
-        given = self.required or self.unique or self.type or self.ranged or self.one_of
+        given = self.required or self.unique or self.type or self.ranged or self.one_of or self.references
         lengths = self.min_length is not None or self.max_length is not None
         return bool(given) or self.matches is not None or lengths
 
@@ -240,8 +254,28 @@ class _Cell(NamedTuple):
         """The same, of which equal ones are equal."""
         return self.sql.number(self.text) if self.rule.reads_as in ("decimal", "float") else self.text
 
-    def conditions(self) -> Iterator[tuple[str, str, str]]:
-        """Code, predicate and message of each, but of those that look at several columns."""
+    def conditions(self, step: str) -> Iterator[tuple[str, str, str]]:
+        """Code, predicate and message of each, but of those that look at several columns. Raises
+        UnknownColumn."""
+        yield from self._alone()
+        if self.rule.references:
+            there, (table, column) = self.there, (self.rule.references.table, self.rule.references.column)
+            message = f"The cell is not in the column {column!r} of the table {table!r}."
+            yield "not-in-table", f"{there} AND {self.column.sql} NOT IN ({self._referenced(step)})", message
+        if self.rule.unique is True:
+            yield "not-unique", _repeated([self]), "The same value stands in a row above."
+
+    def _referenced(self, step: str) -> str:
+        """The texts in a column of the other table."""
+        assert self.rule.references is not None  # noqa: S101 (the caller looked)
+        called = self.rule.references.table
+        names, relation = self.sql.tables[called]
+        theirs = Columns(Column(name, f"c{place}") for place, name in enumerate(names))
+        [column] = theirs.pick([self.rule.references.column], f"{step} (table {called!r})")
+        return f"SELECT {column.sql} FROM ({relation}) WHERE {column.sql} <> ''"
+
+    def _alone(self) -> Iterator[tuple[str, str, str]]:
+        """The same, of what needs no other row."""
         rule, there = self.rule, self.there
         if rule.required:
             yield "required", f"NOT ({there})", "A cell is missing that has to be there."
@@ -260,8 +294,6 @@ class _Cell(NamedTuple):
             length = f"LENGTH({self.column.sql})"
             fits = f"{length} >= {low}" + (f" AND {length} <= {high}" if high is not None else "")
             yield "wrong-length", f"{there} AND NOT ({fits})", f"The cell does not have {_lengths(rule)}."
-        if rule.unique is True:
-            yield "not-unique", _repeated([self]), "The same value stands in a row above."
 
     def _among(self) -> str:
         listed = (self._constant(text) for text in self.rule.one_of or [])
@@ -297,7 +329,7 @@ def _condition(code: str, cells: Sequence[Column], broken: str, message: str, on
         found=f"CONCAT({found})",
         cells=tuple(cell.sql for cell in cells),
         on_fail=on_fail,
-        among=code == "not-unique",
+        among=code in ("not-unique", "not-in-table"),
     )
 
 

@@ -171,6 +171,44 @@ class SchemaField(BaseModel):
                 raise PydanticCustomError("unsupported", said, {"name": name, "type": self.type})
 
 
+class OtherField(BaseModel):
+    """Where a foreign key leads: a field of a resource, which here is the name of a table."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    resource: str = ""
+    fields: Names
+
+    @model_validator(mode="after")
+    def _another(self) -> OtherField:
+        if not self.resource:
+            raise PydanticCustomError(
+                "unsupported", "A foreign key into the same table cannot be checked here"
+            )
+        return self
+
+
+class ForeignKey(BaseModel):
+    """A field whose values stand in a field of another table."""
+
+    model_config = ConfigDict(frozen=True, extra="allow")
+
+    fields: Names
+    reference: OtherField
+
+    @model_validator(mode="after")
+    def _one_field(self) -> ForeignKey:
+        if len(self.fields) > 1 or len(self.reference.fields) > 1:
+            said = "A foreign key of several fields cannot be checked here"
+            raise PydanticCustomError("unsupported", said)
+        return self
+
+    def rule(self, missing: list[str]) -> Rule:
+        """The same, as a rule."""
+        references = {"table": self.reference.resource, "column": self.reference.fields[0]}
+        return Rule.model_validate({"column": self.fields[0], "references": references, "missing": missing})
+
+
 class TableSchema(BaseModel):
     """A Table Schema, checked to have rules for all that it says."""
 
@@ -181,15 +219,16 @@ class TableSchema(BaseModel):
     missing: Missing = Field([""], alias="missingValues")
     primary_key: Names | None = Field(None, alias="primaryKey")
     unique_keys: list[Names] = Field([], alias="uniqueKeys")
+    foreign_keys: list[ForeignKey] = Field([], alias="foreignKeys")
 
     @model_validator(mode="after")
     def _has_rules(self) -> TableSchema:
         names = [field.name for field in self.fields]
         if twice := next((name for name in names if names.count(name) > 1), None):
             raise PydanticCustomError("twice", "Two fields are called {name}", {"name": repr(twice)})
-        if (self.__pydantic_extra__ or {}).get("foreignKeys"):
-            raise PydanticCustomError("unsupported", "foreignKeys cannot be checked here")
-        for name in (name for key in self._keys() for name in key):
+        for name in (
+            name for key in [*self._keys(), *(key.fields for key in self.foreign_keys)] for name in key
+        ):
             if name not in names:
                 raise PydanticCustomError("no_field", "There is no field {name}", {"name": repr(name)})
         _has_empty(self.missing)
@@ -214,6 +253,7 @@ class TableSchema(BaseModel):
             )
         ]
         texts = [text for text in self.missing if text]
+        rules += [key.rule(texts) for key in self.foreign_keys]
         return rules + [
             Rule(columns=key, unique="together", missing=texts) for key in self._keys() if key[1:]
         ]
@@ -237,15 +277,18 @@ def table_schema(columns: Iterable[str] | None, match: Match, rules: Iterable[Ru
     """The Table Schema that says what the rules say, of these columns or those that the rules name. It has no
     word for `on_fail`. Raises InvalidOption for a rule that has no counterpart."""
     fields: dict[str, dict[str, Any]] = {name: {"name": name} for name in columns or ()}
-    keys = []
+    keys, foreign = [], []
     for rule in rules:
         for name in rule.names:
             _merge(fields.setdefault(name, {"name": name}), _field(rule), name)
         if rule.unique == "together":
             keys.append(rule.names)
+        if rule.references:
+            reference = {"resource": rule.references.table, "fields": [rule.references.column]}
+            foreign += [{"fields": [name], "reference": reference} for name in rule.names]
     made = {"$schema": PROFILE, "fields": list(fields.values())}
     made |= {"fieldsMatch": match if columns else "subset", **_alike(fields.values())}
-    return {**made, "uniqueKeys": keys} if keys else made
+    return made | {name: told for name, told in {"uniqueKeys": keys, "foreignKeys": foreign}.items() if told}
 
 
 def _alike(fields: Iterable[dict[str, Any]]) -> dict[str, Any]:

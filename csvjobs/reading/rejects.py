@@ -84,6 +84,10 @@ UNSOUND = {
     ),
     "out-of-range": Reason("The value is too small or too large.", "Correct it, or move the bounds."),
     "wrong-length": Reason("The text is too short or too long.", "Correct it, or change the lengths."),
+    "not-in-table": Reason(
+        "The cell does not stand in the other table where it has to.",
+        "Correct it, or add it to the other table; upper and lower case, and blanks, make a difference.",
+    ),
     "not-unique": Reason(
         "The same value stands in a row above, and may stand in one only.",
         "Correct one of the two rows, or delete one.",

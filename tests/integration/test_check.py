@@ -22,6 +22,7 @@ from csvjobs.flow.process import process
 from csvjobs.flow.rejected import rejected
 from csvjobs.flow.services import Services
 from csvjobs.flow.submit import Incoming
+from csvjobs.flow.tables import name_table
 from csvjobs.flow.view import view
 from csvjobs.jobs.job import Job, Status
 from csvjobs.settings import Settings
@@ -162,6 +163,20 @@ def test_a_file_of_another_encoding_or_with_padded_rows_keeps_its_lines(services
         ("x", "", "2"),
         ("y", "1", "4"),
     ]
+
+
+def test_cells_have_to_stand_in_another_table(services: Services) -> None:
+    codes = run(services, b"name,code\nAustria,AT\nJapan,JP\nNone,\nJapan again,JP\n", [])
+    name_table(services, "countries", codes.job_id)
+    rule = {"column": "country", "references": {"table": "countries", "column": "code"}}
+    job = checked(services, b"id,country\n1,JP\n2,XX\n3,\n4,jp\n5,AT\n", rule)
+    assert text(services, job, OUTPUT) == "id,country\n1,JP\n3,\n5,AT\n"
+    assert [(row["_line"], row["_code"], row["_found"]) for row in bad(services, job)] == [
+        ("3", "not-in-table", "XX"),
+        ("5", "not-in-table", "jp"),
+    ]
+    lost = checked(services, b"country\nJP\n", {**rule, "references": {"table": "countries", "column": "x"}})
+    assert (lost.error.code, lost.error.column) == ("unknown-column", "x")
 
 
 PIECES = [

@@ -137,6 +137,21 @@ def test_keys_are_rules_of_one_column_or_of_several() -> None:
         ({"fields": [{"name": "a"}], "missingValues": ["-"]}, "", "missingValues without an empty text"),
         ({"fields": [{"name": "a"}, {"name": "a"}]}, "", "Two fields are called 'a'"),
         ({"fields": [{"name": "a"}], "primaryKey": "b"}, "", "There is no field 'b'"),
+        (
+            {"fields": [{"name": "a"}], "foreignKeys": [{"fields": ["a"], "reference": {"fields": ["b"]}}]},
+            "/foreignKeys/0/reference",
+            "into the same table",
+        ),
+        (
+            {
+                "fields": [{"name": "a"}, {"name": "b"}],
+                "foreignKeys": [
+                    {"fields": ["a", "b"], "reference": {"resource": "x", "fields": ["c", "d"]}},
+                ],
+            },
+            "/foreignKeys/0",
+            "of several fields",
+        ),
         ({"fields": []}, "/fields", "at least 1"),
         ({"a": 1}, "", "neither a Table Schema nor a Data Package"),
     ],
@@ -173,6 +188,7 @@ SCHEMA = {
     ],
     "fieldsMatch": "equal",
     "uniqueKeys": [["name", "born"]],
+    "foreignKeys": [{"fields": ["kind"], "reference": {"resource": "kinds", "fields": ["code"]}}],
 }
 
 

@@ -81,6 +81,10 @@ class Validate(Step):
         return self.table_schema.rules() if self.table_schema else self.rules
 
     @property
+    def tables(self) -> tuple[str, ...]:
+        return tuple(rule.references.table for rule in self.all_rules if rule.references)
+
+    @property
     def rejects(self) -> bool:
         return any((rule.on_fail or self.on_fail) == "reject" for rule in self.all_rules)
 

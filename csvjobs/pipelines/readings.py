@@ -28,6 +28,9 @@ class Reading(Protocol):
     def read(self, cell: str, sql: Sql) -> str:
         """The value as text in the one form that all equal ones share; NULL where the cell does not fit."""
 
+    def fits(self, cell: str, sql: Sql) -> str:
+        """Whether the cell can be read: true, else false or NULL. It costs less than to read it."""
+
 
 class Digits(NamedTuple):
     """A number in decimal notation; whole numbers and decimals digit for digit."""
@@ -46,6 +49,17 @@ class Digits(NamedTuple):
             plain = f"REPLACE({plain}, {sql.text(sign)}, '{digit}')"
         value = f"CAST({sql.number(plain)} AS VARCHAR)" if self.to == "float" else self._exact(plain, sql)
         return f"CASE WHEN {sql.matches(cell, self._pattern())} THEN {value} END"
+
+    def fits(self, cell: str, sql: Sql) -> str:
+        if self.to != "float":
+            return sql.matches(cell, self._pattern())
+        value = sql.number(cell) if self.plain else self.read(cell, sql)
+        return f"({value} IS NOT NULL)"
+
+    @property
+    def plain(self) -> bool:
+        """Whether a number is written as `Sql.number` reads it."""
+        return self.decimal == "." and not self.group
 
     def _exact(self, plain: str, sql: Sql) -> str:
         """No noughts before other digits, no point at the end, no plus, and no minus before nothing but
@@ -83,6 +97,9 @@ class Words(NamedTuple):
         true, false = (", ".join(sql.lower(sql.text(w)) for w in words) for words in self)
         return f"CASE WHEN {word} IN ({true}) THEN 'true' WHEN {word} IN ({false}) THEN 'false' END"
 
+    def fits(self, cell: str, sql: Sql) -> str:
+        return f"({self.read(cell, sql)} IS NOT NULL)"
+
 
 class Moment(NamedTuple):
     """A date or a time of a date in a strptime format, as ISO 8601 has it."""
@@ -94,14 +111,19 @@ class Moment(NamedTuple):
     def called(self) -> str:
         return f"a {self.to} of the format {self.format}"
 
+    def fits(self, cell: str, sql: Sql) -> str:
+        return f"({self._moment(cell, sql)} IS NOT NULL)"
+
     def read(self, cell: str, sql: Sql) -> str:
-        time, zone = cell, "''"
-        if self.format.endswith("%z"):
-            time, zone = sql.group(cell, rf"^(.*){ZONE}\s*$", 1), sql.group(cell, rf"({ZONE})\s*$", 1)
-        moment = sql.moment(time, self.format.removesuffix("%z"))
+        moment = self._moment(cell, sql)
+        zone = sql.group(cell, rf"({ZONE})\s*$", 1) if self.format.endswith("%z") else "''"
         if self.to == "date":
             return f"CAST(CAST({moment} AS DATE) AS VARCHAR)"
         return f"REPLACE(CAST({moment} AS VARCHAR), ' ', 'T') || {zone}"
+
+    def _moment(self, cell: str, sql: Sql) -> str:
+        time = sql.group(cell, rf"^(.*){ZONE}\s*$", 1) if self.format.endswith("%z") else cell
+        return sql.moment(time, self.format.removesuffix("%z"))
 
 
 class Chosen(TypedDict):

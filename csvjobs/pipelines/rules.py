@@ -250,9 +250,25 @@ class _Cell(NamedTuple):
         return f"COALESCE({', '.join([*read, 'NULL'])})" if read else self.column.sql
 
     @property
+    def fits(self) -> str:
+        """Whether it can be read as of the type."""
+        fits = (
+            f"COALESCE({reading.fits(self.column.sql, self.sql)}, FALSE)" for reading in self.rule.readings
+        )
+        return f"({' OR '.join(fits)})"
+
+    @property
+    def number(self) -> str:
+        """It as a double, NULL where it is no number."""
+        plain = self.rule.decimal == "." and not self.rule.group
+        return self.sql.number(self.column.sql if plain else self.text)
+
+    @property
     def value(self) -> str:
-        """The same, of which equal ones are equal."""
-        return self.sql.number(self.text) if self.rule.reads_as in ("decimal", "float") else self.text
+        """What it is read as, equal where values are; NULL where it does not fit the type."""
+        if self.rule.reads_as in ("decimal", "float"):
+            return f"CASE WHEN {self.fits} THEN {self.number} END"
+        return self.text
 
     def conditions(self, step: str) -> Iterator[tuple[str, str, str]]:
         """Code, predicate and message of each, but of those that look at several columns. Raises
@@ -280,7 +296,7 @@ class _Cell(NamedTuple):
         if rule.required:
             yield "required", f"NOT ({there})", "A cell is missing that has to be there."
         if rule.reads_as:
-            yield "wrong-type", f"{there} AND {self.text} IS NULL", f"The cell is not {_called(rule)}."
+            yield "wrong-type", f"{there} AND NOT {self.fits}", f"The cell is not {_called(rule)}."
         if rule.one_of:
             listed = ", ".join(rule.one_of[:SHOWN]) + (", …" if len(rule.one_of) > SHOWN else "")
             yield "not-in-enum", f"{there} AND NOT {self._among()}", f"The cell is none of: {listed}."
@@ -301,7 +317,7 @@ class _Cell(NamedTuple):
 
     def _within(self) -> str:
         as_number = self.rule.reads_as in ("integer", "decimal", "float")
-        compared = self.sql.number(self.text) if as_number else self.text
+        compared = self.number if as_number else self.text
         return " AND ".join(
             f"{compared} {BOUNDS[name]} {constant(float(bound)) if as_number else self._constant(bound)}"
             for name, bound in self.rule.ranged.items()

@@ -1,6 +1,6 @@
 """XLSX (ECMA-376, Office Open XML) as a stream: what is in each cell, and nothing of how it looks.
 
-Why not by a library: docs/decisions/0016.
+Why not by a library: docs/decisions/0017.
 """
 
 from __future__ import annotations

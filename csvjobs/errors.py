@@ -14,7 +14,7 @@
     │   ├── EmptyFile · NotCsv · BadEncoding · TooManyColumns · FieldTooLong
     │   ├── DamagedArchive · EncryptedArchive · SeveralFiles · UnpackedTooLarge
     │   ├── UnknownSheet
-    │   ├── BadRow · TooManyBadRows · NoRowsLeft · RuleBroken · WrongColumns
+    │   ├── BadRow · TooManyBadRows · NoRowsLeft · RuleBroken · WrongColumns · TooManyRows
     │   ├── UnknownColumn · DuplicateColumn · NoColumnsLeft
     │   ├── NotANumber · InvalidCell · AmbiguousFormat · TooManyCategories · UnknownCategory
     │   ├── NothingToLearn · NotLearnt · BadPattern · NoMaskKey
@@ -320,6 +320,12 @@ class TooManyColumns(DataError):
     """The file has more columns than this service accepts."""
 
     code = "too-many-columns"
+
+
+class TooManyRows(DataError):
+    """The table has more rows than the output's format can hold."""
+
+    code = "too-many-rows"
 
 
 class FieldTooLong(DataError):

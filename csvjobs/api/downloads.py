@@ -97,7 +97,10 @@ def _media_type(delivery: Delivery) -> str:
         own = delivery.download_name.lower().rpartition(".")[2]
         ending = own if own in OTHERS else ending
     known = MEDIA_TYPES.get(ending, "application/octet-stream")
-    return f"{known}; header={'present' if delivery.header else 'absent'}" if ending == "csv" else known
+    if ending != "csv":
+        return known
+    header = "present" if delivery.header else "absent"
+    return f"{known.replace('utf-8', delivery.encoding)}; header={header}"
 
 
 def _unchanged(request: Request, headers: dict[str, str]) -> bool:

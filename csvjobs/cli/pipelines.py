@@ -12,12 +12,18 @@ from csvjobs.settings import Settings, load
 
 def pipelines(
     name: Annotated[str | None, typer.Argument(help="Show this one whole; name@2 is its version 2.")] = None,
+    other: Annotated[str | None, typer.Argument(help="Show what this one has otherwise.")] = None,
 ) -> None:
-    """List the named pipelines with their newest versions, or show one as YAML.
+    """List the named pipelines with their newest versions, show one as YAML, or how two differ.
 
     Example: `csvjobs pipelines crm-clean > mine.yaml`
+
+    Example: `csvjobs pipelines crm-clean dedupe`
     """
     known = NamedPipelines(load().pipelines_dir)
+    if name and other:
+        typer.echo(known.diff(name, other), nl=False)
+        return
     if name:
         typer.echo(known.called(name).yaml(), nl=False)
         return

@@ -15,7 +15,8 @@ import duckdb
 from csvjobs.engines.base import Engine, Interrupted, ReadFailed, Sql, shape
 from csvjobs.engines.copying import csv_options, distinct, jsonl_options, parquet_options
 from csvjobs.engines.options import PLAIN, WriteOptions
-from csvjobs.errors import MAKE_ROOM, BadPattern, DiskFull, MemoryLimit, NoMaskKey
+from csvjobs.engines.sheet import CHUNK, around, cell, zipped
+from csvjobs.errors import MAKE_ROOM, BadPattern, DamagedArchive, DiskFull, MemoryLimit, NoMaskKey
 from csvjobs.reading.source import Source
 
 # Smaller than DuckDB's own 32 MiB, and measured both faster and leaner. It must hold the longest record.
@@ -91,6 +92,7 @@ class DuckEngine(Engine):
     ) -> None:
         self.sql = DuckSql(keyed=bool(key))
         self._idle, self._spill, self._well = idle, scratch / "spill", True
+        self._stopped = False
         self._database = _taken(idle) or duckdb.connect()
         # A connection of its own: variables and temporary tables are this run's, and end with it.
         self._connection = self._database.cursor()
@@ -130,13 +132,14 @@ class DuckEngine(Engine):
         return found
 
     def copy(self, query: str, header: Sequence[str], target: Path, write: WriteOptions = PLAIN) -> int:
-        written = {"csv": self._csv, "jsonl": self._jsonl, "parquet": self._parquet}[write.format]
-        return written(query, header, target, write)
+        writers = {"csv": self._csv, "jsonl": self._jsonl, "parquet": self._parquet, "xlsx": self._xlsx}
+        return writers[write.format](query, header, target, write)
 
     def progress(self) -> float:
         return max(0.0, self._connection.query_progress() / 100)
 
     def interrupt(self) -> None:
+        self._stopped = True
         self._connection.interrupt()
 
     def close(self) -> None:
@@ -180,11 +183,21 @@ class DuckEngine(Engine):
         if len(header) == 1:
             # An empty line is no row to most readers.
             query = f"SELECT COALESCE(COLUMNS(*), '') FROM ({query})"
-        rows = self._copy(query, target, csv_options(header, write))
+        made = target if write.encoding == "utf-8" else target.with_name("utf8.csv")
+        rows = self._copy(query, made, csv_options(header, write))
         if rows == 0:
             # The suffix came although there was no row before it.
-            self._copy(f"SELECT * FROM ({query}) LIMIT 0", target, csv_options(header, write, empty=True))
+            self._copy(f"SELECT * FROM ({query}) LIMIT 0", made, csv_options(header, write, empty=True))
+        if made != target:
+            self._as_utf16(made, target)
         return rows
+
+    def _as_utf16(self, made: Path, target: Path) -> None:
+        with made.open(encoding="utf-8", newline="") as text, target.open("wb") as out:
+            while chunk := text.read(CHUNK):
+                out.write(chunk.encode("utf-16-le"))
+                self._check()
+        made.unlink()
 
     def _jsonl(self, query: str, header: Sequence[str], target: Path, write: WriteOptions) -> int:
         """Each object is made as text: DuckDB's own JSON would rename columns that differ by case only."""
@@ -197,6 +210,24 @@ class DuckEngine(Engine):
         """Raises DuplicateColumn."""
         named = ", ".join(map(_identifier, distinct(header)))
         return self._copy(f"SELECT * FROM ({query}) AS made({named})", target, parquet_options(len(header)))
+
+    def _xlsx(self, query: str, header: Sequence[str], target: Path, write: WriteOptions) -> int:
+        """Rows are made as text, which is zipped."""
+        kinds = [str(kind) for _, kind, *_ in self.rows(f"DESCRIBE {query}")]
+        columns = [f"c{place}" for place in range(len(header))]
+        cells = " || ".join(cell(column, kind) for column, kind in zip(columns, kinds, strict=True))
+        made = f"SELECT '<row>' || {cells} || '</row>' FROM ({query}) AS made({', '.join(columns)})"
+        sheet = target.with_name("sheet.xml")
+        before, behind = around(header, write)
+        rows = self._copy(made, sheet, {**jsonl_options(write), "PREFIX": before, "SUFFIX": behind})
+        zipped(sheet, target, self._check)
+        sheet.unlink()
+        return rows
+
+    def _check(self) -> None:
+        """Raises Interrupted."""
+        if self._stopped:
+            raise Interrupted
 
     def _copy(self, query: str, target: Path, options: dict[str, str]) -> int:
         given = ", ".join(f"{name} {self.sql.text(value)}" for name, value in options.items())
@@ -229,11 +260,20 @@ def _translated(run: Callable[[], T]) -> T:
     except duckdb.IOException as error:
         if "No space left" in str(error):
             raise _disk_full() from None
+        _tell_of_damage(error)
         raise
     except (duckdb.InvalidInputException, duckdb.ConversionException) as error:
+        _tell_of_damage(error)
         if "CSV" in str(error) or "unicode" in str(error).lower():
             raise ReadFailed(_first_line(error)) from None
         raise
+
+
+def _tell_of_damage(error: duckdb.Error) -> None:
+    """Raises DamagedArchive for what is wrong within a Parquet file, which only reading all of it shows."""
+    if any(sign in str(error).lower() for sign in ("parquet", "decompress", "thrift")):
+        said = f"The Parquet file is damaged: {_first_line(error)}."
+        raise DamagedArchive(said, hint="Write it anew and send it again.") from None
 
 
 def _disk_full() -> DiskFull:

@@ -6,7 +6,10 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-EXCEL = {"bom": True, "newline": "crlf"}
+PROFILES: dict[Any, dict[str, Any]] = {
+    "excel": {"bom": True, "newline": "crlf"},
+    "excel-unicode": {"encoding": "utf-16", "delimiter": "\t", "bom": True, "newline": "crlf"},
+}
 
 
 class WriteOptions(BaseModel):
@@ -14,19 +17,26 @@ class WriteOptions(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    format: Literal["csv", "jsonl", "parquet"] = Field(
+    format: Literal["csv", "jsonl", "parquet", "xlsx"] = Field(
         "csv",
-        description="`csv`; `jsonl`, one JSON object a row, its keys in the order of the columns; or "
-        "`parquet`. In the last two every cell is text, an empty one is null and a quoted empty one the "
-        "empty text.",
+        description="`csv`; `jsonl`, one JSON object a row, its keys in the order of the columns; `parquet`; "
+        "or `xlsx`, a workbook with one sheet. In the last three an empty cell is null and a quoted empty "
+        "one the empty text, and every cell is text; but columns that `cast` brought to a type have it in "
+        "Parquet and XLSX.",
     )
     compression: Literal["none", "gzip", "zstd"] = Field(
-        "none", description="How CSV and JSONL are packed: `none`, `gzip` or `zstd`. Parquet is by itself."
+        "none",
+        description="How CSV and JSONL are packed: `none`, `gzip` or `zstd`. The others are by themselves.",
     )
-    profile: Literal["excel"] | None = Field(
+    profile: Literal["excel", "excel-unicode"] | None = Field(
         None,
         description="`excel` stands for `bom: true` and `newline: crlf`, where these are not declared "
-        "themselves. Set `delimiter: ;` as well where numbers are written with a decimal comma.",
+        "themselves. Set `delimiter: ;` as well where numbers are written with a decimal comma. "
+        "`excel-unicode` is what Excel calls Unicode Text, which it opens everywhere alike: UTF-16 and tabs.",
+    )
+    encoding: Literal["utf-8", "utf-16"] = Field(
+        "utf-8",
+        description="`utf-8`, or `utf-16`: little-endian, with its mark unless `bom` says else.",
     )
     delimiter: str = Field(
         ",",
@@ -55,16 +65,23 @@ class WriteOptions(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _profiled(cls, given: Any) -> Any:
-        if isinstance(given, dict) and given.get("profile") == "excel":
-            return EXCEL | given
-        return given
+        if not isinstance(given, dict):
+            return given
+        marked = {"bom": True} if given.get("encoding") == "utf-16" else {}
+        return PROFILES.get(given.get("profile"), {}) | marked | given
 
     @model_validator(mode="after")
     def _meaningful(self) -> WriteOptions:
         """What would mean nothing was meant otherwise."""
-        mine = {"csv": set(), "jsonl": CSV_ONLY, "parquet": {*CSV_ONLY, "compression"}}[self.format]
+        mine = {
+            "csv": {"compression"} if self.encoding == "utf-16" else set(),
+            "jsonl": CSV_ONLY,
+            "parquet": {*CSV_ONLY, "compression"},
+            "xlsx": {*CSV_ONLY, "compression"} - {"header"},
+        }[self.format]
         if idle := [name for name in sorted(mine) if getattr(self, name) != getattr(PLAIN, name)]:
-            raise ValueError(f"{', '.join(idle)} cannot be declared with the format {self.format}")
+            form = f"{self.format} in {self.encoding}" if self.format == "csv" else self.format
+            raise ValueError(f"{', '.join(idle)} cannot be declared with the format {form}")
         return self
 
     @property
@@ -78,6 +95,7 @@ PACKED = {"none": "", "gzip": ".gz", "zstd": ".zst"}
 FILENAMES = (
     *(f"output.{each}{end}" for each in ("csv", "jsonl") for end in PACKED.values()),
     "output.parquet",
+    "output.xlsx",
 )
 """All that an output file may be called."""
 

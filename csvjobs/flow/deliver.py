@@ -10,7 +10,7 @@ from csvjobs.engines.options import FILENAMES
 from csvjobs.errors import FileNotFound, JobHasNoOutput, JobNotFinished
 from csvjobs.flow.services import Services
 from csvjobs.flow.view import request_of, view
-from csvjobs.jobs.job import Job, Status
+from csvjobs.jobs.job import Job, Output, Status
 from csvjobs.storage.base import APPLIED, INPUT, REPORT
 
 OUTPUT = "output.csv"
@@ -24,7 +24,7 @@ FILES = (INPUT, APPLIED, *FILENAMES, REJECTED, FITTED, REPORT, ERROR_TEXT)
 class Delivery:
     """An open file and what a client is told of it; sha256 (hex) where the report or request knows it.
 
-    header: whether its first row names the columns, where it is CSV.
+    header, encoding: whether its first row names the columns, and what it is in, where it is CSV.
     """
 
     file: BinaryIO
@@ -34,6 +34,7 @@ class Delivery:
     sha256: str | None
     download_name: str
     header: bool
+    encoding: str
 
 
 def deliver(services: Services, job_id: str, name: str | None = None) -> Delivery:
@@ -51,9 +52,9 @@ def deliver(services: Services, job_id: str, name: str | None = None) -> Deliver
         raise JobHasNoOutput(_why(job), hint=job.error.hint if job.error else None)
     stat = services.storage.stat(job_id, name)
     file = services.storage.open(job_id, name)
-    header = name != job.output.name or job.output.header
+    form = job.output if name == job.output.name else Output()
     sha256, called = _sha256(services, job, name), _called(job, name)
-    return Delivery(file, name, stat.bytes, stat.modified, sha256, called, header)
+    return Delivery(file, name, stat.bytes, stat.modified, sha256, called, form.header, form.encoding)
 
 
 def _why(job: Job) -> str:

@@ -38,6 +38,7 @@ from csvjobs.pipelines.fitted import Fitted, write
 from csvjobs.pipelines.guard import guard
 from csvjobs.pipelines.plan import ROWS, Counts, Plan, needs_row_numbers, plan
 from csvjobs.pipelines.spec import Pipeline, build
+from csvjobs.pipelines.typed import typed
 from csvjobs.reading.options import ReadOptions
 from csvjobs.reading.reading import Look, Reading, look, read, reject
 from csvjobs.reading.rejects import UNREADABLE, RejectSummary
@@ -274,6 +275,7 @@ def _plan(
     )
     if pipeline.write.formula_guard:
         guard(planned, header=pipeline.write.header)
+    typed(planned, pipeline.write)
     return planned
 
 

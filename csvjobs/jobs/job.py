@@ -217,11 +217,13 @@ class Output(Model):
     name: str = "output.csv"
     delimiter: str = ","
     header: bool = True
+    encoding: str = "utf-8"
 
     @classmethod
     def of(cls, pipeline: dict[str, Any]) -> Output:
         write = WriteOptions.model_validate(pipeline.get("write", {}))
-        return cls(name=write.filename, delimiter=write.delimiter, header=write.header)
+        form = {name: getattr(write, name) for name in ("delimiter", "header", "encoding")}
+        return cls(name=write.filename, **form)
 
 
 class Job(Model):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import builtins
 import re
-from difflib import get_close_matches
+from difflib import get_close_matches, unified_diff
 from pathlib import Path
 
 from csvjobs.errors import InvalidOption, InvalidPipeline, PipelineFixed, PipelineNotFound
@@ -70,6 +70,12 @@ class NamedPipelines:
         if not self.versions(name):
             self.get(name)
         self.stored.delete(name)
+
+    def diff(self, one: str, other: str) -> str:
+        """What the pipeline `other` has otherwise than `one`, each a name or name@version, as a unified diff
+        of both as YAML; nothing where they are the same. Raises PipelineNotFound, InvalidPipeline."""
+        texts = (self.called(name).yaml().splitlines(keepends=True) for name in (one, other))
+        return "".join(unified_diff(*texts, one, other))
 
     def list(self) -> list[Pipeline]:
         """All pipelines that are valid; `csvjobs doctor` names those that are not."""

@@ -15,7 +15,7 @@ from csvjobs.errors import UnknownColumn
 from csvjobs.pipelines.fit import Lesson, learn
 from csvjobs.pipelines.learnt import LearntStep, Wanted, check, recall
 from csvjobs.pipelines.rows import ROW, Condition, Counted, Key, RowChange, Sound, terms
-from csvjobs.pipelines.step import Column, Columns, Step
+from csvjobs.pipelines.step import Column, Columns, Step, Type
 
 ROWS: tuple[Counted, ...] = get_args(Counted)
 Counts = dict[Counted | Literal["changed", "unparsed"], int]
@@ -51,7 +51,8 @@ class Plan:
 
     `order`: the columns, beside those of the table, by which the rows stand; none where no step asks.
     `known`: what the steps that learn have learnt elsewhere; None to learn it here. `count_cells`: whether to
-    count the cells that steps change: it may cost another scan.
+    count the cells that steps change: it may cost another scan. `types`: of the columns that a step brought
+    to one, and no other has changed since.
     """
 
     engine: Engine
@@ -65,6 +66,7 @@ class Plan:
     checked: list[Checked] = field(default_factory=list)
     fitted: list[LearntStep] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
+    types: dict[str, Type] = field(default_factory=dict)
     _made: int = 0
     _moved: bool = False
     _of_file: bool = True
@@ -172,6 +174,7 @@ class Plan:
             self._uncounted[called] = f"d{place}"
             numbers.append(f"{changed} AS d{place}")
         self._layer(change.columns, rows, numbers)
+        self.types |= {c.sql: change.types[c.name] for c in self.columns if c.name in change.types}
 
     def _check(self, label: str, rows: Sound) -> None:
         lenient = [condition for condition in rows.conditions if not condition.strict]
@@ -207,6 +210,8 @@ class Plan:
         listed = ", ".join([*parts, *numbers])
         self.relation = f"SELECT {listed} FROM {rows.source(self.relation, self.order)}"
         self.columns, self.order = columns, keys
+        pairs = [(c.sql, n.sql) for c, n in zip(made, columns, strict=True)]
+        self.types = {now: self.types[then] for then, now in pairs if then in self.types}
 
     def _named(self, made: Columns) -> Columns:
         """The columns as the next layer knows them: a bare reference keeps its name, once."""

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Annotated, Any, ClassVar, Literal, NamedTuple
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
@@ -70,6 +70,9 @@ class By(NamedTuple):
 Group = tuple[list[str], Any]
 """The cells of a group's columns, and the value for it."""
 
+Type = Literal["integer", "decimal", "float", "boolean", "date", "datetime"]
+"""What all cells of a column can be read as, in the one written form that it has."""
+
 
 class Need(NamedTuple):
     """One statistic of one column over all rows, missing cells left out.
@@ -104,12 +107,16 @@ class Check(NamedTuple):
 
 @dataclass(frozen=True)
 class Change:
-    """What a step makes of the rows: new columns, and what becomes of the rows as a whole."""
+    """What a step makes of the rows: new columns, and what becomes of the rows as a whole.
+
+    types: of the columns whose cells are all of one now, by name.
+    """
 
     columns: Columns
     rows: RowChange | None = None
     warnings: tuple[str, ...] = ()
     checks: tuple[Check, ...] = ()
+    types: Mapping[str, Type] = field(default_factory=dict)
 
 
 class Unseen(NamedTuple):

@@ -99,8 +99,9 @@ class Workbook:
 
     def _cells(self, row: list[Raw], strings: _Strings) -> list[Cell]:
         made: list[Cell] = []
+        place = -1
         for cell in row:
-            place = _place(cell.attributes.get("r"), len(made))
+            place = _place(cell.attributes.get("r"), place + 1)
             if place >= MOST_COLUMNS:
                 raise TooManyColumns(f"A row of the sheet has more than {MOST_COLUMNS} columns.")
             text = self._text(cell, strings)

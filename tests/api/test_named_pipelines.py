@@ -114,3 +114,21 @@ def test_a_table_schema_is_stored_as_a_pipeline_that_checks_and_comes_back(at: S
     assert body["errors"][0]["pointer"] == "/fields/0"
     refused(at.client.get("/pipelines/tidy/schema"), 422, "invalid-option")
     refused(at.client.get("/pipelines/nosuch/schema"), 404, "pipeline-not-found")
+
+
+def test_versions_are_compared(at: Served) -> None:
+    put(at, "mine", TRIM)
+    put(at, "mine", "description: Cuts.\nsteps: [{step: trim}, {step: select, columns: [a]}]")
+
+    def diff(**query: int) -> str:
+        answer = at.client.get("/pipelines/mine/diff", params=query)
+        assert answer.headers["content-type"].startswith("text/plain")
+        return answer.text
+
+    lines = diff(**{"from": 1, "to": 2}).splitlines()
+    assert lines[:2] == ["--- mine@1", "+++ mine@2"]
+    changed = [line for line in lines[2:] if line[0] in "+-"]
+    assert changed == ["+- step: select", "+  columns:", "+  - a"]
+    assert diff(**{"from": 1}).splitlines()[3:] == lines[3:]
+    assert diff(**{"from": 2}) == ""
+    assert refused(at.client.get("/pipelines/mine/diff", params={"from": 3}), 404) == "pipeline-not-found"

@@ -82,7 +82,10 @@ def test_a_named_pipeline_can_be_copied_and_changed(terminal: Terminal) -> None:
     folder = {"CSVJOBS_PIPELINES_DIR": str(ROOT / "pipelines")}
     listed = terminal.types("pipelines", **folder)
     names = [line.split()[0] for line in listed.out.splitlines()]
-    assert names == ["crm-clean", "dedupe-contacts", "ml-prep", "schema-check", "tidy", "ubuntu-lts"]
+    assert names == [
+        *("crm-clean", "dedupe", "excel-export", "ml-prep", "pii-mask"),
+        *("schema-check", "tidy", "ubuntu-lts"),
+    ]
     terminal.write("mine.yaml", terminal.types("pipelines", "crm-clean", **folder).out)
     example = str(ROOT / "examples/contacts.csv")
     by_name = terminal.types("run", example, "-p", "crm-clean", "-o", "-", **folder)
@@ -110,3 +113,12 @@ def test_stored_pipelines_are_listed_with_their_newest_version(terminal: Termina
     assert terminal.types("pipelines", "mine@3").status == 2
     terminal.write("in.csv", "a\n 1 \n")
     assert terminal.types("run", "in.csv", "-p", "mine@1", "-o", "-").out == "a\n1\n"
+
+
+def test_two_pipelines_are_compared(terminal: Terminal) -> None:
+    terminal.write("pipelines/one.yaml", "description: Same.\nsteps: [{step: trim}]\n")
+    terminal.write("pipelines/two.yaml", "description: Same.\nsteps: [{step: trim}, {step: dedupe}]\n")
+    told = terminal.types("pipelines", "one", "two").out.splitlines()
+    assert told[:2] == ["--- one", "+++ two"]
+    assert "+- step: dedupe" in told
+    assert "-- step: trim" not in told

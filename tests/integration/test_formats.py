@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import csv
 import gzip
+import hashlib
 import io
 import json
 import zipfile
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import duckdb
 import pytest
+import yaml
+from chaos import ROOT
+from openpyxl import load_workbook
 from workbooks import by_hand, by_openpyxl
 
 from csvjobs import wiring
@@ -166,3 +171,79 @@ def test_what_cannot_be_read_ends_the_job_calmly(
     job = run(services, content, read=read)
     assert (job.status, job.error.code if job.error else None) == (Status.ERROR, code)
     assert job.error.hint
+
+
+def test_a_workbook_is_made_of_any_table(services: Services) -> None:
+    """By the ready pipeline: each cell is the text that Python's own reader finds in the file."""
+    content = (ROOT / "examples/contacts.csv").read_bytes()
+    job = run(services, content, **yaml.safe_load((ROOT / "pipelines/excel-export.yaml").read_text("utf-8")))
+    assert (job.status, job.output.name) == (Status.DONE, "output.xlsx")
+    rows = load_workbook(io.BytesIO(text(services, job))).active.iter_rows(values_only=True)
+    expected = csv.reader(io.StringIO(content.decode(), newline=""))
+    assert [["" if cell is None else cell for cell in row] for row in rows] == list(expected)
+
+
+@pytest.mark.parametrize("form", ["csv", "jsonl", "parquet", "xlsx"])
+def test_a_table_goes_out_and_comes_in_again_as_it_was(services: Services, form: str) -> None:
+    out = run(services, CSV, write={"format": form})
+    back = run(services, text(services, out))
+    assert text(services, back) == CSV
+    assert run(services, CSV, write={"format": form}).files[out.output.name] == out.files[out.output.name]
+
+
+@pytest.mark.parametrize("form", ["csv", "jsonl", "parquet", "xlsx"])
+def test_numbers_stay_what_they_are_whatever_they_go_through(services: Services, form: str) -> None:
+    """Without a cast these are texts; with one, the type must hold each of them or the column stays text."""
+    content = b"i,d,f\n9007199254740993,0.10,0.1\n19,123456789012345678.123456789,1e+20\n"
+    types = {"i": "integer", "d": "decimal", "f": "float"}
+    casts = [{"step": "cast", "columns": [name], "to": kind} for name, kind in types.items()]
+    for steps in ([], casts):
+        back = run(services, text(services, run(services, content, steps=steps, write={"format": form})))
+        [first, second] = csv.DictReader(io.StringIO(text(services, back).decode()))
+        assert [first["i"], second["i"]] == ["9007199254740993", "19"]
+        assert [Decimal(first["d"]), Decimal(second["d"])] == [
+            Decimal("0.10"),
+            Decimal("123456789012345678.123456789"),
+        ]
+        assert [float(first["f"]), float(second["f"])] == [0.1, 1e20]
+
+
+def test_a_table_too_long_for_a_sheet_ends_the_job_before_it_is_written(services: Services) -> None:
+    job = run(services, b"a\n" + b"1\n" * 2**20, write={"format": "xlsx"})
+    assert (job.status, job.error.code if job.error else None) == (Status.ERROR, "too-many-rows")
+    assert "output.xlsx" not in job.files
+
+
+GOLDEN = """
+steps:
+  - step: trim
+  - step: replace
+    columns: [price]
+    text: ","
+    with: "."
+  - step: fill_missing
+    columns: [price]
+    with: median
+  - step: sort
+    by: [{column: price, as: number, descending: true}]
+write: {profile: excel, delimiter: ";"}
+"""
+# Prices 3.50, 2 and 10.25: their median is 3.5. Of the two rows of one price the first in the file is first.
+GIVEN = "fruit;price\r\n Pear ;3,50\r\nFig;\r\nPlum;2\r\nQuince;10,25\r\n".encode("utf-16")
+MADE = b"\xef\xbb\xbffruit;price\r\nQuince;10.25\r\nPear;3.50\r\nFig;3.5\r\nPlum;2\r\n"
+
+
+def test_the_same_bytes_through_the_same_version_are_the_same_bytes(services: Services) -> None:
+    services.pipelines.put("prices", GOLDEN)
+    services.pipelines.put("prices", "steps: [{step: limit, rows: 1}]")
+    made = []
+    for _ in range(2):
+        with Incoming(services) as incoming:
+            incoming.write(GIVEN)
+            job_id = incoming.submit("prices.csv", "prices@1", {}).job_id
+        process(services, job_id)
+        job = view(services, job_id)
+        assert text(services, job) == MADE
+        made.append((job.pipeline.sha256, job.files[OUTPUT], job.files["fitted.json"]))
+    assert made[0] == made[1]
+    assert made[0][1].sha256 == hashlib.sha256(MADE).hexdigest()

@@ -129,6 +129,12 @@ def test_what_stands_in_the_file_is_understood(bench: ReadBench) -> None:
     assert "their cells are empty: 1;" in notes
 
 
+def test_cells_need_not_say_where_they_are(bench: ReadBench) -> None:
+    rows = '<row><c t="str"><v>a</v></c><c t="str"><v>b</v></c><c t="str"><v>c</v></c></row>'
+    rows += '<row><c/><c><v>1</v></c><c/></row><row><c r="B3"/><c><v>2</v></c></row>'
+    assert bench.table(by_hand(rows)).rows == [(None, "1", None), (None, None, "2")]
+
+
 def test_names_of_elements_may_have_a_prefix(bench: ReadBench) -> None:
     rows = '<x:row><x:c t="str"><x:v>a</x:v></x:c></x:row><x:row><x:c><x:v>1</x:v></x:c></x:row>'
     assert bench.table(by_hand(rows, prefix="x")).rows == [("1",)]

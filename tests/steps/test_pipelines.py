@@ -44,13 +44,27 @@ def test_crm_clean(bench: Bench) -> None:
     )
 
 
-def test_dedupe_contacts(bench: Bench) -> None:
+def test_dedupe(bench: Bench) -> None:
     before = example("contacts.csv")
     expected = before.replace(" Grace Hopper ", "Grace Hopper").replace(
         "ada@example.org ,", "ada@example.org,"
     )
     again = "9,Radia Perlman,radia@example.org,Seattle,team,300\n"
-    assert made(bench, "dedupe-contacts", before).text == expected.replace(again + again, again)
+    assert made(bench, "dedupe", before).text == expected.replace(again + again, again)
+
+
+def test_pii_mask(bench: Bench) -> None:
+    out = made(bench, "pii-mask", example("contacts.csv"))
+    *_, last = out.rows
+    assert last == ["11", "***", "***@example.org", "-", "team", "210"]
+    assert {row[1] for row in out.rows} == {"***"}
+    assert [row[2] for row in out.rows[:4]] == [
+        "***@example.org",
+        "***@example.org",
+        "n/a",
+        "***@example.org",
+    ]
+    assert not any(name in out.text for name in ("Ada", "Grace", "ada@", "grace@", "li@"))
 
 
 def test_ml_prep(bench: Bench) -> None:

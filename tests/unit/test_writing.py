@@ -9,17 +9,24 @@ import json
 import re
 import sys
 from collections.abc import Iterator, Sequence
+from datetime import date, datetime
+from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
+from openpyxl import load_workbook
 
 from csvjobs.engines.duckdb import DuckEngine
 from csvjobs.engines.options import PLAIN, WriteOptions
-from csvjobs.errors import DuplicateColumn
+from csvjobs.errors import DuplicateColumn, FieldTooLong, TooManyColumns, TooManyRows
 from csvjobs.pipelines.guard import guard
 from csvjobs.pipelines.plan import plan
+from csvjobs.pipelines.spec import parse
+from csvjobs.pipelines.typed import typed
+from csvjobs.reading.workbook import unescaped
 
 if sys.version_info >= (3, 14):
     from compression import zstd
@@ -237,3 +244,146 @@ def test_rows_keep_their_order_whatever_they_are_written_to(
         "parquet": lambda: [x for (x,) in engine.rows(f"SELECT x FROM read_parquet('{target}')")],
     }[kind]()
     assert [int(x) for x in read] == list(range(count, 0, -1))
+
+
+@settings(max_examples=40)
+@given(st.data(), st.lists(TEXT.map("x{}".format), min_size=1, max_size=3))
+def test_any_cells_are_read_back_from_a_sheet(
+    engine: DuckEngine, target: Path, data: st.DataObject, names: list[str]
+) -> None:
+    """openpyxl leaves the escapes of XML as they stand, and no cell for an empty text at the end."""
+    hard = st.sampled_from(
+        ["_x0041_x0042_", "<r>&</r>", "\r\n", " ", "\0\x1f", "\ufffe\uffff", "00042", "=1+1"]
+    )
+    cell = st.none() | TEXT | hard
+    rows = data.draw(st.lists(st.tuples(*[cell] * len(names)), max_size=4))
+    write(engine, rows, names, target, WriteOptions(format="xlsx"))
+    read = [
+        tuple(None if cell is None else unescaped(cell) for cell in row)
+        for row in load_workbook(io.BytesIO(target.read_bytes())).active.iter_rows(
+            values_only=True, max_col=len(names)
+        )
+    ]
+    assert read == [tuple(names), *(tuple(cell or None for cell in row) for row in rows)]
+
+
+def test_the_same_table_is_the_same_workbook(engine: DuckEngine, target: Path) -> None:
+    once, again = (write(engine, [("1",)], ["a"], target, WriteOptions(format="xlsx")) for _ in range(2))
+    assert once == again
+
+
+def cast(engine: DuckEngine, form: str, to: str, cells: list[Cell], target: Path, **given: Any) -> list[str]:
+    """Writes a column as what a step has made of it, beside one of text, and returns the warnings."""
+    rows: Table = [(cell, "00042") for cell in cells]
+    steps = parse(json.dumps({"steps": [{"step": "cast", "columns": ["x"], "to": to, **given}]})).steps
+    planned = plan(engine, query(engine, rows, 2), ["x", "text"], steps, False, nulls=("NA",))
+    options = WriteOptions.model_validate({"format": form})
+    typed(planned, options)
+    assert engine.copy(planned.query(), planned.columns.names, target, options) == len(cells)
+    return planned.warnings
+
+
+@pytest.mark.parametrize(
+    ("to", "cells", "kind", "values"),
+    [
+        ("integer", ["007", None, "-3"], "BIGINT", [7, None, -3]),
+        ("integer", ["9223372036854775808"], "DECIMAL(38,0)", [Decimal(2**63)]),
+        ("integer", ["1" + "0" * 38, "1"], "VARCHAR", ["1" + "0" * 38, "1"]),
+        ("decimal", ["1.10", "-12.5", "NA"], "DECIMAL(4,2)", [Decimal("1.10"), Decimal("-12.50"), None]),
+        ("decimal", ["7", None], "DECIMAL(1,0)", [Decimal(7), None]),
+        ("decimal", [None, "NA"], "DECIMAL(1,0)", [None, None]),
+        ("decimal", ["0." + "1" * 38], "VARCHAR", ["0." + "1" * 38]),
+        ("float", ["0.1", "1e20", None], "DOUBLE", [0.1, 1e20, None]),
+        ("boolean", ["yes", "no", ""], "BOOLEAN", [True, False, None]),
+        ("date", ["03.04.2026", None], "DATE", [date(2026, 4, 3), None]),
+        ("datetime", ["2026-04-03T10:30:00"], "TIMESTAMP", [datetime(2026, 4, 3, 10, 30)]),
+        ("datetime", ["2026-04-03T10:30:00+02:00"], "TIMESTAMP WITH TIME ZONE", None),
+    ],
+)
+def test_a_column_that_was_cast_has_its_type_in_parquet(
+    engine: DuckEngine, target: Path, to: str, cells: list[Cell], kind: str, values: list[Any] | None
+) -> None:
+    warnings = cast(engine, "parquet", to, cells, target)
+    [found, text] = engine.rows(f"DESCRIBE FROM read_parquet('{target}')")
+    assert (found[1], text[1]) == (kind, "VARCHAR")
+    assert bool(warnings) == (kind == "VARCHAR")
+    if values is None:
+        assert engine.rows(f"SELECT epoch_ms(x) FROM read_parquet('{target}')") == [(1775205000000,)]
+    else:
+        assert engine.rows(f"SELECT x FROM read_parquet('{target}')") == [(value,) for value in values]
+
+
+@pytest.mark.parametrize(
+    ("to", "cells", "values"),
+    [
+        ("integer", ["007", None, "-3"], [7, None, -3]),
+        ("integer", ["123456789012345", "1"], [123456789012345, 1]),
+        ("integer", ["1234567890123456", "1"], ["1234567890123456", "1"]),
+        ("decimal", ["1.10", "NA"], [1.1, None]),
+        ("decimal", ["1234567890.123456"], ["1234567890.123456"]),
+        ("float", ["0.1", "1e20"], [0.1, 1e20]),
+        ("boolean", ["yes", "no"], [True, False]),
+        ("date", ["2026-04-03", None], [datetime(2026, 4, 3), None]),
+        ("date", ["1899-12-31"], ["1899-12-31"]),
+        ("datetime", ["2026-04-03T10:30:00"], [datetime(2026, 4, 3, 10, 30)]),
+        ("datetime", ["2026-04-03T10:30:00Z"], ["2026-04-03T10:30:00Z"]),
+    ],
+)
+def test_a_column_that_was_cast_has_its_type_in_a_sheet_if_that_holds_it_exactly(
+    engine: DuckEngine, target: Path, to: str, cells: list[Cell], values: list[Any]
+) -> None:
+    warnings = cast(engine, "xlsx", to, cells, target)
+    _, *rows = load_workbook(io.BytesIO(target.read_bytes())).active.iter_rows(values_only=True)
+    assert rows == [(value, "00042") for value in values]
+    assert [type(value) for value, _ in rows] == [type(value) for value in values]
+    assert bool(warnings) == any(isinstance(value, str) for value in values)
+
+
+def test_cells_that_do_not_fit_and_are_kept_make_a_column_text(engine: DuckEngine, target: Path) -> None:
+    cast(engine, "parquet", "integer", ["1", "x"], target, invalid="keep")
+    assert engine.rows(f"SELECT x FROM read_parquet('{target}')") == [("1",), ("x",)]
+    cast(engine, "parquet", "integer", ["1", "x"], target, invalid="empty")
+    assert engine.rows(f"SELECT x FROM read_parquet('{target}')") == [(1,), (None,)]
+
+
+@given(st.lists(st.decimals(-(10**12), 10**12, places=None, allow_nan=False).map("{:f}".format), max_size=4))
+def test_decimals_are_exact_in_parquet(engine: DuckEngine, target: Path, cells: list[Cell]) -> None:
+    cast(engine, "parquet", "decimal", cells, target)
+    read = engine.rows(f"SELECT CAST(x AS VARCHAR) FROM read_parquet('{target}')")
+    assert [Decimal(text) for (text,) in read] == [Decimal(cell or "") for cell in cells]
+
+
+def test_what_a_sheet_cannot_hold_is_told_before_it_is_written(engine: DuckEngine, target: Path) -> None:
+    def written(select: str, names: list[str]) -> None:
+        planned = plan(engine, select, names, [], False)
+        typed(planned, WriteOptions(format="xlsx"))
+
+    target.unlink(missing_ok=True)
+    with pytest.raises(TooManyRows, match="room for 1048575 rows; these are 1048576"):
+        written("SELECT CAST(range AS VARCHAR) AS c0 FROM range(1048576)", ["a"])
+    with pytest.raises(FieldTooLong, match="one has 32768") as error:
+        written("SELECT repeat('a', 32768) AS c0", ["a"])
+    assert error.value.column == "a"
+    with pytest.raises(TooManyColumns, match="16385"):
+        written("SELECT " + ", ".join(f"'' AS c{n}" for n in range(16385)), [str(n) for n in range(16385)])
+    assert not target.exists()
+
+
+@given(tables())
+def test_utf16_holds_what_utf8_would(
+    engine: DuckEngine, target: Path, table: tuple[list[str], Table, WriteOptions]
+) -> None:
+    names, rows, options = table
+    plain = write(engine, rows, names, target, options).decode()
+    other = options.model_copy(update={"encoding": "utf-16"})
+    assert write(engine, rows, names, target, other).decode("utf-16-le") == plain
+
+
+def test_the_profile_for_unicode_text_is_what_excel_calls_so(engine: DuckEngine, target: Path) -> None:
+    """As Excel itself saves it: a mark, little-endian, tabs, CRLF."""
+    written = write(engine, [("é", None)], ["a", "b"], target, WriteOptions(profile="excel-unicode"))
+    assert written == b"\xff\xfea\0\t\0b\0\r\0\n\0\xe9\0\t\0\r\0\n\0"
+    marked = WriteOptions.model_validate({"encoding": "utf-16"})
+    assert write(engine, [], ["a"], target, marked) == b"\xff\xfea\0\n\0"
+    with pytest.raises(ValueError, match="compression cannot be declared with the format csv in utf-16"):
+        WriteOptions.model_validate({"encoding": "utf-16", "compression": "gzip"})

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 from anyio import to_thread
 from fastapi import APIRouter, Header, Query, Request, Response
+from fastapi.responses import PlainTextResponse
 
 from csvjobs.api.problems import responses
 from csvjobs.api.routes.deps import Given
@@ -60,6 +61,24 @@ async def get_pipeline(
         return Response(pipeline.yaml(), media_type=YAML, headers=headers)
     response.headers.update(headers)
     return info
+
+
+@router.get(
+    "/pipelines/{name}/diff",
+    operation_id="diff_pipelines",
+    response_class=PlainTextResponse,
+    responses=responses(404, 422),
+)
+async def diff_pipelines(
+    name: str,
+    services: Given,
+    then: Annotated[int, Query(alias="from", ge=1, description="The version to begin with.")],
+    to: Annotated[int | None, Query(ge=1, description="The newest when left out.")] = None,
+) -> str:
+    """What one version of a pipeline has otherwise than another: a unified diff of both as YAML, empty where
+    they are the same."""
+    other = name if to is None else f"{name}@{to}"
+    return await to_thread.run_sync(services.pipelines.diff, f"{name}@{then}", other)
 
 
 @router.put(

@@ -91,7 +91,9 @@ class Cast(ColumnStep):
             return f"CASE WHEN {gone} THEN {column.sql} ELSE COALESCE({value}, {odd}) END"
 
         told = (self._invalid(need.column, chosen) for need, chosen in learnt.items() if chosen["odd"])
-        return Change(self.rewrite(columns, cell), warnings=tuple(told))
+        kept = self.invalid == "keep"
+        types = {need.column: self.to for need, chosen in learnt.items() if not (kept and chosen["odd"])}
+        return Change(self.rewrite(columns, cell), warnings=tuple(told), types=types)
 
     @property
     def _readings(self) -> tuple[Reading, ...]:

@@ -248,13 +248,14 @@ async function act(button, method, path) {
 // The first rows, read from the start of the file and cut at the last whole record.
 
 async function preview(job) {
-  const { name, delimiter, header } = job.output;
+  const { name, delimiter, header, encoding } = job.output;
   $("unseen").hidden = name.endsWith(".csv");
   if (!$("unseen").hidden) return;
   const answer = await fetch(job.files[name].href, { headers: { Range: `bytes=0-${PREVIEW_BYTES - 1}` } });
   if (!answer.ok || shown !== job.job_id) return;
   const whole = answer.status === 200 || job.files[name].bytes <= PREVIEW_BYTES;
-  const rows = parse(await answer.text(), whole, delimiter);
+  const text = new TextDecoder(encoding).decode(await answer.arrayBuffer());
+  const rows = parse(text, whole, delimiter);
   if (!rows.length) return;
   const names = header ? rows.shift() : rows[0].map((_, place) => `column_${place + 1}`);
   fill($("preview"), names, rows.slice(0, PREVIEW_ROWS));

@@ -1,0 +1,138 @@
+"""Columns that a step brought to a type, as values of it where the output's format has any.
+
+Which type of the format that is, the cells themselves say: each has to be held exactly. Where none holds them
+all the column stays text, and a warning says so. What is missing is null.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from csvjobs.engines.options import WriteOptions
+from csvjobs.engines.sheet import MOST_CHARACTERS, MOST_COLUMNS, MOST_DIGITS, MOST_ROWS
+from csvjobs.errors import FieldTooLong, TooManyColumns, TooManyRows
+from csvjobs.pipelines.plan import Plan
+from csvjobs.pipelines.step import Column, Columns, missing
+
+PLAIN_MOMENT = r"[^T]*T[0-9:.]*"
+ZONED_MOMENT = r"[^T]*T[0-9:.]*(Z|[+-].*)"
+SHEET_DAY = r"(190[1-9]|19[1-9]\d|[2-9]\d\d\d)-.*"
+"""Before that the calendar of spreadsheets is another one."""
+
+
+class Candidate(NamedTuple):
+    """An SQL type, and what a cell has to look like to be held by it."""
+
+    kind: str
+    pattern: str = ""
+
+
+MOST = {"parquet": 38, "xlsx": MOST_DIGITS}
+"""Digits that an exact number may have."""
+
+CANDIDATES: dict[str, dict[str, tuple[Candidate, ...]]] = {
+    "parquet": {
+        "integer": (Candidate("BIGINT"), Candidate("DECIMAL(38, 0)")),
+        "float": (Candidate("DOUBLE"),),
+        "boolean": (Candidate("BOOLEAN"),),
+        "date": (Candidate("DATE"),),
+        "datetime": (
+            Candidate("TIMESTAMP", PLAIN_MOMENT),
+            Candidate("TIMESTAMP WITH TIME ZONE", ZONED_MOMENT),
+        ),
+    },
+    "xlsx": {
+        "integer": (Candidate(f"DECIMAL({MOST_DIGITS}, 0)"),),
+        "float": (Candidate("DOUBLE"),),
+        "boolean": (Candidate("BOOLEAN"),),
+        "date": (Candidate("DATE", SHEET_DAY),),
+        "datetime": (Candidate("TIMESTAMP", f"{SHEET_DAY}T[0-9:.]*"),),
+    },
+}
+
+
+def typed(planned: Plan, write: WriteOptions) -> None:
+    """Casts the columns that have a type, for formats that have them too; for XLSX it sees to it that the
+    table fits into a sheet. Raises TooManyRows, TooManyColumns, FieldTooLong."""
+    if write.format == "xlsx":
+        _check_sheet(planned, write)
+    if write.format not in CANDIDATES or not planned.types:
+        return
+    columns = [column for column in planned.columns if column.sql in planned.types]
+    chosen = _chosen(planned, columns, write.format)
+    planned.columns = Columns(_cast(planned, column, chosen.get(column)) for column in planned.columns)
+    for column in [column for column in columns if column not in chosen]:
+        kind = planned.types[column.sql]
+        said = f"Column {column.name!r} stays text: no type of {write.format} holds each of its cells exactly"
+        planned.warnings.append(f"{said} ({kind}).")
+
+
+def _cast(planned: Plan, column: Column, kind: str | None) -> Column:
+    return column._replace(sql=f"TRY_CAST({_value(planned, column)} AS {kind})") if kind else column
+
+
+def _value(planned: Plan, column: Column) -> str:
+    return f"CASE WHEN NOT {missing(planned.sql, column.sql)} THEN {column.sql} END"
+
+
+def _chosen(planned: Plan, columns: Sequence[Column], form: str) -> dict[Column, str]:
+    """The first type for each that holds all its cells; columns that have none are left out."""
+    listed = [_candidates(planned, column, form) for column in columns]
+    counts = [
+        f"COUNT({_value(planned, column)}), {', '.join(_held(planned, column, each) for each in candidates)}"
+        for column, candidates in zip(columns, listed, strict=True)
+    ]
+    [found] = planned.engine.rows(f"SELECT {', '.join(counts)} FROM ({planned.relation})")
+    left = iter(found)
+    chosen: dict[Column, str] = {}
+    for column, candidates in zip(columns, listed, strict=True):
+        cells, held = next(left), [next(left) for _ in candidates]
+        fit = [each.kind for each, count in zip(candidates, held, strict=True) if count == cells]
+        chosen |= {column: fit[0]} if fit else {}
+    return chosen
+
+
+def _held(planned: Plan, column: Column, candidate: Candidate) -> str:
+    """How many cells the type holds."""
+    value = _value(planned, column)
+    cast = f"TRY_CAST({value} AS {candidate.kind})"
+    fits = f"CASE WHEN {planned.sql.matches(value, candidate.pattern)} THEN {cast} END"
+    return f"COUNT({fits if candidate.pattern else cast})"
+
+
+def _candidates(planned: Plan, column: Column, form: str) -> tuple[Candidate, ...]:
+    kind = planned.types[column.sql]
+    return _decimal(planned, column, form) if kind == "decimal" else CANDIDATES[form][kind]
+
+
+def _decimal(planned: Plan, column: Column, form: str) -> tuple[Candidate, ...]:
+    """A decimal type with as many digits before the point and behind as the longest cells have."""
+    value = _value(planned, column)
+    number = f"CASE WHEN {planned.sql.matches(value, r'-?[0-9]+([.][0-9]+)?')} THEN {value} END"
+    whole = planned.sql.group(number, r"^-?([0-9]+)", 1)
+    places = planned.sql.group(number, r"[.]([0-9]+)$", 1)
+    lengths = f"MAX(LENGTH({whole})), MAX(LENGTH({places}))"
+    [(digits, scale)] = planned.engine.rows(f"SELECT {lengths} FROM ({planned.relation})")
+    precision, scale = (digits or 1) + (scale or 0), scale or 0
+    return (Candidate(f"DECIMAL({precision}, {scale})"),) if precision <= MOST[form] else (NONE,)
+
+
+NONE = Candidate("VARCHAR", "(?:a^)")
+"""Holds no cell."""
+
+
+def _check_sheet(planned: Plan, write: WriteOptions) -> None:
+    columns = planned.columns
+    if len(columns) > MOST_COLUMNS:
+        raise TooManyColumns(f"A sheet of XLSX has at most {MOST_COLUMNS} columns; these are {len(columns)}.")
+    lengths = ", ".join(f"MAX(LENGTH({column.sql}))" for column in columns)
+    [(rows, *longest)] = planned.engine.rows(f"SELECT COUNT(*), {lengths} FROM ({planned.relation})")
+    most = MOST_ROWS - write.header
+    if rows > most:
+        hint = "Write csv, jsonl or parquet, or fewer rows: with the step filter or limit, say."
+        raise TooManyRows(f"A sheet of XLSX has room for {most} rows; these are {rows}.", hint=hint)
+    for column, length in zip(columns, longest, strict=True):
+        if (length or 0) > MOST_CHARACTERS:
+            found = f"A cell of XLSX holds at most {MOST_CHARACTERS} characters; one has {length}."
+            raise FieldTooLong(found, column=column.name, hint="Write csv, jsonl or parquet.")

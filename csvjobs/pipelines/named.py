@@ -74,8 +74,8 @@ class NamedPipelines:
     def diff(self, one: str, other: str) -> str:
         """What the pipeline `other` has otherwise than `one`, each a name or name@version, as a unified diff
         of both as YAML; nothing where they are the same. Raises PipelineNotFound, InvalidPipeline."""
-        texts = (self.called(name).yaml().splitlines(keepends=True) for name in (one, other))
-        return "".join(unified_diff(*texts, one, other))
+        then, now = (self.called(name).yaml().splitlines(keepends=True) for name in (one, other))
+        return "".join(unified_diff(then, now, one, other))
 
     def list(self) -> list[Pipeline]:
         """All pipelines that are valid; `csvjobs doctor` names those that are not."""

@@ -131,4 +131,4 @@ def test_versions_are_compared(at: Served) -> None:
     assert changed == ["+- step: select", "+  columns:", "+  - a"]
     assert diff(**{"from": 1}).splitlines()[3:] == lines[3:]
     assert diff(**{"from": 2}) == ""
-    assert refused(at.client.get("/pipelines/mine/diff", params={"from": 3}), 404) == "pipeline-not-found"
+    refused(at.client.get("/pipelines/mine/diff", params={"from": 3}), 404, "pipeline-not-found")

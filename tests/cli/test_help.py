@@ -116,6 +116,7 @@ def test_stored_pipelines_are_listed_with_their_newest_version(terminal: Termina
 
 
 def test_two_pipelines_are_compared(terminal: Terminal) -> None:
+    (terminal.folder / "pipelines").mkdir()
     terminal.write("pipelines/one.yaml", "description: Same.\nsteps: [{step: trim}]\n")
     terminal.write("pipelines/two.yaml", "description: Same.\nsteps: [{step: trim}, {step: dedupe}]\n")
     told = terminal.types("pipelines", "one", "two").out.splitlines()

@@ -225,7 +225,7 @@ steps:
     columns: [price]
     with: median
   - step: sort
-    by: [{column: price, as: number, descending: true}]
+    by: [{column: price, as: number, order: descending}]
 write: {profile: excel, delimiter: ";"}
 """
 # Prices 3.50, 2 and 10.25: their median is 3.5. Of the two rows of one price the first in the file is first.

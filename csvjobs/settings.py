@@ -18,6 +18,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from csvjobs.errors import BadSetup
 
 PREFIX = "CSVJOBS_"
+BESIDE_ENGINE = 128 * 1024**2
 UNITS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 24 * 3600}
 LONGEST = 100 * 365 * UNITS["d"]
 
@@ -69,7 +70,7 @@ class Settings(BaseSettings):
     )
     job_timeout: int = Field(3600, ge=1, description="Longest time that a job may run, in seconds.")
     job_memory: int = Field(
-        512 * 1024**2, ge=64 * 1024**2, description="Memory that a job's engine may use, in bytes."
+        512 * 1024**2, ge=64 * 1024**2, description="Memory that a job may use, in bytes."
     )
     drain: int = Field(
         5,
@@ -86,6 +87,12 @@ class Settings(BaseSettings):
     mask_key: SecretStr | None = Field(
         None, min_length=16, description="Key of the hashes that the step mask makes; 16 characters or more."
     )
+
+    @property
+    def engine_memory(self) -> int:
+        """Bytes of the job's memory that its engine may use: the rest is for what reads the file, and for what
+        engines hold beside what they count."""
+        return self.job_memory - min(BESIDE_ENGINE, self.job_memory // 4)
 
     @classmethod
     def variable(cls, name: str) -> str:

@@ -66,7 +66,7 @@ def local(settings: Settings, folder: Path) -> Services:
 
 def _engine(settings: Settings) -> Callable[[Path], DuckEngine]:
     key = settings.mask_key.get_secret_value() if settings.mask_key else ""
-    return partial(DuckEngine, memory=settings.job_memory, key=key.encode(), idle=[])
+    return partial(DuckEngine, memory=settings.engine_memory, key=key.encode(), idle=[])
 
 
 def connect(url: str) -> Redis:

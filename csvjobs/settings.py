@@ -90,8 +90,8 @@ class Settings(BaseSettings):
 
     @property
     def engine_memory(self) -> int:
-        """Bytes of the job's memory that its engine may use: the rest is for what reads the file, and for what
-        engines hold beside what they count."""
+        """Bytes of the job's memory that its engine may use: the rest is for what reads the file, and for
+        what engines hold beside what they count."""
         return self.job_memory - min(BESIDE_ENGINE, self.job_memory // 4)
 
     @classmethod

@@ -40,7 +40,7 @@ def inspect(
         to.print(title, markup=False, soft_wrap=True)
         to.print(told)
     print_rows(to, "First records", [column.name for column in found.columns], found.rows)
-    print_notes(to, found.warnings)
+    print_notes(to, found.warnings + found.hints)
 
 
 def _findings(found: Inspection) -> tuple[str, Table]:

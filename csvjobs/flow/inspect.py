@@ -8,6 +8,7 @@ from csvjobs.flow.submit import Incoming, base_name
 from csvjobs.jobs.job import Finding, Model
 from csvjobs.reading.facts import Facts
 from csvjobs.reading.options import ReadOptions
+from csvjobs.reading.personal import KINDS
 from csvjobs.reading.profile import ColumnProfile, sample
 from csvjobs.reading.reading import Look, look
 from csvjobs.storage.base import writing
@@ -26,6 +27,7 @@ class Inspection(Model):
     partial: bool = Field(description="Whether the encoding, too, is known of the file's beginning only.")
     detected: dict[str, Finding]
     warnings: list[str]
+    hints: list[str] = Field(description="What to think of before the file is passed on.")
     records: int
     complete: bool
     faults: dict[str, int]
@@ -57,9 +59,16 @@ def inspect(
         partial=found.facts.cut or not (found.native or found.facts.bytes < ENOUGH),
         detected={name: Finding.of(each) for name, each in found.detected.items()},
         warnings=found.warnings,
+        hints=[_hides(column, kind) for column in first.columns for kind in column.personal],
         complete=found.whole,
         **dict(first),
     )
+
+
+def _hides(column: ColumnProfile, kind: str) -> str:
+    share = column.personal[kind] / column.filled
+    held = f"{share:.0%} of its cells hold {KINDS[kind].called}"
+    return f"Column {column.name!r} looks like personal data: {held}. The step mask hides what they say."
 
 
 def glance(incoming: Incoming, read: ReadOptions, *, partial: bool) -> tuple[Facts, Look]:

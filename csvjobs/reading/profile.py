@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from csvjobs.reading.cells import kind
 from csvjobs.reading.header import Header
+from csvjobs.reading.personal import personal
 from csvjobs.reading.records import Line, Record, Tokenizer
 from csvjobs.reading.resent import only_record
 from csvjobs.reading.source import Dialect
@@ -31,6 +32,10 @@ class ColumnProfile(BaseModel):
     empty: int = Field(description="Cells that are empty or one of the read option `nulls`.")
     distinct: int = Field(description="Different values among the filled cells.")
     kinds: dict[str, int] = Field(description="How many cells look like a number, moment, address or text.")
+    personal: dict[str, int] = Field(
+        description="How many cells hold personal data, by kind: email, phone, iban, card, national_id. "
+        "Numbers that have check digits are counted where these are right."
+    )
     shortest: int
     longest: int
     top: dict[str, int] = Field(description="The commonest values, cut to a readable length.")
@@ -108,6 +113,7 @@ def _profile(name: str, cells: Sequence[str | None], nulls: Sequence[str]) -> Co
         empty=len(cells) - len(filled),
         distinct=len(values),
         kinds=Counter(kind(cell.strip().encode()) or "text" for cell in filled),
+        personal=personal(values),
         shortest=min(lengths),
         longest=max(lengths),
         top={value[:SHOWN_CHARACTERS]: count for value, count in values.most_common(SHOWN_VALUES)},

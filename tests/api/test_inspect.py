@@ -33,17 +33,28 @@ def test_a_look_tells_what_a_job_would_find(api: Served) -> None:
     assert found["columns"] == [
         {
             **{"name": "Artikel", "filled": 2, "empty": 0, "distinct": 2, "kinds": {"text": 2}},
-            **{"shortest": 5, "longest": 6, "top": {"Äpfel": 1, "Birnen": 1}},
+            **{"personal": {}, "shortest": 5, "longest": 6, "top": {"Äpfel": 1, "Birnen": 1}},
         },
         {
             **{"name": "Preis", "filled": 1, "empty": 1, "distinct": 1, "kinds": {"number": 1}},
-            **{"shortest": 4, "longest": 4, "top": {"1,50": 1}},
+            **{"personal": {}, "shortest": 4, "longest": 4, "top": {"1,50": 1}},
         },
     ]
     assert any("set skip: 0" in warning for warning in found["warnings"])  # type: ignore[attr-defined]
     job = api.done(GERMAN, encoding="cp1252")
     assert {name: finding["value"] for name, finding in job["detected"].items()} == values
     assert job["warnings"] == found["warnings"]
+
+
+def test_personal_data_is_pointed_out_and_how_to_hide_it(api: Served) -> None:
+    found = look(api, b"who,account\nada@example.org,DE89370400440532013000\nn/a,\n")
+    assert [column["personal"] for column in found["columns"]] == [{"email": 1}, {"iban": 1}]  # type: ignore[attr-defined]
+    assert found["hints"] == [
+        "Column 'who' looks like personal data: 50% of its cells hold e-mail addresses. "
+        "The step mask hides what they say.",
+        "Column 'account' looks like personal data: 100% of its cells hold bank accounts (IBAN). "
+        "The step mask hides what they say.",
+    ]
 
 
 def test_no_job_comes_of_a_look(api: Served) -> None:

@@ -111,6 +111,7 @@ function refuse(problem, partial) {
   if (!quiet) fault($("look-fault"), problem);
   $("look-options").hidden = quiet;
   $("look-warnings").replaceChildren();
+  $("look-hints").replaceChildren();
   $("look-rows").hidden = true;
   tell($("look-options"), {});
 }
@@ -121,6 +122,7 @@ function show(found, file) {
   $("look-options").hidden = false;
   tell($("look-options"), found.detected);
   $("look-warnings").replaceChildren(...found.warnings.map((text) => element("li", text)), ...faults(found.faults));
+  $("look-hints").replaceChildren(...found.hints.map((text) => element("li", text)));
   const names = found.columns.map((one) => one.name);
   fill($("look-rows"), names, found.rows, found.columns.map(holds));
   $("look-rows").hidden = false;

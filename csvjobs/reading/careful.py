@@ -19,7 +19,7 @@ from csvjobs.reading.header import Header
 from csvjobs.reading.options import ReadOptions
 from csvjobs.reading.records import CleanRecords, Line, Record, Run, Tokenizer, decodable, line_ends
 from csvjobs.reading.rejects import REASONS, Failed, Reject, RejectSummary, RejectsWriter
-from csvjobs.reading.resent import only_record
+from csvjobs.reading.resent import uncorrected
 from csvjobs.reading.source import Dialect, Source
 from csvjobs.reading.text import CHUNK, Text
 
@@ -133,7 +133,7 @@ class Filter:
     def _own(self, record: Record, cells: list[bytes]) -> bytes | None:
         """The table's own cells of a row of a rejected.csv."""
         said = [self.tokenizer.text(cell) for cell in cells]
-        if only_record(said):
+        if uncorrected(said):
             self._reject(record, "not-corrected", self._width, "", text=said[-1])
             return None
         self.unread += bool(said[-1])

@@ -13,7 +13,7 @@ from csvjobs.reading.cells import kind
 from csvjobs.reading.header import Header
 from csvjobs.reading.personal import personal
 from csvjobs.reading.records import Line, Record, Tokenizer
-from csvjobs.reading.resent import only_record
+from csvjobs.reading.resent import uncorrected
 from csvjobs.reading.source import Dialect
 
 SHOWN_ROWS = 20
@@ -100,7 +100,7 @@ def _said(tokenizer: Tokenizer, cell: bytes) -> str | None:
 def _misfit(cells: Sequence[bytes], header: Header) -> str | None:
     if len(cells) != header.width:
         return "extra-cell" if len(cells) > header.width else "missing-cell"
-    return "not-corrected" if header.marks and only_record(cells) else None
+    return "not-corrected" if header.marks and uncorrected(cells) else None
 
 
 def _profile(name: str, cells: Sequence[str | None], nulls: Sequence[str]) -> ColumnProfile:

@@ -59,8 +59,9 @@ UNREADABLE = {
         "Write one whole object on each line, its texts in double quotes.",
     ),
     "not-corrected": Reason(
-        "The row comes from a rejected.csv and has no cells, only the text in _record.",
-        "Write its cells into the table's own columns, or delete the row.",
+        "The row comes from a rejected.csv and does not hold yet what its _record says.",
+        "Write its cells into the table's own columns; if they are right as they stand, empty _record; or "
+        "delete the row.",
     ),
 }
 """Why a record cannot be read."""

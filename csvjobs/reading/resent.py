@@ -16,6 +16,10 @@ from csvjobs.reading.source import Dialect
 
 HEAD_BYTES = 1024**2
 LAYOUT = "rejected.csv"
+LONGEST_DELIMITER = 4
+REPLACED = "\ufffd".encode()
+MARKS = b"\"'\\"
+"""Quotes and escapes, with which a cell may stand in its record and not on its own."""
 
 
 def as_written(path: Path, facts: Facts, options: ReadOptions) -> ReadOptions | None:
@@ -38,9 +42,20 @@ def own_columns(columns: Sequence[str]) -> tuple[str, ...]:
     return own if own and [*columns[len(own) :]] == extra_names(own) else tuple(columns)
 
 
-def only_record(cells: Sequence[bytes]) -> bool:
-    """Whether nothing but `_record` tells what the row of a rejected.csv held."""
-    return bool(cells[-1]) and not any(cell.strip() for cell in cells[: -len(EXTRA)])
+def uncorrected(cells: Sequence[bytes]) -> bool:
+    """Whether `_record` of a row of a rejected.csv says more than its own cells: these are none, or still
+    those with which the record begins, or all of it with bytes replaced; whatever stands between and around
+    them there."""
+    own, record = [cell.translate(None, MARKS) for cell in cells[: -len(EXTRA)]], cells[-1]
+    if not record or not any(cell.strip() for cell in own):
+        return bool(record)
+    said, damaged = record.translate(None, MARKS), REPLACED in record
+    rest = said.removeprefix(own[0])
+    delimiters = {rest[:size] for size in range(1, LONGEST_DELIMITER + 1)}
+    joined = {delimiter.join(own): delimiter for delimiter in delimiters}
+    return any(
+        (end and said.startswith(text + end)) or (damaged and said == text) for text, end in joined.items()
+    )
 
 
 def _delimiter(path: Path) -> str | None:

@@ -19,6 +19,7 @@ import chardet
 from chardet.enums import EncodingEra
 
 LOOKED_AT = 2048
+LINES = 8 * LOOKED_AT
 CANDIDATES = 24
 # Mainframes write no line feeds, and the regional ones look like the others far more often than they occur.
 ERA = EncodingEra.MODERN_WEB | EncodingEra.LEGACY_ISO | EncodingEra.LEGACY_MAC | EncodingEra.DOS
@@ -28,11 +29,15 @@ RARE = re.compile(
     r"iso8859-(?:3|4|10|13|14|16)|mac-(?:latin2|iceland|turkish|greek)|cp737|cp775|cp856|cp858|cp86[01345]"
     r"|cp869|cp1258|johab|euc_jis_2004|shift_jis_2004"
 )
-OLD = re.compile(r"mac-.*|cp[4-8]\d\d")
+MAC = re.compile(r"mac-.*")
+# More than a dozen code pages have the same letters in places that they share; together they count as one.
+DOS = re.compile(r"cp[4-8]\d\d")
 # Of equally usual names for the same text the one that knows most bytes: the file's rest may need them.
 LARGEST = re.compile(r"cp125\d|cp932|cp949|cp874|gb18030")
 EQUAL_SCORE = 0.002
 LIKELY = 0.01
+# Against an encoding by which a control character stands in the text: others have a mark there.
+CONTROL = 6
 
 # ASCII that no encoding uses within a character; a digit after a high byte may be the second of four.
 _BETWEEN = re.compile(rb"(?:[\x00-/:-?]|(?<![\x80-\xff])[0-9])+")
@@ -44,6 +49,7 @@ _BROKEN = re.compile(
     rf"x|(?<={_LETTER})[sqp](?={_LETTER})|[alcg][LCG]|[lcg][ALCG]|AlA|[aAlL]{_OTHER_SCRIPT}|{_OTHER_SCRIPT}[aAlL]"
     "|[cC][gGhrtHkKwz]|[gG][cChrtHkKwz]|[hrt][cCgGHkKw]"
 )
+_CONTROL = re.compile(r"[\x80-\x9f]")
 _SIGN = re.compile(f"[so]|(?<={_LETTER})p")
 
 
@@ -67,6 +73,7 @@ def guesses(sample: bytes) -> list[Guess]:
         text = looked_at.decode(encoding, "replace")
         texts[encoding] = text
         seen = 5.8 * math.log(language + EQUAL_SCORE) - _faults(text, len(words))
+        seen -= CONTROL if _CONTROL.search(text) else 0
         # One word says little: what is usual anyway then weighs as much.
         scores[encoding] = _usual(encoding) + seen * len(words) / (len(words) + 1)
     return _ranked(scores, texts)
@@ -88,9 +95,15 @@ def _candidates(words: bytes, sample: bytes) -> Iterator[tuple[str, float]]:
     """What chardet thinks of, with its score relative to the best, where it decodes the whole sample."""
     found = chardet.detect_all(words, ignore_threshold=True, encoding_era=ERA, compat_names=False)
     fits = [one for one in found if one["encoding"] and decodes(sample, one["encoding"])][:CANDIDATES]
-    best = max((one["confidence"] for one in fits), default=1.0)
-    for one in fits:
-        yield str(one["encoding"]), (one["confidence"] + EQUAL_SCORE) / (best + EQUAL_SCORE)
+    scores = {str(one["encoding"]): one["confidence"] for one in fits}
+    # Words may be cut within a character of two bytes; lines are whole.
+    lines = sample if len(sample) < LINES else sample[:LINES].rpartition(b"\n")[0]
+    uncut = chardet.detect(lines, encoding_era=ERA, compat_names=False)
+    if uncut["encoding"] and decodes(sample, uncut["encoding"]):
+        scores.setdefault(uncut["encoding"], uncut["confidence"])
+    best = max(scores.values(), default=1.0)
+    for encoding, score in scores.items():
+        yield encoding, (score + EQUAL_SCORE) / (best + EQUAL_SCORE)
 
 
 def decodes(sample: bytes, encoding: str) -> bool:
@@ -114,7 +127,7 @@ def _words(sample: bytes) -> list[bytes]:
 
 def _usual(encoding: str) -> float:
     """How much more common an encoding is than others, as the logarithm of odds."""
-    odds = ((WESTERN, 1.6), (RARE, -1.8), (OLD, -0.5))
+    odds = ((WESTERN, 1.6), (RARE, -1.8), (MAC, -0.5), (DOS, -0.9))
     return sum(weight for family, weight in odds if family.fullmatch(encoding))
 
 

@@ -158,6 +158,33 @@ def test_quotes_and_the_euro_sign_tell_windows_from_latin_1(tmp_path: Path) -> N
     assert read_back(tmp_path, text.encode("cp1252")) == text
 
 
+def test_a_mark_of_windows_is_no_control_character(tmp_path: Path) -> None:
+    words = (
+        "Külföldi sajtószemle második részében főként magyar szövegek állnak így például arról hogyan "
+        "változott közgazdaság élete többször megírt cikkeiből válogatás készült újságírók számára térség "
+        "országaiból"
+    )
+    text = "szöveg\n" + words.replace(" ", "\n") + "\nMa – holnap\n"
+    path, facts = write(tmp_path, text.encode("cp1250"))
+    found = find_encoding(path, facts, None)
+    assert (found.value, found.confidence > 0.9) == ("cp1250", True)
+
+
+def test_an_ellipsis_behind_one_word_is_no_letter(tmp_path: Path) -> None:
+    text = "nr,zin\n1,dat zij al… nu gedaan\n"
+    assert read_back(tmp_path, text.encode("cp1252")) == text
+
+
+@pytest.mark.parametrize("word", ["‘설명’", "설명―다음", "丸 別 女官"])
+def test_a_character_may_hold_a_byte_that_stands_between_words(tmp_path: Path, word: str) -> None:
+    """As ASCII the second bytes of these would be colons and question marks."""
+    text = (
+        "사용자 등록 안내,일반 사용 설명서\n프로그램 이름,꾸러미 안에 포함된 모든 파일\n"
+        + f"{word},{word}\n" * 2
+    )
+    assert read_back(tmp_path, text.encode("johab")) == text
+
+
 def test_a_doubtful_guess_names_the_option(bench: ReadBench) -> None:
     reading = bench.read("a,b\n1,ça\n".encode("cp1252"))
     found = reading.detected["encoding"]

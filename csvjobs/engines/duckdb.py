@@ -23,6 +23,11 @@ from csvjobs.reading.source import Source
 BUFFER = 8 * 1024**2
 MAX_LINE = 2 * 1024**2
 
+# What the engine sets aside for a column, measured without any step: room for a few times 2048 cells, which
+# a table of few rows leaves untouched.
+COLUMN_BYTES = 144 * 1024
+FEW_ROWS = 256
+
 # Variables, so that no text of a query holds the key.
 INNER, OUTER = "getvariable('inner_key')", "getvariable('outer_key')"
 BLOCK = 64
@@ -91,6 +96,7 @@ class DuckEngine(Engine):
         idle: list[duckdb.DuckDBPyConnection] | None = None,
     ) -> None:
         self.sql = DuckSql(keyed=bool(key))
+        self._memory, self._empty = memory, 0
         self._idle, self._spill, self._well = idle, scratch / "spill", True
         self._stopped = False
         self._database = _taken(idle) or duckdb.connect()
@@ -101,7 +107,7 @@ class DuckEngine(Engine):
         # All that is ever set for a whole database: it may be that of a run before.
         settings = {
             "temp_directory": str(self._spill),
-            "memory_limit": f"{memory // 1024}KiB",
+            "memory_limit": _size(memory),
             "threads": os.cpu_count() or 1,
             "preserve_insertion_order": True,
             "enable_progress_bar": True,
@@ -158,6 +164,7 @@ class DuckEngine(Engine):
         return self.rows(f"SELECT {OPEN}") == [(True,)]
 
     def _read_csv(self, source: Source) -> str:
+        self._make_room(len(source.columns), source.records)
         columns = ", ".join(f"'c{i}': 'VARCHAR'" for i in range(len(source.columns)))
         longest = max(MAX_LINE, source.longest + 2)
         # Not new_line: with skip and CRLF DuckDB 2.0 loses the first record; untold, it reads both kinds.
@@ -178,6 +185,21 @@ class DuckEngine(Engine):
         }
         options = ", ".join(f"{name} = {value}" for name, value in given.items())
         return f"SELECT * FROM read_csv({self.sql.text(_no_glob(source.path))}, {options})"
+
+    def _make_room(self, columns: int, records: int) -> None:
+        """What is set aside and stays empty does not count. Raises MemoryLimit for a table too wide."""
+        room = columns * COLUMN_BYTES
+        if records <= FEW_ROWS:
+            # Steps need about as much again.
+            self._empty = max(self._empty, 2 * room)
+            self._execute(f"SET memory_limit = '{_size(self._memory + self._empty)}'")
+        elif room > self._memory:
+            raise MemoryLimit(
+                f"A table of {columns} columns needs {room // 1024**2} MiB at least; "
+                f"{self._memory // 1024**2} MiB is the most that a job may use.",
+                hint=f"Is the delimiter right? If so, set CSVJOBS_JOB_MEMORY to {2 * room} bytes, or make "
+                "several files of fewer columns.",
+            )
 
     def _csv(self, query: str, header: Sequence[str], target: Path, write: WriteOptions) -> int:
         if len(header) == 1:
@@ -241,6 +263,10 @@ def _taken(idle: list[duckdb.DuckDBPyConnection] | None) -> duckdb.DuckDBPyConne
     with suppress(IndexError):
         return idle.pop() if idle else None
     return None
+
+
+def _size(size: int) -> str:
+    return f"{size // 1024}KiB"
 
 
 def _identifier(name: str) -> str:

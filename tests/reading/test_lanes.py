@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from csvjobs.engines.base import ReadFailed
 from csvjobs.engines.duckdb import DuckEngine
-from csvjobs.errors import BadRow, DataError, EmptyFile, FieldTooLong, TooManyColumns
+from csvjobs.errors import BadRow, DataError, EmptyFile, FieldTooLong, MemoryLimit, TooManyColumns
 from csvjobs.reading.facts import FactsCollector
 from csvjobs.reading.options import MAX_COLUMNS, ReadOptions
 from csvjobs.reading.reading import HEAD_BYTES, Reading, look, read
@@ -256,3 +256,18 @@ def test_limits_are_told_as_such(lab: Lab) -> None:
         lab.read(b"a," * MAX_COLUMNS + b"a\n")
     with pytest.raises(FieldTooLong):
         lab.read(b"x" * (HEAD_BYTES + 1))
+
+
+def test_a_wide_table_needs_memory_for_rows_that_it_has(tmp_path: Path) -> None:
+    lab = Lab(tmp_path, DuckEngine(tmp_path, 64 * 1024**2))
+    names = [f"n{place}" for place in range(2000)]
+    few = [tuple(f"{row}.{name}" for name in names) for row in range(3)]
+    text = "".join(",".join(row) + "\n" for row in [names, *few])
+    source = lab.read(text.encode()).source
+    out = tmp_path / "out.csv"
+    assert lab.engine.copy(lab.engine.relation(source, numbered=False), source.columns, out) == 3
+    assert out.read_text("utf-8") == text
+    many = replace(source, records=3000)
+    with pytest.raises(MemoryLimit, match="2000 columns needs 281 MiB at least; 64 MiB is the most"):
+        lab.engine.relation(many, numbered=False)
+    lab.engine.close()

@@ -127,7 +127,7 @@ def _comment(rows: Sequence[Row], place: int, full: float) -> bool:
 def _header(rows: Sequence[Row]) -> Found:
     """Whether the first row names the columns: names are no numbers or dates where these stand below."""
     first, body = rows[0], rows[1 : BODY + 1]
-    if not body:
+    if not body or _corner(first.cells, body):
         return Found(True, 0.9)
     counted = _counted(first.cells, body[0].cells)
     places = [place for place, cell in enumerate(first.cells) if not (counted and kind(cell) == "number")]
@@ -139,6 +139,14 @@ def _header(rows: Sequence[Row]) -> Found:
     if names:
         return Found(True, round(0.5 + names / (names + values) / 2, 2))
     return Found(True, 0.8)
+
+
+def _corner(first: Sequence[bytes], body: Sequence[Row]) -> bool:
+    """Whether a blank first cell is all that the first row lacks, above names of rows: then its other cells,
+    none of them twice, are names of columns, be they numbers."""
+    names = first[1:]
+    whole = len(names) > 1 and all(names) and len(set(names)) == len(names)
+    return whole and not first[0] and len(body) > 1 and all(row.cells[0] for row in body)
 
 
 def _vote(first: Sequence[bytes], body: Sequence[Row], place: int) -> str | None:

@@ -3,6 +3,7 @@
 import codecs
 import io
 import re
+from collections import Counter
 from dataclasses import dataclass
 
 from hypothesis import HealthCheck, assume, example, given, settings
@@ -160,6 +161,23 @@ def test_any_bytes_are_read_alike_by_both_lanes(
     assert len(with_care.rejects) == with_care.reading.source.rejected
     records = list(Tokenizer(Dialect()).records(lines(io.BytesIO(content.removeprefix(BOM)))))
     assert with_care.seen == len(records) - header
+
+
+@ENGINE
+@given(soup=SOUP.map(lambda soup: soup.replace(b"\xff", b"")), careful=st.booleans())
+def test_each_byte_of_a_cell_is_in_the_output_or_in_rejected_csv(
+    bench: ReadBench, soup: bytes, careful: bool
+) -> None:
+    options = {"delimiter": ",", "quote": '"', "encoding": "utf-8", "header": False, "skip": 0}
+    try:
+        table = bench.table(soup, careful=careful, **options)
+    except (EmptyFile, NotCsv):
+        return
+    cells = [cell or "" for row in table.rows for cell in row]
+    kept = [row["_record"] or "".join(row[name] for name in table.columns) for row in table.rejects]
+    structure = b'\r\n,"'
+    came_out = "".join(cells + kept).encode().translate(None, structure)
+    assert Counter(came_out) == Counter(soup.removeprefix(BOM).translate(None, structure))
 
 
 @ENGINE

@@ -60,6 +60,13 @@ class Settings(BaseSettings):
         description="Request header in which a proxy names the owner of a job; it must let nobody "
         "else set it. Where jobs of several owners wait, they take turns.",
     )
+    priority_workers: int = Field(
+        0,
+        ge=0,
+        le=256,
+        description="Worker processes beside them, which take only jobs sent with priority=high; without any "
+        "none can be.",
+    )
     max_upload_bytes: int = Field(
         100 * 1024**3, ge=1, description="Largest upload that is accepted, in bytes."
     )

@@ -20,6 +20,7 @@ from csvjobs import wiring
 from csvjobs.flow.services import Services
 from csvjobs.flow.submit import Incoming
 from csvjobs.jobs.job import Job, Status
+from csvjobs.priority import Priority
 from csvjobs.settings import Settings
 from csvjobs.storage.base import REPORT
 from csvjobs.worker.embedded import Embedded
@@ -74,6 +75,9 @@ class Service:
     def start_worker(self, unruly: str | None = None) -> subprocess.Popen[bytes]:
         """unruly: how its children misbehave, of faults/unruly.py."""
         return self._start("faults.unruly", unruly) if unruly else self._start("csvjobs.worker.process")
+
+    def start_priority_worker(self) -> subprocess.Popen[bytes]:
+        return self._start("csvjobs.worker.process", Priority.HIGH)
 
     def start_reconciler(self) -> subprocess.Popen[bytes]:
         return self._start("csvjobs.worker.reconciler")

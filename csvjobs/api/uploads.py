@@ -17,6 +17,8 @@ from python_multipart.multipart import MultipartParser, parse_options_header
 from csvjobs.errors import BadRequest, DigestMismatch, InvalidOption, UnsupportedMediaType
 from csvjobs.flow.services import Services
 from csvjobs.flow.submit import Incoming, base_name, check_size
+from csvjobs.flow.terms import granted
+from csvjobs.jobs.job import Terms
 from csvjobs.pipelines.fitted import MAX_TEXT
 from csvjobs.pipelines.spec import from_file
 
@@ -99,20 +101,21 @@ class Form:
     def apply(self) -> str | None:
         return self.fields.get("apply")
 
-    @property
-    def retention(self) -> str | None:
-        return self.fields.get("retention")
+    def terms(self, services: Services, owner: str = "") -> Terms:
+        """Raises InvalidOption."""
+        return granted(services, self.fields.get("retention"), self.fields.get("priority"), owner)
 
     @property
     def options(self) -> dict[str, str]:
         """Read options by name. A form sends its empty fields too; they say nothing."""
-        others = ("pipeline", "filename", "apply", "retention")
+        others = ("pipeline", "filename", "apply", "retention", "priority")
         return {name: value for name, value in self.fields.items() if value and name not in others}
 
 
 def resolve(incoming: Incoming, form: Form) -> None:
     """Refuses what is wrong with the fields. Raises: as `Incoming.resolve`."""
-    incoming.resolve(form.pipeline, form.options, form.apply, form.retention)
+    form.terms(incoming.services)
+    incoming.resolve(form.pipeline, form.options, form.apply)
 
 
 def _check_length(request: Request, limit: int) -> None:

@@ -38,6 +38,9 @@ def submit(
         str,
         typer.Option("--retention", help="How long the job is kept after its end, like 12h or 7d."),
     ] = "",
+    priority: Annotated[
+        str, typer.Option("--priority", help="normal or high, where the service has workers for it.")
+    ] = "",
     wait: Annotated[bool, typer.Option("--wait", "-w", help="Follow the job to its end.")] = False,
     output: Annotated[
         Path | None,
@@ -50,8 +53,8 @@ def submit(
     Example: `csvjobs submit my.csv -p tidy -o clean.csv`
     """
     with clean_end(), Client(server) as client:
-        given = {"apply": apply_text(apply), "key": key, "retention": retention, **read_options(read)}
-        job = _send(client, source(file), pipeline_text(pipeline), given)
+        given = {"apply": apply_text(apply), "key": key, "retention": retention, "priority": priority}
+        job = _send(client, source(file), pipeline_text(pipeline), {**given, **read_options(read)})
         with findable(job.job_id, server):
             # Standard output has room for one of the two.
             typer.echo(job.job_id, err=output == STANDARD)

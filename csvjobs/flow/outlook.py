@@ -19,7 +19,7 @@ def with_outlook(services: Services, job: Job) -> Job:
         return job
     try:
         position = services.queue.position(job.job_id)
-        start = None if position is None else _start(services, position)
+        start = None if position is None else _start(services, job, position)
     except QueueUnavailable:
         return job
     return job.model_copy(update={"position": position, "estimated_start_at": start})
@@ -30,11 +30,11 @@ def look_at(services: Services, job_id: str) -> Job:
     return with_outlook(services, view(services, job_id))
 
 
-def _start(services: Services, position: int) -> datetime | None:
+def _start(services: Services, job: Job, position: int) -> datetime | None:
     """When so many jobs and the one at work will be through, if they take as long as the last ones did."""
     recent = services.index.list(RECENT, status=Status.DONE)
     spans = [job.finished_at - job.started_at for job in recent if job.finished_at and job.started_at]
-    workers = services.queue.workers()
+    workers = services.queue.workers(job.priority)
     if not spans or not workers:
         return None
     return now() + sum(spans, timedelta()) / len(spans) * (position + 1) / workers

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -13,8 +13,10 @@ from csvjobs.errors import JobNotFound
 from csvjobs.flow.clock import SteadyClock
 from csvjobs.flow.expire import Expiry
 from csvjobs.flow.services import Services
+from csvjobs.flow.terms import lane
 from csvjobs.flow.view import request_of, view
 from csvjobs.jobs.job import Job, Status
+from csvjobs.priority import Priority
 from csvjobs.storage.base import REPORT, REQUEST
 
 log = logging.getLogger(__name__)
@@ -51,6 +53,7 @@ class Reconciler:
     def __init__(self, services: Services) -> None:
         self._services = services
         self._missed: Counter[str] = Counter()
+        self._started = True
         self._swept = float("-inf")
         self._clock = SteadyClock()
         self._expiry = Expiry(services)
@@ -77,6 +80,9 @@ class Reconciler:
         # The folders first: what is committed after this look is no business of this round.
         pending = self._services.storage.pending()
         census = self._services.queue.census()
+        if self._started and not self._services.settings.priority_workers:
+            self._change_lanes(census.waiting)
+        self._started = False
         waiting = set(census.waiting)
         self._missed = Counter(
             {
@@ -95,9 +101,18 @@ class Reconciler:
                 put_back.append(job_id)
         return len(pending), put_back
 
+    def _change_lanes(self, waiting: Iterable[str]) -> None:
+        """At the start: lets what waits for workers that there are no longer wait for others."""
+        for job_id in waiting:
+            with suppress(JobNotFound):
+                if request_of(self._services, job_id).terms.priority is Priority.HIGH:
+                    self._services.queue.withdraw(job_id)
+                    self._put(job_id)
+
     def _put(self, job_id: str) -> None:
         with suppress(JobNotFound):
-            self._services.queue.put(job_id, request_of(self._services, job_id).terms.owner)
+            terms = request_of(self._services, job_id).terms
+            self._services.queue.put(job_id, terms.owner, lane(self._services, terms))
 
     def _in_nobodys_hands(self, job_id: str) -> bool:
         """Whether the job has begun, has not ended, and no live run holds it."""

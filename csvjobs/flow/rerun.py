@@ -11,10 +11,10 @@ import uuid_utils
 from csvjobs.flow.apply import choose, kept, learnt
 from csvjobs.flow.once import earlier, payload_of
 from csvjobs.flow.services import Services
-from csvjobs.flow.submit import begin, request, terms
+from csvjobs.flow.submit import DEFAULT, begin, request
 from csvjobs.flow.tables import pinned
 from csvjobs.flow.view import request_of
-from csvjobs.jobs.job import Job, Request
+from csvjobs.jobs.job import Job, Request, Terms
 from csvjobs.pipelines.fitted import Fitted
 from csvjobs.pipelines.spec import Pipeline, build, with_read
 from csvjobs.storage.base import INPUT, Slot, writing
@@ -27,23 +27,22 @@ def rerun(
     options: dict[str, str],
     apply: str | None = None,
     *,
-    retention: str | None = None,
-    owner: str = "",
+    terms: Terms = DEFAULT,
     slot: Slot | None = None,
 ) -> Job:
     """Makes and announces a job with the stored input of another one, which stays as it is.
 
     pipeline, apply: as for `Incoming.submit`, None for what the other job did; options win over its own;
-    retention, owner, slot: as there.
+    terms, slot: as there.
     Raises: as `Incoming.submit`.
     """
-    payload = payload_of(job_id, pipeline, options, apply, retention)
+    payload = payload_of(job_id, pipeline, options, apply, terms.model_dump())
     if job := earlier(services, slot, payload):
         return job
     old = request_of(services, job_id)
     chosen, fitted = _asked(services, old, pipeline, apply)
     tables = pinned(services, chosen) if pipeline or apply else old.tables
-    read, asked = with_read(chosen, options), terms(services, payload, retention, owner)
+    read, asked = with_read(chosen, options), terms.model_copy(update={"payload": payload})
     new = request(str(uuid_utils.uuid7()), old.filename, read, old.facts, tables, asked)
     folder = services.storage.reserve(new.job_id)
     try:

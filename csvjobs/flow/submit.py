@@ -10,20 +10,22 @@ from types import TracebackType
 
 import uuid_utils
 
-from csvjobs.errors import EmptyUpload, InvalidOption, QueueUnavailable, UploadTooLarge
+from csvjobs.errors import EmptyUpload, QueueUnavailable, UploadTooLarge
 from csvjobs.flow.apply import choose, learnt
 from csvjobs.flow.once import earlier, payload_of
 from csvjobs.flow.room import check_free
 from csvjobs.flow.services import Services
 from csvjobs.flow.tables import pinned
+from csvjobs.flow.terms import lane
 from csvjobs.jobs.job import AppliedRef, Job, PipelineRef, Request, TableRef, Terms, now
 from csvjobs.pipelines.fitted import Fitted
 from csvjobs.pipelines.spec import Pipeline
 from csvjobs.reading.facts import Facts, FactsCollector
-from csvjobs.settings import seconds
 from csvjobs.storage.base import APPLIED, INPUT, REQUEST, Slot, writing
 
 log = logging.getLogger(__name__)
+
+DEFAULT = Terms()
 
 # Asking the file system for its free space costs little, but not nothing.
 CHECK_FREE_EVERY = 64 * 1024**2
@@ -68,13 +70,11 @@ class Incoming:
         pipeline: str | None,
         options: dict[str, str],
         apply: str | None = None,
-        retention: str | None = None,
     ) -> Pipeline:
         """What the file shall go through, as in `submit`; for refusing early.
 
         Raises: as `submit` about these.
         """
-        terms(self.services, retention=retention)
         chosen = choose(self.services, pipeline, options, learnt(self.services, apply) if apply else None)
         pinned(self.services, chosen)
         return chosen
@@ -86,28 +86,26 @@ class Incoming:
         options: dict[str, str],
         apply: str | None = None,
         *,
-        retention: str | None = None,
-        owner: str = "",
+        terms: Terms = DEFAULT,
         slot: Slot | None = None,
     ) -> Job:
         """Makes the upload a job and announces it; or gives the one that was made under the same key.
 
         filename: as the client called it; pipeline: a name, or YAML or JSON text; options: read options
         by name, which win over the pipeline's; apply: the id of a job that has learnt, or a fitted.json, to
-        be applied instead of learning, whose pipeline is taken where none is given; retention: for how long
-        the job is kept after its end; owner: whose it is, "" where nobody says; slot: of the key that the
-        request came with. A queue that cannot be
+        be applied instead of learning, whose pipeline is taken where none is given; terms: what else
+        is asked; slot: of the key that the request came with. A queue that cannot be
         reached is no error: the job is durable, and the reconciler announces it.
-        Raises: EmptyUpload, PipelineNotFound, InvalidPipeline, InvalidOption; JobNotFound, JobNotFinished,
+        Raises: EmptyUpload, PipelineNotFound, InvalidPipeline; JobNotFound, JobNotFinished,
         NothingFitted, InvalidFitted, PipelineMismatch; TableNotFound, NoTable; KeyReused.
         """
         path, facts = self.content()
-        payload = payload_of(filename, pipeline, options, apply, retention, facts.sha256)
+        payload = payload_of(filename, pipeline, options, apply, terms.model_dump(), facts.sha256)
         if job := earlier(self.services, slot, payload):
             return job
         fitted = learnt(self.services, apply) if apply else None
         chosen = choose(self.services, pipeline, options, fitted)
-        tables, asked = pinned(self.services, chosen), terms(self.services, payload, retention, owner)
+        tables, asked = pinned(self.services, chosen), terms.model_copy(update={"payload": payload})
         made = request(self.job_id, filename, chosen, facts, tables, asked)
         return begin(self.services, path.parent, made, fitted, slot)
 
@@ -155,20 +153,6 @@ def request(
     )
 
 
-def terms(services: Services, payload: str = "", retention: str | None = None, owner: str = "") -> Terms:
-    """What is asked of the service. Raises InvalidOption."""
-    if not retention:
-        return Terms(payload=payload, owner=owner)
-    longest = services.settings.retention
-    try:
-        kept = seconds(retention)
-    except ValueError as error:
-        raise InvalidOption(f"retention: {retention[:80]!r} is none. {error}.") from None
-    if longest and kept > longest:
-        raise InvalidOption(f"retention: jobs are kept for {longest} seconds at most.", hint="Ask for less.")
-    return Terms(payload=payload, retention=kept, owner=owner)
-
-
 def begin(
     services: Services, folder: Path, request: Request, fitted: Fitted | None, slot: Slot | None
 ) -> Job:
@@ -185,7 +169,7 @@ def begin(
         slot.write(request.job_id.encode())
     services.storage.commit(request.job_id)
     job = Job.queued(request)
-    announce(services, job, request.terms.owner)
+    announce(services, job, request.terms)
     return job
 
 
@@ -195,11 +179,11 @@ def check_size(size: int, limit: int) -> None:
         raise UploadTooLarge(f"The upload is larger than {limit} bytes.", hint="Send it in parts.")
 
 
-def announce(services: Services, job: Job, owner: str) -> None:
+def announce(services: Services, job: Job, terms: Terms) -> None:
     """Puts a durable job into the index and the queue; what cannot be reached now is reconciled later."""
     try:
         services.index.put(job)
-        services.queue.put(job.job_id, owner)
+        services.queue.put(job.job_id, terms.owner, lane(services, terms))
     except QueueUnavailable as error:
         log.warning("job %s is safe but not yet announced: %s", job.job_id, error)
 

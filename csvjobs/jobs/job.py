@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, PlainSerializer
 
 from csvjobs.engines.options import WriteOptions
 from csvjobs.errors import CsvjobsError
+from csvjobs.priority import Priority
 from csvjobs.reading.facts import Facts
 from csvjobs.reading.rejects import RejectSummary
 from csvjobs.reading.source import Found
@@ -89,6 +90,7 @@ class Terms(Model):
     payload: str = ""
     retention: int | None = Field(None, description="Seconds; None is what the service's setting says.")
     owner: str = Field("", description="Whose job it is, where the service is told; owners take turns.")
+    priority: Priority = Priority.NORMAL
 
 
 class Request(Model):
@@ -239,6 +241,7 @@ class Job(Model):
         None, description="Seconds for which it is kept after its end, where the upload said so."
     )
     expires_at: Moment | None = Field(None, description="From when on it may be deleted with its files.")
+    priority: Priority = Priority.NORMAL
     position: int | None = Field(None, description="How many jobs wait before this one.")
     estimated_start_at: Moment | None = Field(
         None,
@@ -275,6 +278,7 @@ class Job(Model):
             filename=request.filename,
             created_at=request.created_at,
             retention=request.terms.retention,
+            priority=request.terms.priority,
             pipeline=request.pipeline_ref,
             applied=request.applied,
             tables=request.tables,

@@ -5,6 +5,8 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
+from csvjobs.priority import Priority
+
 
 @dataclass(frozen=True)
 class Census:
@@ -15,13 +17,13 @@ class Census:
 
 
 class JobQueue(ABC):
-    """First in, first out; of several owners who wait, one after the other.
+    """A lane for each priority: first in, first out; of several owners who wait, one after the other.
 
     Raises: QueueUnavailable where the server behind it cannot be reached.
     """
 
     @abstractmethod
-    def put(self, job_id: str, owner: str = "") -> None:
+    def put(self, job_id: str, owner: str = "", priority: Priority = Priority.NORMAL) -> None:
         """Lets a job wait; one that is already there stays where it is.
 
         An owner's n-th waiting job comes behind the n-th of all others, and behind the owner's own. Jobs of
@@ -34,12 +36,12 @@ class JobQueue(ABC):
 
     @abstractmethod
     def position(self, job_id: str) -> int | None:
-        """How many jobs wait before this one, or None when it does not wait."""
+        """How many jobs wait before this one in its lane, or None when it does not wait."""
 
     @abstractmethod
-    def workers(self) -> int:
-        """How many take from it, as far as is known."""
+    def workers(self, priority: Priority = Priority.NORMAL) -> int:
+        """How many take from that lane, as far as is known."""
 
     @abstractmethod
     def census(self) -> Census:
-        """All that waits, in order, and all that is said to be in a worker's hands."""
+        """All that waits, lane by lane, in order, and all that is said to be in a worker's hands."""

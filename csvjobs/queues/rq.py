@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from itertools import chain
 from typing import cast
 
 from redis import Redis
+from redis.client import Pipeline
 from rq import Queue
 from rq.exceptions import DuplicateJobError
 from rq.executions import ExecutionRegistry
@@ -15,6 +17,7 @@ from rq.serializers import JSONSerializer
 from rq.worker import Worker
 
 from csvjobs.fuse import Fuse
+from csvjobs.priority import Priority
 from csvjobs.queues.base import Census, JobQueue
 
 NAME = "csvjobs"
@@ -53,18 +56,19 @@ redis.call('RPUSH', KEYS[1], id)
 
 
 class RqQueue(JobQueue):
-    """Ids on one RQ queue, as JSON. `job_timeout`: seconds that a run may take."""
+    """Ids on an RQ queue for each lane, as JSON. `job_timeout`: seconds that a run may take."""
 
     def __init__(self, redis: Redis, job_timeout: int, name: str = NAME, fuse: Fuse | None = None) -> None:
         self._redis = redis
         self._fuse = fuse or Fuse()
-        self._queue = queue(redis, name)
+        self._lanes = {priority: queue(redis, name, priority) for priority in Priority}
         self._timeout = job_timeout + TIMEOUT_MARGIN
         self._take_turns = redis.register_script(TAKE_TURNS)
 
-    def put(self, job_id: str, owner: str = "") -> None:
+    def put(self, job_id: str, owner: str = "", priority: Priority = Priority.NORMAL) -> None:
+        lane = self._lanes[priority]
         with self._fuse.before("The queue"), suppress(DuplicateJobError):
-            self._queue.enqueue_call(
+            lane.enqueue_call(
                 RUN,
                 args=(job_id,),
                 job_id=job_id,
@@ -78,55 +82,57 @@ class RqQueue(JobQueue):
             )
             if owner:
                 # Until then it waits at the end; a worker that takes it there found nobody before it.
-                self._take_turns([self._queue.key], [job_id, owner, OWNED, Job.key_for("")])
+                self._take_turns([lane.key], [job_id, owner, OWNED, Job.key_for("")])
 
     def withdraw(self, job_id: str) -> None:
-        # RQ's own delete looks only where the job's status says that it is; a stale one may be anywhere.
-        started = self._queue.started_job_registry.key
         with self._fuse.before("The queue"), self._redis.pipeline() as pipe:
-            entries = cast("list[bytes]", self._redis.zrange(started, 0, -1))
-            for entry in entries:
-                if _job_id(entry) == job_id:
-                    pipe.zrem(started, entry)
-            for registry in (
-                self._queue.finished_job_registry,
-                self._queue.failed_job_registry,
-                self._queue.canceled_job_registry,
-            ):
-                pipe.zrem(registry.key, job_id)
-            for waiting in (self._queue.key, self._queue.intermediate_queue_key):
-                pipe.lrem(waiting, 0, job_id)
+            for lane in self._lanes.values():
+                self._withdraw(pipe, lane, job_id)
             pipe.delete(
                 Job.key_for(job_id),
                 Result.get_key(job_id),  # type: ignore[no-untyped-call]
                 ExecutionRegistry(job_id, self._redis).key,
-                self._queue.intermediate_queue.get_first_seen_key(job_id),
             )
             pipe.execute()
 
-    def position(self, job_id: str) -> int | None:
-        with self._fuse.before("The queue"):
-            place = self._redis.lpos(self._queue.key, job_id)
-        return place if isinstance(place, int) else None
+    def _withdraw(self, pipe: Pipeline, lane: Queue, job_id: str) -> None:
+        # RQ's own delete looks only where the job's status says that it is; a stale one may be anywhere.
+        started = lane.started_job_registry.key
+        for entry in cast("list[bytes]", self._redis.zrange(started, 0, -1)):
+            if _job_id(entry) == job_id:
+                pipe.zrem(started, entry)
+        for registry in (lane.finished_job_registry, lane.failed_job_registry, lane.canceled_job_registry):
+            pipe.zrem(registry.key, job_id)
+        for waiting in (lane.key, lane.intermediate_queue_key):
+            pipe.lrem(waiting, 0, job_id)
+        pipe.delete(lane.intermediate_queue.get_first_seen_key(job_id))
 
-    def workers(self) -> int:
+    def position(self, job_id: str) -> int | None:
+        with self._fuse.before("The queue"), self._redis.pipeline() as pipe:
+            for lane in self._lanes.values():
+                pipe.lpos(lane.key, job_id)
+            return next((place for place in pipe.execute() if place is not None), None)
+
+    def workers(self, priority: Priority = Priority.NORMAL) -> int:
         with self._fuse.before("The queue"):
-            return Worker.count(queue=self._queue)
+            return Worker.count(queue=self._lanes[priority])
 
     def census(self) -> Census:
         # One transaction: a job on its way from one list to the next must not be seen in neither.
         with self._fuse.before("The queue"), self._redis.pipeline(transaction=True) as pipe:
-            pipe.lrange(self._queue.key, 0, -1)
-            pipe.lrange(self._queue.intermediate_queue_key, 0, -1)
-            pipe.zrange(self._queue.started_job_registry.key, 0, -1)
-            waiting, moving, started = pipe.execute()
-        in_flight = {_job_id(entry) for entry in (*moving, *started)}
-        return Census(tuple(_job_id(entry) for entry in waiting), frozenset(in_flight))
+            for lane in self._lanes.values():
+                pipe.lrange(lane.key, 0, -1)
+                pipe.lrange(lane.intermediate_queue_key, 0, -1)
+                pipe.zrange(lane.started_job_registry.key, 0, -1)
+            found = [[_job_id(entry) for entry in entries] for entries in pipe.execute()]
+        waiting, moving, started = (list(chain(*found[kind::3])) for kind in range(3))
+        return Census(tuple(waiting), frozenset([*moving, *started]))
 
 
-def queue(redis: Redis, name: str = NAME) -> Queue:
-    """RQ's view of the queue, the same for those who put and those who take."""
-    return Queue(name, connection=redis, serializer=JSONSerializer)
+def queue(redis: Redis, name: str = NAME, priority: Priority = Priority.NORMAL) -> Queue:
+    """RQ's view of a lane, the same for those who put and those who take."""
+    called = name if priority is Priority.NORMAL else f"{name}-{priority}"
+    return Queue(called, connection=redis, serializer=JSONSerializer)
 
 
 def _job_id(entry: bytes) -> str:

@@ -1,6 +1,6 @@
 """The worker: RQ's, told what it lacks. A child, warm before the job comes, runs one job after another.
 
-python -m csvjobs.worker.process        one worker; the supervisor starts it so
+python -m csvjobs.worker.process [high]     one worker; the supervisor starts it so
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ from rq.utils import now
 from rq.worker import BaseWorker
 
 from csvjobs.errors import BadSetup, JobNotFound, MemoryLimit, QueueUnavailable, TimeLimit
+from csvjobs.priority import Priority
 from csvjobs.queues.rq import RqQueue, queue
 from csvjobs.settings import Settings, load
 from csvjobs.storage.base import Storage
@@ -191,11 +192,13 @@ class CsvWorker(BaseWorker):
             pipe.execute()
 
 
-def worker(redis: Redis, settings: Settings, children: Children) -> CsvWorker:
+def worker(
+    redis: Redis, settings: Settings, children: Children, priority: Priority = Priority.NORMAL
+) -> CsvWorker:
     """A worker on the queue of these settings' jobs. One queue only: with several, RQ loses a job whose
     worker dies on taking it."""
     made = CsvWorker(
-        [queue(redis, shared_name(settings))],
+        [queue(redis, shared_name(settings), priority)],
         connection=redis,
         serializer=JSONSerializer,
         worker_ttl=30,
@@ -255,7 +258,7 @@ def _how(status: int) -> str:
     return signal.Signals(-status).name if status < 0 else f"exit status {status}"
 
 
-def main(program: Sequence[str] = PROGRAM) -> None:
+def main(program: Sequence[str] = PROGRAM, priority: Priority = Priority.NORMAL) -> None:
     """program: what its children run."""
     logs.start()
     settings = load()
@@ -264,7 +267,7 @@ def main(program: Sequence[str] = PROGRAM) -> None:
         await_server(settings.redis_url)
         children.ready()
         log.info("worker %d waits for jobs", os.getpid())
-        worker(patient(settings.redis_url), settings, children).work(logging_level="ERROR")
+        worker(patient(settings.redis_url), settings, children, priority).work(logging_level="ERROR")
     except BadSetup as error:
         sys.exit(error.message)
     finally:
@@ -272,4 +275,4 @@ def main(program: Sequence[str] = PROGRAM) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    main(priority=Priority(sys.argv[1]) if sys.argv[1:] else Priority.NORMAL)

@@ -18,6 +18,7 @@ from types import TracebackType
 
 import csvjobs
 from csvjobs.errors import BadSetup
+from csvjobs.priority import Priority
 from csvjobs.settings import Settings, load
 from csvjobs.worker.embedded import Embedded
 from csvjobs.worker.tied import tied
@@ -152,7 +153,7 @@ def up(settings: Settings) -> None:
             settings = settings.model_copy(update={"redis_url": _start_queue(supervisor, settings, lock)})
         env = environment(settings)
         supervisor.start(Program("api", _api(settings)), env)
-        _start_workers(supervisor, env, settings.workers)
+        _start_workers(supervisor, env, settings.workers, settings.priority_workers)
         told = False
         while True:
             supervisor.tend()
@@ -165,7 +166,7 @@ def up(settings: Settings) -> None:
 def work(settings: Settings, workers: int = 1) -> None:
     """Runs workers and a reconciler on the Redis at `redis_url` until Ctrl-C or SIGTERM."""
     with Supervisor(settings.drain) as supervisor:
-        _start_workers(supervisor, environment(settings), workers)
+        _start_workers(supervisor, environment(settings), workers, settings.priority_workers)
         while True:
             supervisor.tend()
             time.sleep(LOOK_EVERY)
@@ -244,11 +245,13 @@ def _start_queue(supervisor: Supervisor, settings: Settings, lock: int) -> str:
     return server.url
 
 
-def _start_workers(supervisor: Supervisor, env: dict[str, str], number: int) -> None:
+def _start_workers(supervisor: Supervisor, env: dict[str, str], number: int, priority: int) -> None:
     supervisor.start(Program("reconciler", [sys.executable, "-m", "csvjobs.worker.reconciler"]), env)
+    command = [sys.executable, "-m", "csvjobs.worker.process"]
     for place in range(1, number + 1):
-        command = [sys.executable, "-m", "csvjobs.worker.process"]
         supervisor.start(Program(f"worker-{place}", command), env)
+    for place in range(1, priority + 1):
+        supervisor.start(Program(f"high-{place}", [*command, Priority.HIGH]), env)
 
 
 def _api(settings: Settings) -> list[str]:

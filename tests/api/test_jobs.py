@@ -78,6 +78,20 @@ def test_owners_whom_a_proxy_names_take_turns_and_have_their_own_keys(serve: Ser
     assert [other.job(job_id)["position"] for job_id in jobs] == [0, 1, 2]
 
 
+def test_jobs_of_high_priority_have_workers_of_their_own(serve: Serve) -> None:
+    none, some = serve(), serve(priority_workers=1)
+    answer = none.client.post("/upload_csv", content=CSV, params={"priority": "high"})
+    assert "CSVJOBS_PRIORITY_WORKERS" in refused(answer, 422, "invalid-option")["hint"]
+    answer = some.client.post("/upload_csv", files={"file": CSV}, data={"priority": "urgent"})
+    refused(answer, 422, "invalid-option")
+    normal = some.post(CSV)["job_id"]
+    urgent = some.post(CSV, priority="high")
+    assert (urgent["position"], urgent["priority"]) == (0, "high")
+    some.service.start_priority_worker()
+    assert some.ended(urgent["job_id"])["status"] == "done"
+    assert some.job(normal)["status"] == "queued"
+
+
 def test_the_status_has_a_weak_etag_until_it_changes(serve: Serve) -> None:
     alone = serve()
     url = f"/jobs/{alone.post(CSV)['job_id']}"

@@ -18,6 +18,7 @@ from rq.serializers import JSONSerializer
 from rq.worker import Worker
 
 from csvjobs.errors import QueueUnavailable
+from csvjobs.priority import Priority
 from csvjobs.queues.base import Census, JobQueue
 from csvjobs.queues.inline import InlineQueue
 from csvjobs.queues.rq import RUN, RqQueue, queue
@@ -151,12 +152,36 @@ def test_both_queues_have_the_same_order(redis: Redis, events: list[str]) -> Non
                 each.put(job_id, event.replace(".", ""))
 
 
+def test_a_job_of_high_priority_waits_in_a_lane_of_its_own(pair: tuple[JobQueue, Take]) -> None:
+    jobs, take_next = pair
+    first, second, urgent, next_urgent = ids(4)
+    for job_id, priority in ((first, "normal"), (urgent, "high"), (second, "normal"), (next_urgent, "high")):
+        jobs.put(job_id, "", Priority(priority))
+    jobs.put(urgent)
+    assert [jobs.position(job_id) for job_id in (first, second, urgent, next_urgent)] == [0, 1, 0, 1]
+    assert jobs.census() == Census((first, second, urgent, next_urgent), frozenset())
+    assert [take_next() for _ in range(3)] == [first, second, None]
+    assert jobs.census() == Census((urgent, next_urgent), frozenset([first, second]))
+    jobs.withdraw(urgent)
+    assert [jobs.position(job_id) for job_id in (urgent, next_urgent)] == [None, 0]
+    jobs.put(urgent)
+    assert take_next() == urgent
+
+
+def test_owners_take_turns_in_each_lane(jobs: JobQueue) -> None:
+    a1, a2, b1, normal = ids(4)
+    for job_id, owner in ((a1, "a"), (a2, "a"), (b1, "b")):
+        jobs.put(job_id, owner, Priority.HIGH)
+    jobs.put(normal, "b")
+    assert jobs.census().waiting == (normal, a1, b1, a2)
+
+
 def test_the_workers_are_counted(jobs: JobQueue, request: pytest.FixtureRequest) -> None:
     assert jobs.workers() == 0
     if isinstance(jobs, RqQueue):
         redis = request.getfixturevalue("redis")
         Worker([queue(redis)], connection=redis, serializer=JSONSerializer).register_birth()
-        assert jobs.workers() == 1
+        assert (jobs.workers(), jobs.workers(Priority.HIGH)) == (1, 0)
 
 
 def test_a_withdrawn_job_is_gone_and_may_come_again(pair: tuple[JobQueue, Take]) -> None:

@@ -19,7 +19,7 @@ from csvjobs.jobs.job import now
 @pytest.fixture
 def services(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Services:
     made = make(tmp_path)
-    monkeypatch.setattr(made.queue, "workers", lambda: 2)
+    monkeypatch.setattr(made.queue, "workers", lambda _: 2)
     return made
 
 
@@ -51,7 +51,7 @@ def test_the_start_is_estimated_from_the_last_jobs(services: Services) -> None:
 
 def test_where_nobody_works_nothing_is_estimated(services: Services, monkeypatch: pytest.MonkeyPatch) -> None:
     took(services, 100)
-    monkeypatch.setattr(services.queue, "workers", lambda: 0)
+    monkeypatch.setattr(services.queue, "workers", lambda _: 0)
     assert look_at(services, submit(services)).estimated_start_at is None
 
 

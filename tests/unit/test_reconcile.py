@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import NoReturn
 
@@ -13,11 +14,12 @@ from csvjobs.flow.ending import end
 from csvjobs.flow.named_tables import NamedTables
 from csvjobs.flow.reconcile import Reconciler
 from csvjobs.flow.services import Services
-from csvjobs.flow.submit import Incoming
+from csvjobs.flow.submit import DEFAULT, Incoming
 from csvjobs.flow.view import view
-from csvjobs.jobs.job import Job, Status
+from csvjobs.jobs.job import Job, Status, Terms
 from csvjobs.jobs.memory import MemoryIndex
 from csvjobs.pipelines.named import NamedPipelines
+from csvjobs.priority import Priority
 from csvjobs.queues.inline import InlineQueue
 from csvjobs.settings import Settings
 from csvjobs.storage.memory import MemoryStorage
@@ -42,10 +44,13 @@ class Parts:
             engine=no_engine,
         )
 
-    def submit(self) -> str:
-        incoming = Incoming(self.services)
+    def having(self, **changed: int) -> Services:
+        return replace(self.services, settings=Settings(**changed))  # type: ignore[arg-type]
+
+    def submit(self, terms: Terms = DEFAULT, **changed: int) -> str:
+        incoming = Incoming(self.having(**changed))
         incoming.write(b"a,b\n1,2\n")
-        return incoming.submit("x.csv", None, {}).job_id
+        return incoming.submit("x.csv", None, {}, terms=terms).job_id
 
     def lose_queue_and_index(self) -> None:
         for job_id in self.storage.list():
@@ -129,6 +134,23 @@ def test_a_job_that_was_tried_before_is_given_longer(parts: Parts) -> None:
     assert parts.waiting() == [fresh]
     parts.rounds(reconcile.BACK_OFF_ROUNDS)
     assert parts.waiting() == [fresh, tried]
+
+
+def test_what_waits_for_workers_that_there_are_no_longer_waits_for_others(parts: Parts) -> None:
+    job_id = parts.submit(Terms(priority=Priority.HIGH), priority_workers=1)
+    assert parts.queue.take() is None
+    parts.rounds(1)
+    assert parts.waiting() == [job_id]
+    assert parts.queue.take() == job_id
+
+
+def test_what_waits_for_others_is_put_back_where_it_was(parts: Parts) -> None:
+    job_id = parts.submit(Terms(priority=Priority.HIGH), priority_workers=1)
+    parts.reconciler = Reconciler(parts.having(priority_workers=1))
+    parts.lose_queue_and_index()
+    parts.rounds(reconcile.UNKNOWN_ROUNDS)
+    assert parts.queue.take() is None
+    assert parts.queue.take(Priority.HIGH) == job_id
 
 
 def test_an_end_that_was_killed_before_it_was_told_is_told(parts: Parts) -> None:

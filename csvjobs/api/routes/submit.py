@@ -19,6 +19,7 @@ from csvjobs.flow.rerun import rerun
 from csvjobs.flow.services import Services
 from csvjobs.flow.submit import Incoming
 from csvjobs.jobs.job import Job
+from csvjobs.priority import Priority
 from csvjobs.reading.options import ReadOptions
 
 router = APIRouter(tags=["jobs"])
@@ -35,10 +36,16 @@ _APPLY = {
     "text of a fitted.json. Its pipeline is taken where none is given.",
 }
 
-_RETENTION = {
-    "type": "string",
-    "description": "How long the job is kept after its end: in seconds, or like 30m, 12h, 7d. No longer than "
-    "the service keeps all jobs.",
+_TERMS = {
+    "retention": {
+        "type": "string",
+        "description": "How long the job is kept after its end: in seconds, or like 30m, 12h, 7d. No longer "
+        "than the service keeps all jobs.",
+    },
+    "priority": {
+        "enum": list(Priority),
+        "description": "Which workers take it; high only where the service has workers for it.",
+    },
 }
 
 
@@ -50,7 +57,7 @@ def _body() -> dict[str, Any]:
         "file": {**csv, "type": "string", "description": "The CSV file."},
         "pipeline": _PIPELINE,
         "apply": _APPLY,
-        "retention": _RETENTION,
+        **_TERMS,
         **options,
     }
     form = {"type": "object", "required": ["file"], "properties": fields, "additionalProperties": False}
@@ -64,7 +71,7 @@ def _body() -> dict[str, Any]:
 
 def _options() -> list[dict[str, Any]]:
     """The OpenAPI of a query of options."""
-    ours = {"pipeline": _PIPELINE, "apply": _APPLY, "retention": _RETENTION}
+    ours = {"pipeline": _PIPELINE, "apply": _APPLY, **_TERMS}
     properties = {**ours, **ReadOptions.model_json_schema()["properties"]}
     return [{"name": name, "in": "query", "schema": schema} for name, schema in properties.items()]
 
@@ -80,7 +87,7 @@ async def submit(
 ) -> JobDocument:
     def finish(incoming: Incoming, form: Form) -> Job:
         asked = (form.called, form.pipeline, form.options, form.apply)
-        return incoming.submit(*asked, retention=form.retention, owner=owner, slot=slot)
+        return incoming.submit(*asked, terms=form.terms(services, owner), slot=slot)
 
     job = await receive(request, services, finish)
     return await _accepted(job, response, services)
@@ -124,7 +131,7 @@ async def run_again(
     instead of what was declared or found before."""
     form = Form(fields=dict(request.query_params))
     asked = (job_id, form.pipeline, form.options, form.apply)
-    ask = bind(rerun, services, *asked, retention=form.retention, owner=owner, slot=slot)
+    ask = bind(rerun, services, *asked, terms=form.terms(services, owner), slot=slot)
     job = await to_thread.run_sync(ask)
     return await _accepted(job, response, services)
 

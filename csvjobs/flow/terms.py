@@ -1,0 +1,48 @@
+"""Terms: what is asked of the service beside the file, and what of it the service grants."""
+
+from __future__ import annotations
+
+from csvjobs.errors import InvalidOption
+from csvjobs.flow.services import Services
+from csvjobs.jobs.job import Terms
+from csvjobs.priority import Priority
+from csvjobs.settings import seconds
+
+
+def granted(
+    services: Services, retention: str | None = None, priority: str | None = None, owner: str = ""
+) -> Terms:
+    """retention: how long the job is kept after its end; priority: normal or high; owner: whose it is.
+
+    Raises InvalidOption.
+    """
+    return Terms(
+        owner=owner,
+        retention=_retention(services, retention) if retention else None,
+        priority=_priority(services, priority) if priority else Priority.NORMAL,
+    )
+
+
+def lane(services: Services, terms: Terms) -> Priority:
+    """Where the job waits: not where nobody works any more."""
+    return terms.priority if services.settings.priority_workers else Priority.NORMAL
+
+
+def _retention(services: Services, asked: str) -> int:
+    longest = services.settings.retention
+    try:
+        kept = seconds(asked)
+    except ValueError as error:
+        raise InvalidOption(f"retention: {asked[:80]!r} is none. {error}.") from None
+    if longest and kept > longest:
+        raise InvalidOption(f"retention: jobs are kept for {longest} seconds at most.", hint="Ask for less.")
+    return kept
+
+
+def _priority(services: Services, asked: str) -> Priority:
+    if asked not in list(Priority):
+        raise InvalidOption(f"priority: {asked[:80]!r} is none.", hint=f"It may be {' or '.join(Priority)}.")
+    if asked == Priority.HIGH and not services.settings.priority_workers:
+        said = "priority: this service has no workers for jobs of high priority."
+        raise InvalidOption(said, hint="Send it without. CSVJOBS_PRIORITY_WORKERS sets how many there are.")
+    return Priority(asked)

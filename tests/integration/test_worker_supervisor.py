@@ -15,6 +15,7 @@ from chaos import Service, children, eventually, free_port, gone
 
 from csvjobs.errors import BadSetup
 from csvjobs.jobs.job import Status
+from csvjobs.priority import Priority
 from csvjobs.settings import Settings
 from csvjobs.worker.embedded import Embedded
 from csvjobs.worker.supervisor import check_port_free, environment, only_one
@@ -137,6 +138,20 @@ def test_what_dies_is_started_again(up: Run, client: Service, victim: str) -> No
     for _ in range(3):
         client.submit()
     assert {job.status for job in client.judge()} == {Status.DONE}
+
+
+def test_priority_workers_are_started_beside_the_others(redis_url: str, tmp_path: Path) -> None:
+    service = Service(tmp_path, redis_url, priority_workers=1)
+    run = Run(WORKER, service.settings, tmp_path)
+    try:
+        eventually(lambda: len(run.members("worker.process high")) == 1)
+        eventually(lambda: len(run.members("worker.process")) == 2)
+        eventually(lambda: service.services.queue.workers(Priority.HIGH) == 1)
+        assert service.services.queue.workers() == 1
+    finally:
+        run.process.terminate()
+        assert run.process.wait(timeout=30) == 0
+        service.stop()
 
 
 def test_a_folder_has_one_supervisor(up: Run, embedded: Settings) -> None:

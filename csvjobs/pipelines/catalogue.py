@@ -12,6 +12,7 @@ from csvjobs.pipelines.steps.drop_missing import DropMissing
 from csvjobs.pipelines.steps.extract import Extract
 from csvjobs.pipelines.steps.fill_missing import FillMissing
 from csvjobs.pipelines.steps.filter import Filter
+from csvjobs.pipelines.steps.frequency import Frequency
 from csvjobs.pipelines.steps.join import Join
 from csvjobs.pipelines.steps.label import Label
 from csvjobs.pipelines.steps.limit import Limit
@@ -29,6 +30,7 @@ from csvjobs.pipelines.steps.scale import Scale
 from csvjobs.pipelines.steps.select import Select
 from csvjobs.pipelines.steps.sort import Sort
 from csvjobs.pipelines.steps.split import Split
+from csvjobs.pipelines.steps.target import Target
 from csvjobs.pipelines.steps.trim import Trim
 from csvjobs.pipelines.steps.unpivot import Unpivot
 from csvjobs.pipelines.steps.validate import Validate
@@ -65,6 +67,8 @@ STEPS: tuple[type[Step], ...] = (
     OneHot,
     Label,
     Ordinal,
+    Frequency,
+    Target,
 )
 
 

@@ -12,13 +12,26 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.impute import SimpleImputer
-from sklearn.preprocessing import MinMaxScaler, OneHotEncoder, OrdinalEncoder, RobustScaler, StandardScaler
+from sklearn.preprocessing import (
+    KBinsDiscretizer,
+    MaxAbsScaler,
+    MinMaxScaler,
+    OneHotEncoder,
+    OrdinalEncoder,
+    RobustScaler,
+    StandardScaler,
+)
 from workbench import Bench, Cell, Output
 
 from csvjobs.errors import DuplicateColumn, NotANumber, NotLearnt, UnknownCategory, UnknownColumn
 from csvjobs.pipelines.catalogue import BY_NAME
 
-SCALERS = {"standard": StandardScaler, "minmax": MinMaxScaler, "robust": RobustScaler}
+SCALERS = {
+    "standard": StandardScaler,
+    "minmax": MinMaxScaler,
+    "maxabs": MaxAbsScaler,
+    "robust": RobustScaler,
+}
 
 numbers = st.integers(-1000, 1000).map(lambda n: n / 8)
 gaps = st.lists(st.none() | numbers, min_size=1, max_size=20)
@@ -69,6 +82,34 @@ def test_imputers(bench: Bench, strategy: str, fit: list[float | None], column: 
     out = applied(bench, step, written(fit), written(column))
     theirs = SimpleImputer(strategy=strategy).fit(as_array(fit)).transform(as_array(column))
     np.testing.assert_allclose(values(out), theirs, rtol=1e-9, atol=1e-9)
+
+
+spread = st.lists(numbers, min_size=2, max_size=20).filter(lambda column: len(set(column)) > 1)
+
+
+@settings(deadline=None, max_examples=40)
+@given(fit=spread, column=st.lists(numbers, min_size=1, max_size=20), count=st.integers(2, 6))
+def test_bins_of_equal_width(bench: Bench, fit: list[float], column: list[float], count: int) -> None:
+    labels = [str(place) for place in range(count)]
+    step = {"step": "bin", "columns": ["x"], "count": count, "labels": labels}
+    out = applied(bench, step, written(list(fit)), written(list(column)))
+    theirs = KBinsDiscretizer(count, encode="ordinal", strategy="uniform").fit(as_array(list(fit)))
+    edges, reach = theirs.bin_edges_[0][1:-1], max(map(abs, fit))
+    for cell, [_, label] in zip(column, out.rows, strict=True):
+        # An edge between two numbers may differ in its last digit.
+        offs = (-1e-12 * reach, 0, 1e-12 * reach)
+        assert int(label) in {int(np.searchsorted(edges, cell + off, "right")) for off in offs}
+
+
+@settings(deadline=None, max_examples=40)
+@given(fit=spread, column=gaps)
+def test_clips_at_the_quantiles_of_the_first_table(
+    bench: Bench, fit: list[float], column: list[float | None]
+) -> None:
+    step = {"step": "clip", "columns": ["x"], "quantiles": [0.1, 0.8]}
+    out = applied(bench, step, written(list(fit)), written(column))
+    theirs = np.clip(as_array(column), *np.quantile(fit, [0.1, 0.8]))
+    np.testing.assert_allclose(values(out), theirs, rtol=1e-9, atol=1e-9, equal_nan=True)
 
 
 @pytest.mark.parametrize("unknown", ["keep", "overall"])

@@ -21,6 +21,7 @@ from sklearn.preprocessing import (
     OrdinalEncoder,
     RobustScaler,
     StandardScaler,
+    TargetEncoder,
 )
 from workbench import Bench
 
@@ -199,3 +200,43 @@ def test_fills_by_group_are_those_of_pandas(
     reach = frame["x"].abs().groupby(frame["g"]).transform("max").fillna(0)
     for our, their, largest in zip(ours, theirs, reach, strict=True):
         np.testing.assert_allclose(our, their, rtol=1e-9, atol=1e-12 * largest, equal_nan=True)
+
+
+@st.composite
+def with_target(draw: st.DrawFn) -> tuple[list[str], list[float]]:
+    """Categories, and a number for each of their rows."""
+    unit = 10.0 ** draw(st.integers(-12, 12))
+    rows = st.tuples(st.sampled_from("abcXéß"), st.integers(-1000, 1000))
+    column, numbers = zip(*draw(st.lists(rows, min_size=2, max_size=40)), strict=True)
+    return list(column), [number * unit for number in numbers]
+
+
+@pytest.mark.parametrize("smooth", ["auto", 0.0, 2.5])
+@settings(deadline=None, max_examples=40)
+@given(fit=with_target(), new=st.lists(st.sampled_from("abcXéß?"), min_size=1, max_size=10))
+def test_target_encoder(
+    bench: Bench, smooth: str | float, fit: tuple[list[str], list[float]], new: list[str]
+) -> None:
+    column, target = fit
+    rows = list(zip(column, map(repr, target), strict=True))
+    step = {"step": "target", "columns": ["x"], "target": "y", "smooth": smooth}
+    encoder = TargetEncoder(target_type="continuous", smooth=smooth).fit(as_text(column), target)
+    close = {"rtol": 1e-9, "atol": 1e-9 * max(map(abs, target))}
+    ours = bench.table([step], ("x", "y"), rows).rows
+    np.testing.assert_allclose([[float(row[0])] for row in ours], encoder.transform(as_text(column)), **close)
+    later = bench.applied([step], (("x", "y"), rows), ("x", "n"), [(cell, "1") for cell in new]).rows
+    np.testing.assert_allclose([[float(row[0])] for row in later], encoder.transform(as_text(new)), **close)
+
+
+@settings(deadline=None, max_examples=40)
+@given(column=categories, new=st.lists(st.sampled_from("abcXYZ?"), min_size=1, max_size=10))
+def test_frequencies_are_the_value_counts_of_pandas(bench: Bench, column: list[str], new: list[str]) -> None:
+    counts = pd.Series(column, dtype=object).value_counts(normalize=True)
+    step = {"step": "frequency", "columns": ["x"]}
+    names, rows = ("n", "x"), [("1", cell) for cell in column]
+    ours = [float(cell) for _, cell in bench.table([step], names, rows).rows]
+    np.testing.assert_allclose(ours, [counts[cell] for cell in column], rtol=1e-9)
+    later = bench.applied([step], (names, rows), names, [("1", cell) for cell in new]).rows
+    np.testing.assert_allclose(
+        [float(cell) for _, cell in later], [counts.get(cell, 0.0) for cell in new], rtol=1e-9
+    )

@@ -1,0 +1,76 @@
+"""One column of categories into one column of how often each of them occurs."""
+
+from typing import ClassVar, Literal
+
+from pydantic import Field
+
+from csvjobs.engines.base import Sql
+from csvjobs.pipelines.step import (
+    By,
+    Change,
+    Column,
+    Columns,
+    ColumnStep,
+    Example,
+    Learnt,
+    Names,
+    Need,
+    Unseen,
+    missing,
+    of_groups,
+)
+
+FATES = {"zero": "0, as it never occurred", "empty": "left empty", "error": None}
+
+
+class Frequency(ColumnStep):
+    """Replaces each value of a column by how often it occurs in the column: as the share of all cells that
+    are not missing, between 0 and 1, or as a count.
+
+    A missing cell stays as it is. Where learnt values are applied, it is how often the value occurred in the
+    file that was learnt from; one that did not occur there is 0, or goes as `unknown` says, and a warning
+    counts it. The results are those of pandas' value_counts.
+    """
+
+    example: ClassVar = Example(
+        options={"columns": ["city"]},
+        before="id,city\n1,Rome\n2,Oslo\n3,\n4,Rome\n5,Bath\n",
+        after="id,city\n1,0.5\n2,0.25\n3,\n4,0.5\n5,0.25\n",
+    )
+
+    step: Literal["frequency"] = "frequency"
+    columns: Names = Field(description="Names of the columns to encode.")
+    as_: Literal["share", "count"] = Field("share", alias="as", description="What a value becomes.")
+    unknown: Literal["zero", "empty", "error"] = Field(
+        "zero",
+        description="What becomes, where learnt values are applied, of one that was not there to learn: 0, "
+        "an empty cell, or the end of the job.",
+    )
+    max_categories: int = Field(
+        1000, ge=1, le=10_000, description="More different values than this end the job."
+    )
+
+    def needs(self, columns: Columns) -> tuple[Need, ...]:
+        return tuple(self._need(c.name) for c in self.chosen(columns))
+
+    def change(self, columns: Columns, learnt: Learnt, sql: Sql) -> Change:
+        other = {"zero": sql.text(self._text(0, 1)), "empty": "NULL", "error": "NULL"}[self.unknown]
+
+        def cell(column: Column) -> str:
+            sizes = learnt[self._need(column.name)]
+            total = sum(size for _, size in sizes)
+            groups = [(key, self._text(size, total)) for key, size in sizes]
+            encoded = f"COALESCE({of_groups(sql, Columns([column]), groups)}, {other})"
+            return f"CASE WHEN {missing(sql, column.sql)} THEN {column.sql} ELSE {encoded} END"
+
+        return Change(self.rewrite(columns, cell))
+
+    def unseen(self, columns: Columns, learnt: Learnt) -> tuple[Unseen, ...]:
+        known = {c: [text for (text,), _ in learnt[self._need(c.name)]] for c in self.chosen(columns)}
+        return tuple(Unseen(c, texts, FATES[self.unknown]) for c, texts in known.items())
+
+    def _need(self, name: str) -> Need:
+        return Need(name, "size", by=By((name,), self.max_categories))
+
+    def _text(self, size: float, total: float) -> str:
+        return str(int(size)) if self.as_ == "count" else repr(size / total)

@@ -8,6 +8,7 @@ import shutil
 import signal
 import subprocess
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import httpx
@@ -82,7 +83,8 @@ def reader(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reader]:
         os.killpg(up.pid, signal.SIGINT)
         up.wait(timeout=30)
     finally:
-        up.kill()
+        with suppress(ProcessLookupError):
+            os.killpg(up.pid, signal.SIGKILL)
         up.wait()
 
 

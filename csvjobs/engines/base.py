@@ -104,6 +104,10 @@ class Sql(ABC):
         """The HMAC-SHA-256 (RFC 2104) of the text in UTF-8, as 64 hexadecimal digits. Raises NoMaskKey."""
 
     @abstractmethod
+    def counted(self, counter: int) -> str:
+        """A number above 0 for each row, to get which moves the engine's counter of that number by one."""
+
+    @abstractmethod
     def moment(self, expression: str, strptime: str) -> str:
         """The text in a format of DIRECTIVES, blanks around it or not, as a timestamp; NULL where it has
         another shape or is no day of the calendar.
@@ -137,6 +141,14 @@ class Engine(ABC):
     @abstractmethod
     def copy(self, query: str, header: Sequence[str], target: Path, write: WriteOptions = PLAIN) -> int:
         """Streams a query into a new file, its columns called `header`; returns its rows."""
+
+    @abstractmethod
+    def counting(self, number: int) -> None:
+        """Sets so many counters to 0."""
+
+    @abstractmethod
+    def passed(self) -> list[int]:
+        """What the counters say."""
 
     @abstractmethod
     def progress(self) -> float:

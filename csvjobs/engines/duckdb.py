@@ -73,6 +73,10 @@ class DuckSql(Sql):
         inner = f"unhex(sha256({INNER} || encode({expression})))"
         return f"sha256({OUTER} || {inner})"
 
+    def counted(self, counter: int) -> str:
+        """A sequence: DuckDB takes its next value for each row, and moves no predicate that has one."""
+        return f"nextval('passed{counter}')"
+
     def moment(self, expression: str, strptime: str) -> str:
         """DuckDB allows blanks around, but a year 0 and fewer digits too; its %S has no fraction."""
         formats = ", ".join(map(self.text, (strptime, strptime.replace("%S", "%S.%f"))))
@@ -97,6 +101,7 @@ class DuckEngine(Engine):
     ) -> None:
         self.sql = DuckSql(keyed=bool(key))
         self._memory, self._empty = memory, 0
+        self._counters = 0
         self._idle, self._spill, self._well = idle, scratch / "spill", True
         self._stopped = False
         self._database = _taken(idle) or duckdb.connect()
@@ -140,6 +145,17 @@ class DuckEngine(Engine):
     def copy(self, query: str, header: Sequence[str], target: Path, write: WriteOptions = PLAIN) -> int:
         writers = {"csv": self._csv, "jsonl": self._jsonl, "parquet": self._parquet, "xlsx": self._xlsx}
         return writers[write.format](query, header, target, write)
+
+    def counting(self, number: int) -> None:
+        self._counters = number
+        for counter in range(number):
+            # Before its first value a sequence has no current one.
+            made = f"CREATE OR REPLACE TEMP SEQUENCE passed{counter} MINVALUE 0"
+            self._execute(f"{made}; SELECT nextval('passed{counter}')")
+
+    def passed(self) -> list[int]:
+        listed = ", ".join(f"currval('passed{counter}')" for counter in range(self._counters))
+        return list(self.rows(f"SELECT {listed}")[0]) if listed else []
 
     def progress(self) -> float:
         return max(0.0, self._connection.query_progress() / 100)

@@ -58,7 +58,6 @@ class Outcome:
     rows: Rows | None = None
     steps: list[StepCounts] = field(default_factory=list)
     rejects: RejectSummary = field(default_factory=RejectSummary)
-    broken: Mapping[str, int] = field(default_factory=dict)
     detected: dict[str, Finding] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
     taken: dict[str, FileInfo] = field(default_factory=dict)
@@ -290,8 +289,8 @@ def _check(
     outcome: Outcome,
 ) -> None:
     """Sets aside the rows that break a rule. Raises RuleBroken, NoRowsLeft, TooManyBadRows."""
-    outcome.broken, failed = failures(engine, planned.checked, scratch)
-    if not (count := sum(outcome.broken.values())):
+    broken, failed = failures(engine, planned.checked, scratch)
+    if not (count := sum(broken.values())):
         return
     # Beside the one that reading has made, which is there if this one is not finished.
     both = scratch / "both.csv"
@@ -311,10 +310,11 @@ def _transform(
 ) -> None:
     with pulse.stage("transform"):
         output = scratch / pipeline.write.filename
+        engine.counting(planned.counters)
         with GrowingDigest(output) as digest:
-            out = engine.copy(planned.query(), planned.columns.names, output, pipeline.write)
+            out = engine.copy(planned.query(counting=True), planned.columns.names, output, pipeline.write)
         outcome.taken[output.name] = digest.info if out else file_info(output)
-        counts = planned.count(outcome.broken)
+        counts = planned.count(engine.passed())
         outcome.rows = _account(reading.source, outcome.rejects, counts, out)
         outcome.steps = StepCounts.chain(reading.source.records, counts)
     outcome.files[output.name] = output

@@ -26,12 +26,22 @@ what it takes them for."""
 @dataclass(frozen=True)
 class Tally:
     """A query of one row: the rows that the step `label` dropped, merged, added or rejected, if it is such a
-    step, and the cells that each of the steps `changed` did change."""
+    step, and the cells that each of the steps `changed` did change.
+
+    Where a copy has counted the rows, the query is of use for the cells only: one of `counters` has those
+    that went, or two have those before the step and behind it.
+    """
 
     label: str
     counts: Counted | None
     changed: tuple[str, ...]
     query: str
+    counters: range = range(0)
+
+    def rows(self, passed: Sequence[int]) -> int:
+        """How many rows went or came, by what the counters say."""
+        before, *behind = (passed[counter] for counter in self.counters)
+        return abs(before - sum(behind))
 
 
 @dataclass(frozen=True)
@@ -49,6 +59,7 @@ class Checked:
 class Plan:
     """The steps put on top of a relation, one after the other; ready when all are on.
 
+    `counters`: so many count the rows that pass them, before and behind each step by which rows go or come.
     `order`: the columns, beside those of the table, by which the rows stand; none where no step asks.
     `known`: what the steps that learn have learnt elsewhere; None to learn it here. `count_cells`: whether to
     count the cells that steps change: it may cost another scan. `types`: of the columns that a step brought
@@ -67,6 +78,8 @@ class Plan:
     fitted: list[LearntStep] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     types: dict[str, Type] = field(default_factory=dict)
+    counters: int = 0
+    _counting: str = ""
     _made: int = 0
     _moved: bool = False
     _of_file: bool = True
@@ -74,11 +87,14 @@ class Plan:
     _uncounted: dict[str, str] = field(default_factory=dict)
     _waiting: list[tuple[int, Step]] = field(default_factory=list)
 
-    def query(self) -> str:
-        """The query of the output, columns and rows in order."""
+    def __post_init__(self) -> None:
+        self._counting = self.relation
+
+    def query(self, *, counting: bool = False) -> str:
+        """The query of the output, columns and rows in order; whether it moves the `counters`."""
         listed = ", ".join(column.sql for column in self.columns)
         order = f" ORDER BY {self.terms}" if self._moved else ""
-        return f"SELECT {listed} FROM ({self.relation}){order}"
+        return f"SELECT {listed} FROM ({self._counting if counting else self.relation}){order}"
 
     @property
     def terms(self) -> str:
@@ -98,18 +114,17 @@ class Plan:
         else:
             self._apply(place, step, Lesson({}, [], {}))
 
-    def count(self, rejected: Mapping[str, int] | None = None) -> dict[str, Counts]:
-        """What each step so far did to rows and cells, by its label. `rejected`: rows by step,
-        where these are counted already."""
+    def count(self, passed: Sequence[int] | None = None) -> dict[str, Counts]:
+        """What each step so far did to rows and cells, by its label. `passed`: what the counters say, where
+        a copy has counted the rows."""
         if self._uncounted:
             self._tally("", RowChange())
         for tally in self.tallies:
-            if tally.counts == "rejected" and rejected is not None and not tally.changed:
-                self._counts[tally.label]["rejected"] = rejected.get(tally.label, 0)
-                continue
-            [(rows, *cells)] = self.engine.rows(tally.query)
+            counted = passed is not None and not tally.changed
+            [(rows, *cells)] = [(0,)] if counted else self.engine.rows(tally.query)
             if tally.counts:
-                self._counts[tally.label][tally.counts] = int(rows or 0)
+                gone = tally.rows(passed) if passed is not None else int(rows or 0)
+                self._counts[tally.label][tally.counts] = gone
             for changed, number in zip(tally.changed, cells, strict=True):
                 self._counts[changed]["changed"] = int(number or 0)
         self.tallies = []
@@ -208,10 +223,35 @@ class Plan:
         parts = [f"{c.sql} AS {n.sql}" for c, n in zip(made, columns, strict=True)]
         parts += [f"{k.sql} AS {n.sql}" for k, n in zip(rows.keys(self.order), keys, strict=True)]
         listed = ", ".join([*parts, *numbers])
-        self.relation = f"SELECT {listed} FROM {rows.source(self.relation, self.order)}"
+        self._counting = self._counted(listed, rows)
+        where = f" WHERE {stays}" if (stays := rows.stays(self.relation, self.order)) else ""
+        self.relation = f"SELECT {listed} FROM {rows.source(self.relation, self.order)}{where}"
         self.columns, self.order = columns, keys
         pairs = [(c.sql, n.sql) for c, n in zip(made, columns, strict=True)]
         self.types = {now: self.types[then] for then, now in pairs if then in self.types}
+
+    def _counted(self, listed: str, rows: RowChange) -> str:
+        """The layer with counters of the rows that go, or of those before it and behind it.
+
+        A predicate that moves a counter stays where it is put; others an engine moves below it.
+        """
+        if stays := rows.stays(self.relation, self.order):
+            where = f"CASE WHEN {stays} THEN TRUE ELSE {self._counter()} < 0 END"
+            return f"SELECT {listed} FROM {rows.source(self._counting, self.order)} WHERE {where}"
+        before = self._passing(self._counting) if rows.counts else self._counting
+        made = f"SELECT {listed} FROM {rows.source(before, self.order)}"
+        return self._passing(made) if rows.counts else made
+
+    def _passing(self, relation: str) -> str:
+        return f"SELECT * FROM ({relation}) WHERE {self._counter()} > 0"
+
+    def _counter(self) -> str:
+        """One more, for the step that has its tally last."""
+        self.counters += 1
+        last = self.tallies[-1]
+        used = range(last.counters.start if last.counters else self.counters - 1, self.counters)
+        self.tallies[-1] = replace(last, counters=used)
+        return self.sql.counted(self.counters - 1)
 
     def _named(self, made: Columns) -> Columns:
         """The columns as the next layer knows them: a bare reference keeps its name, once."""

@@ -1,7 +1,7 @@
 """What a step may do to rows as a whole: keep some, put them in order, merge them, make several of one.
 
 Each says how in SQL over the relation before it, and how to count what it did by another way than it does
-it, so that the account can catch a mistake.
+it: a preview counts so, and tests hold what a job counts against it.
 """
 
 from __future__ import annotations
@@ -67,6 +67,11 @@ class RowChange:
         """What the new columns are selected from."""
         return f"({relation})"
 
+    def stays(self, relation: str, order: Sequence[Key]) -> str:
+        """A predicate over `source`, true for the rows that stay, neither false nor NULL; empty where no row
+        goes."""
+        return ""
+
     def keys(self, order: Sequence[Key]) -> tuple[Key, ...]:
         """What the rows stand by afterwards, as expressions over `source`."""
         return tuple(order)
@@ -84,8 +89,8 @@ class Keep(RowChange):
     predicate: str
     counts = "dropped"
 
-    def source(self, relation: str, order: Sequence[Key]) -> str:
-        return f"({relation}) WHERE {self.predicate}"
+    def stays(self, relation: str, order: Sequence[Key]) -> str:
+        return self.predicate
 
     def tally(self, relation: str, sums: Sequence[str] = ()) -> str:
         gone = f"COUNT(CASE WHEN {self.predicate} THEN NULL ELSE 1 END)"
@@ -105,7 +110,10 @@ class Alike(RowChange):
         among = f"PARTITION BY {', '.join(self.by)}"
         nth, of = f"ROW_NUMBER() OVER ({among} ORDER BY {terms(order)})", f"COUNT(*) OVER ({among})"
         stays = {"first": f"{nth} = 1", "last": f"{nth} = {of}", "none": f"{of} = 1"}[self.keep]
-        return f"(SELECT *, {stays} AS __stays FROM ({relation})) WHERE __stays"
+        return f"(SELECT *, {stays} AS __stays FROM ({relation}))"
+
+    def stays(self, relation: str, order: Sequence[Key]) -> str:
+        return "__stays"
 
     def tally(self, relation: str, sums: Sequence[str] = ()) -> str:
         gone = "CASE WHEN n > 1 THEN n ELSE 0 END" if self.keep == "none" else "n - 1"
@@ -121,9 +129,9 @@ class Take(RowChange):
     counts = "dropped"
     moves = True
 
-    def source(self, relation: str, order: Sequence[Key]) -> str:
+    def stays(self, relation: str, order: Sequence[Key]) -> str:
         by = terms([Key(self.by), *order] if self.by else order)
-        return f"({relation}) WHERE {ROW} IN (SELECT {ROW} FROM ({relation}) ORDER BY {by} LIMIT {self.rows})"
+        return f"{ROW} IN (SELECT {ROW} FROM ({relation}) ORDER BY {by} LIMIT {self.rows})"
 
     def tally(self, relation: str, sums: Sequence[str] = ()) -> str:
         return f"SELECT GREATEST(COUNT(*) - {self.rows}, 0){_summed(sums)} FROM ({relation})"
@@ -288,7 +296,10 @@ class Sound(RowChange):
     counts = "rejected"
 
     def source(self, relation: str, order: Sequence[Key]) -> str:
-        return f"({self._flagged(relation)}) WHERE NOT {self._strictly}"
+        return f"({self._flagged(relation)})"
+
+    def stays(self, relation: str, order: Sequence[Key]) -> str:
+        return f"NOT {self._strictly}"
 
     def tally(self, relation: str, sums: Sequence[str] = ()) -> str:
         gone = f"COUNT(CASE WHEN {self._strictly} THEN 1 END)"
@@ -313,7 +324,8 @@ class Sound(RowChange):
             f"COUNT(CASE WHEN {flag} THEN 1 END), MIN(CASE WHEN {flag} THEN {one.found} END)"
             for flag, one in broken.items()
         )
-        return f"SELECT {', '.join(cells)} FROM {self.source(relation, ())}"
+        staying = f"{self.source(relation, ())} WHERE {self.stays(relation, ())}"
+        return f"SELECT {', '.join(cells)} FROM {staying}"
 
     @property
     def _strictly(self) -> str:

@@ -131,8 +131,12 @@ class Bench:
             count_cells=True,
         )
         self.fitted = planned.fitted
-        written = self._engine.copy(planned.query(), planned.columns.names, out)
-        counts = StepCounts.chain(count, planned.count())
+        self._engine.counting(planned.counters)
+        written = self._engine.copy(planned.query(counting=True), planned.columns.names, out)
+        tallies, counted = list(planned.tallies), planned.count()
+        told = [(tally.label, tally.rows(self._engine.passed())) for tally in tallies if tally.counts]
+        assert told == [(t.label, counted[t.label][t.counts]) for t in tallies if t.counts]
+        counts = StepCounts.chain(count, counted)
         assert written == (counts[-1].out if counts else count), "the account does not add up"
         return Output(out.read_bytes().decode(), planned.warnings, counts)
 

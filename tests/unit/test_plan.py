@@ -26,7 +26,7 @@ class CountingEngine(DuckEngine):
         return super().kept(query)
 
     def rows(self, query: str) -> list[tuple[Any, ...]]:
-        self.queries += 1
+        self.queries += query.startswith("SELECT")
         return super().rows(query)
 
 

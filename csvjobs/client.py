@@ -101,8 +101,9 @@ class Client:
 
         pipeline: a name, or YAML or JSON; apply: the id of a job that has learnt, or the text of its
         fitted.json, to be applied instead of learning; key: for the Idempotency-Key, where the caller itself
-        may ask again; options: read options by name; `sent(bytes)` is called after each piece of the file,
-        with a negative number when it starts anew. Raises Damaged when the file becomes shorter meanwhile."""
+        may ask again; options: read options by name, retention, priority; `sent(bytes)` is called after each
+        piece of the file, with a negative number when it starts anew. Raises Damaged when the file becomes
+        shorter meanwhile."""
         path = Path(path)
         given = {"filename": shown_name(path), "pipeline": pipeline, "apply": apply, **options}
         kind, head, tail = _with_form(given.pop("apply")) if _long(apply) else ("text/csv", b"", b"")

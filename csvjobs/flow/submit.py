@@ -65,12 +65,7 @@ class Incoming:
         self._append(chunk)
         self._facts.update(chunk)
 
-    def resolve(
-        self,
-        pipeline: str | None,
-        options: dict[str, str],
-        apply: str | None = None,
-    ) -> Pipeline:
+    def resolve(self, pipeline: str | None, options: dict[str, str], apply: str | None = None) -> Pipeline:
         """What the file shall go through, as in `submit`; for refusing early.
 
         Raises: as `submit` about these.
@@ -93,11 +88,11 @@ class Incoming:
 
         filename: as the client called it; pipeline: a name, or YAML or JSON text; options: read options
         by name, which win over the pipeline's; apply: the id of a job that has learnt, or a fitted.json, to
-        be applied instead of learning, whose pipeline is taken where none is given; terms: what else
-        is asked; slot: of the key that the request came with. A queue that cannot be
-        reached is no error: the job is durable, and the reconciler announces it.
-        Raises: EmptyUpload, PipelineNotFound, InvalidPipeline; JobNotFound, JobNotFinished,
-        NothingFitted, InvalidFitted, PipelineMismatch; TableNotFound, NoTable; KeyReused.
+        be applied instead of learning, whose pipeline is taken where none is given; terms: what else is
+        asked; slot: of the key that the request came with. A queue that cannot be reached is no error: the
+        job is durable, and the reconciler announces it.
+        Raises: EmptyUpload, PipelineNotFound, InvalidPipeline; JobNotFound, JobNotFinished, NothingFitted,
+        InvalidFitted, PipelineMismatch; TableNotFound, NoTable; KeyReused.
         """
         path, facts = self.content()
         payload = payload_of(filename, pipeline, options, apply, terms.model_dump(), facts.sha256)

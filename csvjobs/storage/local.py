@@ -100,17 +100,17 @@ class LocalStorage(Storage):
             _sync(self._pending)
             folder.rename(self._folder(job_id))
             _sync(self.root)
+        self._release(job_id)
 
     def discard(self, job_id: str) -> None:
         shutil.rmtree(self._incoming / _checked(job_id), ignore_errors=True)
-        if job_id in self._uploads:
-            os.close(self._uploads.pop(job_id))
+        self._release(job_id)
 
     @contextmanager
     def claim(self, key: str) -> Iterator[Slot | None]:
         path = self._keys / hashlib.sha256(key.encode()).hexdigest()
         with _held(path) as descriptor:
-            yield None if descriptor is None else _LocalSlot(descriptor)
+            yield None if descriptor is None else _LocalSlot(descriptor, self._keys)
 
     # a job runs
 
@@ -237,6 +237,10 @@ class LocalStorage(Storage):
             if not self._spare.exists() and self.free_bytes() > 4 * SPARE:
                 self._spare.write_bytes(bytes(SPARE))
 
+    def _release(self, job_id: str) -> None:
+        if job_id in self._uploads:
+            os.close(self._uploads.pop(job_id))
+
     def _sweep_the_dead(self, now: float) -> None:
         for folder in self._incoming.iterdir():
             if now - _last_change(folder) > ABANDONED_AFTER and not _is_locked(folder):
@@ -287,8 +291,8 @@ class LocalStorage(Storage):
 
 
 class _LocalSlot(Slot):
-    def __init__(self, descriptor: int) -> None:
-        self._descriptor = descriptor
+    def __init__(self, descriptor: int, folder: Path) -> None:
+        self._descriptor, self._folder = descriptor, folder
 
     def read(self) -> bytes:
         return os.pread(self._descriptor, os.fstat(self._descriptor).st_size, 0)
@@ -298,6 +302,7 @@ class _LocalSlot(Slot):
             os.truncate(self._descriptor, 0)
             os.pwrite(self._descriptor, content, 0)
             os.fsync(self._descriptor)
+            _sync(self._folder)
 
 
 @contextmanager

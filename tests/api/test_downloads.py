@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import io
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
 from chaos import eventually
+from openpyxl import load_workbook
 from served import Serve, Served, refused
+from workbooks import by_hand
 
 CSV = b"id,name\n00042,Ada\n00043,Grace\n"
 WHOLE = len(CSV)
+XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 
 
 @pytest.fixture(scope="module")
@@ -142,7 +146,8 @@ def test_each_file_of_a_job_can_be_had(api: Served) -> None:
 def test_a_dialect_of_its_own_is_told_of_the_output(api: Served) -> None:
     write = "write: {profile: excel, delimiter: ;, header: false}"
     job = api.done(b"id,name\n1,Zo\xc3\xab\n", pipeline=write)
-    assert job["output"] == {"name": "output.csv", "delimiter": ";", "header": False}
+    form = {"delimiter": ";", "header": False, "encoding": "utf-8"}
+    assert job["output"] == {"name": "output.csv", **form}
     answer = api.client.get(f"/download_csv/{job['job_id']}/")
     assert answer.content == b"\xef\xbb\xbf1;Zo\xc3\xab\r\n"
     assert answer.headers["content-type"] == "text/csv; charset=utf-8; header=absent"
@@ -224,3 +229,28 @@ def open_files(pid: int, name: str) -> list[str]:
         with suppress(FileNotFoundError):
             found.append(str(link.readlink()))
     return [path for path in found if name in path]
+
+
+def test_each_format_goes_in_and_out_under_its_media_type(api: Served) -> None:
+    rows = '<row><c t="str"><v>id</v></c></row><row><c t="str"><v>00042</v></c></row>'
+    content = by_hand(rows)
+    headers = {"Content-Type": XLSX}
+    query = {"filename": "Book.XLSX", "pipeline": "write: {format: xlsx}"}
+    answer = api.client.post("/upload_csv", content=content, params=query, headers=headers)
+    job = api.ended(answer.json()["job_id"])
+    assert (job["status"], job["detected"]["sheet"]["value"]) == ("done", "One")
+    given = api.client.get(f"/jobs/{job['job_id']}/input.csv")
+    assert (given.content, given.headers["content-type"]) == (content, XLSX)
+    assert "Book.XLSX" in given.headers["content-disposition"]
+    made = api.client.get(f"/download_csv/{job['job_id']}/")
+    assert made.headers["content-type"] == XLSX
+    assert "Book.output.xlsx" in made.headers["content-disposition"]
+    assert load_workbook(io.BytesIO(made.content)).active["A2"].value == "00042"
+
+
+def test_the_encoding_of_the_output_is_told(api: Served) -> None:
+    job = api.done(b'{"a": "\xc3\xa9"}\n', pipeline="write: {profile: excel-unicode}")
+    answer = api.client.get(f"/download_csv/{job['job_id']}/")
+    assert answer.headers["content-type"] == "text/csv; charset=utf-16; header=present"
+    assert answer.content.decode("utf-16") == "a\r\n\xe9\r\n"
+    assert job["output"]["encoding"] == "utf-16"

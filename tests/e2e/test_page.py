@@ -128,6 +128,27 @@ def test_an_output_that_is_no_plain_csv_is_not_shown_but_downloaded(page: Page) 
     assert gzip.decompress(downloaded(page, "Download output.csv.gz")) == b"a,b\n1,2\n"
 
 
+def test_a_workbook_is_looked_at_and_its_sheet_can_be_chosen(page: Page) -> None:
+    page.locator("#file").set_input_files(EXAMPLES / "orders.xlsx")
+    sheet = look(page).get_by_label("Sheet")
+    expect(sheet).to_be_visible()
+    expect(look(page).locator("td").first).to_have_text("00042")
+    page.get_by_role("button", name="Process").click()
+    expect(status(page)).to_have_text("done")
+    assert table(page)[:2] == [
+        ["article", "customer", "ordered", "amount", "paid"],
+        ["00042", "Zoë Müller", "2026-04-03", "120.5", "true"],
+    ]
+    expect(page.locator("#job-found")).to_contain_text("Orders")
+
+
+def test_an_output_in_utf16_is_shown_as_what_it_says(page: Page) -> None:
+    own_pipeline(page, "write: {profile: excel-unicode}")
+    send(page, file("name\nZoë\n".encode()))
+    expect(status(page)).to_have_text("done")
+    assert table(page) == [["name"], ["Zoë"]]
+
+
 def test_a_job_is_still_there_after_a_reload_and_in_the_list(page: Page) -> None:
     send(page, file(b"a\n1\n", "kept.csv"))
     expect(status(page)).to_have_text("done")

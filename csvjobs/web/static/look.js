@@ -50,7 +50,9 @@ export function tell(box, detected) {
     const found = detected[field.name];
     const value = found ? told(field.name, found.value) : "";
     offer(field, field.value === "" ? value : "");
-    if (field.name === "sheet") field.parentElement.hidden = !found && field.value === "";
+    // What was not looked for in such a file means nothing there.
+    const aside = detected.format || field.name === "sheet";
+    field.parentElement.hidden = Boolean(aside) && !found && field.value === "";
     const hint = field.nextElementSibling;
     hint.textContent = field.value !== "" ? "as you set it" : found ? `found, ${sure(field.name, found)}` : "";
     hint.classList.toggle("unsure", field.value === "" && found?.confidence < UNSURE);

@@ -17,7 +17,7 @@ from csvjobs.pipelines.numbers import Numbers
 from csvjobs.pipelines.readings import choose
 from csvjobs.pipelines.step import Columns, Learnt, Need, Step, missing
 
-TEXTS = ("mode", "size", "values", "sample", "reading")
+TEXTS = ("mode", "size", "values", "sample", "reading", "missing")
 
 
 @dataclass(frozen=True)
@@ -55,12 +55,41 @@ def learn(
     sql: Sql,
     relation: str,
     columns: Columns,
-    wanted: Iterable[tuple[Step, tuple[Need, ...]]],
+    wanted: Sequence[tuple[Step, tuple[Need, ...]]],
 ) -> Lesson:
     """All needs over the relation's rows.
 
     Raises NotANumber, NothingToLearn, TooManyCategories.
     """
+    absent = [need for _, needs in wanted for need in needs if need.statistic == "missing"]
+    lesson = Lesson(_missing(engine, sql, relation, columns, absent), [], {})
+    others = [(step, tuple(need for need in needs if need not in absent)) for step, needs in wanted]
+    if not any(needs for _, needs in others):
+        return lesson
+    learnt, warnings, unparsed = _kept(engine, sql, relation, columns, others)
+    return Lesson(learnt | lesson.learnt, warnings, unparsed)
+
+
+def _missing(engine: Engine, sql: Sql, relation: str, columns: Columns, needs: Sequence[Need]) -> Learnt:
+    """How many cells are missing, or what part of all; counted without keeping any."""
+    if not needs:
+        return {}
+    cells = [c.sql for c in columns.pick((need.column for need in needs), "fit")]
+    gone = (missing(sql, cell, need.missing) for cell, need in zip(cells, needs, strict=True))
+    counts = ", ".join(f"COUNT(CASE WHEN {each} THEN 1 END)" for each in gone)
+    [(rows, *found)] = engine.rows(f"SELECT COUNT(*), {counts} FROM ({relation})")
+    counted = zip(needs, found, strict=True)
+    return {need: count / max(rows, 1) if need.argument else count for need, count in counted}
+
+
+def _kept(
+    engine: Engine,
+    sql: Sql,
+    relation: str,
+    columns: Columns,
+    wanted: Iterable[tuple[Step, tuple[Need, ...]]],
+) -> Lesson:
+    """The needs for which cells have to be kept."""
     kept: dict[tuple[str, tuple[str, ...], bool, bool], Cells] = {}
     needs: dict[Need, Cells] = {}
     groups: dict[Need, list[str]] = {}

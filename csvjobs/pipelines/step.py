@@ -56,7 +56,18 @@ Names = Annotated[
 ]
 
 Statistic = Literal[
-    "mean", "deviation", "min", "max", "quantile", "count", "size", "mode", "values", "sample", "reading"
+    "mean",
+    "deviation",
+    "min",
+    "max",
+    "quantile",
+    "count",
+    "size",
+    "mode",
+    "values",
+    "sample",
+    "reading",
+    "missing",
 ]
 
 
@@ -82,6 +93,7 @@ class Need(NamedTuple):
     equals). values: all different texts in code point order, at most `argument` of them (TooManyCategories
     beyond). sample: the first `argument` of them, however many there are. reading: the one
     Chosen of the readings in `argument`.
+    missing: the number of missing cells, or with an `argument` their part of all.
     by: a list of Group, a value for each, in place of one value; for mean, deviation, quantile, count and
     mode, and for size, the number of cells.
     Missing: an empty cell, one of `missing`, or one of the file's nulls.

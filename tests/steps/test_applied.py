@@ -74,6 +74,13 @@ def test_scalers(bench: Bench, method: str, fit: list[float | None], column: lis
     assert out.warnings == []
 
 
+def test_the_columns_that_were_left_out_are_left_out_again(bench: Bench) -> None:
+    step = {"step": "drop_missing", "drop": "columns", "at_least": "50%"}
+    fit = (("id", "x", "y"), [("1", None, "a"), ("2", "b", None), ("3", None, "c")])
+    out = bench.applied([step], fit, ("y", "id", "x"), [(None, "4", "d"), (None, "5", "e")])
+    assert out.table == [["y", "id"], ["", "4"], ["", "5"]]
+
+
 @pytest.mark.parametrize("strategy", ["mean", "median"])
 @settings(deadline=None)
 @given(fit=some, column=gaps)

@@ -109,6 +109,7 @@ def test_files_have_their_real_media_types(api: Served) -> None:
     assert set(paths["/download_csv/{job_id}/"]["get"]["responses"]["200"]["content"]) == {
         "text/csv",
         "application/x-ndjson",
+        "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
         "application/vnd.apache.parquet",
         "application/gzip",
         "application/zstd",

@@ -100,6 +100,10 @@ class Sql(ABC):
         """
 
     @abstractmethod
+    def attempt(self, expression: str) -> str:
+        """The expression, NULL in rows where a number in it would be too large for its type."""
+
+    @abstractmethod
     def keyed_hash(self, expression: str) -> str:
         """The HMAC-SHA-256 (RFC 2104) of the text in UTF-8, as 64 hexadecimal digits. Raises NoMaskKey."""
 

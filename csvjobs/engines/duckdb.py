@@ -67,6 +67,9 @@ class DuckSql(Sql):
         plain = f"isfinite({cast}) AND NOT contains({expression}, '_') AND NOT contains({expression}, '+-')"
         return f"CASE WHEN {plain} THEN {cast} END"
 
+    def attempt(self, expression: str) -> str:
+        return f"TRY({expression})"
+
     def keyed_hash(self, expression: str) -> str:
         if not self.keyed:
             raise NoMaskKey("There is no key to hash with.", hint="Set CSVJOBS_MASK_KEY for the service.")

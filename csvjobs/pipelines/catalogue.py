@@ -7,6 +7,7 @@ from csvjobs.pipelines.steps.case import Case
 from csvjobs.pipelines.steps.cast import Cast
 from csvjobs.pipelines.steps.clip import Clip
 from csvjobs.pipelines.steps.dedupe import Dedupe
+from csvjobs.pipelines.steps.derive import Derive
 from csvjobs.pipelines.steps.drop import Drop
 from csvjobs.pipelines.steps.drop_missing import DropMissing
 from csvjobs.pipelines.steps.extract import Extract
@@ -48,6 +49,7 @@ STEPS: tuple[type[Step], ...] = (
     Split,
     Extract,
     Join,
+    Derive,
     Lookup,
     Filter,
     Dedupe,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 from typing import Any
 
@@ -11,12 +11,9 @@ from pydantic import BaseModel, ConfigDict, FiniteFloat, model_validator
 from csvjobs.engines.base import Engine, Sql
 from csvjobs.errors import NotLearnt, UnknownCategory
 from csvjobs.pipelines.fit import Cells, Lesson, as_number, cells_of, not_a_number, there
-from csvjobs.pipelines.step import Columns, Learnt, Need, Statistic, Step, Unseen, missing
+from csvjobs.pipelines.step import Columns, Doubt, Learnt, Need, Statistic, Step, Unseen, missing
 
 Wanted = Sequence[tuple[Step, tuple[Need, ...]]]
-Doubt = tuple[str, Callable[[int, str], str]]
-"""An expression that is the text of a cell in doubt, else NULL; and what to say of so many, with an
-example."""
 
 
 class LearntValue(BaseModel):
@@ -102,17 +99,27 @@ def check(
     numeric = [cells for cells in kept.values() if cells.numeric]
     numbers = [_number(sql, columns, cells) for cells in numeric]
     doubts = [*numbers, *_categories(sql, columns, wanted, learnt)]
-    if not doubts:
-        return Lesson(learnt, [], {})
-    counts = ", ".join(f"COUNT({cell}), MIN({cell})" for cell, _ in doubts)
-    [found] = engine.rows(f"SELECT {counts} FROM ({relation})")
-    counted = zip(doubts, found[::2], found[1::2], strict=True)
-    odd = dict(zip(numeric, found[::2], strict=False))
+    found = counted(engine, relation, doubts)
+    odd = dict(zip(numeric, (count for count, _ in found), strict=False))
     return Lesson(
         learnt,
-        [said(count, example) for (_, said), count, example in counted if count],
+        told(doubts, found),
         {need: odd[cells] for need, cells in needs.items() if cells.numeric},
     )
+
+
+def counted(engine: Engine, relation: str, doubts: Sequence[Doubt]) -> list[tuple[int, str]]:
+    """How many cells of the relation each doubt is about, and one of them, found in one scan."""
+    if not doubts:
+        return []
+    counts = ", ".join(f"COUNT({cell}), MIN({cell})" for cell, _ in doubts)
+    [found] = engine.rows(f"SELECT {counts} FROM ({relation})")
+    return list(zip(found[::2], found[1::2], strict=True))
+
+
+def told(doubts: Sequence[Doubt], found: Sequence[tuple[int, str]]) -> list[str]:
+    """What to say of those that there are."""
+    return [said(*each) for (_, said), each in zip(doubts, found, strict=True) if each[0]]
 
 
 def _number(sql: Sql, columns: Columns, cells: Cells) -> Doubt:

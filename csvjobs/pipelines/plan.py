@@ -13,7 +13,7 @@ from typing import Literal, get_args
 from csvjobs.engines.base import Engine, SideTable, Sql
 from csvjobs.errors import UnknownColumn
 from csvjobs.pipelines.fit import Lesson, learn
-from csvjobs.pipelines.learnt import LearntStep, Wanted, check, recall
+from csvjobs.pipelines.learnt import LearntStep, Wanted, check, counted, recall, told
 from csvjobs.pipelines.rows import ROW, Condition, Counted, Key, RowChange, Sound, terms
 from csvjobs.pipelines.step import Column, Columns, Step, Type
 
@@ -173,6 +173,7 @@ class Plan:
         change, called = step.change(self.columns, lesson.learnt, self.sql), label(step, place)
         rows = change.rows or RowChange()
         self.warnings += change.warnings
+        self.warnings += told(change.doubts, counted(self.engine, self.relation, change.doubts))
         for asked in change.checks:
             [(count, example)] = self.engine.rows(asked.query(self.relation))
             self.warnings += [asked.said(count, example)] if count else []

@@ -117,17 +117,24 @@ class Check(NamedTuple):
     said: Callable[[int, str | None], str]
 
 
+Doubt = tuple[str, Callable[[int, str], str]]
+"""An expression that is the text of a cell in doubt, else NULL; and what to say of so many, with an
+example."""
+
+
 @dataclass(frozen=True)
 class Change:
     """What a step makes of the rows: new columns, and what becomes of the rows as a whole.
 
-    types: of the columns whose cells are all of one now, by name.
+    doubts: what is counted in the rows before they change, all in one scan, to be warned of. types: of the
+    columns whose cells are all of one now, by name.
     """
 
     columns: Columns
     rows: RowChange | None = None
     warnings: tuple[str, ...] = ()
     checks: tuple[Check, ...] = ()
+    doubts: tuple[Doubt, ...] = ()
     types: Mapping[str, Type] = field(default_factory=dict)
 
 

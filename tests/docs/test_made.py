@@ -6,11 +6,14 @@ import re
 import pytest
 from chaos import ROOT
 from pydantic import BaseModel
+from told import blocks
 
 from csvjobs.cli.doctor import settings_table
 from csvjobs.cli.steps import reference
 from csvjobs.engines.options import WriteOptions
+from csvjobs.pipelines.expressions.functions import FUNCTIONS
 from csvjobs.pipelines.report import ReportOptions
+from csvjobs.pipelines.spec import parse
 from csvjobs.reading.options import ReadOptions
 from csvjobs.reading.rejects import EXTRA, REASONS
 
@@ -48,3 +51,14 @@ def test_the_options_are_explained_as_the_code_does(page: str, options: type[Bas
         (name, json.dumps(field.default).strip('"'), field.description)
         for name, field in options.model_fields.items()
     ]
+
+
+def test_the_functions_of_expressions_are_explained_as_the_code_does() -> None:
+    page = (ROOT / "docs/expressions.md").read_text("utf-8")
+    told = re.findall(r"^\| `(.+?)` \| (.+) \|$", page, re.MULTILINE)
+    assert told == [(function.usage, function.meaning) for function in FUNCTIONS.values()]
+
+
+def test_the_examples_of_expressions_are_good() -> None:
+    for text in blocks((ROOT / "docs/expressions.md").read_text("utf-8"), "yaml"):
+        assert parse(text).steps

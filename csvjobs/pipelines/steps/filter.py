@@ -1,4 +1,4 @@
-"""Keeps the rows whose cell in one column passes all comparisons given."""
+"""Keeps the rows that pass all comparisons given."""
 
 from collections.abc import Callable, Iterable
 from typing import Annotated, Any, ClassVar, Literal
@@ -7,6 +7,7 @@ from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from csvjobs.engines.base import Sql
+from csvjobs.pipelines.expressions import ConditionText, condition
 from csvjobs.pipelines.patterns import Pattern
 from csvjobs.pipelines.rows import Keep
 from csvjobs.pipelines.step import Change, Columns, Example, Learnt, Step, constant, missing, number
@@ -42,6 +43,10 @@ Texts = Annotated[list[str], Field(min_length=1)]
 class Filter(Step):
     """Keeps the rows whose cell in `column` passes all comparisons given, and leaves out all others.
 
+    Or the rows for which `where` is true, a condition over several columns as SQL has it:
+    `status = 'open' AND (total > 100 OR CAST(due AS DATE) < DATE '2026-01-01')`. What it may be made of:
+    [expressions.md](expressions.md). A missing cell is NULL there, and a comparison with NULL is not true.
+
     Texts are compared as they stand, upper and lower case apart: `equals: 007` is not 7. An empty
     cell, quoted (`""`) or not, is the empty text, so `not_equals: closed` keeps it. `matches` is a regular
     expression in RE2 syntax for the whole cell; `(?i)` in front ignores case. `above`, `at_least`,
@@ -57,7 +62,8 @@ class Filter(Step):
     local: ClassVar = False
 
     step: Literal["filter"] = "filter"
-    column: str = Field(description="Name of the column to look at.")
+    where: ConditionText | None = Field(None, description="A condition over the row's cells.")
+    column: str | None = Field(None, description="Name of the column to look at.")
     equals: str | None = Field(None, description="The cell is this text.")
     not_equals: str | None = Field(None, description="The cell is not this text.")
     one_of: Texts | None = Field(None, description="The cell is one of these texts.")
@@ -74,14 +80,17 @@ class Filter(Step):
 
     @model_validator(mode="after")
     def _compares(self) -> "Filter":
-        if not self._given():
-            said = "Give at least one comparison: {known}"
+        if self.column is None and self._given():
+            raise PydanticCustomError("no_column", "Name the column to compare")
+        if not self._given() and (self.column is not None or self.where is None):
+            said = "Give at least one comparison: {known}; or where"
             raise PydanticCustomError("no_comparison", said, {"known": ", ".join(COMPARISONS)})
         return self
 
     def change(self, columns: Columns, learnt: Learnt, sql: Sql) -> Change:
-        (column,) = columns.pick([self.column], self.step)
-        passed = (COMPARISONS[name](column.sql, value, sql) for name, value in self._given().items())
+        passed = [] if self.where is None else [condition(self.where, columns, sql, self.step)]
+        for column in columns.pick([self.column] if self.column is not None else [], self.step):
+            passed += [COMPARISONS[name](column.sql, value, sql) for name, value in self._given().items()]
         return Change(columns, Keep(" AND ".join(passed)))
 
     def _given(self) -> dict[str, Any]:

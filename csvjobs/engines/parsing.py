@@ -1,0 +1,91 @@
+"""SQL text to a tree, by DuckDB's own parser. Nothing of it is run, no table and no file is looked for."""
+
+from __future__ import annotations
+
+import json
+import re
+from functools import cache
+from typing import Any
+
+import duckdb
+
+MAX_TEXT = 4000
+"""Characters. So many brackets fit on any thread's stack."""
+
+MAX_DEPTH = 100
+"""Levels of an expression within another one."""
+
+TOO_DEEP = f"it is nested more than {MAX_DEPTH} levels deep"
+SELECT = "SELECT "
+
+Node = dict[str, Any]
+
+
+class NotParsed(Exception):
+    """The text is no expression; the message says why, and `place` in how many characters, from 0."""
+
+    def __init__(self, message: str, place: int | None = None) -> None:
+        super().__init__(message)
+        self.place = place
+
+
+def expression(text: str) -> Node:
+    """The tree of one expression, as `json_serialize_sql` writes it. Raises NotParsed."""
+    if len(text) > MAX_TEXT:
+        raise NotParsed(f"it is longer than {MAX_TEXT} characters")
+    if odd := re.search("[\0\ud800-\udfff]", text):
+        raise NotParsed("it holds what is no character", odd.start())
+    statements = _parsed(SELECT + text, text)
+    # What stands in a SELECT beside one expression: FROM, WHERE, LIMIT, other statements, …
+    node = statements[0]["node"]
+    alone = node.get("from_table") == {"type": "EMPTY"} and node.keys() <= ALONE
+    if len(statements) > 1 or not alone or len(node["select_list"]) > 1:
+        raise NotParsed("it is more than one expression")
+    [only] = node["select_list"]
+    return dict(only)
+
+
+def place(node: Node, text: str) -> int | None:
+    """Where the node stands in the text, in characters from 0."""
+    return _place(node.get("query_location"), text)
+
+
+ALONE = {"type", "cte_map", "select_list", "from_table", "aggregate_handling"}
+
+
+def _parsed(query: str, text: str) -> list[Node]:
+    with _connection().cursor() as cursor:
+        written = "SELECT json_serialize_sql(?, skip_default := true, skip_empty := true, skip_null := true)"
+        [(answer,)] = cursor.execute(written, [query]).fetchall()
+    try:
+        found = json.loads(answer)
+    except RecursionError:
+        raise NotParsed(TOO_DEEP) from None
+    if found["error"]:
+        raise NotParsed(_reason(found["error_message"]), _place(found.get("position"), text))
+    statements: list[Node] = found["statements"]
+    return statements
+
+
+@cache
+def _connection() -> duckdb.DuckDBPyConnection:
+    # A single thread: none is started, so that a fork of the process finds it as it was.
+    config: dict[str, str | bool | int | float | list[str]] = {"threads": 1, "enable_external_access": False}
+    connection = duckdb.connect(config=config)
+    connection.execute(f"SET max_expression_depth = {MAX_DEPTH}")
+    return connection
+
+
+def _reason(message: str) -> str:
+    if "expression depth" in message:
+        return TOO_DEEP
+    if "selection list" in message:
+        return "it is empty"
+    return message.split("\n")[0]
+
+
+def _place(location: Any, text: str) -> int | None:
+    """Locations count bytes of the whole query."""
+    if location is None:
+        return None
+    return len(text.encode()[: int(location) - len(SELECT)].decode(errors="ignore"))

@@ -1,0 +1,124 @@
+"""Expressions over a row's cells: the user's are SQL, parsed to a tree and written anew, never passed on.
+
+Cells are texts, and a missing one is NULL. Operators take them as numbers where they reckon, exactly as
+long as 38 digits suffice, and give NULL for a cell that is no number and for a division by 0.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import lru_cache, partial
+from typing import Annotated, NamedTuple
+
+from pydantic import AfterValidator
+from pydantic_core import PydanticCustomError
+
+from csvjobs.engines.base import Sql
+from csvjobs.engines.duckdb import DuckSql
+from csvjobs.engines.parsing import Node, NotParsed, expression, place
+from csvjobs.errors import BadPattern, UnknownColumn
+from csvjobs.pipelines.expressions.terms import Misfit, Number, Term
+from csvjobs.pipelines.expressions.values import Loss, Values
+from csvjobs.pipelines.expressions.writing import Writer, Wrong
+from csvjobs.pipelines.step import Column, Columns
+
+__all__ = ["ConditionText", "Loss", "Value", "ValueText", "condition", "names", "value"]
+
+
+class Value(NamedTuple):
+    """sql: the value as the text of a cell, NULL for an empty one; empty: whether it is one. losses: rows of
+    which none can be made."""
+
+    sql: str
+    empty: str
+    losses: tuple[Loss, ...]
+
+
+class Written(NamedTuple):
+    term: Term
+    values: Values
+
+
+def value(text: str, columns: Columns, sql: Sql, step: str) -> Value:
+    """The value of an expression that `ValueText` has found good, in each row.
+
+    Raises UnknownColumn; BadPattern where the engine takes no such regular expression.
+    """
+    term, values = _write(text, _among(columns, step), sql)
+    made = values.text(term).sql
+    if isinstance(term, Number):
+        return Value(f"NULLIF({made}, '')", f"({term.about}) IS NULL", tuple(values.losses))
+    return Value(made, f"({made}) IS NULL", tuple(values.losses))
+
+
+def condition(text: str, columns: Columns, sql: Sql, step: str) -> str:
+    """The predicate of an expression that `ConditionText` has found good: true, false or NULL.
+
+    Raises as `value`.
+    """
+    term, values = _write(text, _among(columns, step), sql)
+    return values.truth(term).sql
+
+
+def names(text: str) -> list[str]:
+    """The columns that a good expression names, each once."""
+    found: dict[str, None] = {}
+
+    def note(name: str) -> Column:
+        found[name] = None
+        return Column(name, "c0")
+
+    _write(text, note, DuckSql())
+    return list(found)
+
+
+def _among(columns: Columns, step: str) -> Callable[[str], Column]:
+    def column(name: str) -> Column:
+        try:
+            return columns.pick([name], step)[0]
+        except UnknownColumn as error:
+            error.hint = f"{error.hint} A text stands in single quotes."
+            raise
+
+    return column
+
+
+@lru_cache(maxsize=1024)
+def _tree(text: str) -> Node:
+    return expression(text)
+
+
+def _write(text: str, column: Callable[[str], Column], sql: Sql) -> Written:
+    writer = Writer(column, sql)
+    return Written(writer.term(_tree(text)), writer.values)
+
+
+def _check(text: str, *, truth: bool) -> str:
+    """Finds all faults but names of columns, which are known only with the file."""
+    try:
+        term, values = _write(text, lambda name: Column(name, "c0"), DuckSql())
+        if truth:
+            values.truth(term)
+    except NotParsed as error:
+        raise _fault(str(error), error.place) from None
+    except Wrong as error:
+        raise _fault(str(error), place(error.node, text)) from None
+    except Misfit as error:
+        raise _fault(str(error), 0) from None
+    except BadPattern as error:
+        raise _fault(error.message.rstrip("."), None) from None
+    return text
+
+
+def _fault(said: str, place: int | None) -> PydanticCustomError:
+    where = "" if place is None else f"at character {place + 1}: "
+    return PydanticCustomError(
+        "bad_expression", "{said}", {"said": f"Not an expression in SQL: {where}{said}"}
+    )
+
+
+ValueText = Annotated[str, AfterValidator(partial(_check, truth=False))]
+"""An option that is an expression of any kind of value, for `value`."""
+
+ConditionText = Annotated[str, AfterValidator(partial(_check, truth=True))]
+"""An option that is a condition over a row, for `condition`."""

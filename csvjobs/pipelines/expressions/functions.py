@@ -1,0 +1,304 @@
+"""The functions that expressions may call, and what they mean, whichever engine it is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from pydantic import TypeAdapter, ValidationError
+
+from csvjobs.pipelines.expressions.terms import (
+    Date,
+    Misfit,
+    Number,
+    Term,
+    Text,
+    Truth,
+    but,
+    defined,
+    extreme,
+    literal,
+    mapped,
+    rounded,
+    whole,
+)
+from csvjobs.pipelines.expressions.values import Values
+from csvjobs.pipelines.patterns import Pattern
+from csvjobs.pipelines.readings import BLANKS
+
+PARTS = ("year", "quarter", "month", "day", "isodow")
+PATTERN: TypeAdapter[str] = TypeAdapter(Pattern)
+
+Taken = Callable[[Values, Term], Any]
+
+
+class Function(NamedTuple):
+    """usage and meaning: for people. takes: how each argument is taken, the last one as often as it comes
+    if it `repeats`; makes: the value."""
+
+    usage: str
+    meaning: str
+    takes: tuple[Taken, ...]
+    makes: Callable[..., Term]
+    optional: int = 0
+    repeats: bool = False
+
+    def call(self, values: Values, terms: list[Term]) -> Term:
+        """Raises Misfit."""
+        most = len(terms) if self.repeats else len(self.takes)
+        if not len(self.takes) - self.optional <= len(terms) <= most:
+            raise Misfit(f"it is written {self.usage}")
+        takes = [*self.takes, *self.takes[-1:] * len(terms)]
+        return self.makes(values, *(take(values, term) for take, term in zip(takes, terms, strict=False)))
+
+
+def _any(values: Values, term: Term) -> Term:
+    return term
+
+
+def _count(values: Values, term: Term) -> str:
+    return f"GREATEST({values.whole(term)}, 0)"
+
+
+def _digit(values: Values, term: Term) -> int:
+    """A whole number that stands in the expression itself."""
+    for digit in range(10):
+        if term == literal(str(digit)):
+            return digit
+    raise Misfit("a whole number from 0 to 9 should stand here, and no column")
+
+
+def _pattern(values: Values, term: Term) -> str:
+    try:
+        return PATTERN.validate_python(values.written(term))
+    except ValidationError as error:
+        raise Misfit(error.errors()[0]["msg"]) from None
+
+
+def _one_of(*known: str) -> Taken:
+    def taken(values: Values, term: Term) -> str:
+        part = values.written(term).lower()
+        if part not in known:
+            raise Misfit(f"{part[:40]!r} is none of {', '.join(known)}")
+        return part
+
+    return taken
+
+
+def _from(values: Values, text: Text, start: str, length: str | None = None) -> Text:
+    rest = "" if length is None else f" FOR {length}"
+    return Text(f"SUBSTRING({text.sql} FROM GREATEST({start}, 1){rest})")
+
+
+def _right(values: Values, text: Text, count: str) -> Text:
+    return Text(f"SUBSTRING({text.sql} FROM GREATEST(CHAR_LENGTH({text.sql}) - {count}, 0) + 1)")
+
+
+def _trim(side: str) -> Callable[..., Text]:
+    def made(values: Values, text: Text, signs: str = BLANKS) -> Text:
+        return Text(f"TRIM({side} {values.sql.text(signs)} FROM {text.sql})")
+
+    return made
+
+
+def _concat(values: Values, *texts: Text) -> Text:
+    there = (f"COALESCE({text.sql}, '')" for text in texts)
+    return Text(f"({' || '.join(there)})")
+
+
+def _split_part(values: Values, text: Text, by: str, number: str) -> Text:
+    if not by:
+        raise Misfit("the text to split at is empty")
+    return Text(f"SPLIT_PART({text.sql}, {values.sql.text(by)}, GREATEST({number}, 1))")
+
+
+def _position(values: Values, text: Text, part: Text) -> Number:
+    return whole(f"POSITION({part.sql} IN {text.sql})")
+
+
+def _contains(values: Values, text: Text, part: Text) -> Truth:
+    return Truth(f"(POSITION({part.sql} IN {text.sql}) > 0)")
+
+
+def _starts(values: Values, text: Text, part: Text) -> Truth:
+    return Truth(f"(SUBSTRING({text.sql} FROM 1 FOR CHAR_LENGTH({part.sql})) = {part.sql})")
+
+
+def _ends(values: Values, text: Text, part: Text) -> Truth:
+    return Truth(f"({_right(values, text, f'CHAR_LENGTH({part.sql})').sql} = {part.sql})")
+
+
+def _matches(values: Values, text: Text, pattern: str) -> Truth:
+    return Truth(values.sql.matches(text.sql, f"(?s:.*)(?:{pattern})(?s:.*)"))
+
+
+def _extract(values: Values, text: Text, pattern: str, group: int = 0) -> Text:
+    asked = pattern if group else f"({pattern})"
+    return Text(but(values.sql.group(text.sql, asked, group or 1), "''"))
+
+
+def _round(values: Values, number: Number, places: int = 0) -> Number:
+    return rounded(number, places, values.sql)
+
+
+def _double(function: str) -> Callable[..., Number]:
+    return lambda values, *numbers: Number(defined(f"{function}({', '.join(n.about for n in numbers)})"))
+
+
+def _extreme(function: str) -> Callable[..., Term]:
+    def made(values: Values, *terms: Term) -> Term:
+        if any(isinstance(term, Date) for term in terms):
+            return Date(f"{function}({', '.join(values.date(term).sql for term in terms)})")
+        return extreme(function, [values.number(term) for term in terms])
+
+    return made
+
+
+def _date_part(values: Values, part: str, date: Date) -> Number:
+    return whole(f"EXTRACT({part} FROM {date.sql})")
+
+
+def _part_of(part: str) -> Callable[[Values, Date], Number]:
+    return lambda values, date: _date_part(values, part, date)
+
+
+def _date_trunc(values: Values, part: str, date: Date) -> Date:
+    return Date(f"CAST(DATE_TRUNC('{part}', {date.sql}) AS DATE)")
+
+
+TEXT, NUMBER, DATE, WRITTEN = Values.text, Values.number, Values.date, Values.written
+
+FUNCTIONS: dict[str, Function] = {
+    "upper": Function("upper(text)", "as `case` does", (TEXT,), lambda v, text: Text(v.sql.upper(text.sql))),
+    "lower": Function("lower(text)", "as `case` does", (TEXT,), lambda v, text: Text(v.sql.lower(text.sql))),
+    "trim": Function(
+        "trim(text)",
+        "without blanks at both ends, or other signs: `trim(both '*' from text)`",
+        (TEXT, WRITTEN),
+        _trim("BOTH"),
+        1,
+    ),
+    "ltrim": Function("ltrim(text)", "the same at the beginning", (TEXT, WRITTEN), _trim("LEADING"), 1),
+    "rtrim": Function("rtrim(text)", "the same at the end", (TEXT, WRITTEN), _trim("TRAILING"), 1),
+    "length": Function(
+        "length(text)", "number of characters", (TEXT,), lambda v, text: whole(f"CHAR_LENGTH({text.sql})")
+    ),
+    "left": Function(
+        "left(text, n)",
+        "the first n characters",
+        (TEXT, _count),
+        lambda v, text, count: Text(f"SUBSTRING({text.sql} FROM 1 FOR {count})"),
+    ),
+    "right": Function("right(text, n)", "the last n characters", (TEXT, _count), _right),
+    "substring": Function(
+        "substring(text, start, n)",
+        "n characters from the one at `start`, counted from 1; without n all that come",
+        (TEXT, Values.whole, _count),
+        _from,
+        1,
+    ),
+    "replace": Function(
+        "replace(text, from, to)",
+        "with each `from` replaced",
+        (TEXT, TEXT, TEXT),
+        lambda v, text, old, new: Text(f"REPLACE({text.sql}, {old.sql}, {new.sql})"),
+    ),
+    "split_part": Function(
+        "split_part(text, at, n)", "the n-th part, counted from 1", (TEXT, WRITTEN, _count), _split_part
+    ),
+    "concat": Function(
+        "concat(a, b, …)",
+        "one behind the other, NULL as nothing",
+        (TEXT,),
+        _concat,
+        repeats=True,
+    ),
+    "position": Function(
+        "position(part in text)",
+        "where the part begins, counted from 1; 0 where it is not there",
+        (TEXT, TEXT),
+        _position,
+    ),
+    "contains": Function("contains(text, part)", "whether the part is there", (TEXT, TEXT), _contains),
+    "starts_with": Function("starts_with(text, part)", "whether the text begins so", (TEXT, TEXT), _starts),
+    "ends_with": Function("ends_with(text, part)", "whether the text ends so", (TEXT, TEXT), _ends),
+    "regexp_matches": Function(
+        "regexp_matches(text, pattern)",
+        "whether the pattern (RE2) is found in the text",
+        (TEXT, _pattern),
+        _matches,
+    ),
+    "regexp_full_match": Function(
+        "regexp_full_match(text, pattern)",
+        "whether it is the pattern from end to end",
+        (TEXT, _pattern),
+        lambda v, text, pattern: Truth(v.sql.matches(text.sql, pattern)),
+    ),
+    "regexp_replace": Function(
+        "regexp_replace(text, pattern, to)",
+        r"with every match replaced; `\1` is its first group",
+        (TEXT, _pattern, WRITTEN),
+        lambda v, text, pattern, new: Text(v.sql.substitute(text.sql, pattern, new)),
+    ),
+    "regexp_extract": Function(
+        "regexp_extract(text, pattern, group)",
+        "the first match, or one of its groups",
+        (TEXT, _pattern, _digit),
+        _extract,
+        1,
+    ),
+    "abs": Function("abs(number)", "without its sign", (NUMBER,), lambda v, n: mapped("ABS", n, n.places)),
+    "round": Function(
+        "round(number, decimals)",
+        "half away from zero; without decimals to a whole number",
+        (NUMBER, _digit),
+        _round,
+        1,
+    ),
+    "floor": Function(
+        "floor(number)", "the whole number below", (NUMBER,), lambda v, n: mapped("FLOOR", n, 0)
+    ),
+    "ceil": Function("ceil(number)", "the whole number above", (NUMBER,), lambda v, n: mapped("CEIL", n, 0)),
+    "greatest": Function(
+        "greatest(a, b, …)",
+        "the largest number, or the latest date where one is a date; NULL is left out",
+        (_any,),
+        _extreme("GREATEST"),
+        repeats=True,
+    ),
+    "least": Function(
+        "least(a, b, …)",
+        "the smallest number, or the earliest date",
+        (_any,),
+        _extreme("LEAST"),
+        repeats=True,
+    ),
+    "sqrt": Function("sqrt(number)", "the square root", (NUMBER,), _double("SQRT")),
+    "power": Function("power(number, exponent)", "the power", (NUMBER, NUMBER), _double("POWER")),
+    "exp": Function("exp(number)", "e to that power", (NUMBER,), _double("EXP")),
+    "ln": Function("ln(number)", "the natural logarithm", (NUMBER,), _double("LN")),
+    "log10": Function("log10(number)", "the decimal logarithm", (NUMBER,), _double("LOG10")),
+    **{
+        part: Function(f"{part}(date)", f"the {part} of a date, as a number", (DATE,), _part_of(part))
+        for part in ("year", "quarter", "month", "day")
+    },
+    "date_part": Function(
+        "extract(part from date)",
+        f"one of {', '.join(PARTS)} (1 is Monday, 7 Sunday)",
+        (_one_of(*PARTS), DATE),
+        _date_part,
+    ),
+    "date_trunc": Function(
+        "date_trunc(part, date)",
+        "the first day of its year, quarter or month",
+        (_one_of("year", "quarter", "month"), DATE),
+        _date_trunc,
+    ),
+}
+
+ALIASES = {
+    "substr": "substring", "ceiling": "ceil", "pow": "power", "strpos": "position", "instr": "position",
+    "prefix": "starts_with", "^@": "starts_with", "suffix": "ends_with", "char_length": "length",
+    "**": "power", "^": "power", "len": "length",
+}  # fmt: skip
+"""Other names of the same, as SQL has them."""

@@ -1,0 +1,237 @@
+"""Values of expressions: what kind each one is, and its SQL.
+
+A number is reckoned in two ways, of which the first that holds is taken: `exact`, a decimal of 38 digits,
+NULL where the number has more of them, and `about`, a double. So 0.1 + 0.2 is 0.3, and 1e300 is a number too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
+
+from csvjobs.engines.base import Sql
+from csvjobs.pipelines.step import Column
+
+DIGITS = 38
+PLACES = 10
+"""Decimals of a cell that is reckoned exactly."""
+
+DOUBLE_DIGITS = 15
+"""So many decimal digits a double always holds."""
+
+NUMBERS = "DOUBLE"
+DOUBLE = r"^(-?\d+(?:\.\d*[1-9])?(?:e[+-]?\d+)?)(?:\.0)?$"
+"""A double as a text; its group leaves out .0 at the end."""
+
+
+class Misfit(Exception):
+    """A value stands where one of its kind cannot; the message says so."""
+
+
+@dataclass(frozen=True)
+class Text:
+    """`literal`: what it is, where the user wrote it; `cell`: the column, where it is a cell as it stands.
+
+    `sure`: that a text is meant, which a cell by itself does not say.
+    """
+
+    sql: str
+    literal: str | None = None
+    cell: Column | None = None
+    sure: bool = True
+
+
+@dataclass(frozen=True)
+class Number:
+    """`exact` has `places` decimals; None where there is no exact one."""
+
+    about: str
+    exact: str | None = None
+    places: int = 0
+
+
+@dataclass(frozen=True)
+class Date:
+    sql: str
+
+
+@dataclass(frozen=True)
+class Truth:
+    sql: str
+
+
+@dataclass(frozen=True)
+class Nothing:
+    """NULL as the user wrote it."""
+
+
+Term = Text | Number | Date | Truth | Nothing
+
+
+def decimal(sql: str, places: int) -> str:
+    """The SQL as an exact number with so many decimals."""
+    return f"CAST({sql} AS DECIMAL({DIGITS}, {places}))"
+
+
+def defined(double: str) -> str:
+    """The double, NULL where there is none, as for the square root of -1."""
+    return but(double, f"CAST('nan' AS {NUMBERS})")
+
+
+def but(sql: str, other: str) -> str:
+    """The value, NULL where it equals the other."""
+    # As NULLIF does, which repeats its argument as well, but behind the back of who counts what is written.
+    return f"(CASE WHEN {sql} <> {other} THEN {sql} END)"
+
+
+def literal(text: str) -> Number:
+    """The number that a text spells, exactly. Raises Misfit."""
+    try:
+        value = Decimal(text.strip())
+    except InvalidOperation:
+        value = Decimal("NaN")
+    if not value.is_finite() or not abs(float(value)) < float("inf"):
+        raise Misfit(f"{text[:40]!r} is no number")
+    about = f"CAST('{float(value)!r}' AS {NUMBERS})"
+    places = max(0, -int(value.normalize().as_tuple().exponent))
+    if places > PLACES or abs(value) >= Decimal(10) ** (DIGITS - PLACES):
+        return Number(about)
+    return Number(about, decimal(f"'{value:f}'", places), places)
+
+
+def of_text(text: Text, sql: Sql) -> Number:
+    """The number that the text spells; NULL where it spells none. Raises Misfit."""
+    if text.literal is not None:
+        return literal(text.literal)
+    spelt = text.sql if sql.nulls or text.cell is None else text.cell.sql
+    about, exact = sql.number(f"({spelt})"), f"TRY_CAST({spelt} AS DECIMAL({DIGITS}, {PLACES}))"
+    same = f"CAST({exact} AS {NUMBERS}) = {about}"
+    return Number(f"({about})", f"(CASE WHEN {same} THEN {exact} END)", PLACES)
+
+
+def whole(sql: str) -> Number:
+    """An integer of the engine as a number."""
+    return Number(f"CAST({sql} AS {NUMBERS})", decimal(sql, 0))
+
+
+def printed(number: Number, sql: Sql) -> str:
+    """The shortest text that reads back as the number, whole ones without a point; empty for one that is too
+    large."""
+    about = sql.group(f"CAST({number.about} AS VARCHAR)", DOUBLE, 1)
+    if number.exact is None:
+        return about
+    exact = f"CAST({_attempt(number.exact, [number], sql)} AS VARCHAR)"
+    if number.places:
+        exact = f"TRIM(TRAILING '.' FROM TRIM(TRAILING '0' FROM {exact}))"
+    return f"COALESCE({exact}, {about})"
+
+
+def compared(sign: str, left: Number, right: Number, sql: Sql) -> str:
+    """Whether the comparison holds."""
+    about = f"{left.about} {sign} {right.about}"
+    if left.exact is None or right.exact is None:
+        return f"({about})"
+    return f"COALESCE({_attempt(f'{left.exact} {sign} {right.exact}', [left, right], sql)}, {about})"
+
+
+def added(sign: str, left: Number, right: Number) -> Number:
+    """The sum or the difference."""
+    about = f"({left.about} {sign} {right.about})"
+    if left.exact is None or right.exact is None:
+        return Number(about)
+    places = max(left.places, right.places)
+    return Number(about, f"({decimal(left.exact, places)} {sign} {decimal(right.exact, places)})", places)
+
+
+def multiplied(left: Number, right: Number, sql: Sql) -> Number:
+    about = f"({left.about} * {right.about})"
+    if left.places + right.places > 2 * PLACES:
+        left, right = _shortened(left, sql), _shortened(right, sql)
+    if left.exact is None or right.exact is None:
+        return Number(about)
+    return Number(about, f"({left.exact} * {right.exact})", left.places + right.places)
+
+
+def _shortened(number: Number, sql: Sql) -> Number:
+    """The number with no more than PLACES decimals, not exact where it has more."""
+    if number.exact is None or number.places <= PLACES:
+        return number
+    digits = sql.group(f"CAST({number.exact} AS VARCHAR)", rf"^(-?\d+\.\d{{{PLACES}}})0*$", 1)
+    return Number(number.about, f"TRY_CAST({digits} AS DECIMAL({DIGITS}, {PLACES}))", PLACES)
+
+
+def divided(left: Number, right: Number, sql: Sql) -> Number:
+    """The double next to the quotient; NULL where the divisor is 0."""
+    about = f"{left.about} / {but(right.about, '0')}"
+    if left.exact is None or right.exact is None:
+        return Number(f"({about})")
+    # As whole numbers, 3 / 1 for 0.3 / 0.1: a double holds these as they are.
+    places = max(left.places, right.places)
+    parts = [f"CAST({n.exact} * {decimal(str(10**places), 0)} AS {NUMBERS})" for n in (left, right)]
+    exact = _attempt(f"{parts[0]} / {but(parts[1], '0')}", [left, right], sql)
+    return Number(f"COALESCE({exact}, {about})")
+
+
+def modulo(left: Number, right: Number, sql: Sql) -> Number:
+    """With the sign of the dividend; NULL where the divisor is 0."""
+    about = f"({left.about} % {but(right.about, '0')})"
+    if left.exact is None or right.exact is None:
+        return Number(about)
+    places = max(left.places, right.places)
+    exact = f"({decimal(left.exact, places)} % {but(decimal(right.exact, places), '0')})"
+    return Number(about, exact, places)
+
+
+def rounded(number: Number, places: int, sql: Sql) -> Number:
+    """Half away from zero, to an exact number."""
+    if number.exact is not None and places >= number.places:
+        return number
+    about = f"ROUND({number.about}, {places})"
+    # A double of more digits has no fraction to round, and engines that do it all the same damage it.
+    small = f"ABS({number.about}) < CAST('1e{DOUBLE_DIGITS}' AS {NUMBERS})"
+    double = f"(CASE WHEN {small} THEN {about} ELSE {number.about} END)"
+    exact = decimal(f"TRY_CAST({about} AS DECIMAL({DOUBLE_DIGITS}, {places}))", places)
+    if number.exact is not None:
+        exact = f"COALESCE({_attempt(f'ROUND({number.exact}, {places})', [number], sql)}, {exact})"
+    return Number(double, exact, places)
+
+
+def mapped(function: str, number: Number, places: int) -> Number:
+    """A function that engines have for both kinds of number, whose exact result has so many decimals."""
+    exact = None if number.exact is None else decimal(f"{function}({number.exact})", places)
+    return Number(f"{function}({number.about})", exact, places)
+
+
+def chosen(conditions: Sequence[str], numbers: Sequence[Number], last: Number) -> Number:
+    """The number behind the first condition that holds, else the last."""
+    every = [*numbers, last]
+    places = max(n.places for n in every)
+    exact = [decimal("NULL" if n.exact is None else n.exact, places) for n in every]
+    return Number(case(conditions, [n.about for n in every]), case(conditions, exact), places)
+
+
+def extreme(function: str, numbers: Sequence[Number]) -> Number:
+    """GREATEST or LEAST of those that are not NULL."""
+    about = f"{function}({', '.join(n.about for n in numbers)})"
+    exact = [n.exact for n in numbers if n.exact is not None]
+    if len(exact) < len(numbers):
+        return Number(about)
+    places = max(n.places for n in numbers)
+    # NULL where one of them has no exact number, not where there is none at all.
+    whole = " AND ".join(f"({n.exact} IS NULL) = ({n.about} IS NULL)" for n in numbers)
+    best = f"{function}({', '.join(decimal(each, places) for each in exact)})"
+    return Number(about, f"(CASE WHEN {whole} THEN {best} END)", places)
+
+
+def _attempt(exact: str, numbers: Sequence[Number], sql: Sql) -> str:
+    """What is reckoned exactly with the numbers, NULL where their digits do not suffice."""
+    # In a CASE, as an optimiser may take what occurs twice out of the attempt, but out of no CASE.
+    there = " AND ".join(f"{number.about} IS NOT NULL" for number in numbers)
+    return sql.attempt(f"CASE WHEN {there} THEN {exact} END")
+
+
+def case(conditions: Sequence[str], values: Sequence[str]) -> str:
+    """The value behind the first condition that holds; one more than conditions, for all other rows."""
+    whens = (f"WHEN {c} THEN {v}" for c, v in zip(conditions, values, strict=False))
+    return f"(CASE {' '.join(whens)} ELSE {values[-1]} END)"

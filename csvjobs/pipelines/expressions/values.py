@@ -1,0 +1,182 @@
+"""One kind of value taken for another, and comparisons. What could not be taken so in a row is a doubt."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from csvjobs.engines.base import Sql
+from csvjobs.pipelines.expressions.terms import (
+    NUMBERS,
+    Date,
+    Misfit,
+    Nothing,
+    Number,
+    Term,
+    Text,
+    Truth,
+    but,
+    compared,
+    divided,
+    literal,
+    modulo,
+    of_text,
+    printed,
+)
+
+DAY = "%Y-%m-%d"
+ORDERS = ("<", "<=", ">", ">=")
+CALLED = {Text: "a text", Number: "a number", Date: "a date", Truth: "a condition", Nothing: "NULL"}
+
+
+class Loss(NamedTuple):
+    """Rows of which no value can be made: where `predicate` holds, because of `reason`; `text` is an
+    expression of the text that is in the way."""
+
+    reason: str
+    predicate: str
+    text: str
+
+
+@dataclass
+class Values:
+    """losses: what may be lost in the expression that was made so far."""
+
+    sql: Sql
+    losses: list[Loss] = field(default_factory=list)
+
+    def text(self, term: Term) -> Text:
+        """The value as it is written."""
+        match term:
+            case Text():
+                return term
+            case Number():
+                return Text(printed(term, self.sql))
+            case Date(sql):
+                # Beyond year 9999 and before year 1 there is no date of this form.
+                found = self.sql.group(f"CAST({sql} AS VARCHAR)", r"^(\d{4}-\d\d-\d\d)$", 1)
+                return Text(but(found, "''"))
+            case Truth(sql):
+                return Text(f"CAST({sql} AS VARCHAR)")
+            case Nothing():
+                return Text("CAST(NULL AS VARCHAR)")
+
+    def number(self, term: Term) -> Number:
+        """The number that a text spells, NULL where it spells none. Raises Misfit."""
+        match term:
+            case Number():
+                return term
+            case Text():
+                made = of_text(term, self.sql)
+                if term.literal is None:
+                    self._lose("no number", term, made.about)
+                return made
+            case Nothing():
+                return Number(f"CAST(NULL AS {NUMBERS})")
+            case _:
+                raise Misfit(f"{CALLED[type(term)]} stands where a number should")
+
+    def date(self, term: Term) -> Date:
+        """The date that a text spells as 2026-04-03, NULL where it spells none. Raises Misfit."""
+        match term:
+            case Date():
+                return term
+            case Text():
+                made = Date(f"CAST({self.sql.moment(f'({term.sql})', DAY)} AS DATE)")
+                if term.literal is None:
+                    self._lose("no date like 2026-04-03", term, made.sql)
+                elif not re.fullmatch(r"\d{4}-\d\d-\d\d", term.literal):
+                    raise Misfit(f"{term.literal[:40]!r} is no date like 2026-04-03")
+                return made
+            case Nothing():
+                return Date("CAST(NULL AS DATE)")
+            case _:
+                raise Misfit(f"{CALLED[type(term)]} stands where a date should")
+
+    def truth(self, term: Term) -> Truth:
+        """Raises Misfit for anything but a condition."""
+        match term:
+            case Truth():
+                return term
+            case Nothing():
+                return Truth("CAST(NULL AS BOOLEAN)")
+            case _:
+                raise Misfit(
+                    f"{CALLED[type(term)]} stands where a condition should; compare it: status = 'open'"
+                )
+
+    def whole(self, term: Term) -> str:
+        """A number as an integer, what is behind the point left out. Raises Misfit."""
+        made = self.number(term)
+        return f"TRY_CAST(TRUNC({made.about}) AS INTEGER)"
+
+    def written(self, term: Term) -> str:
+        """A text that stands in the expression itself. Raises Misfit."""
+        if not isinstance(term, Text) or term.literal is None:
+            raise Misfit("a text in quotes should stand here, and no column")
+        return term.literal
+
+    def compared(self, sign: str, left: Term, right: Term) -> Truth:
+        """Whether the comparison holds: of numbers or dates where one of both is one, else of texts.
+
+        Raises Misfit.
+        """
+        kinds = {type(left), type(right)}
+        if Nothing in kinds:
+            raise Misfit("nothing is equal to NULL; write IS NULL")
+        if Number in kinds:
+            return Truth(compared(sign, self.number(left), self.number(right), self.sql))
+        if Date in kinds:
+            return Truth(f"({self.date(left).sql} {sign} {self.date(right).sql})")
+        if Truth in kinds:
+            return Truth(f"({self.truth(left).sql} {sign} {self.truth(right).sql})")
+        return Truth(f"({self._texts(sign, left, right)})")
+
+    def divided(self, left: Term, right: Term, *, remainder: bool = False) -> Number:
+        """The quotient, or what remains. Raises Misfit."""
+        dividend, divisor = self.number(left), self.number(right)
+        self.losses.append(Loss("a divisor is 0", f"({divisor.about}) = 0", "'0'"))
+        return (modulo if remainder else divided)(dividend, divisor, self.sql)
+
+    def same(self, left: Term, right: Term) -> Truth:
+        """As compared, but two that are NULL are the same, and no other is the same as NULL."""
+        null = f"({self.text(left).sql}) IS NULL", f"({self.text(right).sql}) IS NULL"
+        if Nothing in (type(left), type(right)):
+            return Truth(f"({null[0]} AND {null[1]})")
+        equal = self.compared("=", left, right).sql
+        return Truth(f"(CASE WHEN {null[0]} OR {null[1]} THEN {null[0]} AND {null[1]} ELSE {equal} END)")
+
+    def alike(self, terms: Sequence[Term]) -> type[Term]:
+        """The kind that all of them can be: the one that they share, else text."""
+        kinds = {type(term) for term in terms if not isinstance(term, Nothing)}
+        return kinds.pop() if len(kinds) == 1 else Text
+
+    def _texts(self, sign: str, left: Term, right: Term) -> str:
+        texts = [term for term in (left, right) if isinstance(term, Text)]
+        if any(text.literal == "" for text in texts):
+            raise Misfit("an empty cell is NULL; write IS NULL or IS NOT NULL")
+        if sign in ORDERS:
+            if not any(text.sure for text in texts):
+                kinds = ("DECIMAL", "DATE", "VARCHAR")
+                ways = ", ".join(f"CAST(… AS {kind})" for kind in kinds)
+                raise Misfit(f"cells could be compared as numbers, dates or texts; say which with {ways}")
+            if any(text.literal is not None and _spells_number(text.literal) for text in texts):
+                raise Misfit("texts would be compared, letter by letter; write the number without quotes")
+        first, second = texts
+        return f"{first.sql} {sign} {second.sql}"
+
+    def _lose(self, kind: str, text: Text, made: str) -> None:
+        found = f"column {text.cell.name!r}" if text.cell else "a text in it"
+        loss = Loss(f"{found} is {kind}", f"({made}) IS NULL AND ({text.sql}) IS NOT NULL", text.sql)
+        if loss not in self.losses:
+            self.losses.append(loss)
+
+
+def _spells_number(text: str) -> bool:
+    try:
+        literal(text)
+    except Misfit:
+        return False
+    return True

@@ -1,0 +1,288 @@
+"""From the tree of an expression to SQL that is written anew: only what is known here can be in it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from difflib import get_close_matches
+
+from csvjobs.engines.base import Sql
+from csvjobs.engines.parsing import MAX_DEPTH, TOO_DEEP, Node
+from csvjobs.pipelines.expressions.functions import ALIASES, FUNCTIONS
+from csvjobs.pipelines.expressions.terms import (
+    Date,
+    Misfit,
+    Nothing,
+    Number,
+    Term,
+    Text,
+    Truth,
+    added,
+    case,
+    chosen,
+    literal,
+    multiplied,
+    whole,
+)
+from csvjobs.pipelines.expressions.values import Values
+from csvjobs.pipelines.step import Column, missing
+
+MAX_SQL = 60_000
+"""Characters: texts that are numbers again, and conditions within conditions, are written out many times."""
+
+COMPARISONS = {
+    "COMPARE_EQUAL": "=",
+    "COMPARE_NOTEQUAL": "<>",
+    "COMPARE_LESSTHAN": "<",
+    "COMPARE_LESSTHANOREQUALTO": "<=",
+    "COMPARE_GREATERTHAN": ">",
+    "COMPARE_GREATERTHANOREQUALTO": ">=",
+}
+TEXTS = ("VARCHAR", "TEXT", "STRING", "CHAR")
+NUMBERS = ("DECIMAL", "NUMERIC", "DOUBLE", "FLOAT", "REAL")
+LIKES = {"~~": ("", ""), "!~~": ("NOT ", ""), "~~*": ("", "(?i)"), "!~~*": ("NOT ", "(?i)")}
+
+
+class Wrong(Exception):
+    """An expression that cannot be; the message says why, the node where."""
+
+    def __init__(self, message: str, node: Node) -> None:
+        super().__init__(message)
+        self.node = node
+
+
+class Writer:
+    """Writes one expression; `columns` says what a name stands for."""
+
+    def __init__(self, columns: Callable[[str], Column], sql: Sql) -> None:
+        self.values = Values(sql)
+        self._columns = columns
+        self._depth = 0
+
+    def term(self, node: Node) -> Term:
+        """What the node stands for. Raises Wrong."""
+        write = self._WRITES.get(node["class"])
+        if write is None:
+            raise Wrong(f"{_called(node)} cannot be used here", node)
+        _only(node, *KNOWN[node["class"]])
+        self._depth += 1
+        if self._depth > MAX_DEPTH:
+            raise Wrong(TOO_DEEP, node)
+        try:
+            made = write(self, node)
+        except Misfit as misfit:
+            raise Wrong(str(misfit), node) from None
+        self._depth -= 1
+        if _size(made) > MAX_SQL:
+            raise Wrong("it is too involved; make a column of a part of it in a step of its own", node)
+        return made
+
+    def _all(self, nodes: list[Node]) -> list[Term]:
+        return [self.term(node) for node in nodes]
+
+    def _constant(self, node: Node) -> Term:
+        kind, text = node["literal"]["kind"], node["literal"].get("text", "")
+        match kind:
+            case "STRING":
+                return Text(self.values.sql.text(text), text)
+            case "INTEGER" | "NUMERIC":
+                return literal(text)
+            case "BOOLEAN":
+                return Truth("(1 = 1)" if text == "true" else "(1 = 0)")
+            case "NULL_LITERAL":
+                return Nothing()
+        raise Misfit(f"{text[:40]!r} cannot be used here")
+
+    def _column(self, node: Node) -> Term:
+        names = node["column_names"]
+        if len(names) > 1:
+            said = "a name with a point in it stands in double quotes"
+            raise Misfit(f'{said}: "{".".join(names)[:80]}"')
+        column = self._columns(names[0])
+        there = f"(CASE WHEN NOT {missing(self.values.sql, column.sql)} THEN {column.sql} END)"
+        return Text(there, cell=column, sure=False)
+
+    def _comparison(self, node: Node) -> Term:
+        left, right = self._all([node["left"], node["right"]])
+        match node["type"]:
+            case "COMPARE_NOT_DISTINCT_FROM":
+                return self.values.same(left, right)
+            case "COMPARE_DISTINCT_FROM":
+                return Truth(f"(NOT {self.values.same(left, right).sql})")
+            case kind if kind in COMPARISONS:
+                return self.values.compared(COMPARISONS[kind], left, right)
+        raise Misfit("this comparison cannot be used here")
+
+    def _between(self, node: Node) -> Term:
+        value, low, high = self._all([node["input"], node["lower"], node["upper"]])
+        above, below = self.values.compared(">=", value, low), self.values.compared("<=", value, high)
+        return Truth(f"({above.sql} AND {below.sql})")
+
+    def _conjunction(self, node: Node) -> Term:
+        sign = " AND " if node["type"] == "CONJUNCTION_AND" else " OR "
+        return Truth(f"({sign.join(self.values.truth(each).sql for each in self._all(node['children']))})")
+
+    def _case(self, node: Node) -> Term:
+        checks = node["case_checks"]
+        conditions = [self.values.truth(self.term(check["when_expr"])).sql for check in checks]
+        branches = [self.term(check["then_expr"]) for check in checks]
+        last = self.term(node["else_expr"]) if "else_expr" in node else Nothing()
+        return self._chosen(conditions, branches, last)
+
+    def _chosen(self, conditions: list[str], branches: list[Term], last: Term) -> Term:
+        kind, values, every = self.values.alike([*branches, last]), self.values, [*branches, last]
+        if kind is Number:
+            *numbers, otherwise = map(values.number, every)
+            return chosen(conditions, numbers, otherwise)
+        if kind is Date:
+            return Date(case(conditions, [values.date(each).sql for each in every]))
+        if kind is Truth:
+            return Truth(case(conditions, [values.truth(each).sql for each in every]))
+        return Text(case(conditions, [values.text(each).sql for each in every]), sure=_sure(every))
+
+    def _operator(self, node: Node) -> Term:
+        children = node["children"]
+        match node["type"]:
+            case "OPERATOR_NOT":
+                return Truth(f"(NOT {self.values.truth(self.term(children[0])).sql})")
+            case "OPERATOR_IS_NULL":
+                return Truth(f"({self.values.text(self.term(children[0])).sql} IS NULL)")
+            case "OPERATOR_IS_NOT_NULL":
+                return Truth(f"({self.values.text(self.term(children[0])).sql} IS NOT NULL)")
+            case "COMPARE_IN":
+                value, *others = self._all(children)
+                equal = (self.values.compared("=", value, other).sql for other in others)
+                return Truth(f"({' OR '.join(equal)})")
+            case "OPERATOR_COALESCE":
+                *first, last = self._all(children)
+                there = [f"{self.values.text(each).sql} IS NOT NULL" for each in first]
+                return self._chosen(there, first, last) if first else last
+        raise Misfit(f"{_called(node)} cannot be used here")
+
+    def _cast(self, node: Node) -> Term:
+        kind, term = node["type_expr"]["type_name"].upper(), self.term(node["child"])
+        _only(node["type_expr"], "type_name", "class", "type")
+        if kind in TEXTS:
+            text = self.values.text(term)
+            return Text(text.sql, text.literal)
+        if kind in NUMBERS:
+            return self.values.number(term)
+        if kind == "DATE":
+            return self.values.date(term)
+        if kind == "BOOLEAN":
+            return self.values.truth(term)
+        raise Misfit(f"cells are cast to DECIMAL, DATE or VARCHAR, not to {kind[:40]}; see also round, floor")
+
+    def _function(self, node: Node) -> Term:
+        name = node["function_name"].lower()
+        terms = self._all([_argument(each) for each in node.get("arguments", ())])
+        if name in LIKES:
+            return self._like(name, *terms)
+        if made := self._arithmetic(name, terms):
+            return made
+        if name == "nullif" and len(terms) == 2:
+            return self._chosen([self.values.compared("=", *terms).sql], [Nothing()], terms[0])
+        if name == "if" and len(terms) == 3:
+            return self._chosen([self.values.truth(terms[0]).sql], [terms[1]], terms[2])
+        known = FUNCTIONS.get(ALIASES.get(name, name))
+        if known is None:
+            raise Misfit(f"there is no {_called(node)} here{_near(name)}")
+        return known.call(self.values, terms)
+
+    def _arithmetic(self, name: str, terms: list[Term]) -> Term | None:
+        values = self.values
+        match name, terms:
+            case "||", [_, _]:
+                return Text(f"({' || '.join(values.text(each).sql for each in terms)})")
+            case "+" | "-", [one]:
+                return added(name, literal("0"), values.number(one))
+            case "+", [Date() as date, days] | [days, Date() as date]:
+                return Date(f"({date.sql} + {values.whole(days)})")
+            case "-", [Date(first), Date(second)]:
+                return whole(f"({first} - {second})")
+            case "-", [Date() as date, days]:
+                return Date(f"({date.sql} - {values.whole(days)})")
+            case "+" | "-", [left, right]:
+                return added(name, values.number(left), values.number(right))
+            case "*", [left, right]:
+                return multiplied(values.number(left), values.number(right), values.sql)
+            case "/", [left, right]:
+                return values.divided(left, right)
+            case "%" | "mod", [left, right]:
+                return values.divided(left, right, remainder=True)
+        return None
+
+    def _like(self, name: str, text: Term, pattern: Term) -> Term:
+        """% stands for any text and _ for one character; no sign takes this meaning from them."""
+        no, flags = LIKES[name]
+        signs = {"%": "(?s:.*)", "_": "(?s:.)"}
+        made = "".join(signs.get(sign, re.escape(sign)) for sign in self.values.written(pattern))
+        return Truth(f"({no}{self.values.sql.matches(self.values.text(text).sql, flags + made)})")
+
+    _WRITES: Mapping[str, Callable[[Writer, Node], Term]] = {
+        "CONSTANT": _constant,
+        "COLUMN_REF": _column,
+        "COMPARISON": _comparison,
+        "BETWEEN": _between,
+        "CONJUNCTION": _conjunction,
+        "CASE": _case,
+        "OPERATOR": _operator,
+        "CAST": _cast,
+        "FUNCTION": _function,
+    }
+
+
+KNOWN = {
+    "CONSTANT": ("literal",),
+    "COLUMN_REF": ("column_names",),
+    "COMPARISON": ("left", "right"),
+    "BETWEEN": ("input", "lower", "upper"),
+    "CONJUNCTION": ("children",),
+    "CASE": ("case_checks", "else_expr"),
+    "OPERATOR": ("children",),
+    "CAST": ("child", "type_expr", "try_cast"),
+    "FUNCTION": ("function_name", "arguments", "is_operator"),
+}
+"""What a node of each class may hold; all else changes its meaning."""
+
+HARMLESS = {"class", "type", "query_location", "query_location_length", "qualified_name"}
+UNSORTED = {"type": "ORDER_MODIFIER"}
+
+
+def _only(node: Node, *known: str) -> None:
+    if "alias" in node:
+        raise Wrong("an operator is missing in front of what follows", node)
+    for key, value in node.items():
+        if key not in HARMLESS and key not in known and not (key == "order_bys" and value == UNSORTED):
+            raise Wrong(f"{_called(node)} cannot be written so ({key.replace('_', ' ')})", node)
+
+
+def _argument(argument: Node) -> Node:
+    if argument.keys() != {"expression"}:
+        raise Wrong("arguments have no names here", argument["expression"])
+    return dict(argument["expression"])
+
+
+def _called(node: Node) -> str:
+    if node["class"] == "FUNCTION":
+        return f"function {node['function_name'][:40]!r}"
+    return str(node["type"]).lower().replace("_", " ")
+
+
+def _near(name: str) -> str:
+    near = get_close_matches(name, [*FUNCTIONS, "coalesce", "nullif"], n=1)
+    return f"; did you mean {near[0]!r}?" if near else ""
+
+
+def _sure(terms: Sequence[Term]) -> bool:
+    return any(term.sure for term in terms if isinstance(term, Text))
+
+
+def _size(term: Term) -> int:
+    match term:
+        case Nothing():
+            return 0
+        case Number(about, exact):
+            return len(about) + len(exact or "")
+        case _:
+            return len(term.sql)

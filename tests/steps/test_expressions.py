@@ -1,0 +1,172 @@
+"""Expressions: any text gives a clean tree or a clean fault, and arithmetic is Python's on decimals."""
+
+from __future__ import annotations
+
+import math
+import re
+from decimal import Decimal
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pydantic import TypeAdapter, ValidationError
+from workbench import Bench
+
+from csvjobs.engines.duckdb import DuckSql
+from csvjobs.errors import BadPattern, UnknownColumn
+from csvjobs.pipelines.expressions import ConditionText, ValueText, names, value
+from csvjobs.pipelines.expressions.functions import FUNCTIONS
+from csvjobs.pipelines.step import Column, Columns
+
+VALUE: TypeAdapter[str] = TypeAdapter(ValueText)
+CONDITION: TypeAdapter[str] = TypeAdapter(ConditionText)
+
+HOSTILE = [
+    "getvariable('inner_key')",
+    "getenv('HOME')",
+    "current_setting('memory_limit')",
+    "(SELECT content FROM read_text('/etc/passwd'))",
+    "(SELECT * FROM duckdb_settings())",
+    "EXISTS (FROM glob('/*'))",
+    "a IN (FROM read_csv('/etc/passwd'))",
+    "a FROM read_csv('/etc/passwd')",
+    "a; COPY (SELECT 1) TO '/tmp/x'",
+    "a; SET memory_limit = '1TB'",
+    "a) FROM duckdb_settings() --",
+    "a /* ' */ FROM t --",
+    "a UNION SELECT 1",
+    "a ORDER BY random()",
+    "random()",
+    "now()",
+    "uuid()",
+    "repeat('x', 1000000000)",
+    "range(1000000000000)",
+    "generate_series(1, 1000000000000)",
+    "list_transform([1], x -> x)",
+    "[a]",
+    "{'a': a}",
+    "a[1]",
+    "*",
+    "COLUMNS('.*')",
+    "$1",
+    "?",
+    "sum(a) OVER ()",
+    "main.upper(a)",
+    "upper(x := a)",
+    "upper(DISTINCT a)",
+    "count(*) FILTER (WHERE a = 'x')",
+    "a COLLATE nocase",
+    "a::JSON",
+    "CAST(a AS DECIMAL(10, 2))",
+    "format('{}', a)",
+    "printf('%999999999d', 1)",
+    "parse_path(a)",
+    "pg_typeof(a)",
+    "error('x')",
+    "sql_auto_complete(a)",
+    "txid_current()",
+    "nextval('x')",
+    "lpad(a, 2000000000, 'x')",
+    "a LIKE b",
+    "regexp_matches(a, b)",
+    "DEFAULT",
+    "INTERVAL 1 DAY",
+    "(" * 2000,
+    "NOT " * 900 + "a = 'x'",
+    "[" * 4000,
+    "a" * 5000,
+    "'" * 3999,
+    "\ud800",
+    "a\0b",
+]
+
+
+def words() -> st.SearchStrategy[str]:
+    sql = """SELECT FROM input a "b c" 'x' 1 0.5 ( ) , + - * / % || = <> < >= AND OR NOT IS NULL IN
+        BETWEEN LIKE CASE WHEN THEN ELSE END CAST AS DECIMAL DATE VARCHAR :: coalesce nullif ; -- /* */ ' " $$
+        read_csv COPY TO WHERE LIMIT"""
+    return st.lists(st.sampled_from([*sql.split(), *FUNCTIONS]), max_size=14).map(" ".join)
+
+
+@pytest.mark.parametrize("text", HOSTILE, ids=lambda text: text[:30])
+def test_what_is_no_expression_over_the_row_is_refused(text: str) -> None:
+    for kind in (VALUE, CONDITION):
+        with pytest.raises(ValidationError, match=r"Not an expression in SQL|valid string"):
+            kind.validate_python(text)
+
+
+@settings(deadline=None, max_examples=100)
+@given(text=words() | st.text(st.characters(exclude_categories=["Cs"]), max_size=40))
+def test_any_text_is_a_good_expression_or_has_a_clean_fault(bench: Bench, text: str) -> None:
+    try:
+        VALUE.validate_python(text)
+    except ValidationError:
+        return
+    if set(names(text)) <= {"a", "b c"}:
+        bench.table([{"step": "derive", "values": {"r": text}}], ("a", "b c"), [("1", "x"), (None, "-2.5")])
+
+
+def test_only_names_and_what_is_known_here_is_written(bench: Bench) -> None:
+    text = """CASE WHEN a > 1 /* secret */ THEN 'it''s' ELSE "x""y" || 'z' END -- secret"""
+    made = value(text, Columns([Column("a", "c0"), Column('x"y', "c1")]), DuckSql(), "derive").sql
+    assert "secret" not in made
+    assert '"' not in made
+
+
+def test_the_columns_that_an_expression_names() -> None:
+    assert names('a + "b c" * a || upper(C)') == ["a", "b c", "C"]
+
+
+def test_an_expression_that_would_be_written_out_too_often_is_refused() -> None:
+    with pytest.raises(ValidationError, match="too involved"):
+        VALUE.validate_python("length(" * 15 + "a" + " + 1)" * 15)
+
+
+def test_a_pattern_that_only_the_engine_refuses_is_a_fault_as_well() -> None:
+    with pytest.raises(ValidationError, match="no regular expression"):
+        VALUE.validate_python("regexp_matches(a, 'x{1001}')")
+    with pytest.raises((ValidationError, BadPattern)):
+        VALUE.validate_python("regexp_extract(a, '(x)', 2)")
+
+
+def test_an_unknown_name_is_told_with_the_nearest_and_how_texts_are_written(bench: Bench) -> None:
+    with pytest.raises(UnknownColumn) as caught:
+        bench.text([{"step": "derive", "values": {"r": 'city = "London"'}}], "city\nx\n")
+    assert caught.value.column == "London"
+    assert "A text stands in single quotes." in (caught.value.hint or "")
+
+
+numbers = st.decimals(min_value=-9999, max_value=9999, places=2, allow_nan=False)
+literals = st.integers(0, 999).map(str) | numbers.map(abs).map(str)
+sums = st.recursive(
+    st.sampled_from(["a", "b"]) | literals,
+    lambda inner: st.tuples(inner, st.sampled_from("+-*"), inner).map(lambda part: f"({' '.join(part)})"),
+    max_leaves=4,
+).filter(lambda expression: expression not in "ab")
+
+
+@settings(deadline=None, max_examples=25)
+@given(expression=sums, a=numbers, b=numbers)
+def test_arithmetic_is_exact_while_the_digits_suffice(
+    bench: Bench, expression: str, a: Decimal, b: Decimal
+) -> None:
+    step = {"step": "derive", "values": {"r": expression}}
+    [[_, _, found]] = bench.table([step], ("a", "b"), [(str(a), str(b))]).rows
+    as_python = re.sub(r"\d[\d.]*", lambda number: f"Decimal('{number[0]}')", expression)
+    expected = eval(as_python, {"Decimal": Decimal, "a": a, "b": b})
+    assert found == (f"{expected:f}".rstrip("0").rstrip(".") if expected % 1 else str(int(expected)))
+
+
+@settings(deadline=None, max_examples=25)
+@given(a=st.floats(-1e150, 1e150), b=st.floats(-1e150, 1e150))
+def test_other_numbers_are_reckoned_as_doubles(bench: Bench, a: float, b: float) -> None:
+    values = {"sum": "a + b", "product": "a * b", "quotient": "a / b", "more": "a - b > 0"}
+    out = bench.table([{"step": "derive", "values": values}], ("a", "b"), [(repr(a), repr(b))])
+    [[_, _, total, product, quotient, more]] = out.rows
+    assert math.isclose(float(total), a + b, rel_tol=1e-15, abs_tol=1e-9)
+    assert math.isclose(float(product), a * b, rel_tol=1e-15, abs_tol=1e-300)
+    if b and math.isfinite(a / b):
+        assert math.isclose(float(quotient), a / b, rel_tol=1e-15, abs_tol=1e-300)
+    else:
+        assert quotient == ""
+    assert more == str(a - b > 0).lower()

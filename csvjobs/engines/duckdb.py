@@ -224,7 +224,7 @@ class DuckEngine(Engine):
         if len(header) == 1:
             # An empty line is no row to most readers.
             query = f"SELECT COALESCE(COLUMNS(*), '') FROM ({query})"
-        made = target if write.encoding == "utf-8" else target.with_name("utf8.csv")
+        made = target if write.encoding == "utf-8" else target.with_suffix(".utf8")
         rows = self._copy(query, made, csv_options(header, write))
         if rows == 0:
             # The suffix came although there was no row before it.
@@ -258,7 +258,7 @@ class DuckEngine(Engine):
         columns = [f"c{place}" for place in range(len(header))]
         cells = " || ".join(cell(column, kind) for column, kind in zip(columns, kinds, strict=True))
         made = f"SELECT '<row>' || {cells} || '</row>' FROM ({query}) AS made({', '.join(columns)})"
-        sheet = target.with_name("sheet.xml")
+        sheet = target.with_suffix(".xml")
         before, behind = around(header, write)
         rows = self._copy(made, sheet, {**jsonl_options(write), "PREFIX": before, "SUFFIX": behind})
         zipped(sheet, target, self._check)

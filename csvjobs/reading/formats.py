@@ -27,7 +27,7 @@ def binary_table(
     kind = options.format
     if kind not in (None, "parquet", "xlsx"):
         return None
-    found = "parquet" if _is_parquet(path, cut=facts.cut) else "xlsx" if _is_workbook(path, facts) else None
+    found = "parquet" if _is_parquet(path, cut=facts.cut) else "xlsx" if _is_workbook(path) else None
     if kind and found != kind:
         raise NotCsv(f"The file is no {kind} file.", hint="Leave format out to have it found out.")
     if found and facts.cut:
@@ -57,14 +57,8 @@ def _is_parquet(path: Path, *, cut: bool) -> bool:
         return file.read(TAIL) == mark
 
 
-def _is_workbook(path: Path, facts: Facts) -> bool:
+def _is_workbook(path: Path) -> bool:
     if not is_office(path):
-        return facts.cut and _begins_like_one(path)
+        return False
     with zipfile.ZipFile(path) as archive:
-        return any(name.endswith(("xl/workbook.xml", "/workbook.xml")) for name in archive.namelist())
-
-
-def _begins_like_one(path: Path) -> bool:
-    with path.open("rb") as file:
-        head = file.read(4096)
-    return head.startswith(b"PK\x03\x04") and (b"[Content_Types].xml" in head or b"xl/" in head)
+        return any(name.endswith("/workbook.xml") for name in archive.namelist())

@@ -21,7 +21,7 @@ from csvjobs.reading.clean import PLAIN, Cell
 from csvjobs.reading.header import Header
 from csvjobs.reading.rejects import Failed, Reject, RejectsWriter
 from csvjobs.reading.source import Found, Source
-from csvjobs.reading.tables import Head, Table, Tick, named_head
+from csvjobs.reading.tables import HEAD_ROWS, Head, Table, Tick, named_head
 
 MEMORY = "256MB"
 BATCH = 100
@@ -78,7 +78,8 @@ class Parquet(Table):
             rejects.add(Reject(each.row, each.row, 0, *each[1:5], said, ""))
 
     def _rows(self, connection: duckdb.DuckDBPyConnection) -> Iterator[list[Cell]]:
-        found = connection.execute(self._query(connection))
+        """The first ones."""
+        found = connection.execute(f"{self._query(connection)} LIMIT {HEAD_ROWS + 1}")
         while rows := found.fetchmany(BATCH):
             yield from map(list, rows)
 

@@ -71,6 +71,8 @@ class Spreadsheet(Table):
         if not found and asked and asked.isdecimal():
             found = book.sheets[int(asked) - 1 : int(asked)] if int(asked) else []
         listed = ", ".join(repr(sheet.name) for sheet in book.sheets)
+        if not book.sheets:
+            raise EmptyFile("The workbook has no sheet of cells.", hint="Send one that has.")
         if not found:
             raise UnknownSheet(f"The workbook has no sheet {asked!r}.", hint=f"Its sheets are {listed}.")
         chosen = found[0]

@@ -20,6 +20,7 @@ from openpyxl import load_workbook
 from workbooks import by_hand, by_openpyxl
 
 from csvjobs import wiring
+from csvjobs.errors import DamagedArchive
 from csvjobs.flow.deliver import OUTPUT, REJECTED, deliver
 from csvjobs.flow.inspect import inspect
 from csvjobs.flow.preview import preview
@@ -248,3 +249,32 @@ def test_the_same_bytes_through_the_same_version_are_the_same_bytes(services: Se
         made.append((job.pipeline.sha256, job.files[OUTPUT], job.files["fitted.json"]))
     assert made[0] == made[1]
     assert made[0][1].sha256 == hashlib.sha256(MADE).hexdigest()
+
+
+def test_parquet_that_is_damaged_within_ends_the_job_calmly(services: Services, tmp_path: Path) -> None:
+    path = tmp_path / "made.parquet"
+    with duckdb.connect() as connection:
+        connection.execute(f"COPY (SELECT md5(range::VARCHAR) AS a FROM range(20000)) TO '{path}'")
+    content = path.read_bytes()
+    middle = len(content) // 2
+    job = run(services, content[:middle] + bytes(2000) + content[middle + 2000 :])
+    assert (job.status, job.error.code if job.error else None) == (Status.ERROR, "damaged-archive")
+
+
+def test_the_beginning_of_json_lines_tells_of_the_whole(services: Services) -> None:
+    with Incoming(services) as incoming:
+        incoming.write(as_jsonl()[:-10])
+        found = inspect(incoming, "given", None, {}, partial=True)
+    assert found.rows == ROWS[: len(found.rows)]
+    assert len(found.rows) >= 1
+    assert (found.complete, found.partial) == (False, True)
+
+
+@pytest.mark.parametrize("content", [as_sheet(), b"PAR1\x15\x04\x15" + bytes(99)])
+def test_the_beginning_of_what_ends_with_its_contents_is_not_enough(
+    services: Services, content: bytes
+) -> None:
+    with Incoming(services) as incoming:
+        incoming.write(content[:800])
+        with pytest.raises(DamagedArchive, match="its beginning alone"):
+            inspect(incoming, "given", None, {}, partial=True)

@@ -96,7 +96,8 @@ class Filter:
         """The same for those of a run, of which some may have failed a check."""
         if self.failures.row > self.kept + len(run.texts):
             return self.pass_all(run.texts)
-        return b"".join(map(self.pass_on, self.tokenizer.singly(run, self.clean)))
+        each = self.tokenizer.singly(run, self.clean)
+        return b"".join(self._pass_good(record, record.text) for record in each)
 
     def pass_on(self, record: Record) -> bytes:
         """The record as the engine will read it, or nothing when it was set aside."""
@@ -104,13 +105,15 @@ class Filter:
             self.blank += 1
             return b""
         good = self._checked(record)
-        if good is None:
-            return b""
-        if self.failures.row == self.kept + 1:
-            self.kept += 1
-            self._set_aside(record, self.failures.take())
-            return b""
-        return self.pass_all([good])
+        return b"" if good is None else self._pass_good(record, good)
+
+    def _pass_good(self, record: Record, text: bytes) -> bytes:
+        """The same of a record that can be read, and is read as `text`."""
+        if self.failures.row != self.kept + 1:
+            return self.pass_all([text])
+        self.kept += 1
+        self._set_aside(record, self.failures.take())
+        return b""
 
     def _checked(self, record: Record) -> bytes | None:
         if record.fault:

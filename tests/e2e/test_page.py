@@ -297,6 +297,21 @@ def test_rejected_rows_are_counted_and_can_be_had(page: Page) -> None:
     assert downloaded(page, "rejected.csv (").splitlines()[1].startswith(b"3,,3,3,8,missing-cell,b,")
 
 
+def test_rows_that_break_a_rule_are_shown_before_and_after(page: Page) -> None:
+    choose(page, b"id,age\n1,36\n2,850\n3,4\n")
+    page.locator("#own summary").click()
+    page.locator("#text").fill("steps: [{step: validate, rules: [{column: age, at_most: 120}]}]")
+    page.locator("#text").blur()
+    told = page.locator("#preview-list > li")
+    expect(told).to_contain_text("validate 1 row rejected")
+    expect(told.locator("li")).to_have_text("row 2, age: 850 out-of-range The value is not at most 120.")
+    page.get_by_role("button", name="Process").click()
+    expect(status(page)).to_have_text("done")
+    assert (figures(page)["Rows out"], figures(page)["Rejected"]) == ("2", "1")
+    expect(page.locator("#job-rejected li")).to_contain_text("out-of-range")
+    expect(page.locator("#job-rejected li")).to_contain_text("Column age. Lines: 3.")
+
+
 def test_rejected_rows_are_told_by_kind(page: Page) -> None:
     send(page, file(b"a,b\n1,2\n3\n4,5,6\n7\n"))
     expect(status(page)).to_have_text("done")

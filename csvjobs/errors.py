@@ -6,7 +6,7 @@
     │   ├── InvalidFitted · PipelineMismatch · NothingFitted
     │   ├── PipelineFixed · PreconditionFailed · TooManyPipelines
     │   ├── JobNotFound (JobGone) · FileNotFound · PipelineNotFound
-    │   ├── TableNotFound · NoTable · TableInUse · TooManyTables
+    │   ├── TableNotFound · TableInUse · TooManyTables
     │   ├── JobNotFinished · JobAlreadyEnded · JobHasNoOutput
     │   ├── KeyInUse · KeyReused
     │   └── UploadTooLarge · UnsupportedMediaType · DigestMismatch · RangeNotSatisfiable
@@ -176,13 +176,6 @@ class TableNotFound(RequestError):
 
     code = "table-not-found"
     status = 404
-
-
-class NoTable(RequestError):
-    """What the job has made is no table to look things up in."""
-
-    code = "no-table"
-    status = 409
 
 
 class TableInUse(RequestError):

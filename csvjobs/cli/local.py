@@ -15,8 +15,9 @@ from csvjobs import wiring
 from csvjobs.cli.files import size_of, source
 from csvjobs.cli.output import clean_end, remark, transfer
 from csvjobs.client import shown_name
+from csvjobs.engines.options import FILENAMES
 from csvjobs.errors import CsvjobsError, NothingFitted
-from csvjobs.flow.deliver import FITTED, OUTPUT
+from csvjobs.flow.deliver import FITTED
 from csvjobs.flow.inspect import ENOUGH
 from csvjobs.flow.named_tables import FOLDER, NamedTables
 from csvjobs.flow.process import process
@@ -57,7 +58,7 @@ class LocalTables(NamedTables):
             return path
         named = super().find(called)
         folder = self._services.settings.jobs_dir / (named.job_id if named else called)
-        return folder / OUTPUT if (folder / OUTPUT).is_file() else None
+        return next((path for name in FILENAMES if (path := folder / name).is_file()), None)
 
     def _job(self, path: Path) -> TableRef:
         with Incoming(self._services) as incoming:

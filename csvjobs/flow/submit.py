@@ -92,7 +92,7 @@ class Incoming:
         asked; slot: of the key that the request came with. A queue that cannot be reached is no error: the
         job is durable, and the reconciler announces it.
         Raises: EmptyUpload, PipelineNotFound, InvalidPipeline; JobNotFound, JobNotFinished, NothingFitted,
-        InvalidFitted, PipelineMismatch; TableNotFound, NoTable; KeyReused.
+        InvalidFitted, PipelineMismatch; TableNotFound; KeyReused.
         """
         path, facts = self.content()
         payload = payload_of(filename, pipeline, options, apply, terms.model_dump(), facts.sha256)

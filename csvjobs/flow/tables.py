@@ -15,13 +15,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import Any
 
 from csvjobs.engines.base import Engine, SideTable
-from csvjobs.errors import FileNotFound, JobNotFound, NoTable, TableGone, TableNotFound
-from csvjobs.flow.deliver import OUTPUT, deliver
+from csvjobs.errors import FileNotFound, JobGone, JobNotFound, TableGone, TableNotFound
+from csvjobs.flow.deliver import deliver
 from csvjobs.flow.services import Services
 from csvjobs.flow.view import view
-from csvjobs.jobs.job import TableRef
+from csvjobs.jobs.job import Output, TableRef
 from csvjobs.pipelines.spec import Pipeline
 from csvjobs.reading.facts import facts_of
 from csvjobs.reading.options import ReadOptions
@@ -32,12 +33,9 @@ Tick = Callable[[int], None]
 
 
 def output_of(services: Services, job_id: str) -> TableRef:
-    """What the job has made, as a table. Raises JobNotFound, JobNotFinished, JobHasNoOutput, NoTable."""
+    """What the job has made, as a table. Raises JobNotFound, JobNotFinished, JobHasNoOutput."""
     made = deliver(services, job_id)
     made.file.close()
-    if not made.name.startswith(OUTPUT):
-        said = f"The output of job {job_id} is {made.name}, and tables to look things up in are CSV."
-        raise NoTable(said, hint="Send the file with a pipeline that writes CSV.")
     return TableRef(job_id=job_id, sha256=made.sha256 or "")
 
 
@@ -50,7 +48,7 @@ def name_table(services: Services, name: str, job_id: str) -> tuple[TableRef, bo
 
 
 def pinned(services: Services, pipeline: Pipeline) -> dict[str, TableRef]:
-    """What the tables that the steps name are now. Raises TableNotFound; as `output_of`."""
+    """What the tables that the steps name are now. Raises TableNotFound, JobGone; as `output_of`."""
     return {called: _meant(services, called) for step in pipeline.steps for called in step.tables}
 
 
@@ -59,6 +57,8 @@ def _meant(services: Services, called: str) -> TableRef:
         return named
     try:
         return output_of(services, called)
+    except JobGone:
+        raise
     except JobNotFound:
         hint = (
             "A table is the output of an earlier job: give its id, or a name that GET /tables lists. "
@@ -92,10 +92,17 @@ def _opened(services: Services, called: str, ref: TableRef, folder: Path, tick: 
         facts = facts_of(path, tick)
         if facts.sha256 != ref.sha256:
             raise _gone(called, f"its sha256 is {facts.sha256}, and was {ref.sha256}")
-        # As it was written, nothing is left to be found out.
-        written = ReadOptions(delimiter=output.delimiter, quote='"', header=output.header, skip=0)
+        written = _written(output)
         found = look(path, facts, written, folder, tick)
         yield read(found, written, folder, folder / "rejected.csv", tick).source
+
+
+def _written(output: Output) -> ReadOptions:
+    """How a job's output is to be read, so that nothing is left to be found out."""
+    declared: dict[str, Any] = {"format": output.name.split(".")[1]}
+    if declared["format"] == "csv":
+        declared |= {"delimiter": output.delimiter, "quote": '"', "header": output.header, "skip": 0}
+    return ReadOptions(**declared)
 
 
 def relations(engine: Engine, sources: Mapping[str, Source]) -> dict[str, SideTable]:

@@ -11,9 +11,9 @@ from test_flow import make, run, submit
 
 from csvjobs.errors import (
     InvalidOption,
+    JobGone,
     JobHasNoOutput,
     JobNotFinished,
-    NoTable,
     TableGone,
     TableInUse,
     TableNotFound,
@@ -63,7 +63,16 @@ CODES = b'code,name\n07,"a ""b"""\n,""\n'
 
 @pytest.mark.parametrize(
     "write",
-    ["{}", "{profile: excel, delimiter: ;}", "{quote: all, compression: gzip}", "{compression: zstd}"],
+    [
+        "{}",
+        "{profile: excel, delimiter: ;}",
+        "{profile: excel-unicode}",
+        "{quote: all, compression: gzip}",
+        "{compression: zstd}",
+        "{format: jsonl}",
+        "{format: parquet}",
+        "{format: xlsx}",
+    ],
 )
 def test_a_table_is_what_a_job_has_made_however_it_was_written(
     services: Services, tmp_path: Path, write: str
@@ -73,6 +82,13 @@ def test_a_table_is_what_a_job_has_made_however_it_was_written(
     assert tables == {job.job_id: TableRef(job_id=job.job_id, sha256=job.files[job.output.name].sha256)}
     found = cells(services, tables, tmp_path / "scratch")[job.job_id]
     assert found == [("code", "name"), ("07", 'a "b"', 1), (None, "", 2)]
+
+
+def test_a_job_that_was_deleted_is_told_of(services: Services) -> None:
+    job_id = run(services, CODES).job_id
+    delete(services, job_id)
+    with pytest.raises(JobGone):
+        pinned(services, asks(job_id))
 
 
 def test_a_table_without_a_header_row_has_columns_by_place(services: Services, tmp_path: Path) -> None:
@@ -88,9 +104,6 @@ def test_a_job_that_has_made_no_table_is_refused(services: Services) -> None:
     failed = run(services, CODES, "steps: [{step: drop, columns: [x]}]")
     with pytest.raises(JobHasNoOutput, match="'x'"):
         pinned(services, asks(failed.job_id))
-    other = run(services, CODES, "write: {format: jsonl}")
-    with pytest.raises(NoTable, match=r"output\.jsonl"):
-        pinned(services, asks(other.job_id))
 
 
 @pytest.mark.parametrize("called", [" ", "nobody", "nobody@1", "../x", "/etc/passwd", "é", "a" * 300])

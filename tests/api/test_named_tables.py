@@ -29,9 +29,9 @@ def test_a_job_is_given_a_name_and_cannot_be_deleted_while_it_has_it(at: Served)
 
 
 def test_what_is_not_there_is_refused(at: Served) -> None:
-    job_id = at.done(b"a\n1\n", pipeline="write: {format: jsonl}")["job_id"]
+    failed = at.done(b"a\n1\n", pipeline="steps: [{step: drop, columns: [x]}]")["job_id"]
     table = at.done(b"a\n1\n")["job_id"]
-    refused(at.client.put("/tables/codes", params={"job_id": job_id}), 409, "no-table")
+    refused(at.client.put("/tables/codes", params={"job_id": failed}), 409, "job-has-no-output")
     refused(at.client.put("/tables/codes", params={"job_id": "nobody"}), 404, "job-not-found")
     refused(at.client.put("/tables/codes"), 422, "invalid-request")
     refused(at.client.put("/tables/a@1", params={"job_id": table}), 422, "invalid-option")

@@ -6,7 +6,7 @@ RUN := .venv-run/bin
 TEST := .venv-test/bin
 SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 # Tests see no setting of the machine that they run on.
-CLEAN := env -u REDIS_URL $$(env | grep -o '^CSVJOBS_[A-Z_]*' | sed 's/^/-u /')
+CLEAN := env -u REDIS_URL -u PYTHONDONTWRITEBYTECODE $$(env | grep -o '^CSVJOBS_[A-Z_]*' | sed 's/^/-u /')
 
 .PHONY: help up test lint lock bench
 help: ## Lists the commands
@@ -16,7 +16,7 @@ up: $(RUN)/.made ## Runs it all in this terminal; Ctrl-C ends it
 	@$(RUN)/csvjobs up
 
 test: $(TEST)/.made chromium ## Runs all tests, and installs what they need
-	$(CLEAN) $(TEST)/python -m pytest
+	$(CLEAN) $(TEST)/python -m pytest -n 2 --dist loadfile
 
 lint: $(TEST)/.made ## Checks style, types and import layers
 	$(TEST)/ruff check .

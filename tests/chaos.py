@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import signal
 import socket
@@ -14,12 +13,13 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+from invariants import check
 from redis import Redis
 
 from csvjobs import wiring
 from csvjobs.flow.services import Services
 from csvjobs.flow.submit import Incoming
-from csvjobs.jobs.job import Job, Status
+from csvjobs.jobs.job import Job
 from csvjobs.priority import Priority
 from csvjobs.settings import Settings
 from csvjobs.storage.base import REPORT
@@ -127,24 +127,11 @@ class Service:
     def judge(self) -> list[Job]:
         """Every acknowledged job has ended once and whole, and nothing is left over. Returns the ends."""
         ends = [self.ended(job_id) for job_id in self.jobs]
-        assert self.services.storage.list() == sorted(self.jobs)
         eventually(lambda: self.services.storage.pending() == [])
         eventually(lambda: not any(map(self.services.storage.leased, self.jobs)))
         self.services.storage.sweep()
-        for hidden in (".incoming", ".scratch", ".trash", ".pending"):
-            assert list((self.root / hidden).iterdir()) == []
-        for job in ends:
-            self._judge_files(job)
+        check(self.root, self.jobs)
         return ends
-
-    def _judge_files(self, job: Job) -> None:
-        folder = self.root / job.job_id
-        assert job.status.final
-        assert not list(folder.glob(".*"))
-        assert (job.status is Status.DONE) == ("output.csv" in job.files)
-        for name, info in job.files.items():
-            content = (folder / name).read_bytes()
-            assert (len(content), hashlib.sha256(content).hexdigest()) == (info.bytes, info.sha256)
 
 
 def free_port() -> int:

@@ -79,6 +79,9 @@ class CsvWorker(BaseWorker):
     def subscribe(self) -> None:
         """Does not: RQ's commands over Redis reach a worker, not a job."""
 
+    def check_for_suspension(self, burst: bool) -> None:
+        """Does not: nobody pauses a worker, and asking costs a way to Redis for each job."""
+
     def request_stop(self, signum: int, frame: FrameType | None) -> None:
         if not self._stop_requested:
             self._stop_requested, self._stopped_at = True, time.monotonic()
@@ -120,17 +123,20 @@ class CsvWorker(BaseWorker):
 
     def _account(self, job: Job, queue: Queue, execution: Execution, answer: str) -> None:
         """Tells RQ how it went. What failed, the reconciler puts back, unless it has ended."""
-        if answer in ("well", "worn"):
-            self._finalize_success(job, queue, execution, None)
-        elif answer == "left":
-            with self.connection.pipeline() as pipe:
-                self.cleanup_execution(job, pipeline=pipe, execution=execution)
-                job.set_status(JobStatus.QUEUED, pipeline=pipe)
-                queue.push_job_id(job.id, pipeline=pipe, at_front=True)
-                pipe.execute()
-        else:
+        if answer not in ("well", "worn", "left"):
             job.ended_at = now()
             self.handle_job_failure(job, queue=queue, exc_string=answer, execution=execution)
+            return
+        # RQ's own way goes to Redis five times, for dependents, results and callbacks that there are not.
+        with self.connection.pipeline() as pipe:
+            self.cleanup_execution(job, pipeline=pipe, execution=execution)
+            if answer == "left":
+                job.set_status(JobStatus.QUEUED, pipeline=pipe)
+                queue.push_job_id(job.id, pipeline=pipe, at_front=True)
+            else:
+                job.set_status(JobStatus.FINISHED, pipeline=pipe)
+                job.cleanup(job.result_ttl, pipeline=pipe, remove_from_queue=False)
+            pipe.execute()
 
     def _run(self, job: Job, execution: Execution) -> str:
         """Has a child run the job; returns what it says at the end, or how it died."""

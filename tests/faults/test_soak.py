@@ -30,7 +30,8 @@ SECONDS = float(os.environ.get("SOAK_SECONDS", "10"))
 KILLS = int(os.environ.get("SOAK_KILLS", "0"))
 FILL = "steps: [{step: scale, columns: [age], method: minmax}, {step: one_hot, columns: [city]}]"
 KINDS = [(rows, pipeline) for rows in (1, 1_000, 300_000) for pipeline in ("tidy", FILL)]
-MOST_WAITING = 10
+MOST_WAITING = 20
+PAUSE = 4.0
 ENOUGH_TRIES = 10_000
 SUPERVISOR = "from csvjobs.worker.supervisor import *; work(load(), workers=2)"
 
@@ -154,13 +155,16 @@ def test_whatever_is_struck_nothing_acknowledged_is_lost(tmp_path: Path) -> None
         nemesis = Nemesis(service, tmp_path, dice)
         expected = undisturbed(service)
         deadline = time.monotonic() + SECONDS
+        next_blow = 0.0
         while time.monotonic() < deadline or nemesis.kills < KILLS:
             if len(service.services.storage.pending()) < MOST_WAITING:
                 rows, pipeline = kind = dice.choice(KINDS)
                 kinds[service.submit(rows, pipeline=pipeline)] = kind
-            time.sleep(dice.uniform(0, 0.3))
-            if dice.random() < 0.8:
+            time.sleep(dice.uniform(0, 0.2))
+            if time.monotonic() > next_blow:
                 nemesis.strike()
+                # Some time to recover, or hardly a job would be at work when it is struck.
+                next_blow = time.monotonic() + dice.uniform(0, PAUSE)
             most = max(most, *family(service).values(), 0)
         calm = time.monotonic()
         ends = service.judge()

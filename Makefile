@@ -8,7 +8,7 @@ SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 # Tests see no setting of the machine that they run on.
 CLEAN := env -u REDIS_URL -u PYTHONDONTWRITEBYTECODE $$(env | grep -o '^CSVJOBS_[A-Z_]*' | sed 's/^/-u /')
 
-.PHONY: help up test lint lock bench
+.PHONY: help up test soak lint lock bench
 help: ## Lists the commands
 	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/^([a-z]+):.*## /\1	/' | expand -t 10
 
@@ -17,6 +17,9 @@ up: $(RUN)/.made ## Runs it all in this terminal; Ctrl-C ends it
 
 test: $(TEST)/.made chromium ## Runs all tests, and installs what they need
 	$(CLEAN) $(TEST)/python -m pytest -n 2 --dist loadfile
+
+soak: $(TEST)/.made ## Kills and freezes at random for a few minutes; SOAK_SECONDS, SOAK_KILLS, SOAK_SEED
+	$(CLEAN) SOAK_SECONDS=$${SOAK_SECONDS:-180} $(TEST)/python -m pytest -s -o faulthandler_timeout=0 tests/faults/test_soak.py
 
 lint: $(TEST)/.made ## Checks style, types and import layers
 	$(TEST)/ruff check .

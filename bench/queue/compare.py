@@ -20,7 +20,7 @@ from statistics import median
 HERE = Path(__file__).parent
 sys.path[:0] = [str(HERE.parents[1]), str(HERE.parents[1] / "tests")]
 
-BURST, SINGLE = 200, 40
+BURST, SINGLE = 100, 20
 
 
 def main() -> None:

@@ -25,8 +25,8 @@ def steps(
     if markdown:
         typer.echo(reference(), nl=False)
     elif name is None:
-        for step in STEPS:
-            typer.echo(f"{wire_name(step):<14} {_paragraphs(step)[0]}")
+        for called, step in BY_NAME.items():
+            typer.echo(f"{called:<14} {_paragraphs(step)[0]}")
     elif name in BY_NAME:
         typer.echo(page(BY_NAME[name]), nl=False)
     else:

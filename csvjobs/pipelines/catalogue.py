@@ -1,5 +1,6 @@
 """Every step, in the order in which a reader meets them. A test holds this tuple against the folder."""
 
+from csvjobs.pipelines.installed import installed
 from csvjobs.pipelines.step import Step
 from csvjobs.pipelines.steps.aggregate import Aggregate
 from csvjobs.pipelines.steps.bin import Bin
@@ -79,4 +80,6 @@ def wire_name(step: type[Step]) -> str:
     return str(step.model_fields["step"].default)
 
 
-BY_NAME: dict[str, type[Step]] = {wire_name(step): step for step in STEPS}
+OWN: dict[str, type[Step]] = {wire_name(step): step for step in STEPS}
+BY_NAME: dict[str, type[Step]] = OWN | installed(OWN)
+"""With the steps of other packages that are installed."""

@@ -13,7 +13,7 @@ from csvjobs.api.routes.deps import Given
 from csvjobs.api.schemas import PipelineInfo, StepInfo
 from csvjobs.errors import BadRequest
 from csvjobs.flow.submit import check_size
-from csvjobs.pipelines.catalogue import STEPS, wire_name
+from csvjobs.pipelines.catalogue import BY_NAME, wire_name
 from csvjobs.pipelines.named import NamedPipelines
 from csvjobs.pipelines.schemas import as_yaml, from_schema, to_schema
 from csvjobs.pipelines.spec import MAX_TEXT, Pipeline
@@ -149,7 +149,7 @@ async def put_schema(
 @router.get("/steps", operation_id="list_steps")
 async def list_steps() -> list[StepInfo]:
     """The steps, with their options as JSON Schema and an example each."""
-    return [_step(step) for step in STEPS]
+    return [_step(step) for step in BY_NAME.values()]
 
 
 def _info(known: NamedPipelines, pipeline: Pipeline) -> PipelineInfo:

@@ -38,7 +38,10 @@ def _a_target(target: Path | None) -> Path | None:
 
 JOB_ID = re.compile(r"[0-9a-fA-F-]{36}")
 
-FileArgument = Annotated[Path, typer.Argument(callback=_a_file, help="The CSV file; - is stdin.")]
+FileArgument = Annotated[
+    Path,
+    typer.Argument(callback=_a_file, help="The file: CSV, JSON lines, Parquet or XLSX; - is stdin."),
+]
 PipelineOption = Annotated[
     str, typer.Option("--pipeline", "-p", help="A pipeline's name, or a YAML or JSON file that holds one.")
 ]

@@ -5,14 +5,14 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import islice
+from itertools import accumulate, islice
 from pathlib import Path
 
 from csvjobs.errors import EmptyFile, UnknownSheet
 from csvjobs.reading.clean import PLAIN, Cell, CleanWriter, record
 from csvjobs.reading.compression import check_size
 from csvjobs.reading.header import Header, column_names, header_of
-from csvjobs.reading.records import Line, lines
+from csvjobs.reading.records import lines
 from csvjobs.reading.rejects import Failed, RejectsWriter
 from csvjobs.reading.source import Found, Source
 from csvjobs.reading.structure import find_beginning
@@ -107,10 +107,8 @@ class Spreadsheet(Table):
     def _begin(self, rows: list[Cells], *, whole: bool) -> Head:
         """Where the table begins: in rows of the sheet, which may be several physical lines each."""
         texts = [record(row) if any(cell is not None for cell in row) else b"\n" for row in rows]
-        starts, found = [], list[Line]()
-        for text in texts:
-            starts.append(len(found) + 1)
-            found += (line._replace(number=len(found) + line.number) for line in lines([text]))
+        starts = list(accumulate((len(text.splitlines()) for text in texts), initial=1))[:-1]
+        found = list(lines(line for text in texts for line in text.splitlines(keepends=True)))
         options = self.options
         if options.skip is not None:
             skip = starts[options.skip] - 1 if options.skip < len(starts) else len(found)

@@ -151,6 +151,18 @@ def test_the_table_is_found_below_what_stands_above_it(bench: ReadBench) -> None
     assert declared.rows[0] == ("London", "3")
 
 
+def test_line_ends_in_cells_do_not_count_as_rows(bench: ReadBench) -> None:
+    cells = ["Sales_x000D_\nof_x000D_2026\n", "", "a_x000D_b</v></c><c t='str'><v>c\n\nd", "1</v></c><c><v>2"]
+    rows = "".join(f"<row><c t='str'><v>{cell}</v></c></row>" if cell else "<row/>" for cell in cells)
+    table = bench.table(by_hand(rows + "<row r='9'><c><v>3</v></c><c><v>4</v></c></row>"), header=True)
+    assert table.columns == ("a\rb", "c\n\nd")
+    assert table.rows == [("1", "2"), ("3", "4")]
+    assert table.counts == (2, 0, {"lines above the table": 1, "blank lines": 5})
+    assert table.reading.detected["skip"].value == 2
+    below = bench.table(by_hand(rows), skip=3, header=False)
+    assert below.rows == [("1", "2")]
+
+
 def test_a_row_may_be_wider_than_all_before_it(bench: ReadBench) -> None:
     rows = [["a", "b"], *[["1", "2"]] * 3000, ["1", "2", "3"]]
     table = bench.table(by_openpyxl(rows))

@@ -54,7 +54,7 @@ def _body() -> dict[str, Any]:
     csv = {"contentMediaType": "text/csv", "minLength": 1}
     options = ReadOptions.model_json_schema()["properties"]
     fields = {
-        "file": {**csv, "type": "string", "description": "The CSV file."},
+        "file": {**csv, "type": "string", "description": "The file: CSV, JSON lines, Parquet or XLSX."},
         "pipeline": _PIPELINE,
         "apply": _APPLY,
         **_TERMS,

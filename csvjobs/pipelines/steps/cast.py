@@ -47,6 +47,7 @@ class Cast(ColumnStep):
     all cells but give different dates (03/04/2026), or each fits some, the job ends and asks for `format`.
 
     A missing cell stays as it is. Any other cell that does not fit ends the job, unless `invalid` says else.
+    An output in Parquet or XLSX has the column as that type, if no later step changes its cells.
     """
 
     example: ClassVar = Example(

@@ -87,6 +87,9 @@ class FillMissing(ColumnStep):
             raise PydanticCustomError("value_unused", said, {"with": self.with_})
         if self.by is not None and self.with_ == "constant":
             raise PydanticCustomError("by_unused", "By is not for with: constant, which has one value")
+        if self.unknown != "keep" and (self.by is None or self.by_order):
+            said = "Unknown is for groups: it needs by, and with: mean, median or mode"
+            raise PydanticCustomError("unknown_unused", said)
         return self
 
     @property

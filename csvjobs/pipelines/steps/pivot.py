@@ -36,9 +36,9 @@ class Pivot(Step):
     `aggregate`. Where no row belongs to a cell it is empty, or 0 where things are counted.
 
     The new columns stand behind those of `by`, in code point order; where learnt columns are applied to
-    another file, they are the same ones. Rows come in the order in which the first of each group stands in
-    the file. A row without a name belongs to no new column: a warning counts these, and those with a name
-    that was not there to learn.
+    another file, they are the same ones. Columns that are not named here are left out. Rows come in the order
+    in which the first of each group stands in the file. A row without a name belongs to no new column: a
+    warning counts these, and those with a name that was not there to learn.
     """
 
     example: ClassVar = Example(

@@ -12,6 +12,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_valida
 from pydantic_core import PydanticCustomError
 
 from csvjobs.engines.base import NUMBER, Sql
+from csvjobs.pipelines.expressions import ConditionText, condition, names
 from csvjobs.pipelines.patterns import Pattern
 from csvjobs.pipelines.readings import Reading
 from csvjobs.pipelines.rows import ROW, Condition, OnFail
@@ -70,8 +71,8 @@ class Reference(BaseModel):
 
 
 class Rule(BaseModel):
-    """What the cells of one column, or of each of several, have to be. A cell that is missing breaks
-    `required` only."""
+    """What the cells of one column, or of each of several, have to be; or with `where` a row. A cell that is
+    missing breaks `required` only."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -105,6 +106,12 @@ class Rule(BaseModel):
     below: Constant | None = Field(None, description="What every value is smaller than.")
     min_length: int | None = Field(None, ge=0, description="The least number of characters.")
     max_length: int | None = Field(None, ge=0, description="The largest number of characters.")
+    where: ConditionText | None = Field(
+        None,
+        description="A condition over the row's cells in place of columns, as in `filter`: "
+        "`CAST(ends AS DATE) >= CAST(starts AS DATE)`. A row breaks it where it is false, and not where it "
+        "is unknown because a cell is missing.",
+    )
     references: Reference | None = Field(
         None,
         description="A column of another table in which the cell has to stand, as the same text: "
@@ -120,8 +127,11 @@ class Rule(BaseModel):
 
     @model_validator(mode="after")
     def _makes_sense(self) -> Rule:
-        if (self.column is None) == (self.columns is None):
-            raise PydanticCustomError("no_column", "A rule names either column, or columns")
+        if [self.column, self.columns, self.where].count(None) != 2:
+            raise PydanticCustomError("no_column", "A rule has one of column, columns and where")
+        if self.where is not None:
+            self._check_where()
+            return self
         if self.unique == "together" and len(self.names) < 2:
             raise PydanticCustomError("alone", "unique: together is for two columns or more")
         if not self._checks():
@@ -139,10 +149,18 @@ class Rule(BaseModel):
     @property
     def names(self) -> list[str]:
         """The columns that it is about."""
+        if self.where is not None:
+            return names(self.where)
         return self.columns or [self.column or ""]
 
     def conditions(self, columns: Columns, default: OnFail, sql: Sql, step: str) -> Iterator[Condition]:
         """What rows of these columns have to be. Raises UnknownColumn, BadPattern."""
+        if self.where is not None:
+            broken = f"NOT ({condition(self.where, columns, sql, step)})"
+            message = f"It is not so that {self.where}."
+            concerned = columns.pick(self.names, step)
+            yield _condition("condition-false", concerned, broken, message, self.on_fail or default)
+            return
         picked = columns.pick(self.names, step)
         for column in picked:
             cell = _Cell(self, column, sql)
@@ -175,6 +193,15 @@ class Rule(BaseModel):
         given = self.required or self.unique or self.type or self.ranged or self.one_of or self.references
         lengths = self.min_length is not None or self.max_length is not None
         return bool(given) or self.matches is not None or lengths
+
+    def _check_where(self) -> None:
+        fields = type(self).model_fields
+        given = {name for name, field in fields.items() if getattr(self, name) != field.default}
+        if more := given - {"where", "on_fail"}:
+            said = "where stands alone in its rule, without {more}"
+            raise PydanticCustomError("not_alone", said, {"more": ", ".join(sorted(more))})
+        if not self.names:
+            raise PydanticCustomError("no_column", "where names no column")
 
     def _check_bounds(self) -> None:
         if self.ranged and self.reads_as == "boolean":

@@ -279,6 +279,8 @@ def table_schema(columns: Iterable[str] | None, match: Match, rules: Iterable[Ru
     fields: dict[str, dict[str, Any]] = {name: {"name": name} for name in columns or ()}
     keys, foreign = [], []
     for rule in rules:
+        if rule.where is not None:
+            raise InvalidOption(f"A Table Schema has no word for the condition {rule.where!r}.")
         for name in rule.names:
             _merge(fields.setdefault(name, {"name": name}), _field(rule), name)
         if rule.unique == "together":

@@ -89,6 +89,10 @@ UNSOUND = {
         "The cell does not stand in the other table where it has to.",
         "Correct it, or add it to the other table; upper and lower case, and blanks, make a difference.",
     ),
+    "condition-false": Reason(
+        "The cells of the row do not fit one another as they have to.",
+        "Correct one of them, or change the condition.",
+    ),
     "not-unique": Reason(
         "The same value stands in a row above, and may stand in one only.",
         "Correct one of the two rows, or delete one.",

@@ -213,6 +213,7 @@ def test_missing_values_of_all_fields_are_told_once() -> None:
     ("found", "said"),
     [
         ([{"column": "a", "matches": "x.*"}, {"column": "a", "matches": ".*y"}], "two for 'a'"),
+        ([{"where": "a + b > 5"}], "no word for the condition"),
         ([{"column": "a", "type": "date", "format": ["%d.%m.%Y", "%d/%m/%Y"]}], "several"),
     ],
 )

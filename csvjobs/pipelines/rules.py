@@ -213,6 +213,8 @@ class Rule(BaseModel):
                 said = "Give either {one} or {other}"
                 raise PydanticCustomError("two_bounds", said, dict(zip(("one", "other"), pair, strict=True)))
         values: dict[str, Any] = {name: self._written(name, bound) for name, bound in self.ranged.items()}
+        if self.reads_as == "integer":
+            values = {name: int(found) for name, found in values.items()}
         low, high = ([found for name, found in values.items() if name in pair] for pair in (LOWER, UPPER))
         if low and high and low > high:
             raise PydanticCustomError("bad_bounds", "The lower bound is above the upper one")

@@ -30,6 +30,7 @@ and what was found; `hint` says what to do next.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from difflib import get_close_matches
 from typing import ClassVar
 
@@ -363,12 +364,19 @@ class UnknownColumn(DataError):
     code = "unknown-column"
 
     @classmethod
-    def among(cls, name: str, known: list[str], step: str) -> UnknownColumn:
-        """The error for `name` in `step`, with the nearest of the `known` names as its hint."""
-        near = get_close_matches(name, known, n=1)
-        listed = ", ".join(known[:12]) + (", …" if len(known) > 12 else "")
-        hint = f"Did you mean {near[0]!r}?" if near else f"The columns here are: {listed}."
-        return cls(f"Step {step} names the column {name!r}, which is not there.", column=name, hint=hint)
+    def among(cls, names: Sequence[str], known: Sequence[str], step: str) -> UnknownColumn:
+        """The error for all `names` in `step`, with the nearest of the `known` ones as its hint."""
+        several, shown = len(names) > 1, names[:12]
+        near = {name: found[0] for name in shown if (found := get_close_matches(name, known, n=1))}
+        meant = [f"{new!r} for {name!r}" if several else repr(new) for name, new in near.items()]
+        columns = f"The columns here are: {', '.join(known[:12])}{', …' if len(known) > 12 else ''}."
+        listed = ", ".join(map(repr, shown)) + (", …" if len(names) > 12 else "")
+        said = f"columns {listed}, which are" if several else f"column {listed}, which is"
+        return cls(
+            f"Step {step} names the {said} not there.",
+            column=names[0],
+            hint=f"Did you mean {', '.join(meant)}?" if meant else columns,
+        )
 
 
 class DuplicateColumn(DataError):

@@ -36,9 +36,9 @@ class Columns(tuple[Column, ...]):
     def pick(self, names: Iterable[str], step: str) -> Columns:
         """The columns of those names, in the order of `names`. Raises UnknownColumn."""
         known = {column.name: column for column in self}
-        for name in (names := list(names)):
-            if name not in known:
-                raise UnknownColumn.among(name, self.names, step)
+        names = list(names)
+        if unknown := [name for name in names if name not in known]:
+            raise UnknownColumn.among(unknown, self.names, step)
         return Columns(known[name] for name in names)
 
 

@@ -114,7 +114,7 @@ def test_only_names_and_what_is_known_here_is_written(bench: Bench) -> None:
 
 
 def test_the_columns_that_an_expression_names() -> None:
-    assert names('a + "b c" * a || upper(C)') == ["a", "b c", "C"]
+    assert names('a + "b c" * a || upper(C)') == ("a", "b c", "C")
 
 
 def test_an_expression_that_would_be_written_out_too_often_is_refused() -> None:
@@ -134,6 +134,14 @@ def test_an_unknown_name_is_told_with_the_nearest_and_how_texts_are_written(benc
         bench.text([{"step": "derive", "values": {"r": 'city = "London"'}}], "city\nx\n")
     assert caught.value.column == "London"
     assert "A text stands in single quotes." in (caught.value.hint or "")
+
+
+def test_all_unknown_names_of_a_step_are_told_at_once(bench: Bench) -> None:
+    values = {"r": "pric * 2", "s": "upper(nme) || price", "t": "nothing"}
+    with pytest.raises(UnknownColumn) as caught:
+        bench.text([{"step": "derive", "values": values}], "name,price\nx,1\n")
+    assert "the columns 'pric', 'nme', 'nothing', which are not there" in caught.value.message
+    assert "Did you mean 'price' for 'pric', 'name' for 'nme'?" in (caught.value.hint or "")
 
 
 numbers = st.decimals(min_value=-9999, max_value=9999, places=2, allow_nan=False)

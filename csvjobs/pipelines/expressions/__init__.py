@@ -6,7 +6,7 @@ long as 38 digits suffice, and give NULL for a cell that is no number and for a 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import lru_cache, partial
 from typing import Annotated, NamedTuple
 
@@ -22,7 +22,7 @@ from csvjobs.pipelines.expressions.values import Loss, Values
 from csvjobs.pipelines.expressions.writing import Writer, Wrong
 from csvjobs.pipelines.step import Column, Columns
 
-__all__ = ["ConditionText", "Loss", "Value", "ValueText", "condition", "names", "value"]
+__all__ = ["ConditionText", "Loss", "Value", "ValueText", "check_names", "condition", "names", "value"]
 
 
 class Value(NamedTuple):
@@ -44,7 +44,8 @@ def value(text: str, columns: Columns, sql: Sql, step: str) -> Value:
 
     Raises UnknownColumn; BadPattern where the engine takes no such regular expression.
     """
-    term, values = _write(text, _among(columns, step), sql)
+    check_names([text], columns, step)
+    term, values = _write(text, _of(columns), sql)
     made = values.text(term).sql
     if isinstance(term, Number):
         return Value(f"NULLIF({made}, '')", f"({term.about}) IS NULL", tuple(values.losses))
@@ -56,11 +57,13 @@ def condition(text: str, columns: Columns, sql: Sql, step: str) -> str:
 
     Raises as `value`.
     """
-    term, values = _write(text, _among(columns, step), sql)
+    check_names([text], columns, step)
+    term, values = _write(text, _of(columns), sql)
     return values.truth(term).sql
 
 
-def names(text: str) -> list[str]:
+@lru_cache(maxsize=1024)
+def names(text: str) -> tuple[str, ...]:
     """The columns that a good expression names, each once."""
     found: dict[str, None] = {}
 
@@ -69,18 +72,20 @@ def names(text: str) -> list[str]:
         return Column(name, "c0")
 
     _write(text, note, DuckSql())
-    return list(found)
+    return tuple(found)
 
 
-def _among(columns: Columns, step: str) -> Callable[[str], Column]:
-    def column(name: str) -> Column:
-        try:
-            return columns.pick([name], step)[0]
-        except UnknownColumn as error:
-            error.hint = f"{error.hint} A text stands in single quotes."
-            raise
+def check_names(texts: Iterable[str], columns: Columns, step: str) -> None:
+    """Raises UnknownColumn for all names in all of these expressions that are no column."""
+    try:
+        columns.pick(dict.fromkeys(name for text in texts for name in names(text)), step)
+    except UnknownColumn as error:
+        error.hint = f"{error.hint} A text stands in single quotes."
+        raise
 
-    return column
+
+def _of(columns: Columns) -> Callable[[str], Column]:
+    return {column.name: column for column in columns}.__getitem__
 
 
 @lru_cache(maxsize=1024)

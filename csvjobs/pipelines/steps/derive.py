@@ -7,7 +7,7 @@ from pydantic import Field
 
 from csvjobs.engines.base import Sql
 from csvjobs.pipelines.derive import NewName
-from csvjobs.pipelines.expressions import Loss, Value, ValueText, value
+from csvjobs.pipelines.expressions import Loss, Value, ValueText, check_names, value
 from csvjobs.pipelines.step import Change, Column, Columns, Doubt, Example, Learnt, Step
 
 
@@ -39,6 +39,7 @@ class Derive(Step):
     )
 
     def change(self, columns: Columns, learnt: Learnt, sql: Sql) -> Change:
+        check_names(self.values.values(), columns, self.step)
         made = {name: value(text, columns, sql, self.step) for name, text in self.values.items()}
         kept = [Column(c.name, made[c.name].sql) if c.name in made else c for c in columns]
         new = [Column(name, v.sql) for name, v in made.items() if name not in columns.names]

@@ -114,7 +114,7 @@ def test_only_names_and_what_is_known_here_is_written(bench: Bench) -> None:
 
 
 def test_the_columns_that_an_expression_names() -> None:
-    assert names('a + "b c" * a || upper(C)') == ("a", "b c", "C")
+    assert names('a + "b c" * a || upper(C)') == ["a", "b c", "C"]
 
 
 def test_an_expression_that_would_be_written_out_too_often_is_refused() -> None:

@@ -62,8 +62,7 @@ def condition(text: str, columns: Columns, sql: Sql, step: str) -> str:
     return values.truth(term).sql
 
 
-@lru_cache(maxsize=1024)
-def names(text: str) -> tuple[str, ...]:
+def names(text: str) -> list[str]:
     """The columns that a good expression names, each once."""
     found: dict[str, None] = {}
 
@@ -72,7 +71,7 @@ def names(text: str) -> tuple[str, ...]:
         return Column(name, "c0")
 
     _write(text, note, DuckSql())
-    return tuple(found)
+    return list(found)
 
 
 def check_names(texts: Iterable[str], columns: Columns, step: str) -> None:

@@ -310,8 +310,11 @@ def _field(rule: Rule) -> dict[str, Any]:
     limits |= {theirs: getattr(rule, ours) for theirs, ours in BOUNDS.items()}
     limits |= {"minLength": rule.min_length, "maxLength": rule.max_length}
     given = {name: value for name, value in limits.items() if value is not None and value is not False}
-    text = {"type": "string"} if given.keys() & {"pattern", "minLength", "maxLength"} else {}
-    kind = {**text, **_type(rule)}
+    of_text = given.keys() & {"pattern", "minLength", "maxLength"}
+    if of_text and rule.reads_as:
+        only = f"A Table Schema has {', '.join(sorted(of_text))} for the type string only"
+        raise InvalidOption(f"{only}, and {', '.join(rule.names)} is of another.")
+    kind = {"type": "string"} if of_text else _type(rule)
     missing = {"missingValues": ["", *rule.missing]} if rule.missing else {}
     return {**kind, **missing, **({"constraints": given} if given else {})}
 
@@ -323,11 +326,8 @@ def _type(rule: Rule) -> dict[str, Any]:
         case "integer":
             return {"type": "integer", **({"groupChar": rule.group} if rule.group else {})}
         case "decimal" | "float":
-            signs = {"decimalChar": rule.decimal, "groupChar": rule.group}
-            return {
-                "type": "number",
-                **{name: sign for name, sign in signs.items() if sign not in (None, ".")},
-            }
+            decimal = {"decimalChar": rule.decimal} if rule.decimal != "." else {}
+            return {"type": "number", **decimal, **({"groupChar": rule.group} if rule.group else {})}
         case "boolean":
             return {"type": "boolean", "trueValues": _cases(rule.true), "falseValues": _cases(rule.false)}
         case kind:

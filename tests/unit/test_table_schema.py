@@ -181,7 +181,7 @@ SCHEMA = {
     "fields": [
         {"name": "id", "type": "integer", "constraints": {"required": True, "unique": True}},
         {"name": "name", "type": "string", "constraints": {"pattern": "[A-Z].*", "maxLength": 20}},
-        {"name": "size", "type": "number", "decimalChar": ",", "constraints": {"minimum": "0"}},
+        {"name": "size", "type": "number", "decimalChar": ",", "groupChar": "."},
         {"name": "born", "type": "date", "format": "%d.%m.%Y", "constraints": {"maximum": "2026-01-01"}},
         {"name": "kind", "constraints": {"enum": ["x", "y"]}},
         {"name": "free"},
@@ -213,6 +213,7 @@ def test_missing_values_of_all_fields_are_told_once() -> None:
     ("found", "said"),
     [
         ([{"column": "a", "matches": "x.*"}, {"column": "a", "matches": ".*y"}], "two for 'a'"),
+        ([{"column": "a", "type": "integer", "max_length": 3}], "maxLength for the type string only"),
         ([{"where": "a + b > 5"}], "no word for the condition"),
         ([{"column": "a", "type": "date", "format": ["%d.%m.%Y", "%d/%m/%Y"]}], "several"),
     ],

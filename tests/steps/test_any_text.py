@@ -44,6 +44,20 @@ def test_any_names_pass_through_every_kind_of_step(bench: Bench, names: list[str
     assert out.rows[0][names.index(scaled_is_now_called)] == "0.0"
 
 
+@settings(deadline=None, max_examples=50)
+@given(names=headers, text=texts)
+def test_expressions_name_any_column_and_hold_any_text(bench: Bench, names: list[str], text: str) -> None:
+    first, last = ('"' + name.replace('"', '""') + '"' for name in (names[0], names[-1]))
+    literal = "'" + text.replace("'", "''") + "'"
+    steps: list[dict[str, Any]] = [
+        {"step": "filter", "where": f"{first} + 1 = 3 AND {last} <> {literal} || '!'"},
+        {"step": "derive", "values": {names[0]: f"concat({last}, {literal})", "made here": f"{first} * 2"}},
+    ]
+    out = bench.table(steps, names, [["2"] * len(names), ["3"] * len(names)])
+    assert out.header == [*names, "made here"]
+    assert out.rows == [["2" + text, *["2"] * (len(names) - 1), "4"]]
+
+
 @given(names=headers, values=st.lists(texts, min_size=1, max_size=4, unique=True))
 def test_one_hot_names_are_the_name_and_the_value(bench: Bench, names: list[str], values: list[str]) -> None:
     rows = [[value, *("1" for _ in names[1:])] for value in values]

@@ -13,7 +13,7 @@ from csvjobs.errors import CsvjobsError, InvalidOption
 
 COMMANDS = (
     *("up", "serve", "worker"),
-    *("run", "inspect", "preview"),
+    *("run", "inspect", "preview", "profile"),
     *("submit", "status", "download", "rerun"),
     *("pipelines", "schema", "steps", "doctor", "reconcile"),
 )

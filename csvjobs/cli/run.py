@@ -27,7 +27,7 @@ from csvjobs.cli.output import clean_end, exit_status, remark, running, tell
 from csvjobs.client import shown_name
 from csvjobs.errors import JobAlreadyEnded
 from csvjobs.flow.cancel import cancel
-from csvjobs.flow.deliver import FITTED, REJECTED
+from csvjobs.flow.deliver import FITTED, PROFILE, REJECTED
 from csvjobs.flow.process import process
 from csvjobs.flow.services import Services
 from csvjobs.flow.submit import Incoming
@@ -52,6 +52,9 @@ def run(
     report: Annotated[
         Path | None, target_option("--report", help="Where the job's report goes, as JSON.")
     ] = None,
+    profile: Annotated[
+        Path | None, target_option("--profile", help="Where profile.json goes, if the pipeline asks for it.")
+    ] = None,
 ) -> None:
     """Process a file here, without any server, by the same code.
 
@@ -62,12 +65,14 @@ def run(
     In a shell's pipe: `gzip -dc my.csv.gz | csvjobs run - -o - | wc -l`
     """
     rejected = rejected or _beside(output)
-    beside = {REJECTED: rejected, FITTED: fitted, REPORT: report}
+    beside = {REJECTED: rejected, FITTED: fitted, REPORT: report, PROFILE: profile}
     check_differ([*beside.values(), output])
     with clean_end(), workplace(output) as folder:
         services = alone(folder)
-        job_id = _submit(services, source(file), pipeline_text(pipeline), read_options(read), _learnt(apply))
-        job = _process(services, job_id)
+        job_id = submitted(
+            services, source(file), pipeline_text(pipeline), read_options(read), _learnt(apply)
+        )
+        job = processed(services, job_id)
         # The output comes last: when it is there, all is.
         _place(services, job_id, {**beside, job.output.name: output})
     tell(job)
@@ -95,14 +100,16 @@ def _learnt(apply: str) -> str:
     return job_learnt(text) if JOB_ID.fullmatch(text) else text
 
 
-def _submit(services: Services, path: Path, pipeline: str, options: dict[str, str], apply: str) -> str:
+def submitted(services: Services, path: Path, pipeline: str, options: dict[str, str], apply: str) -> str:
+    """The id of a new job over the file, not yet run."""
     with Incoming(services) as incoming:
         incoming.resolve(pipeline, options, apply)
         take(incoming, path)
         return incoming.submit(shown_name(path), pipeline, options, apply).job_id
 
 
-def _process(services: Services, job_id: str) -> Job:
+def processed(services: Services, job_id: str) -> Job:
+    """The job once it has ended; its progress is shown on a terminal."""
     with running() as bar, ThreadPoolExecutor(1) as beside:
 
         def heard(_: str) -> None:

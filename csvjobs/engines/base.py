@@ -104,6 +104,18 @@ class Sql(ABC):
         """The expression, NULL in rows where a number in it would be too large for its type."""
 
     @abstractmethod
+    def about_distinct(self, expression: str) -> str:
+        """An aggregate: how many different values there are, give or take some per cent, in small memory."""
+
+    @abstractmethod
+    def about_quantiles(self, expression: str, parts: Sequence[float]) -> str:
+        """An aggregate: a list of the quantiles of numbers, nearly, in small memory."""
+
+    @abstractmethod
+    def listed(self, expressions: Sequence[str], condition: str) -> str:
+        """An aggregate: for each row that is so a list of these texts, as a list."""
+
+    @abstractmethod
     def keyed_hash(self, expression: str) -> str:
         """The HMAC-SHA-256 (RFC 2104) of the text in UTF-8, as 64 hexadecimal digits. Raises NoMaskKey."""
 

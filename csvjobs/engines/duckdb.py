@@ -70,6 +70,15 @@ class DuckSql(Sql):
     def attempt(self, expression: str) -> str:
         return f"TRY({expression})"
 
+    def about_distinct(self, expression: str) -> str:
+        return f"APPROX_COUNT_DISTINCT({expression})"
+
+    def about_quantiles(self, expression: str, parts: Sequence[float]) -> str:
+        return f"APPROX_QUANTILE({expression}, [{', '.join(map(str, parts))}])"
+
+    def listed(self, expressions: Sequence[str], condition: str) -> str:
+        return f"LIST([{', '.join(expressions)}]) FILTER (WHERE {condition})"
+
     def keyed_hash(self, expression: str) -> str:
         if not self.keyed:
             raise NoMaskKey("There is no key to hash with.", hint="Set CSVJOBS_MASK_KEY for the service.")

@@ -16,8 +16,9 @@ from csvjobs.storage.base import APPLIED, INPUT, REPORT
 OUTPUT = "output.csv"
 REJECTED = "rejected.csv"
 FITTED = "fitted.json"
+PROFILE = "profile.json"
 ERROR_TEXT = "error.txt"
-FILES = (INPUT, APPLIED, *FILENAMES, REJECTED, FITTED, REPORT, ERROR_TEXT)
+FILES = (INPUT, APPLIED, *FILENAMES, REJECTED, FITTED, PROFILE, REPORT, ERROR_TEXT)
 
 
 @dataclass(frozen=True)

@@ -25,7 +25,7 @@ from csvjobs.errors import (
 )
 from csvjobs.flow.apply import kept
 from csvjobs.flow.check import failures
-from csvjobs.flow.deliver import ERROR_TEXT, FITTED, REJECTED
+from csvjobs.flow.deliver import ERROR_TEXT, FITTED, PROFILE, REJECTED
 from csvjobs.flow.digest import GrowingDigest, file_info
 from csvjobs.flow.ending import end, publish
 from csvjobs.flow.pulse import HandedBack, Pulse
@@ -37,7 +37,10 @@ from csvjobs.jobs.job import Fault, FileInfo, Finding, Job, Request, Rows, Statu
 from csvjobs.pipelines.fitted import Fitted, write
 from csvjobs.pipelines.guard import guard
 from csvjobs.pipelines.plan import ROWS, Counts, Plan, needs_row_numbers, plan
+from csvjobs.pipelines.profile import Profiles, profile
+from csvjobs.pipelines.rows import ROW
 from csvjobs.pipelines.spec import Pipeline, build
+from csvjobs.pipelines.step import Column, Columns
 from csvjobs.pipelines.typed import typed
 from csvjobs.reading.options import ReadOptions
 from csvjobs.reading.reading import Look, Reading, look, read, reject
@@ -232,6 +235,10 @@ def _lane(
             with pulse.stage("check"):
                 _check(engine, planned, found, reading, pipeline.read, scratch, tick, outcome)
         _transform(engine, planned, reading, pipeline, scratch, pulse, outcome)
+        if pipeline.report.profile:
+            with pulse.stage("profile"):
+                outcome.files[PROFILE] = path = scratch / PROFILE
+                path.write_text(_profiles(engine, planned, reading.source, outcome), "utf-8")
     if planned.fitted and not fitted:
         outcome.files[FITTED] = scratch / FITTED
         outcome.files[FITTED].write_text(write(pipeline, reading.source.columns, planned.fitted), "utf-8")
@@ -319,6 +326,21 @@ def _transform(
         outcome.steps = StepCounts.chain(reading.source.records, counts)
     outcome.files[output.name] = output
     outcome.warnings = outcome.warnings + planned.warnings
+
+
+def _profiles(engine: Engine, planned: Plan, source: Source, outcome: Outcome) -> str:
+    """What stood in the file and what stands in the output, as JSON."""
+    columns = Columns(Column(name, f"c{place}") for place, name in enumerate(source.columns))
+    given = engine.relation(source, numbered=True)
+    made = Columns(Column(column.name, f"c{place}") for place, column in enumerate(planned.columns))
+    listed = ", ".join(f"{then.sql} AS {now.sql}" for then, now in zip(planned.columns, made, strict=True))
+    result = f"SELECT {listed}, ROW_NUMBER() OVER () AS {ROW} FROM ({planned.relation})"
+    assert outcome.rows is not None  # noqa: S101 (the output is there)
+    both = Profiles(
+        input=profile(engine, planned.sql, given, columns, source.records),
+        output=profile(engine, planned.sql, result, made, outcome.rows.out),
+    )
+    return both.model_dump_json()
 
 
 def _account(source: Source, rejects: RejectSummary, counts: Mapping[str, Counts], out: int) -> Rows:

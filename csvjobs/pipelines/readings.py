@@ -15,6 +15,17 @@ SPACES = " \u00a0\u202f"
 """What stands between groups of digits where a space is said to."""
 
 WHOLE = r"^\s*[+-]?0*([1-9]\d*)"
+DATES = (
+    "%Y-%m-%d", "%Y/%m/%d", "%Y%m%d", "%d.%m.%Y", "%d/%m/%Y", "%m/%d/%Y", "%d-%m-%Y", "%m-%d-%Y",
+    "%d %b %Y", "%d %B %Y", "%d-%b-%Y", "%b %d, %Y", "%B %d, %Y",
+)  # fmt: skip
+TIMES = (
+    *(f"%Y-%m-%d{between}%H:%M{rest}" for between in "T " for rest in (":%S", ":%S%z", "", "%z")),
+    *(f"{date} %H:%M{rest}" for date in ("%d.%m.%Y", "%d/%m/%Y", "%m/%d/%Y") for rest in (":%S", "")),
+    *(f"{date} %I:%M{rest} %p" for date in ("%d/%m/%Y", "%m/%d/%Y") for rest in (":%S", "")),
+)
+"""Formats of dates, and of times, that are tried where none is given."""
+
 ZONE = r"(?:Z|[+-](?:[01]\d|2[0-3]):[0-5]\d)"
 
 

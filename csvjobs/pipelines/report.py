@@ -18,6 +18,12 @@ class ReportOptions(BaseModel):
         "the file; when left out, for files of up to 64 MiB.",
     )
 
+    profile: bool = Field(
+        False,
+        description="Whether to say in `profile.json` what the columns of the file and of the output hold, "
+        "which takes a pass over each.",
+    )
+
     def counts_cells(self, file_bytes: int) -> bool:
         """Whether changed cells of a file of that size are counted."""
         return file_bytes <= FEW_BYTES if self.cells is None else self.cells

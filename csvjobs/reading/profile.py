@@ -57,11 +57,18 @@ def sample(
 ) -> Sample:
     """What stands below the header in the lines `head`, which are the `whole` file or only begin it."""
     rows, faults = first_rows(head, dialect, header, whole=whole)
-    profiles = [
-        _profile(name, [row[place] for row in rows], nulls)
-        for place, name in enumerate(islice(header.columns, PROFILED_COLUMNS))
-    ]
+    profiles = profiled(header.columns, rows, nulls)
     return Sample(records=len(rows), faults=faults, columns=profiles, rows=rows[:SHOWN_ROWS])
+
+
+def profiled(
+    names: Sequence[str], rows: Sequence[Sequence[str | None]], nulls: Sequence[str]
+) -> list[ColumnProfile]:
+    """What the first columns hold."""
+    return [
+        _profile(name, [row[place] for row in rows], nulls)
+        for place, name in enumerate(islice(names, PROFILED_COLUMNS))
+    ]
 
 
 def first_rows(

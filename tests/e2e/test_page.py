@@ -392,6 +392,24 @@ def test_what_the_pipeline_will_do_is_shown_before_the_file_is_sent(page: Page) 
     assert not page.evaluate("axe.run()")["violations"]
 
 
+@pytest.mark.parametrize("page", ["light", "dark"], indirect=True)
+def test_what_the_columns_hold_is_drawn(page: Page) -> None:
+    page.get_by_text("Write your own pipeline").click()
+    page.locator("#text").fill("steps: [{step: trim}]\nreport: {profile: true}")
+    page.locator("#file").set_input_files(EXAMPLES / "contacts.csv")
+    page.get_by_role("button", name="Process").click()
+    expect(status(page)).to_have_text("done", timeout=60_000)
+    expect(page.locator("#job-steps li")).to_have_text(["trim 2 cells changed"])
+    for side in ("input", "output"):
+        rows = page.locator(f"#profile-{side} tbody tr")
+        expect(rows).to_have_count(6)
+        expect(rows.nth(2)).to_contain_text("email")
+        expect(rows.nth(4).locator("td").nth(4)).to_contain_text("pro (42 %)")
+        assert rows.nth(4).locator("rect").count() == 2 + 3
+    page.evaluate(AXE)
+    assert not page.evaluate("axe.run()")["violations"]
+
+
 def test_merged_rows_are_called_so(page: Page) -> None:
     page.locator("#file").set_input_files(file(b"a\nx\nx\ny\n"))  # type: ignore[arg-type]
     page.get_by_text("Write your own pipeline").click()

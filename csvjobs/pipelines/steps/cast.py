@@ -6,7 +6,7 @@ from pydantic import Field, model_validator
 
 from csvjobs.engines.base import Sql
 from csvjobs.errors import InvalidCell
-from csvjobs.pipelines.readings import Chosen, Reading
+from csvjobs.pipelines.readings import DATES, TIMES, Chosen, Reading
 from csvjobs.pipelines.step import Change, Column, Columns, ColumnStep, Example, Learnt, Names, Need, missing
 from csvjobs.pipelines.types import (
     FALSE,
@@ -18,16 +18,6 @@ from csvjobs.pipelines.types import (
     Word,
     check_notation,
     readings,
-)
-
-DATES = (
-    "%Y-%m-%d", "%Y/%m/%d", "%Y%m%d", "%d.%m.%Y", "%d/%m/%Y", "%m/%d/%Y", "%d-%m-%Y", "%m-%d-%Y",
-    "%d %b %Y", "%d %B %Y", "%d-%b-%Y", "%b %d, %Y", "%B %d, %Y",
-)  # fmt: skip
-TIMES = (
-    *(f"%Y-%m-%d{between}%H:%M{rest}" for between in "T " for rest in (":%S", ":%S%z", "", "%z")),
-    *(f"{date} %H:%M{rest}" for date in ("%d.%m.%Y", "%d/%m/%Y", "%m/%d/%Y") for rest in (":%S", "")),
-    *(f"{date} %I:%M{rest} %p" for date in ("%d/%m/%Y", "%m/%d/%Y") for rest in (":%S", "")),
 )
 
 

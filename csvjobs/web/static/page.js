@@ -2,6 +2,7 @@
 
 import { $, bytes, element, fault, fill, number } from "./dom.js";
 import { chosen, forget, look, options, sure, tell, told } from "./look.js";
+import { showProfile } from "./profile.js";
 import { did } from "./steps.js";
 
 const PREVIEW_BYTES = 64 * 1024;
@@ -9,7 +10,7 @@ const PREVIEW_ROWS = 20;
 const KINDS = 8;
 const LOOK_AGAIN = 5000;
 const ENDED = ["done", "error", "cancelled"];
-const STAGES = { read: "Reading", fit: "Learning from the rows", check: "Checking the rows", transform: "Writing the output", publish: "Finishing" };
+const STAGES = { read: "Reading", fit: "Learning from the rows", check: "Checking the rows", transform: "Writing the output", profile: "Looking at the columns", publish: "Finishing" };
 
 let stream = null;
 let shown = null;
@@ -112,6 +113,7 @@ function show(job) {
   $("job-actions").replaceChildren(...actions(job));
   showAgain(job, first);
   $("preview").hidden = $("unseen").hidden = true;
+  showProfile(job);
   if (job.status === "done") preview(job);
   if (first) {
     recent();
@@ -225,7 +227,7 @@ async function again(event, path) {
 function actions(job) {
   const made = [];
   const output = job.output.name;
-  const order = [output, "rejected.csv", "fitted.json", "error.txt"];
+  const order = [output, "rejected.csv", "fitted.json", "profile.json", "error.txt"];
   for (const name of order.filter((one) => job.files[one])) {
     const text = `${name === output ? "Download " : ""}${name} (${bytes(job.files[name].bytes)})`;
     made.push(element("a", text, { href: job.files[name].href, className: name === output ? "button primary" : "button" }));

@@ -1,0 +1,69 @@
+"""csvjobs profile"""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.text import Text
+
+from csvjobs.cli.files import STANDARD, source, workplace
+from csvjobs.cli.local import alone
+from csvjobs.cli.options import FileArgument, ReadOption, read_options
+from csvjobs.cli.output import clean_end, exit_status, tell
+from csvjobs.cli.run import processed, submitted
+from csvjobs.cli.tables import SHOWN_COLUMNS, print_notes, shown, table
+from csvjobs.flow.deliver import PROFILE
+from csvjobs.pipelines.profile import ColumnSummary, Profiles, TableProfile
+
+PIPELINE = json.dumps({"name": "profile", "report": {"profile": True}})
+
+
+def profile(
+    file: FileArgument,
+    read: ReadOption = None,
+    as_json: Annotated[bool, typer.Option("--json", help="All of it, as JSON.")] = False,
+) -> None:
+    """Show what each column of a file holds, over all its rows.
+
+    Counts, bounds and lengths are exact; different values and quartiles are estimates in a large file.
+
+    Example: `csvjobs profile examples/contacts.csv`
+    """
+    with clean_end(), workplace(STANDARD) as folder:
+        services = alone(folder)
+        job_id = submitted(services, source(file), PIPELINE, read_options(read), "")
+        job = processed(services, job_id)
+        if PROFILE not in job.files:
+            tell(job)
+            raise typer.Exit(exit_status(job))
+        found = Profiles.model_validate_json(services.storage.read(job_id, PROFILE)).input
+    if as_json:
+        typer.echo(found.model_dump_json(indent=1))
+    else:
+        _print(found)
+        print_notes(Console(highlight=False), job.warnings)
+
+
+def _print(found: TableProfile) -> None:
+    to = Console(highlight=False)
+    to.print(f"{found.rows:,} rows", soft_wrap=True)
+    listed = table("column", "looks like", "filled", "empty", "about distinct", "from", "to", "most often")
+    for column in found.columns[:SHOWN_COLUMNS]:
+        low, high = _bounds(column)
+        often = next(iter(column.drawn.top.items()), None)
+        listed.add_row(
+            *(Text(column.name), Text(column.meaning), f"{column.filled:,}", f"{column.empty:,}"),
+            *(f"{column.about_distinct:,}", Text(low), Text(high)),
+            Text(f"{shown(often[0])[:30]} ({often[1] / column.drawn.filled:.0%})" if often else ""),
+        )
+    to.print(listed)
+
+
+def _bounds(column: ColumnSummary) -> tuple[str, str]:
+    """Of the numbers, where all cells are such."""
+    if column.numbers and column.numbers.count == column.filled:
+        return f"{column.numbers.low:g}", f"{column.numbers.high:g}"
+    return (column.first or "")[:20], (column.last or "")[:20]

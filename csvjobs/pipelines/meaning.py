@@ -1,0 +1,72 @@
+"""What a column is, by its cells: a guess for people, which changes no value."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from datetime import datetime
+from itertools import chain
+
+from csvjobs.engines.base import shape
+from csvjobs.pipelines.readings import DATES, TIMES
+from csvjobs.pipelines.types import FALSE, TRUE
+from csvjobs.reading.profile import ColumnProfile
+
+MOST = 0.9
+"""Of the cells that must be of a kind, where single ones may be wrong."""
+
+CATEGORIES = 50
+FEWEST = 20
+"""Cells that have to differ from each other to be taken for ids."""
+
+FORMS = {
+    "integer": re.compile(r"[+-]?(?:0|[1-9]\d*)"),
+    "decimal": re.compile(r"[+-]?(?:\d+\.\d*|\.\d+|\d+)(?:[eE][+-]?\d+)?"),
+    "url": re.compile(r"(?:https?|ftp)://\S+"),
+}
+CODE = re.compile(r"[\w./:-]+")
+
+
+def meaning(column: ColumnProfile, cells: Sequence[str]) -> str:
+    """One of empty, boolean, email, phone, iban, card, national_id, id, integer, decimal, url, category and
+    text; or date or datetime and the formats that fit all cells, as `cast` takes them: `date %d/%m/%Y`.
+    `cells`: those of the profile that hold something."""
+    if not cells:
+        return "empty"
+    texts = {cell.strip() for cell in cells}
+    for kind, count in column.personal.items():
+        if count >= MOST * column.filled:
+            return kind
+    if len(texts) == 2 and {text.lower() for text in texts} <= {*TRUE, *FALSE}:
+        return "boolean"
+    if formats := _formats(texts):
+        return f"{'date' if formats[0] in DATES else 'datetime'} {', '.join(formats)}"
+    alone = column.distinct == column.filled >= FEWEST
+    if alone and all(map(CODE.fullmatch, texts)) and not _all("decimal", texts - _of("integer", texts)):
+        return "id"
+    form = next((form for form in FORMS if _all(form, texts)), None)
+    few = column.distinct <= min(CATEGORIES, column.filled / 2)
+    return form or ("category" if few else "text")
+
+
+def _of(form: str, texts: set[str]) -> set[str]:
+    return {text for text in texts if FORMS[form].fullmatch(text)}
+
+
+def _all(form: str, texts: set[str]) -> bool:
+    """Of no text at all, none is."""
+    return bool(texts) and len(_of(form, texts)) == len(texts)
+
+
+def _formats(texts: set[str]) -> list[str]:
+    return [one for one in chain(DATES, TIMES) if all(_fits(text, one) for text in texts)]
+
+
+def _fits(text: str, strptime: str) -> bool:
+    if not re.fullmatch(shape(strptime), text, re.ASCII):
+        return False
+    try:
+        datetime.strptime(text, strptime)
+    except ValueError:
+        return False
+    return True

@@ -1,0 +1,88 @@
+// What the columns of a job's file and output hold, as a table with small pictures.
+
+import { $, SHOWN_COLUMNS, element, many, number } from "./dom.js";
+
+const SVG = "http://www.w3.org/2000/svg";
+const WIDTH = 96;
+const HEIGHT = 24;
+const TOP = 3;
+
+let shown = null;
+
+export async function showProfile(job) {
+  const link = job.files["profile.json"];
+  $("job-profile").hidden = !link;
+  if (!link || shown === job.job_id) return;
+  const answer = await fetch(link.href);
+  if (!answer.ok) return;
+  shown = job.job_id;
+  const both = await answer.json();
+  for (const side of ["input", "output"]) fillSide($(`profile-${side}`), both[side]);
+}
+
+function fillSide(box, profile) {
+  const more = profile.columns.length > SHOWN_COLUMNS ? `, the first ${SHOWN_COLUMNS} are shown` : "";
+  const drawn = profile.drawn < profile.rows ? ` Pictures and commonest values are of ${many(profile.drawn, "row")} drawn from all.` : "";
+  box.querySelector("p").textContent = `${many(profile.rows, "row")}, ${many(profile.columns.length, "column")}${more}.${drawn}`;
+  box.querySelector("tbody").replaceChildren(...profile.columns.slice(0, SHOWN_COLUMNS).map(row));
+}
+
+function row(column) {
+  const line = document.createElement("tr");
+  const name = element("th", column.name, { scope: "row" });
+  name.append(element("small", column.meaning));
+  line.append(name, filled(column), element("td", different(column)), element("td", bounds(column)), picture(column), often(column));
+  return line;
+}
+
+function filled(column) {
+  const cell = document.createElement("td");
+  const all = column.filled + column.empty;
+  const share = all ? column.filled / all : 0;
+  cell.append(drawing([{ x: 0, width: WIDTH, height: 8, back: true }, { x: 0, width: share * WIDTH, height: 8 }], 8));
+  cell.append(element("small", column.empty ? `${number.format(column.empty)} empty` : "no gaps"));
+  return cell;
+}
+
+function different(column) {
+  const about = column.filled === column.drawn.filled ? "" : "about ";
+  return `${about}${number.format(column.about_distinct)}`;
+}
+
+function bounds({ numbers, filled: count, first, last }) {
+  if (numbers?.count === count) return `${number.format(numbers.low)} to ${number.format(numbers.high)}`;
+  return count ? `${short(first)} to ${short(last)}` : "";
+}
+
+function picture(column) {
+  const cell = document.createElement("td");
+  const bars = column.numbers?.count === column.filled ? column.numbers.bars : Object.values(column.drawn.top);
+  if (!bars.length) return cell;
+  const most = Math.max(...bars);
+  const width = WIDTH / bars.length;
+  cell.append(drawing(bars.map((count, place) => ({ x: place * width, width: Math.max(1, width - 2), height: (count / most) * HEIGHT })), HEIGHT));
+  return cell;
+}
+
+function often(column) {
+  const parts = Object.entries(column.drawn.top).slice(0, TOP);
+  return element("td", parts.map(([value, count]) => `${short(value)} (${Math.round((100 * count) / column.drawn.filled)} %)`).join(", "));
+}
+
+// What it shows stands beside it in words.
+function drawing(bars, height) {
+  const svg = document.createElementNS(SVG, "svg");
+  for (const [name, value] of Object.entries({ width: WIDTH, height, class: "bars", "aria-hidden": "true" })) svg.setAttribute(name, value);
+  for (const bar of bars) {
+    const rect = document.createElementNS(SVG, "rect");
+    const place = { x: bar.x, y: height - bar.height, width: bar.width, height: bar.height };
+    for (const [name, value] of Object.entries(place)) rect.setAttribute(name, value);
+    if (bar.back) rect.setAttribute("class", "back");
+    svg.append(rect);
+  }
+  return svg;
+}
+
+function short(text) {
+  return text.length > 24 ? `${text.slice(0, 24)}…` : text;
+}

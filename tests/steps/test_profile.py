@@ -1,0 +1,94 @@
+"""What a profile says of a table, against what Python finds in the same cells."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from statistics import median
+
+import pytest
+
+from csvjobs.engines.duckdb import DuckEngine
+from csvjobs.pipelines.profile import DRAWN, ColumnSummary, TableProfile, profile
+from csvjobs.pipelines.step import Column, Columns
+from csvjobs.reading.source import Dialect, Source
+
+
+@pytest.fixture(scope="module")
+def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DuckEngine]:
+    made = DuckEngine(tmp_path_factory.mktemp("profile"), 256 * 1024**2)
+    yield made
+    made.close()
+
+
+def profiled(engine: DuckEngine, folder: Path, text: str) -> TableProfile:
+    path = folder / "table.csv"
+    path.write_text(text, "utf-8")
+    header, *records = text.splitlines()
+    names = tuple(header.split(","))
+    relation = engine.relation(Source(path, Dialect(), 1, names, len(records)), numbered=True)
+    columns = Columns(Column(name, f"c{place}") for place, name in enumerate(names))
+    return profile(engine, engine.sql, relation, columns, len(records))
+
+
+def column(engine: DuckEngine, folder: Path, cells: list[str]) -> ColumnSummary:
+    return profiled(engine, folder, "x,\n" + "".join(f"{cell},\n" for cell in cells)).columns[0]
+
+
+def test_a_small_table_is_told_exactly(engine: DuckEngine, tmp_path: Path) -> None:
+    found = profiled(engine, tmp_path, 'x,y\n3,b\n,""\n10,b\n-4.5,\n')
+    assert (found.rows, found.drawn) == (4, 4)
+    x, y = found.columns
+    assert (x.filled, x.empty, x.quoted_empty, x.about_distinct) == (3, 1, 0, 3)
+    assert x.numbers is not None
+    assert (x.numbers.count, x.numbers.low, x.numbers.high, sum(x.numbers.bars)) == (3, -4.5, 10, 3)
+    assert (y.filled, y.empty, y.quoted_empty, y.about_distinct) == (2, 2, 1, 1)
+    assert (y.first, y.last, y.shortest, y.longest, y.numbers) == ("b", "b", 1, 1, None)
+    assert y.drawn.top == {"b": 2}
+
+
+def test_of_a_large_table_some_rows_are_drawn(engine: DuckEngine, tmp_path: Path) -> None:
+    numbers = range(10 * DRAWN)
+    text = "id,kind\n" + "".join(f"{n},{'ab'[n % 2]}\n" for n in numbers)
+    found = profiled(engine, tmp_path, text)
+    assert found.rows == len(numbers)
+    assert DRAWN * 0.8 < found.drawn < DRAWN * 1.2
+    id_, kind = found.columns
+    assert id_.numbers is not None
+    assert (id_.numbers.low, id_.numbers.high) == (0, len(numbers) - 1)
+    assert id_.numbers.about_quartiles[1] == pytest.approx(median(numbers), rel=0.05)
+    assert id_.about_distinct == pytest.approx(len(numbers), rel=0.2)
+    assert kind.drawn.top["a"] == pytest.approx(found.drawn / 2, rel=0.2)
+
+
+def test_a_table_without_rows_has_a_profile(engine: DuckEngine, tmp_path: Path) -> None:
+    found = profiled(engine, tmp_path, "x,y\n")
+    assert [(one.meaning, one.filled, one.first, one.longest) for one in found.columns] == [
+        ("empty", 0, None, None)
+    ] * 2
+
+
+@pytest.mark.parametrize(
+    ("cells", "meaning"),
+    [
+        (["1", "2", "2", ""], "integer"),
+        (["007", "12", "12"], "decimal"),
+        (["1.5", "2", "1e3", "2"], "decimal"),
+        (["yes", "no", "yes", "no"], "boolean"),
+        (["2026-04-03", "2026-05-28"], "date %Y-%m-%d"),
+        (["03/04/2026", "28/04/2026"], "date %d/%m/%Y"),
+        (["03/04/2026", "04/04/2026"], "date %d/%m/%Y, %m/%d/%Y"),
+        (["2026-04-03 10:30", "2026-05-28 23:59"], "datetime %Y-%m-%d %H:%M"),
+        (["20260403", "1"], "integer"),
+        (["ada@example.org", "grace@example.org"], "email"),
+        (["DE89370400440532013000", "GB29NWBK60161331926819"], "iban"),
+        (["https://example.org/a", "http://example.org"], "url"),
+        (["red", "red", "blue", "red"], "category"),
+        (["call back", "prefers mail", "moved"], "text"),
+        ([f"A-{n}" for n in range(30)], "id"),
+        ([str(n) for n in range(30)], "id"),
+        (["", ""], "empty"),
+    ],
+)
+def test_the_meaning_of_a_column_is_guessed(
+    engine: DuckEngine, tmp_path: Path, cells: list[str], meaning: str
+) -> None:
+    assert column(engine, tmp_path, cells).meaning == meaning

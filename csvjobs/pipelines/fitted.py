@@ -77,7 +77,7 @@ def write(pipeline: Pipeline, columns: Sequence[str], steps: Iterable[LearntStep
     """The text of a fitted.json. Numbers are written so that they read back as the same doubles."""
     ref = {"name": pipeline.name, "sha256": pipeline.sha256, "document": pipeline.document()}
     content: dict[str, Any] = {"format": FORMAT, "pipeline": ref, "columns": list(columns)}
-    content["steps"] = [step.model_dump() for step in steps]
+    content["steps"] = [step.model_dump(exclude_defaults=True) for step in steps]
     return json.dumps({"sha256": digest(content), **content}, ensure_ascii=False, indent=1) + "\n"
 
 

@@ -316,7 +316,11 @@ def _translated(run: Callable[[], T]) -> T:
             raise _disk_full() from None
         _tell_of_damage(error)
         raise
-    except (duckdb.InvalidInputException, duckdb.ConversionException) as error:
+    except (
+        duckdb.InvalidInputException,
+        duckdb.ConversionException,
+        duckdb.NotImplementedException,
+    ) as error:
         _tell_of_damage(error)
         if "CSV" in str(error) or "unicode" in str(error).lower():
             raise ReadFailed(_first_line(error)) from None

@@ -96,14 +96,21 @@ def _candidates(words: bytes, sample: bytes) -> Iterator[tuple[str, float]]:
     found = chardet.detect_all(words, ignore_threshold=True, encoding_era=ERA, compat_names=False)
     fits = [one for one in found if one["encoding"] and decodes(sample, one["encoding"])][:CANDIDATES]
     scores = {str(one["encoding"]): one["confidence"] for one in fits}
-    # Words may be cut within a character of two bytes; lines are whole.
-    lines = sample if len(sample) < LINES else sample[:LINES].rpartition(b"\n")[0]
-    uncut = chardet.detect(lines, encoding_era=ERA, compat_names=False)
-    if uncut["encoding"] and decodes(sample, uncut["encoding"]):
-        scores.setdefault(uncut["encoding"], uncut["confidence"])
+    if uncut := _uncut(sample):
+        scores.setdefault(*uncut)
     best = max(scores.values(), default=1.0)
     for encoding, score in scores.items():
         yield encoding, (score + EQUAL_SCORE) / (best + EQUAL_SCORE)
+
+
+def _uncut(sample: bytes) -> tuple[str, float] | None:
+    """An encoding of two bytes a character that fits the lines: words may be cut within one."""
+    lines = sample if len(sample) < LINES else sample[:LINES].rpartition(b"\n")[0]
+    found = chardet.detect(lines, encoding_era=ERA, compat_names=False)
+    encoding = found["encoding"]
+    if not encoding or not decodes(sample, encoding) or len(lines.decode(encoding, "replace")) == len(lines):
+        return None
+    return encoding, found["confidence"]
 
 
 def decodes(sample: bytes, encoding: str) -> bool:

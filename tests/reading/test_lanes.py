@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from readbench import ReadBench
 
 from csvjobs.engines.base import ReadFailed
 from csvjobs.engines.duckdb import DuckEngine
@@ -271,3 +272,10 @@ def test_a_wide_table_needs_memory_for_rows_that_it_has(tmp_path: Path) -> None:
     with pytest.raises(MemoryLimit, match="2000 columns needs 281 MiB at least; 64 MiB is the most"):
         lab.engine.relation(many, numbered=False)
     lab.engine.close()
+
+
+def test_a_line_that_the_engine_cannot_hold_is_set_aside(bench: ReadBench) -> None:
+    table = bench.table(b"a,b\n1,2\n3," + b"y" * (17 * 1024**2) + b"\n4,5\n")
+    assert table.rows == [("1", "2"), ("4", "5")]
+    assert [(row["_line"], row["_code"]) for row in table.rejects] == [("3", "record-too-long")]
+    assert bench.lanes["turned back"] == 1

@@ -195,7 +195,11 @@ def first_lines(path: Path, *, cut: bool = False) -> tuple[list[Line], bool]:
     )
     found = list(islice(said, HEAD_LINES))
     if not found and cut:
-        raise FieldTooLong(f"No row ends within the first {len(start)} bytes.", line=len(kept))
+        raise FieldTooLong(
+            f"No row ends within the first {len(start)} bytes.",
+            line=len(kept),
+            hint="Is it a table with a row on each line? If so, make several files of fewer columns.",
+        )
     if not found:
         raise EmptyFile("The file holds no rows.", hint="Send a file with at least a header row.")
     return found, not cut and next(said, None) is None

@@ -17,6 +17,9 @@ SAMPLE = 200
 BODY = 50
 """Rows below a possible header that tell what its columns hold."""
 
+MOST_VOTES = 1000
+"""Columns that are asked whether the first row names them: more would say the same, and take seconds."""
+
 LONGEST_PREAMBLE = 60
 MOST_HEADING_ROWS = 4
 FEWEST_BELOW = 3
@@ -38,7 +41,7 @@ class Row(NamedTuple):
 
     @property
     def filled(self) -> int:
-        return sum(bool(cell) for cell in self.cells)
+        return len(self.cells) - self.cells.count(b"")
 
 
 class Beginning(NamedTuple):
@@ -129,9 +132,10 @@ def _header(rows: Sequence[Row]) -> Found:
     first, body = rows[0], rows[1 : BODY + 1]
     if not body or _corner(first.cells, body):
         return Found(True, 0.9)
-    counted = _counted(first.cells, body[0].cells)
-    places = [place for place, cell in enumerate(first.cells) if not (counted and kind(cell) == "number")]
-    votes = [_vote(first.cells, body, place) for place in places]
+    cells = first.cells[:MOST_VOTES]
+    counted = _counted(cells, body[0].cells[:MOST_VOTES])
+    places = [place for place, cell in enumerate(cells) if not (counted and kind(cell) == "number")]
+    votes = [_vote(cells, body, place) for place in places]
     names, values = votes.count("name"), votes.count("value")
     # Above numbers a few of which may be taken for years, many years are names.
     if values > names and votes.count("heading") <= 2 * values:

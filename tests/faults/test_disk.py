@@ -162,3 +162,17 @@ def test_a_large_run_stops_before_the_disk_is_full(small: Service, monkeypatch: 
     assert job.error is not None
     assert job.error.code == "disk-full"
     assert shutil.disk_usage(small.root).free > 15 * MIB
+
+
+def test_a_disk_that_takes_no_writes_costs_a_job_no_try(small: Service, disk: Path) -> None:
+    job_id = small.submit()
+    subprocess.run(["mount", "-o", "remount,ro", str(disk)], check=True)
+    try:
+        with pytest.raises(OSError, match="Read-only"):
+            process(small.services, job_id)
+        assert view(small.services, job_id).status is Status.QUEUED
+    finally:
+        subprocess.run(["mount", "-o", "remount,rw", str(disk)], check=True)
+    process(small.services, job_id)
+    [job] = small.judge()
+    assert (job.status, job.attempts) == (Status.DONE, 1)

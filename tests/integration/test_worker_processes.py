@@ -195,7 +195,7 @@ def test_a_dead_worker_is_noticed_within_half_a_minute(redis_url: str, tmp_path:
         [ours], redis = one.queues, one.connection
         job = RqJob.create(RUN, timeout=3600, origin=ours.name, connection=redis, serializer=JSONSerializer)
         job.save()
-        one.prepare_execution(job)
+        one._begin(job, ours)
         [(_, expires)] = redis.zrange(ours.started_job_registry.key, 0, -1, withscores=True)
         assert expires - now().timestamp() <= process.HEARTBEAT_TTL
 

@@ -15,11 +15,11 @@ help: ## Lists the commands
 up: $(RUN)/.made ## Runs it all in this terminal; Ctrl-C ends it
 	@$(RUN)/csvjobs up
 
-test: $(TEST)/.made chromium ## Runs all tests, and installs what they need
+test: $(TEST)/.made chromium libfaketime ## Runs all tests, and installs what they need
 	$(CLEAN) $(TEST)/python -m pytest -n 2 --dist loadfile
 
-soak: $(TEST)/.made ## Kills and freezes at random for a few minutes; SOAK_SECONDS, SOAK_KILLS, SOAK_SEED
-	$(CLEAN) SOAK_SECONDS=$${SOAK_SECONDS:-180} $(TEST)/python -m pytest -s -o faulthandler_timeout=0 tests/faults/test_soak.py
+soak: $(TEST)/.made ## Kills and freezes at random for some minutes; SOAK_SECONDS, SOAK_KILLS, SOAK_SEED
+	$(CLEAN) SOAK_SECONDS=$${SOAK_SECONDS:-180} SOAK_OUTAGES=$${SOAK_OUTAGES:-30,120} $(TEST)/python -m pytest -s -o faulthandler_timeout=0 tests/faults/test_soak.py tests/faults/test_outages.py
 
 lint: $(TEST)/.made ## Checks style, types and import layers
 	$(TEST)/ruff check .
@@ -53,3 +53,7 @@ endef
 .PHONY: chromium
 chromium:
 	@command -v chromium >/dev/null || { echo "Installing chromium for the tests of the page"; $(SUDO) apt-get update -qq; $(SUDO) apt-get install -y -qq chromium; }
+
+.PHONY: libfaketime
+libfaketime:
+	@ls /usr/lib/*/faketime/libfaketimeMT.so.1 >/dev/null 2>&1 || { echo "Installing libfaketime for the tests of jumping clocks"; $(SUDO) apt-get update -qq; $(SUDO) apt-get install -y -qq libfaketime; }

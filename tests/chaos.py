@@ -38,9 +38,11 @@ def valkey(folder: Path) -> Iterator[str]:
     server = Embedded.under(folder)
     process = subprocess.Popen(tied(server.command()), stdout=subprocess.DEVNULL)
     server.wait_ready(lambda: process.poll() is None)
-    yield server.url
-    process.terminate()
-    process.wait()
+    try:
+        yield server.url
+    finally:
+        process.terminate()
+        process.wait()
 
 
 class Service:

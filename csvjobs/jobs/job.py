@@ -292,7 +292,9 @@ class Job(Model):
         """
         if status not in MOVES[self.status]:
             raise ValueError(f"a job that is {self.status} cannot become {status}")
-        times: dict[str, Any] = {"finished_at": now()} if status.final else {"started_at": now()}
+        # Not before what came before it, even if the clock was set back meanwhile.
+        at = max(now(), self.started_at or self.created_at)
+        times: dict[str, Any] = {"finished_at": at} if status.final else {"started_at": at}
         if status is Status.QUEUED:
             times = {"started_at": None, "progress": None}
         return self.model_copy(update={**times, **known, "status": status})

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 
 from csvjobs.jobs.job import MOVES, Job, PipelineRef, Status, now
@@ -30,6 +32,14 @@ def test_a_job_ends_once_and_its_times_are_in_order(status: Status) -> None:
     for other in Status:
         with pytest.raises(ValueError, match=f"is {status} cannot become {other}"):
             ended.moved(other)
+
+
+def test_the_times_of_a_job_are_in_order_although_the_clock_is_set_back(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("csvjobs.jobs.job.now", lambda: BEGUN.created_at - timedelta(days=1))
+    ended = BEGUN.moved(Status.PROCESSING).moved(Status.DONE)
+    assert ended.created_at == ended.started_at == ended.finished_at
 
 
 def test_a_job_that_is_handed_back_has_not_begun_to_run() -> None:

@@ -74,6 +74,15 @@ class Embedded:
         }
         return [binary(), *(part for name, value in options.items() for part in (f"--{name}", value))]
 
+    def set_aside(self) -> Path | None:
+        """Puts the data away, so that the server, which must not run, starts empty; returns where they are,
+        or None when there are none. They replace those of an earlier time."""
+        kept, aside = self.data / "appendonlydir", self.data / "unreadable"
+        if not kept.exists():
+            return None
+        shutil.rmtree(aside, ignore_errors=True)
+        return kept.rename(aside)
+
     def wait_ready(self, alive: Callable[[], bool]) -> None:
         """Waits until the server answers. Raises BadSetup when it has ended or takes too long."""
         deadline = time.monotonic() + READY_WITHIN

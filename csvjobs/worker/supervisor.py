@@ -241,7 +241,18 @@ def _start_queue(supervisor: Supervisor, settings: Settings, lock: int) -> str:
     child = supervisor.start(
         Program("queue", server.command(), keep=(lock,), last=True), environment(settings)
     )
-    server.wait_ready(child.alive)
+    try:
+        server.wait_ready(child.alive)
+    except BadSetup:
+        # A crash of the machine may leave it a file that it cannot read; the folders hold all that was in it.
+        if child.alive() or not (aside := server.set_aside()):
+            raise
+        say(
+            "csvjobs",
+            f"the queue could not be read, and is made anew from the jobs; the old one is in {aside}",
+        )
+        child.start()
+        server.wait_ready(child.alive)
     return server.url
 
 

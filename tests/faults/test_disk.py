@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import fcntl
 import gzip
+import os
 import shutil
+import struct
 import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -176,3 +179,75 @@ def test_a_disk_that_takes_no_writes_costs_a_job_no_try(small: Service, disk: Pa
     process(small.services, job_id)
     [job] = small.judge()
     assert (job.status, job.attempts) == (Status.DONE, 1)
+
+
+class Failing:
+    """A disk of which a part stops working: a loop device that is made shorter under its file system."""
+
+    GET, SET = 0x4C05, 0x4C04
+    """LOOP_GET_STATUS64 and LOOP_SET_STATUS64 of linux/loop.h."""
+
+    INFO, SIZE_LIMIT = 232, 32
+    """How long its struct loop_info64 is, and where in it lo_sizelimit."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder / "failing"
+        self.folder.mkdir()
+        image = folder / "image"
+        with image.open("wb") as file:
+            file.truncate(64 * MIB)
+        subprocess.run(["mkfs.ext4", "-q", "-O", "^has_journal", image], check=True)
+        mount = ["mount", "-o", "loop", image, self.folder]
+        if subprocess.run(mount, capture_output=True, check=False).returncode:
+            pytest.skip("a failing disk can only be made by root, where there are loop devices")
+        found = subprocess.run(["losetup", "-j", image], capture_output=True, text=True, check=True)
+        self._device = Path(found.stdout.partition(":")[0])
+
+    def fail_beyond(self, size: int) -> None:
+        """What lies beyond so many bytes can neither be read nor written from now on."""
+        os.sync()
+        self._limit(size)
+
+    def heal(self) -> None:
+        self._limit(0)
+
+    def end(self) -> None:
+        self.heal()
+        subprocess.run(["umount", self.folder], check=True)
+
+    def _limit(self, size: int) -> None:
+        info = bytearray(self.INFO)
+        with self._device.open("rb") as device:
+            fcntl.ioctl(device, self.GET, info)
+            struct.pack_into("Q", info, self.SIZE_LIMIT, size)
+            fcntl.ioctl(device, self.SET, info)
+
+
+@pytest.fixture
+def failing(tmp_path: Path) -> Iterator[Failing]:
+    failing = Failing(tmp_path)
+    yield failing
+    failing.end()
+
+
+def test_what_a_failing_disk_did_not_write_is_neither_output_nor_job(
+    failing: Failing, redis_url: str
+) -> None:
+    service = Service(failing.folder, redis_url, min_free_bytes=0)
+    try:
+        service.jobs.append(send(service, table(13 * MIB)))
+        [job_id] = service.jobs
+        failing.fail_beyond(18 * MIB)
+        with pytest.raises(OSError, match="Input/output error"):
+            process(service.services, job_id)
+        assert view(service.services, job_id).status is Status.QUEUED
+        assert not (service.root / job_id / "output.csv").exists()
+        url = f"{service.start_api()}/upload_csv"
+        answer = httpx.post(url, content=table(13 * MIB), timeout=60)
+        assert (answer.status_code, answer.json()["code"]) == (500, "internal-error")
+        failing.heal()
+        process(service.services, job_id)
+        [job] = service.judge()
+        assert (job.status, job.attempts) == (Status.DONE, 2)
+    finally:
+        service.stop()

@@ -147,7 +147,7 @@ def test_priority_workers_are_started_beside_the_others(redis_url: str, tmp_path
         eventually(lambda: len(run.members("worker.process high")) == 1)
         eventually(lambda: len(run.members("worker.process")) == 2)
         eventually(lambda: service.services.queue.workers(Priority.HIGH) == 1)
-        assert service.services.queue.workers() == 1
+        eventually(lambda: service.services.queue.workers() == 1)
     finally:
         run.process.terminate()
         assert run.process.wait(timeout=30) == 0

@@ -15,7 +15,7 @@
     │   ├── DamagedArchive · EncryptedArchive · SeveralFiles · UnpackedTooLarge
     │   ├── UnknownSheet
     │   ├── BadRow · TooManyBadRows · NoRowsLeft · RuleBroken · WrongColumns · TooManyRows
-    │   ├── UnknownColumn · DuplicateColumn · NoColumnsLeft
+    │   ├── UnfitPipeline · UnknownColumn · DuplicateColumn · NoColumnsLeft
     │   ├── NotANumber · InvalidCell · AmbiguousFormat · TooManyCategories · UnknownCategory
     │   ├── NothingToLearn · NotLearnt · BadPattern · NoMaskKey
     │   ├── TableGone · DuplicateKey · UnknownKey
@@ -40,6 +40,9 @@ class CsvjobsError(Exception):
 
     code: ClassVar[str] = "internal-error"
     status: ClassVar[int] = 500
+
+    errors: Sequence[CsvjobsError] = ()
+    """All of several at once, each with its own message and JSON pointer (RFC 6901)."""
 
     def __init__(
         self,
@@ -89,10 +92,7 @@ class InvalidOption(RequestError):
 
 
 class InvalidPipeline(RequestError):
-    """The pipeline is not valid.
-
-    `errors` holds all faults at once; each has its own message and JSON pointer (RFC 6901).
-    """
+    """The pipeline is not valid."""
 
     code = "invalid-pipeline"
     status = 422
@@ -358,10 +358,24 @@ class NoRowsLeft(DataError):
     code = "no-rows-left"
 
 
+class UnfitPipeline(DataError):
+    """Several steps of the pipeline do not fit the file's columns."""
+
+    code = "unfit-pipeline"
+
+    def __init__(self, errors: Sequence[DataError]) -> None:
+        self.errors = errors
+        super().__init__(
+            f"The pipeline does not fit the file's columns: {len(errors)} faults.",
+            hint="Mend them all, and run the pipeline again; no step was run.",
+        )
+
+
 class UnknownColumn(DataError):
     """A step names a column that the file does not have."""
 
     code = "unknown-column"
+    names: Sequence[str] = ()
 
     @classmethod
     def among(cls, names: Sequence[str], known: Sequence[str], step: str) -> UnknownColumn:
@@ -372,11 +386,13 @@ class UnknownColumn(DataError):
         columns = f"The columns here are: {', '.join(known[:12])}{', …' if len(known) > 12 else ''}."
         listed = ", ".join(map(repr, shown)) + (", …" if len(names) > 12 else "")
         said = f"columns {listed}, which are" if several else f"column {listed}, which is"
-        return cls(
+        error = cls(
             f"Step {step} names the {said} not there.",
             column=names[0],
             hint=f"Did you mean {', '.join(meant)}?" if meant else columns,
         )
+        error.names = names
+        return error
 
 
 class DuplicateColumn(DataError):

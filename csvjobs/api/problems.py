@@ -16,7 +16,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.routing import Match
 
-from csvjobs.errors import CsvjobsError, InternalError, InvalidPipeline
+from csvjobs.errors import CsvjobsError, InternalError
 
 log = logging.getLogger(__name__)
 
@@ -65,7 +65,7 @@ def problem(request: Request, error: CsvjobsError, headers: Mapping[str, str] | 
         status=error.status,
         detail=error.message,
         hint=error.hint,
-        errors=_errors(error),
+        errors=[ProblemError(detail=e.message, pointer=e.pointer, hint=e.hint) for e in error.errors] or None,
     )
 
 
@@ -150,12 +150,6 @@ def _allowed(request: Request) -> str:
     there = (r for r in request.app.state.routes if r.matches(request.scope)[0] is not Match.NONE)
     methods = {method for route in there for method in route.methods or ()}
     return ", ".join(sorted(methods | ({"HEAD"} if "GET" in methods else set())))
-
-
-def _errors(error: CsvjobsError) -> list[ProblemError] | None:
-    if not isinstance(error, InvalidPipeline):
-        return None
-    return [ProblemError(detail=e.message, pointer=e.pointer, hint=e.hint) for e in error.errors]
 
 
 def _pointer(error: Any) -> str:

@@ -94,8 +94,8 @@ def tell(job: Job, to: Console = console) -> None:
     if job.error:
         place = f" (line {job.error.line})" if job.error.line else ""
         to.print(f"      {job.error.code}{place}: {job.error.message}", markup=False, soft_wrap=True)
-        if job.error.hint:
-            to.print(f"      {job.error.hint}", markup=False, soft_wrap=True)
+        for line in job.error.lines:
+            to.print(f"      {line}", markup=False, soft_wrap=True)
 
 
 def exit_status(job: Job) -> int:

@@ -55,9 +55,10 @@ def _print(found: Preview) -> None:
     print_rows(to, f"After: {after.records:,} rows", after.columns, after.rows)
     print_notes(to, found.warnings)
     if found.fault:
-        to.print(f"[bold red]error[/] in step {len(found.steps) + 1}: ", end="")
-        said = " ".join(filter(None, (found.fault.message, found.fault.hint)))
-        to.print(said, markup=False, soft_wrap=True)
+        where = f" in step {found.fault.step}" if found.fault.step else ""
+        to.print(f"[bold red]error[/]{where}: ", end="")
+        for line in (found.fault.message, *found.fault.lines):
+            to.print(line, markup=False, soft_wrap=True)
 
 
 def _done(step: StepPreview) -> list[str]:

@@ -16,6 +16,7 @@ from csvjobs.flow.submit import Incoming, base_name
 from csvjobs.flow.tables import opened, pinned, relations
 from csvjobs.jobs.job import Fault, Finding, Model
 from csvjobs.pipelines.fitted import Fitted
+from csvjobs.pipelines.header import check
 from csvjobs.pipelines.plan import ROWS, Plan, label, plan
 from csvjobs.pipelines.rows import ROW
 from csvjobs.pipelines.spec import Pipeline
@@ -77,7 +78,8 @@ class StepPreview(Model):
 
 class Preview(Model):
     """The sample as it was read, and after each step. With `complete` it is the whole file. A step that
-    cannot do its work ends it with the `fault`."""
+    cannot do its work ends it with the `fault`: that of the job, which tells first what does not fit the
+    columns, in whatever steps."""
 
     filename: str
     complete: bool
@@ -166,6 +168,7 @@ def _run(
     planned.warnings = fitted.notes(source.columns) if fitted else []
     first = before = _Seen(engine, planned)
     steps: list[StepPreview] = []
+    fault = _fault_of_header(engine, source, pipeline, tables)
     try:
         for place, step in enumerate(pipeline.steps):
             planned.add(place, step)
@@ -178,8 +181,20 @@ def _run(
             steps.append(_step(called, before, after, rows, rejects))
             before = after
     except DataError as error:
-        return first.table(), steps, planned.warnings, Fault.of(error)
-    return first.table(), steps, planned.warnings, None
+        error.pointer = f"/steps/{len(steps)}"
+        fault = fault or Fault.of(error)
+    return first.table(), steps, planned.warnings, fault
+
+
+def _fault_of_header(
+    engine: Engine, source: Source, pipeline: Pipeline, tables: Mapping[str, SideTable]
+) -> Fault | None:
+    """What a job would end in before the first step."""
+    try:
+        check(source.columns, pipeline.steps, engine.sql, tables)
+    except DataError as error:
+        return Fault.of(error)
+    return None
 
 
 def _rejects(engine: Engine, planned: Plan, label: str) -> list[RowReject]:

@@ -36,6 +36,7 @@ from csvjobs.flow.view import request_of, view
 from csvjobs.jobs.job import Fault, FileInfo, Finding, Job, Request, Rows, Status, StepCounts
 from csvjobs.pipelines.fitted import Fitted, write
 from csvjobs.pipelines.guard import guard
+from csvjobs.pipelines.header import check
 from csvjobs.pipelines.plan import ROWS, Counts, Plan, needs_row_numbers, plan
 from csvjobs.pipelines.profile import Profiles, profile
 from csvjobs.pipelines.rows import ROW
@@ -267,6 +268,7 @@ def _plan(
     relation = engine.relation(source, numbered=numbered)
     nulls, known = pipeline.read.nulls, fitted.steps if fitted else None
     beside = relations(engine, tables)
+    check(source.columns, pipeline.steps, engine.sql, beside)
     cells = pipeline.report.counts_cells(source.path.stat().st_size)
     planned = plan(
         engine,
@@ -382,5 +384,4 @@ def _told(fault: Fault) -> str:
     where = [f"line {fault.line}"] if fault.line else []
     where += [f"column {fault.column}"] if fault.column else []
     place = f" ({', '.join(where)})" if where else ""
-    hint = f"\n{fault.hint}" if fault.hint else ""
-    return f"{fault.code}{place}: {fault.message}{hint}\n"
+    return "\n".join([f"{fault.code}{place}: {fault.message}", *fault.lines, ""])

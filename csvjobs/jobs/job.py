@@ -195,7 +195,9 @@ class Fault(Model):
     message: str
     line: int | None = None
     column: str | None = None
+    pointer: str | None = Field(None, description="A JSON pointer (RFC 6901) into the pipeline.")
     hint: str | None = None
+    errors: list[Fault] | None = Field(None, description="Where it is several faults, each of them.")
 
     @classmethod
     def of(cls, error: CsvjobsError) -> Fault:
@@ -204,8 +206,21 @@ class Fault(Model):
             message=error.message,
             line=error.line,
             column=error.column,
+            pointer=error.pointer,
             hint=error.hint,
+            errors=[cls.of(each) for each in error.errors] or None,
         )
+
+    @property
+    def step(self) -> int | None:
+        """The number of the step that it is about, from 1."""
+        return 1 + int(self.pointer.split("/")[2]) if self.pointer else None
+
+    @property
+    def lines(self) -> list[str]:
+        """What to say below the message: each of several faults, and what to do next."""
+        each = [" ".join(filter(None, (f"{e.pointer}:", e.message, e.hint))) for e in self.errors or []]
+        return [*each, self.hint] if self.hint else each
 
 
 class FileInfo(Model):

@@ -219,6 +219,14 @@ class Step(BaseModel):
     def change(self, columns: Columns, learnt: Learnt, sql: Sql) -> Change:
         """How the step changes the rows. Raises DataError where it cannot."""
 
+    def columns_after(self, columns: Columns, sql: Sql) -> Columns | None:
+        """The columns that it makes of these, as far as that can be told without a row; None where only the
+        rows tell. Raises DataError."""
+        if not self.needs(columns):
+            return self.change(columns, {}, sql).columns
+        self.reads(columns)
+        return columns if self.local else None
+
     def rewrite(self, columns: Columns, cell: Callable[[Column], str]) -> Columns:
         """The columns with each chosen one's expression replaced by `cell(column)`."""
         chosen = set(self.chosen(columns))

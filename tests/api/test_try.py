@@ -56,6 +56,13 @@ def test_a_step_that_cannot_do_its_work_ends_it(api: Served) -> None:
     assert (found["fault"]["code"], found["fault"]["column"]) == ("not-a-number", "a")
 
 
+def test_what_does_not_fit_the_header_is_told_at_once_and_the_steps_before_it_are_tried(api: Served) -> None:
+    found = tried(api, b"a\nx\n", "[{step: trim}, {step: trim, columns: [b]}, {step: drop, columns: [c]}]")
+    assert [step["step"] for step in found["steps"]] == ["trim (step 1)"]
+    assert found["fault"]["code"] == "unfit-pipeline"
+    assert [each["pointer"] for each in found["fault"]["errors"]] == ["/steps/1/columns", "/steps/2/columns"]
+
+
 def test_rows_are_shown_in_their_new_order(api: Served) -> None:
     found = tried(api, b"a\n1\n3\n2\n", "[{step: sort, by: [{column: a, order: descending}]}]")
     [step] = found["steps"]

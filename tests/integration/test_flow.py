@@ -145,6 +145,23 @@ def test_what_is_wrong_with_a_file_ends_its_job_calmly(
         deliver(services, job.job_id, OUTPUT)
 
 
+def test_all_that_does_not_fit_the_header_is_told_before_a_step_is_run(services: Services) -> None:
+    steps = """steps: [{step: scale, columns: [name], method: minmax}, {step: trim, columns: [nmae]},
+        {step: filter, column: aeg, above: 1}]"""
+    job = run(services, b"name,age\nx,1\n", steps)
+    assert (job.error.code, job.attempts) == ("unfit-pipeline", 1)
+    assert [(each.pointer, each.code, each.column) for each in job.error.errors] == [
+        ("/steps/1/columns", "unknown-column", "nmae"),
+        ("/steps/2/column", "unknown-column", "aeg"),
+    ]
+    assert read(services, job, "error.txt").decode().splitlines() == [
+        "unfit-pipeline: The pipeline does not fit the file's columns: 2 faults.",
+        "/steps/1/columns: Step trim names the column 'nmae', which is not there. Did you mean 'name'?",
+        "/steps/2/column: Step filter names the column 'aeg', which is not there. Did you mean 'age'?",
+        "Mend them all, and run the pipeline again; no step was run.",
+    ]
+
+
 def test_where_no_row_is_left_the_bad_ones_can_be_looked_at(services: Services) -> None:
     job = run(services, b"a,b\n1\n2,3,4\n")
     assert (job.status, job.error.code) == (Status.ERROR, "no-rows-left")

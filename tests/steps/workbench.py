@@ -12,6 +12,7 @@ from csvjobs.engines.base import SideTable
 from csvjobs.engines.duckdb import DuckEngine
 from csvjobs.jobs.job import StepCounts
 from csvjobs.pipelines.fitted import read, write
+from csvjobs.pipelines.header import check
 from csvjobs.pipelines.learnt import LearntStep
 from csvjobs.pipelines.plan import needs_row_numbers, plan
 from csvjobs.pipelines.spec import parse
@@ -119,6 +120,7 @@ class Bench:
         source = Source(path, Dialect(), 1, tuple(names), count)
         relation = self._engine.relation(source, numbered=numbered)
         beside = {called: self._beside(called, text) for called, text in (tables or {}).items()}
+        check(names, pipeline.steps, self._engine.sql, beside)
         planned = plan(
             self._engine,
             relation,

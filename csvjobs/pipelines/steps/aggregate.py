@@ -92,3 +92,6 @@ class Aggregate(Step):
         groups = [Column(c.name, there(sql, c.sql)) for c in columns.pick(self.by or [], self.step)]
         made = [Column(name, v.sql(columns, learnt, sql, self.step)) for name, v in self.values.items()]
         return Change(unique(Columns([*groups, *made]), self.step), Merge(tuple(c.sql for c in groups)))
+
+    def columns_after(self, columns: Columns, sql: Sql) -> Columns:
+        return self.change(columns, dict.fromkeys(self.needs(columns), 0.0), sql).columns

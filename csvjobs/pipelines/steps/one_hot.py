@@ -51,6 +51,9 @@ class OneHot(ColumnStep):
             raise NoColumnsLeft("Step one_hot would leave no column: none of them holds a value.")
         return Change(unique(made, self.step))
 
+    def columns_after(self, columns: Columns, sql: Sql) -> None:
+        self.chosen(columns)
+
     def unseen(self, columns: Columns, learnt: Learnt) -> tuple[Unseen, ...]:
         fate = "0 in all columns that are made of it"
         return tuple(Unseen(c, learnt[self._need(c.name)], fate) for c in self.chosen(columns))

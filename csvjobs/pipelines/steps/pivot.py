@@ -97,6 +97,10 @@ class Pivot(Step):
             raise NoColumnsLeft("Step pivot would leave no column: there is no name to make one of.")
         return Change(unique(Columns(made), self.step), spread, checks=self._checks(groups, key))
 
+    def columns_after(self, columns: Columns, sql: Sql) -> None:
+        self.needs(columns)
+        self._groups(columns)
+
     def unseen(self, columns: Columns, learnt: Learnt) -> tuple[Unseen, ...]:
         (name,) = columns.pick([self.name], self.step)
         return (Unseen(name, learnt[self._names], "left out, as no column is called so"),)

@@ -27,7 +27,10 @@ export function bytes(count) {
 
 export function fault(box, problem) {
   const lines = [element("p", problem.detail || problem.message || problem.title)];
-  for (const one of problem.errors || []) lines.push(element("p", one.hint ? `${one.detail} ${one.hint}` : one.detail));
+  for (const one of problem.errors || []) {
+    const said = one.detail || `${one.pointer}: ${one.message}`;
+    lines.push(element("p", one.hint ? `${said} ${one.hint}` : said));
+  }
   const where = [problem.line && `line ${problem.line}`, problem.column && `column ${problem.column}`].filter(Boolean);
   if (where.length) lines.push(element("p", `Where: ${where.join(", ")}.`));
   if (problem.hint) lines.push(element("p", problem.hint));

@@ -26,7 +26,7 @@ function show(found, told) {
   const learnt = found.complete ? "" : " What steps learn, they learn here from these only; the job learns from all.";
   $("preview-about").textContent = `Tried on ${count} rows.${learnt}`;
   $("preview-list").replaceChildren(...found.steps.map(step));
-  if (found.fault) fault($("preview-fault"), { ...found.fault, detail: failed(found) });
+  if (found.fault) fault($("preview-fault"), { ...found.fault, detail: failed(found.fault) });
   else $("preview-fault").hidden = true;
   const fresh = found.warnings.filter((text) => !told.includes(text));
   $("preview-warnings").replaceChildren(...fresh.map((text) => element("li", text)));
@@ -35,8 +35,8 @@ function show(found, told) {
   $("preview-steps").hidden = false;
 }
 
-function failed(found) {
-  return `Step ${found.steps.length + 1}: ${found.fault.message}`;
+function failed({ message, pointer }) {
+  return pointer ? `Step ${Number(pointer.split("/")[2]) + 1}: ${message}` : message;
 }
 
 function step(one) {

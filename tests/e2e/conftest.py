@@ -7,8 +7,12 @@ from collections.abc import Iterator
 
 import pytest
 from chaos import ROOT
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 from served import Served, lasting
+
+# How long a job takes is the machine's affair.
+PATIENT = 60_000
+expect.set_options(timeout=PATIENT)
 
 QUIET = ["--disable-gpu", "--disable-quic", "--disable-background-networking", "--disable-component-update"]
 
@@ -33,7 +37,7 @@ def browser() -> Iterator[Browser]:
 def page(browser: Browser, service: Served, request: pytest.FixtureRequest) -> Iterator[Page]:
     """The page, open; afterwards it has not complained, and has talked to the service alone."""
     context = browser.new_context(base_url=service.url, color_scheme=request.param, accept_downloads=True)
-    context.set_default_timeout(20_000)
+    context.set_default_timeout(PATIENT)
     page = context.new_page()
     complaints: list[str] = []
     asked: list[str] = []

@@ -236,15 +236,21 @@ def test_of_a_large_file_the_beginning_is_looked_at_and_the_cut_is_no_fault(page
     expect(look(page).get_by_label("Encoding").locator("option:checked")).to_have_text("utf-8")
 
 
+def zipped(content: bytes) -> bytes:
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        archive.writestr("sums.csv", content)
+    return packed.getvalue()
+
+
 def test_what_is_packed_is_looked_at_where_its_beginning_tells_enough(page: Page) -> None:
     rows = b"".join(b"%d,%s\n" % (n, hashlib.sha256(b"%d" % n).hexdigest().encode()) for n in range(20_000))
     choose(page, gzip.compress(b"n,sum\n" + rows), "sums.csv.gz")
     assert [row[0] for row in looked_at(page)] == [str(n) for n in range(20)]
     expect(look(page)).to_contain_text("unpacked from gzip")
-    packed = io.BytesIO()
-    with zipfile.ZipFile(packed, "w") as archive:
-        archive.writestr("sums.csv", b"n,sum\n" + rows)
-    choose(page, packed.getvalue(), "sums.zip")
+    choose(page, zipped(b"n,sum\n" + rows), "sums.zip")
+    expect(look(page)).to_contain_text("unpacked from zip")
+    choose(page, zipped(b"n,sum\n" + rows * 16), "sums.zip")
     expect(look(page)).to_contain_text("The job will look at all of it.")
     expect(look(page).locator("table")).to_be_hidden()
 
@@ -287,7 +293,7 @@ def test_why_a_job_cannot_be_run_again_is_told(page: Page) -> None:
     page.locator("#again").get_by_label("Delimiter").select_option(",")
     page.evaluate("fetch(`/jobs/${location.hash.slice(1)}`, { method: 'DELETE' })")
     page.get_by_role("button", name="Process again").click()
-    expect(page.locator("#again").get_by_role("alert")).to_contain_text("There is no job")
+    expect(page.locator("#again").get_by_role("alert")).to_contain_text("was deleted")
 
 
 def test_rejected_rows_are_counted_and_can_be_had(page: Page) -> None:

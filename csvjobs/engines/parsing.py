@@ -12,6 +12,9 @@ import duckdb
 MAX_TEXT = 4000
 """Characters. So many brackets fit on any thread's stack."""
 
+MAX_BRACKETS = 500
+"""The parser takes a second for twice as many that nothing closes, and four times as long for twice these."""
+
 MAX_DEPTH = 100
 """Levels of an expression within another one."""
 
@@ -22,7 +25,8 @@ Node = dict[str, Any]
 
 
 class NotParsed(Exception):
-    """The text is no expression; the message says why, and `place` in how many characters, from 0."""
+    """The text is no expression, or no query; the message says why, and `place` where, in characters from
+    0."""
 
     def __init__(self, message: str, place: int | None = None) -> None:
         super().__init__(message)
@@ -31,11 +35,7 @@ class NotParsed(Exception):
 
 def expression(text: str) -> Node:
     """The tree of one expression, as `json_serialize_sql` writes it. Raises NotParsed."""
-    if len(text) > MAX_TEXT:
-        raise NotParsed(f"it is longer than {MAX_TEXT} characters")
-    if odd := re.search("[\0\ud800-\udfff]", text):
-        raise NotParsed("it holds what is no character", odd.start())
-    statements = _parsed(SELECT + text, text)
+    statements = _parsed(text, SELECT)
     # What stands in a SELECT beside one expression: FROM, WHERE, LIMIT, other statements, …
     node = statements[0]["node"]
     alone = node.get("from_table") == {"type": "EMPTY"} and node.keys() <= ALONE
@@ -45,24 +45,38 @@ def expression(text: str) -> Node:
     return dict(only)
 
 
-def place(node: Node, text: str) -> int | None:
-    """Where the node stands in the text, in characters from 0."""
-    return _place(node.get("query_location"), text)
+def query(text: str) -> Node:
+    """The tree of one SELECT. Raises NotParsed."""
+    statements = _parsed(text)
+    if len(statements) != 1:
+        raise NotParsed("it is more than one query" if statements else "it is empty")
+    return dict(statements[0]["node"])
+
+
+def place(node: Node, text: str, before: str = "") -> int | None:
+    """Where the node stands in the text, in characters from 0; `before`: what was put before it."""
+    return _place(node.get("query_location"), text, before)
 
 
 ALONE = {"type", "cte_map", "select_list", "from_table", "aggregate_handling"}
 
 
-def _parsed(query: str, text: str) -> list[Node]:
+def _parsed(text: str, before: str = "") -> list[Node]:
+    if len(text) > MAX_TEXT:
+        raise NotParsed(f"it is longer than {MAX_TEXT} characters")
+    if text.count("(") > MAX_BRACKETS:
+        raise NotParsed(f"it has more than {MAX_BRACKETS} brackets")
+    if odd := re.search("[\0\ud800-\udfff]", text):
+        raise NotParsed("it holds what is no character", odd.start())
     with _connection().cursor() as cursor:
         written = "SELECT json_serialize_sql(?, skip_default := true, skip_empty := true, skip_null := true)"
-        [(answer,)] = cursor.execute(written, [query]).fetchall()
+        [(answer,)] = cursor.execute(written, [before + text]).fetchall()
     try:
         found = json.loads(answer)
     except RecursionError:
         raise NotParsed(TOO_DEEP) from None
     if found["error"]:
-        raise NotParsed(_reason(found["error_message"]), _place(found.get("position"), text))
+        raise NotParsed(_reason(found["error_message"]), _place(found.get("position"), text, before))
     statements: list[Node] = found["statements"]
     return statements
 
@@ -81,11 +95,13 @@ def _reason(message: str) -> str:
         return TOO_DEEP
     if "selection list" in message:
         return "it is empty"
+    if "Only SELECT" in message:
+        return "only SELECT can be used here"
     return message.split("\n")[0]
 
 
-def _place(location: Any, text: str) -> int | None:
+def _place(location: Any, text: str, before: str) -> int | None:
     """Locations count bytes of the whole query."""
     if location is None:
         return None
-    return len(text.encode()[: int(location) - len(SELECT)].decode(errors="ignore"))
+    return len(text.encode()[: int(location) - len(before)].decode(errors="ignore"))

@@ -1,13 +1,15 @@
 """What steps share that make new columns out of others."""
 
 from collections.abc import Iterable
+from functools import partial
 from typing import Annotated
 
 from pydantic import AfterValidator, Field
 from pydantic_core import PydanticCustomError
 
 from csvjobs.engines.base import Sql
-from csvjobs.pipelines.step import Column, Columns, Names, missing, unique
+from csvjobs.pipelines.expressions import Loss, Value
+from csvjobs.pipelines.step import Column, Columns, Doubt, Names, missing, unique
 
 
 def _usable(name: str) -> str:
@@ -42,3 +44,16 @@ def beside(columns: Columns, sources: Columns, made: Iterable[Column], keep: boo
 def there(sql: Sql, expression: str) -> str:
     """The cell's text, NULL where it is missing."""
     return f"CASE WHEN NOT {missing(sql, expression)} THEN {expression} END"
+
+
+def doubts_of(value: Value, said: str) -> list[Doubt]:
+    """Rows in which the value is empty because of each loss; `said`: what that means."""
+    lost = (
+        (f"CASE WHEN {value.empty} AND {loss.predicate} THEN {loss.text} END", loss) for loss in value.losses
+    )
+    return [(text, partial(_empty, said, loss)) for text, loss in lost]
+
+
+def _empty(said: str, loss: Loss, count: int, example: str) -> str:
+    rows = "1 row" if count == 1 else f"{count} rows"
+    return f"{said} in {rows} where {loss.reason}, for example {example[:80]!r}."

@@ -7,6 +7,7 @@ user's names never become SQL.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Literal, get_args
 
@@ -15,7 +16,7 @@ from csvjobs.errors import UnknownColumn
 from csvjobs.pipelines.fit import Lesson, learn
 from csvjobs.pipelines.learnt import LearntStep, Wanted, check, counted, recall, told
 from csvjobs.pipelines.rows import ROW, Condition, Counted, Key, RowChange, Sound, terms
-from csvjobs.pipelines.step import Column, Columns, Step, Type
+from csvjobs.pipelines.step import Change, Changes, Column, Columns, Step, Type
 
 ROWS: tuple[Counted, ...] = get_args(Counted)
 Counts = dict[Counted | Literal["changed", "unparsed"], int]
@@ -124,7 +125,8 @@ class Plan:
             [(rows, *cells)] = [(0,)] if counted else self.engine.rows(tally.query)
             if tally.counts:
                 gone = tally.rows(passed) if passed is not None else int(rows or 0)
-                self._counts[tally.label][tally.counts] = gone
+                told = self._counts[tally.label]
+                told[tally.counts] = told.get(tally.counts, 0) + gone
             for changed, number in zip(tally.changed, cells, strict=True):
                 self._counts[changed]["changed"] = int(number or 0)
         self.tallies = []
@@ -170,15 +172,30 @@ class Plan:
         return all(mine.isdisjoint(other.chosen(self.columns).names) for _, other in self._waiting)
 
     def _apply(self, place: int, step: Step, lesson: Lesson) -> None:
-        change, called = step.change(self.columns, lesson.learnt, self.sql), label(step, place)
+        called = label(step, place)
+        for change in self._changes(step.change(self.columns, lesson.learnt, self.sql)):
+            self._change(place, called, change)
+        if lesson.unparsed:
+            self._counts[called]["unparsed"] = lesson.cells_unparsed
+
+    def _changes(self, made: Change | Changes) -> Iterator[Change]:
+        """Each of them when the one before is made."""
+        if isinstance(made, Change):
+            yield made
+            return
+        with suppress(StopIteration):
+            change = next(made)
+            while True:
+                yield change
+                change = made.send(self.columns)
+
+    def _change(self, place: int, called: str, change: Change) -> None:
         rows = change.rows or RowChange()
         self.warnings += change.warnings
         self.warnings += told(change.doubts, counted(self.engine, self.relation, change.doubts))
         for asked in change.checks:
             [(count, example)] = self.engine.rows(asked.query(self.relation))
             self.warnings += [asked.said(count, example)] if count else []
-        if lesson.unparsed:
-            self._counts[called]["unparsed"] = lesson.cells_unparsed
         if isinstance(rows, Sound):
             self._check(called, rows)
         if rows.counts:

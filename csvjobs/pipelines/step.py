@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Annotated, Any, ClassVar, Literal, NamedTuple
 
@@ -138,6 +139,22 @@ class Change:
     types: Mapping[str, Type] = field(default_factory=dict)
 
 
+Changes = Generator[Change, Columns, None]
+"""Several changes, one on top of the other; it is sent the columns that came of each."""
+
+
+def columns_of(made: Change | Changes) -> Columns:
+    """The columns that come of it in the end, told without a row."""
+    if isinstance(made, Change):
+        return made.columns
+    columns = Columns()
+    with suppress(StopIteration):
+        columns = next(made).columns
+        while True:
+            columns = made.send(Columns(Column(c.name, f"s{at}") for at, c in enumerate(columns))).columns
+    return columns
+
+
 class Unseen(NamedTuple):
     """What becomes of values that are not among the `known` ones, where learnt values are applied: `fate`
     says it; without one they end the job."""
@@ -174,9 +191,6 @@ class Step(BaseModel):
     always_learns: ClassVar[bool] = False
     """What it learns holds for the rows at hand only, so that nothing learnt elsewhere can be applied."""
 
-    makes_rows: ClassVar[bool] = False
-    """Its rows are none of the file: several are merged into one, or made of one."""
-
     step: str
 
     def holds_here(self, need: Need) -> bool:
@@ -186,6 +200,11 @@ class Step(BaseModel):
     @property
     def rejects(self) -> bool:
         """It sets rows of the file aside."""
+        return False
+
+    @property
+    def makes_rows(self) -> bool:
+        """Its rows are none of the file: several are merged into one, or made of one."""
         return False
 
     @property
@@ -216,14 +235,14 @@ class Step(BaseModel):
         return ()
 
     @abstractmethod
-    def change(self, columns: Columns, learnt: Learnt, sql: Sql) -> Change:
+    def change(self, columns: Columns, learnt: Learnt, sql: Sql) -> Change | Changes:
         """How the step changes the rows. Raises DataError where it cannot."""
 
     def columns_after(self, columns: Columns, sql: Sql) -> Columns | None:
         """The columns that it makes of these, as far as that can be told without a row; None where only the
         rows tell. Raises DataError."""
         if not self.needs(columns):
-            return self.change(columns, {}, sql).columns
+            return columns_of(self.change(columns, {}, sql))
         self.reads(columns)
         return columns if self.local else None
 

@@ -6,7 +6,8 @@ long as 38 digits suffice, and give NULL for a cell that is no number and for a 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from functools import lru_cache, partial
 from typing import Annotated, NamedTuple
 
@@ -15,14 +16,26 @@ from pydantic_core import PydanticCustomError
 
 from csvjobs.engines.base import Sql
 from csvjobs.engines.duckdb import DuckSql
-from csvjobs.engines.parsing import Node, NotParsed, expression, place
-from csvjobs.errors import BadPattern, UnknownColumn
+from csvjobs.engines.parsing import SELECT, Node, NotParsed, expression, place
+from csvjobs.errors import BadPattern, DuplicateColumn, UnknownColumn
 from csvjobs.pipelines.expressions.terms import Misfit, Number, Term
 from csvjobs.pipelines.expressions.values import Loss, Values
 from csvjobs.pipelines.expressions.writing import Writer, Wrong
 from csvjobs.pipelines.step import Column, Columns
 
-__all__ = ["ConditionText", "Loss", "Value", "ValueText", "check_names", "condition", "names", "value"]
+__all__ = [
+    "ConditionText",
+    "Loss",
+    "Value",
+    "ValueText",
+    "check_known",
+    "check_names",
+    "condition",
+    "faults",
+    "names",
+    "value",
+    "valued",
+]
 
 
 class Value(NamedTuple):
@@ -45,7 +58,11 @@ def value(text: str, columns: Columns, sql: Sql, step: str) -> Value:
     Raises UnknownColumn; BadPattern where the engine takes no such regular expression.
     """
     check_names([text], columns, step)
-    term, values = _write(text, _of(columns), sql)
+    return valued(*_write(text, _of(columns), sql))
+
+
+def valued(term: Term, values: Values) -> Value:
+    """The value of what was written."""
     made = values.text(term).sql
     if isinstance(term, Number):
         return Value(f"NULLIF({made}, '')", f"({term.about}) IS NULL", tuple(values.losses))
@@ -76,8 +93,13 @@ def names(text: str) -> list[str]:
 
 def check_names(texts: Iterable[str], columns: Columns, step: str) -> None:
     """Raises UnknownColumn for all names in all of these expressions that are no column."""
+    check_known((name for text in texts for name in names(text)), columns, step)
+
+
+def check_known(names: Iterable[str], columns: Columns, step: str) -> None:
+    """Raises UnknownColumn for all of these names that are no column."""
     try:
-        columns.pick(dict.fromkeys(name for text in texts for name in names(text)), step)
+        columns.pick(dict.fromkeys(names), step)
     except UnknownColumn as error:
         error.hint = f"{error.hint} A text stands in single quotes."
         raise
@@ -99,26 +121,32 @@ def _write(text: str, column: Callable[[str], Column], sql: Sql) -> Written:
 
 def _check(text: str, *, truth: bool) -> str:
     """Finds all faults but names of columns, which are known only with the file."""
-    try:
+    with faults("an expression", text, SELECT):
         term, values = _write(text, lambda name: Column(name, "c0"), DuckSql())
         if truth:
             values.truth(term)
-    except NotParsed as error:
-        raise _fault(str(error), error.place) from None
-    except Wrong as error:
-        raise _fault(str(error), place(error.node, text)) from None
-    except Misfit as error:
-        raise _fault(str(error), 0) from None
-    except BadPattern as error:
-        raise _fault(error.message.rstrip("."), None) from None
     return text
 
 
-def _fault(said: str, place: int | None) -> PydanticCustomError:
+@contextmanager
+def faults(kind: str, text: str, before: str = "") -> Iterator[None]:
+    """Faults that are found in the text of that kind as those of an option; `before`: what was put before it
+    to be parsed."""
+    try:
+        yield
+    except NotParsed as error:
+        raise _fault(kind, str(error), error.place) from None
+    except Wrong as error:
+        raise _fault(kind, str(error), place(error.node, text, before)) from None
+    except Misfit as error:
+        raise _fault(kind, str(error), 0) from None
+    except (BadPattern, DuplicateColumn) as error:
+        raise _fault(kind, error.message.rstrip("."), None) from None
+
+
+def _fault(kind: str, said: str, place: int | None) -> PydanticCustomError:
     where = "" if place is None else f"at character {place + 1}: "
-    return PydanticCustomError(
-        "bad_expression", "{said}", {"said": f"Not an expression in SQL: {where}{said}"}
-    )
+    return PydanticCustomError("bad_expression", "{said}", {"said": f"Not {kind} in SQL: {where}{said}"})
 
 
 ValueText = Annotated[str, AfterValidator(partial(_check, truth=False))]

@@ -121,7 +121,7 @@ def printed(number: Number, sql: Sql) -> str:
     about = sql.group(f"CAST({number.about} AS VARCHAR)", DOUBLE, 1)
     if number.exact is None:
         return about
-    exact = f"CAST({_attempt(number.exact, [number], sql)} AS VARCHAR)"
+    exact = f"CAST({attempted(number.exact, [number], sql)} AS VARCHAR)"
     if number.places:
         exact = f"TRIM(TRAILING '.' FROM TRIM(TRAILING '0' FROM {exact}))"
     return f"COALESCE({exact}, {about})"
@@ -132,7 +132,7 @@ def compared(sign: str, left: Number, right: Number, sql: Sql) -> str:
     about = f"{left.about} {sign} {right.about}"
     if left.exact is None or right.exact is None:
         return f"({about})"
-    return f"COALESCE({_attempt(f'{left.exact} {sign} {right.exact}', [left, right], sql)}, {about})"
+    return f"COALESCE({attempted(f'{left.exact} {sign} {right.exact}', [left, right], sql)}, {about})"
 
 
 def added(sign: str, left: Number, right: Number) -> Number:
@@ -169,7 +169,7 @@ def divided(left: Number, right: Number, sql: Sql) -> Number:
     # As whole numbers, 3 / 1 for 0.3 / 0.1: a double holds these as they are.
     places = max(left.places, right.places)
     parts = [f"CAST({n.exact} * {decimal(str(10**places), 0)} AS {NUMBERS})" for n in (left, right)]
-    exact = _attempt(f"{parts[0]} / {but(parts[1], '0')}", [left, right], sql)
+    exact = attempted(f"{parts[0]} / {but(parts[1], '0')}", [left, right], sql)
     return Number(f"COALESCE({exact}, {about})")
 
 
@@ -193,7 +193,7 @@ def rounded(number: Number, places: int, sql: Sql) -> Number:
     double = f"(CASE WHEN {small} THEN {about} ELSE {number.about} END)"
     exact = decimal(f"TRY_CAST({about} AS DECIMAL({DOUBLE_DIGITS}, {places}))", places)
     if number.exact is not None:
-        exact = f"COALESCE({_attempt(f'ROUND({number.exact}, {places})', [number], sql)}, {exact})"
+        exact = f"COALESCE({attempted(f'ROUND({number.exact}, {places})', [number], sql)}, {exact})"
     return Number(double, exact, places)
 
 
@@ -224,7 +224,7 @@ def extreme(function: str, numbers: Sequence[Number]) -> Number:
     return Number(about, f"(CASE WHEN {whole} THEN {best} END)", places)
 
 
-def _attempt(exact: str, numbers: Sequence[Number], sql: Sql) -> str:
+def attempted(exact: str, numbers: Sequence[Number], sql: Sql) -> str:
     """What is reckoned exactly with the numbers, NULL where their digits do not suffice."""
     # In a CASE, as an optimiser may take what occurs twice out of the attempt, but out of no CASE.
     there = " AND ".join(f"{number.about} IS NOT NULL" for number in numbers)

@@ -64,7 +64,7 @@ class Writer:
         write = self._WRITES.get(node["class"])
         if write is None:
             raise Wrong(f"{_called(node)} cannot be used here", node)
-        _only(node, *KNOWN[node["class"]])
+        only(node, *KNOWN[node["class"]])
         self._depth += 1
         if self._depth > MAX_DEPTH:
             raise Wrong(TOO_DEEP, node)
@@ -161,7 +161,7 @@ class Writer:
 
     def _cast(self, node: Node) -> Term:
         kind, term = node["type_expr"]["type_name"].upper(), self.term(node["child"])
-        _only(node["type_expr"], "type_name", "class", "type")
+        only(node["type_expr"], "type_name", "class", "type")
         if kind in TEXTS:
             text = self.values.text(term)
             return Text(text.sql, text.literal)
@@ -175,7 +175,7 @@ class Writer:
 
     def _function(self, node: Node) -> Term:
         name = node["function_name"].lower()
-        terms = self._all([_argument(each) for each in node.get("arguments", ())])
+        terms = self._all([plain(each) for each in node.get("arguments", ())])
         if name in LIKES:
             return self._like(name, *terms)
         if made := self._arithmetic(name, terms):
@@ -249,7 +249,7 @@ HARMLESS = {"class", "type", "query_location", "query_location_length", "qualifi
 UNSORTED = {"type": "ORDER_MODIFIER"}
 
 
-def _only(node: Node, *known: str) -> None:
+def only(node: Node, *known: str) -> None:
     if "alias" in node:
         raise Wrong("an operator is missing in front of what follows", node)
     for key, value in node.items():
@@ -257,7 +257,7 @@ def _only(node: Node, *known: str) -> None:
             raise Wrong(f"{_called(node)} cannot be written so ({key.replace('_', ' ')})", node)
 
 
-def _argument(argument: Node) -> Node:
+def plain(argument: Node) -> Node:
     if argument.keys() != {"expression"}:
         raise Wrong("arguments have no names here", argument["expression"])
     return dict(argument["expression"])

@@ -1,14 +1,14 @@
 """Computes columns from the other cells of the row."""
 
-from functools import partial
+from itertools import chain
 from typing import ClassVar, Literal
 
 from pydantic import Field
 
 from csvjobs.engines.base import Sql
-from csvjobs.pipelines.derive import NewName
-from csvjobs.pipelines.expressions import Loss, Value, ValueText, check_names, value
-from csvjobs.pipelines.step import Change, Column, Columns, Doubt, Example, Learnt, Step
+from csvjobs.pipelines.derive import NewName, doubts_of
+from csvjobs.pipelines.expressions import ValueText, check_names, value
+from csvjobs.pipelines.step import Change, Column, Columns, Example, Learnt, Step
 
 
 class Derive(Step):
@@ -43,18 +43,5 @@ class Derive(Step):
         made = {name: value(text, columns, sql, self.step) for name, text in self.values.items()}
         kept = [Column(c.name, made[c.name].sql) if c.name in made else c for c in columns]
         new = [Column(name, v.sql) for name, v in made.items() if name not in columns.names]
-        doubts = (doubt for name, v in made.items() for doubt in _doubts(name, v))
-        return Change(Columns([*kept, *new]), doubts=tuple(doubts))
-
-
-def _doubts(name: str, value: Value) -> list[Doubt]:
-    """Rows that come out empty because of each loss."""
-    lost = (
-        (f"CASE WHEN {value.empty} AND {loss.predicate} THEN {loss.text} END", loss) for loss in value.losses
-    )
-    return [(text, partial(_said, name, loss)) for text, loss in lost]
-
-
-def _said(name: str, loss: Loss, count: int, example: str) -> str:
-    rows = "1 row" if count == 1 else f"{count} rows"
-    return f"Column {name!r} came out empty in {rows} where {loss.reason}, for example {example[:80]!r}."
+        doubts = (doubts_of(v, f"Column {name!r} came out empty") for name, v in made.items())
+        return Change(Columns([*kept, *new]), doubts=tuple(chain.from_iterable(doubts)))

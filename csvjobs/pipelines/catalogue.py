@@ -32,6 +32,7 @@ from csvjobs.pipelines.steps.scale import Scale
 from csvjobs.pipelines.steps.select import Select
 from csvjobs.pipelines.steps.sort import Sort
 from csvjobs.pipelines.steps.split import Split
+from csvjobs.pipelines.steps.sql import Sql
 from csvjobs.pipelines.steps.target import Target
 from csvjobs.pipelines.steps.trim import Trim
 from csvjobs.pipelines.steps.unpivot import Unpivot
@@ -60,6 +61,7 @@ STEPS: tuple[type[Step], ...] = (
     Aggregate,
     Unpivot,
     Pivot,
+    Sql,
     Validate,
     Cast,
     DropMissing,

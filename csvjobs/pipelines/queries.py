@@ -1,0 +1,514 @@
+"""Queries over the table: the user's SELECT is parsed to a tree, and becomes the changes steps are made of.
+
+What stands in it are expressions, and aggregates of them; all else is refused.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
+from itertools import chain, islice
+from typing import Any, NamedTuple, TypeVar
+
+from csvjobs.engines.base import Sql
+from csvjobs.engines.parsing import Node, NotParsed, query
+from csvjobs.pipelines.derive import doubts_of
+from csvjobs.pipelines.expressions import check_known, valued
+from csvjobs.pipelines.expressions.terms import (
+    DIGITS,
+    NUMBERS,
+    Date,
+    Misfit,
+    Nothing,
+    Number,
+    Term,
+    Text,
+    attempted,
+    divided,
+    whole,
+)
+from csvjobs.pipelines.expressions.values import Values
+from csvjobs.pipelines.expressions.writing import Writer, Wrong, only, plain
+from csvjobs.pipelines.rows import Alike, Keep, Key, Merge, Order, Take
+from csvjobs.pipelines.step import Change, Changes, Column, Columns, Doubt, columns_of, unique
+
+T = TypeVar("T")
+
+STEP = "sql"
+TABLE = "input"
+MOST = 10**18
+"""Rows; engines take no much larger LIMIT."""
+
+SPARE = 10
+"""Digits that are left for the sum of 10^10 numbers."""
+
+SELECT = {
+    "type", "modifiers", "select_list", "from_table", "where_clause", "having", "cte_map",
+    "group_expressions", "group_sets", "aggregate_handling",
+}  # fmt: skip
+FROM = {"type", "table_name", "qualified_name", "query_location", "query_location_length"}
+MODIFIERS = {"DISTINCT_MODIFIER": set[str](), "ORDER_MODIFIER": {"orders"}, "LIMIT_MODIFIER": {"limit"}}
+"""What each part of a query may hold; all else changes its meaning."""
+
+
+class Item(NamedTuple):
+    """A column of the result, or all of the table where the node is a star."""
+
+    name: str
+    node: Node
+
+    @property
+    def star(self) -> bool:
+        return bool(self.node["class"] == "STAR")
+
+
+@dataclass(frozen=True)
+class Query:
+    """order: expressions, and whether each is descending."""
+
+    items: tuple[Item, ...]
+    where: Node | None
+    groups: tuple[Node, ...]
+    having: Node | None
+    order: tuple[tuple[Node, bool], ...]
+    limit: int | None
+    distinct: bool
+
+    @property
+    def aggregates(self) -> list[Node]:
+        """Those that are asked for, each once."""
+        nodes = [*(item.node for item in self.items), *self._later]
+        found = (each for node in nodes for each in _found(node) if _function(each) in AGGREGATES)
+        return list({_key(node): node for node in found}.values())
+
+    @property
+    def grouped(self) -> bool:
+        return bool(self.groups or self.having or self.aggregates)
+
+    @property
+    def names(self) -> list[str]:
+        """The columns of the table that it names, each once."""
+        where = [self.where] if self.where else []
+        arguments = [each for node in self.aggregates for each in node.get("arguments", ())]
+        first = [*(item.node for item in self.items), *where, *self.groups, *arguments]
+        given = {item.name for item in self.items}
+        later = [name for node in self._later for name in _named(node) if name not in given]
+        return list(dict.fromkeys([*(name for node in first for name in _named(node)), *later]))
+
+    @property
+    def _later(self) -> list[Node]:
+        """Where names that the query gives are known."""
+        return [*([self.having] if self.having else []), *(node for node, _ in self.order)]
+
+
+@lru_cache(maxsize=128)
+def parse(text: str) -> Query:
+    """The query that the text is. Raises NotParsed, Wrong for what cannot be used here."""
+    tree = query(text)
+    if tree["type"] != "SELECT_NODE" or tree["cte_map"]:
+        raise NotParsed("it is not one SELECT; WITH and UNION cannot be used here")
+    if odd := sorted(tree.keys() - SELECT):
+        raise NotParsed(f"{odd[0].replace('_', ' ').upper()} cannot be used here")
+    _check_table(tree["from_table"])
+    items = tuple(map(_item, tree["select_list"]))
+    modifiers = {modifier["type"]: modifier for modifier in map(_modifier, tree.get("modifiers", ()))}
+    orders = modifiers.get("ORDER_MODIFIER", {}).get("orders", ())
+    return Query(
+        items,
+        tree.get("where_clause"),
+        tuple(_group(node, items) for node in _groups(tree)),
+        tree.get("having"),
+        tuple(_ordered(order, items) for order in orders),
+        _limit(modifiers.get("LIMIT_MODIFIER")),
+        "DISTINCT_MODIFIER" in modifiers,
+    )
+
+
+def try_out(query: Query, sql: Sql) -> None:
+    """Finds all faults but names of columns, which are known only with the file.
+
+    Raises Wrong, BadPattern, DuplicateColumn.
+    """
+    columns_of(_changes(query, Columns(Column(name, "c0") for name in query.names), sql))
+
+
+def changes(query: Query, columns: Columns, sql: Sql) -> Changes:
+    """What the query makes of the table. Raises UnknownColumn, DuplicateColumn, BadPattern."""
+    check_known(query.names, columns, STEP)
+    return _changes(query, columns, sql)
+
+
+@dataclass(frozen=True)
+class Table:
+    """What a part of a query is written over; `known`: what some nodes are in it, by their key, and where its
+    rows are groups, nothing else is."""
+
+    columns: Columns
+    sql: Sql
+    known: Mapping[str, Term] = field(default_factory=dict)
+    grouped: bool = False
+
+    def written(self, node: Node) -> tuple[Term, Values]:
+        writer = TableWriter(self)
+        return writer.term(node), writer.values
+
+    def condition(self, node: Node) -> str:
+        term, values = self.written(node)
+        return _fitting(node, values.truth, term).sql
+
+    def naming(self, query: Query) -> Table:
+        """The same, where the names are known that the query gives."""
+        items = (item for item in query.items if not item.star)
+        given = {_reference(item.name): self.written(item.node)[0] for item in items}
+        return replace(self, known={**self.known, **given})
+
+
+class TableWriter(Writer):
+    """Writes an expression over a table."""
+
+    def __init__(self, table: Table) -> None:
+        super().__init__(self._called, table.sql)
+        self._table = table
+
+    def term(self, node: Node) -> Term:
+        if self._table.known and (known := self._table.known.get(_key(node))):
+            return known
+        if _function(node) in AGGREGATES:
+            raise Wrong(f"{node['function_name']} is of many rows; it cannot stand here", node)
+        return super().term(node)
+
+    def _called(self, name: str) -> Column:
+        if self._table.grouped:
+            raise Misfit(f"column {name[:40]!r} stands neither in GROUP BY nor within an aggregate")
+        return self._table.columns.pick([name], STEP)[0]
+
+
+def _changes(query: Query, columns: Columns, sql: Sql) -> Changes:
+    if query.where:
+        columns = yield Change(columns, Keep(Table(columns, sql).condition(query.where)))
+    table = Table(columns, sql)
+    if query.grouped:
+        table = yield from _merged(query, table)
+    if query.having:
+        condition = table.naming(query).condition(query.having)
+        terms = list(table.known.values())
+        columns = yield Change(_columns("kept", terms), Keep(condition))
+        table = replace(table, known=dict(zip(table.known, _again(terms, columns), strict=True)))
+    yield from _selected(query, table)
+
+
+def _merged(query: Query, table: Table) -> Generator[Change, Columns, Table]:
+    """One row of each group, over which are known what it is grouped by, and the aggregates."""
+    groups = [table.written(node) for node in query.groups]
+    keys = [Text(f"NULLIF({valued(*group).sql}, '')") for group in groups]
+    values = [_of_group(term, key, table.sql) for (term, _), key in zip(groups, keys, strict=True)]
+    asked = [_aggregate(node, table) for node in query.aggregates]
+    terms = [*keys, *values, *(each.argument for each in asked)]
+    doubts = tuple(doubt for each in asked for doubt in each.doubts)
+    columns = yield Change(_columns("taken", terms), doubts=doubts)
+    terms, count = _again(terms, columns), len(keys)
+    by = tuple(column.sql for column in columns[:count])
+    over = [e.kind.over(term, e.among) for e, term in zip(asked, terms[2 * count :], strict=True)]
+    terms = [*(_each("MIN", term) for term in terms[count : 2 * count]), *chain.from_iterable(over)]
+    columns = yield Change(_columns("merged", terms), Merge(by))
+    made = iter(_again(terms, columns))
+    known = {_key(node): next(made) for node in query.groups}
+    for node, each, parts in zip(query.aggregates, asked, over, strict=True):
+        known[_key(node)] = each.kind.made(table.sql, *islice(made, len(parts)))
+    return Table(Columns(), table.sql, known, grouped=True)
+
+
+def _selected(query: Query, table: Table) -> Changes:
+    """The columns of the result, then the order and the number of the rows."""
+    made, doubts = list[Column](), list[Doubt]()
+    for item in query.items:
+        if item.star and not table.grouped:
+            made += table.columns
+            continue
+        term, values = table.written(item.node)
+        value = valued(term, values)
+        cell = term.cell if isinstance(term, Text) else None
+        made.append(Column(item.name, cell.sql if cell else value.sql))
+        doubts += doubts_of(value, f"Column {item.name!r} came out empty")
+    named, shown = table.naming(query), len(made)
+    keys = [key for node, descending in query.order for key in _keys(node, descending, named)]
+    hidden = [Column(f"\0key{place}", key.sql) for place, key in enumerate(keys)]
+    columns = yield Change(Columns([*unique(Columns(made), STEP), *hidden]), doubts=tuple(doubts))
+    if query.distinct:
+        alike = tuple(f"NULLIF({column.sql}, '')" for column in columns[:shown])
+        columns = yield Change(columns, Alike(alike, "first"))
+    if keys:
+        by = zip(columns[shown:], keys, strict=True)
+        columns = yield Change(columns, Order(tuple(Key(c.sql, key.descending) for c, key in by)))
+    if query.limit is not None:
+        columns = yield Change(columns, Take(query.limit))
+    if keys:
+        yield Change(Columns(columns[:shown]))
+
+
+def _keys(node: Node, descending: bool, table: Table) -> Iterator[Key]:
+    """What rows are put in order by; a cell of which it is not known what is meant by numbers first."""
+    term, values = table.written(node)
+    if isinstance(term, Text) and not term.sure:
+        yield Key(values.number(term).about, descending)
+    for part in _parts(_safe(term, table.sql)):
+        yield Key(part, descending)
+
+
+class Kind(NamedTuple):
+    """takes: how the argument is taken; over: of the argument, what is asked of its group, DISTINCT or not;
+    made: the value, of what was asked."""
+
+    takes: Callable[[Values, Term], Term]
+    over: Callable[..., list[Term]]
+    made: Callable[..., Term]
+
+
+class Aggregate(NamedTuple):
+    """`among`: DISTINCT where only different ones count."""
+
+    kind: Kind
+    argument: Term
+    among: str
+    doubts: list[Doubt]
+
+
+def _aggregate(node: Node, table: Table) -> Aggregate:
+    """Raises Wrong."""
+    kind, arguments = AGGREGATES[_function(node)], node.get("arguments", ())
+    only(node, "function_name", "arguments", "distinct")
+    among = "DISTINCT " if node.get("distinct") else ""
+    if among and _function(node) != "count":
+        raise Wrong(f"DISTINCT stands in count only, not in {node['function_name']}", node)
+    if _function(node) == "count_star":
+        return Aggregate(kind, Nothing(), among, [])
+    if len(arguments) != 1:
+        raise Wrong(f"it is written {node['function_name']}(value)", node)
+    written, values = table.written(plain(arguments[0]))
+    term = _fitting(node, lambda term: kind.takes(values, term), written)
+    doubts = doubts_of(valued(term, values), f"No value for {node['function_name']}")
+    return Aggregate(kind, _safe(term, table.sql), among, doubts)
+
+
+def _count(term: Term, among: str) -> list[Term]:
+    [cell] = _parts(term)
+    return [whole(f"COUNT({among}{cell})")]
+
+
+def _sum(term: Number, _: str = "") -> list[Term]:
+    """Exact where all numbers of the group are, and have few enough digits."""
+    about, exact = term.about, term.exact
+    if exact is None:
+        return [Number(f"SUM({about})")]
+    bound = f"CAST('1e{DIGITS - SPARE - term.places}' AS {NUMBERS})"
+    exact = f"CASE WHEN ABS({about}) < {bound} THEN {exact} END"
+    fits = f"COUNT({exact}) = COUNT({about})"
+    double = f"CASE WHEN {fits} THEN CAST(SUM({exact}) AS {NUMBERS}) ELSE SUM({about}) END"
+    return [Number(double, f"CASE WHEN {fits} THEN SUM({exact}) END", term.places)]
+
+
+def _mean(term: Number, _: str) -> list[Term]:
+    return [*_sum(term), whole(f"COUNT({term.about})")]
+
+
+def _extreme(function: str) -> Callable[[Term, str], list[Term]]:
+    def over(term: Term, _: str) -> list[Term]:
+        made = _each(function, term)
+        if isinstance(term, Number) and isinstance(made, Number) and term.exact:
+            fits = f"COUNT({term.exact}) = COUNT({term.about})"
+            made = replace(made, exact=f"CASE WHEN {fits} THEN {made.exact} END")
+        return [made]
+
+    return over
+
+
+def _comparable(values: Values, term: Term) -> Term:
+    """As it is; a cell as a number, as nothing says what it is."""
+    sure = isinstance(term, Date) or (isinstance(term, Text) and term.sure)
+    return term if sure else values.number(term)
+
+
+AGGREGATES = {
+    "count_star": Kind(Values.text, lambda _, among: [whole("COUNT(*)")], lambda sql, count: count),
+    "count": Kind(Values.text, _count, lambda sql, count: count),
+    "sum": Kind(Values.number, _sum, lambda sql, total: total),
+    "avg": Kind(Values.number, _mean, lambda sql, total, count: divided(total, count, sql)),
+    "min": Kind(_comparable, _extreme("MIN"), lambda sql, least: least),
+    "max": Kind(_comparable, _extreme("MAX"), lambda sql, most: most),
+}
+
+
+def _of_group(term: Term, key: Text, sql: Sql) -> Term:
+    """The value of a group, in each of its rows: its key, where it is a text."""
+    return replace(term, sql=key.sql) if isinstance(term, Text) else _safe(term, sql)
+
+
+def _safe(term: Term, sql: Sql) -> Term:
+    """The term, to be a column: what is reckoned exactly is NULL where its digits do not suffice."""
+    if isinstance(term, Number) and term.exact is not None:
+        return replace(term, exact=attempted(term.exact, [term], sql))
+    return term
+
+
+def _parts(term: Term) -> list[str]:
+    match term:
+        case Nothing():
+            return []
+        case Number(about, exact):
+            return [about] if exact is None else [about, exact]
+        case _:
+            return [term.sql]
+
+
+def _of(term: Term, parts: Iterator[str]) -> Term:
+    """A term of the same kind with other parts."""
+    match term:
+        case Nothing():
+            return term
+        case Number():
+            about = next(parts)
+            return replace(term, about=about, exact=None if term.exact is None else next(parts))
+        case Text():
+            sql = next(parts)
+            return Text(sql, cell=term.cell and Column(term.cell.name, sql), sure=term.sure)
+        case _:
+            return replace(term, sql=next(parts))
+
+
+def _columns(called: str, terms: Iterable[Term]) -> Columns:
+    """The parts of the terms, as columns that are called otherwise than those of any table."""
+    parts = [part for term in terms for part in _parts(term)]
+    return Columns(Column(f"\0{called}{place}", part) for place, part in enumerate(parts))
+
+
+def _again(terms: Iterable[Term], columns: Columns) -> list[Term]:
+    """The terms, where the columns are what was made of them."""
+    parts = iter([column.sql for column in columns])
+    return [_of(term, parts) for term in terms]
+
+
+def _each(function: str, term: Term) -> Term:
+    return _of(term, (f"{function}({part})" for part in _parts(term)))
+
+
+def _fitting(node: Node, take: Callable[[Term], T], term: Term) -> T:
+    """Raises Wrong."""
+    try:
+        return take(term)
+    except Misfit as misfit:
+        raise Wrong(str(misfit), node) from None
+
+
+def _check_table(node: Node) -> None:
+    name = str(node.get("table_name", ""))
+    if node["type"] == "EMPTY":
+        raise NotParsed("FROM input is missing")
+    if node["type"] != "BASE_TABLE" or name.lower() != TABLE or node["qualified_name"] != {"path": [name]}:
+        raise Wrong("the only table is input, by itself: FROM input", node)
+    if node.keys() - FROM:
+        raise Wrong("input has no other name here, and nothing behind it", node)
+
+
+def _item(node: Node) -> Item:
+    bare = {key: value for key, value in node.items() if key != "alias"}
+    if node["class"] == "STAR":
+        if node.keys() - {"class", "type", "query_location", "query_location_length"}:
+            raise Wrong("* stands by itself; name the columns, or put select before this step", node)
+        return Item("", bare)
+    named = node["column_names"][-1] if node["class"] == "COLUMN_REF" else ""
+    name = node.get("alias", named)
+    if not name.strip() or "\0" in name:
+        raise Wrong("the column needs a name: put AS and a name behind it", node)
+    return Item(name, bare)
+
+
+def _modifier(node: Node) -> Node:
+    allowed = MODIFIERS.get(node["type"])
+    if allowed is None or node.keys() - allowed - {"type"}:
+        raise NotParsed("DISTINCT ON, OFFSET and LIMIT of a part cannot be used here")
+    return node
+
+
+def _groups(tree: Node) -> Sequence[Node]:
+    nodes: list[Node] = tree.get("group_expressions", [])
+    sets = tree.get("group_sets", [])
+    if sets not in ([], [list(range(len(nodes)))]) or tree["aggregate_handling"] != "STANDARD_HANDLING":
+        raise NotParsed("GROUP BY has a list of columns here, and nothing else")
+    return nodes
+
+
+def _group(node: Node, items: Sequence[Item]) -> Node:
+    named = (item for item in items if _key(node) == _reference(item.name))
+    item = _place(node, items) or next(named, None)
+    return item.node if item else node
+
+
+def _ordered(order: Node, items: Sequence[Item]) -> tuple[Node, bool]:
+    node = order["expression"]
+    if order.get("null_order", "ORDER_DEFAULT") not in ("ORDER_DEFAULT", "NULLS LAST"):
+        raise Wrong("NULL stands last, in both orders", node)
+    item = _place(node, items)
+    return _named_so(item.name) if item else node, order["type"] == "DESCENDING"
+
+
+def _place(node: Node, items: Sequence[Item]) -> Item | None:
+    """The column of the result that a number stands for. Raises Wrong."""
+    if node["class"] != "CONSTANT" or node["literal"]["kind"] != "INTEGER":
+        return None
+    place = int(node["literal"]["text"])
+    if not 1 <= place <= len(items) or any(item.star for item in items):
+        raise Wrong("it is no column's place; write its name", node)
+    return items[place - 1]
+
+
+def _limit(modifier: Node | None) -> int | None:
+    if modifier is None:
+        return None
+    literal = modifier["limit"].get("literal", {})
+    if literal.get("kind") != "INTEGER":
+        raise Wrong("LIMIT is a whole number", modifier["limit"])
+    if not 0 <= int(literal["text"]) <= MOST:
+        raise Wrong(f"LIMIT is a number from 0 to {MOST}", modifier["limit"])
+    return int(literal["text"])
+
+
+def _function(node: Node) -> str:
+    return str(node["function_name"]).lower() if node.get("class") == "FUNCTION" else ""
+
+
+def _found(tree: Any) -> Iterator[Node]:
+    """The nodes of a tree, but none within an aggregate."""
+    left = [tree]
+    while left:
+        node = left.pop()
+        if isinstance(node, dict) and "class" in node:
+            yield node
+        if isinstance(node, dict) and _function(node) not in AGGREGATES:
+            left += reversed(node.values())
+        elif isinstance(node, list):
+            left += reversed(node)
+
+
+def _named(tree: Any) -> list[str]:
+    return [node["column_names"][-1] for node in _found(tree) if node["class"] == "COLUMN_REF"]
+
+
+def _key(node: Node) -> str:
+    """The same for nodes that mean the same, wherever they stand."""
+    return json.dumps(_bare(node), sort_keys=True)
+
+
+def _bare(tree: Any) -> Any:
+    if isinstance(tree, dict):
+        return {key: _bare(value) for key, value in tree.items() if not key.startswith("query_location")}
+    return [_bare(each) for each in tree] if isinstance(tree, list) else tree
+
+
+def _reference(name: str) -> str:
+    return _key(_named_so(name))
+
+
+def _named_so(name: str) -> Node:
+    return {"class": "COLUMN_REF", "type": "COLUMN_REF", "column_names": [name]}

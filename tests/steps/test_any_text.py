@@ -1,8 +1,10 @@
 """Names, cells and options are text whatever stands in them; plain Python says what must come out."""
 
+import csv
+import io
 from typing import Any
 
-from hypothesis import example, given, settings
+from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 from workbench import Bench
 
@@ -67,6 +69,57 @@ def test_one_hot_names_are_the_name_and_the_value(bench: Bench, names: list[str]
     out = bench.table([{"step": "one_hot", "columns": [names[0]]}], names, rows)
     assert out.header == [*made, *names[1:]]
     assert all(row[: len(made)].count("1") == 1 for row in out.rows)
+
+
+@settings(deadline=None, max_examples=50)
+@given(names=headers, key=texts, value=texts)
+def test_a_lookup_finds_any_text_under_any_name(bench: Bench, names: list[str], key: str, value: str) -> None:
+    first, last, made = names[0], names[-1], "".join(names)
+    step = {"step": "lookup", "table": "t", "on": {first: last}, "columns": {first: made}}
+    others = ["x"] * (len(names) - 2)
+    table = io.StringIO(newline="")
+    csv.writer(table, lineterminator="\n", quoting=csv.QUOTE_ALL).writerows(
+        [names, [value, *others, key], ["other", *others, f"{key}!"]]
+    )
+    rows = [[key, *others, "1"], [f"{key}?", *others, "2"]]
+    out = bench.table([step], names, rows, tables={"t": table.getvalue()})
+    assert out.header == [first, made, *names[1:]]
+    assert out.rows == [[key, value, *others, "1"], [f"{key}?", "", *others, "2"]]
+
+
+@settings(deadline=None, max_examples=50)
+@given(names=headers, cells=st.dictionaries(texts, texts, min_size=1, max_size=4))
+def test_a_pivot_makes_columns_of_any_text(bench: Bench, names: list[str], cells: dict[str, str]) -> None:
+    name, value, *by = names
+    assume(not set(by) & set(cells))
+    rows = [[text, cell, *by] for text, cell in cells.items()]
+    out = bench.table([{"step": "pivot", "name": name, "value": value}], names, rows)
+    assert out.header == [*by, *sorted(cells)]
+    assert out.rows == [[*by, *(cells[text] for text in sorted(cells))]]
+
+
+@settings(deadline=None, max_examples=50)
+@given(names=headers.filter(lambda names: len(names) > 2), group=texts, text=texts)
+def test_groups_are_of_any_text_under_any_name(bench: Bench, names: list[str], group: str, text: str) -> None:
+    first, number, filled, *others = names
+    rules = [{"column": number, "type": "integer"}, {"columns": [first, filled], "one_of": [group, text]}]
+    steps: list[dict[str, Any]] = [
+        {"step": "validate", "columns": names, "columns_match": "exact", "rules": rules, "on_fail": "fail"},
+        {"step": "fill_missing", "columns": [filled], "with": "mode", "by": [first]},
+        {"step": "drop_missing", "drop": "columns"},
+        {"step": "target", "columns": [first], "target": number, "smooth": 0},
+        {"step": "frequency", "columns": [filled], "as": "count"},
+    ]
+    out = bench.table(steps, names, [[group, "1", text, *others], [group, "3", None, *others]])
+    assert out.header == names
+    assert out.rows == [["2.0", "1", "2", *others], ["2.0", "3", "2", *others]]
+
+
+@settings(deadline=None)
+@given(column=columns, values=st.lists(texts, min_size=1, max_size=5))
+def test_validate_by_list(bench: Bench, column: list[str | None], values: list[str]) -> None:
+    step = {"step": "validate", "rules": [{"column": "x", "one_of": values}], "on_fail": "null"}
+    assert bench.column(step, column) == [[c if c in values else ""] for c in column]
 
 
 @settings(deadline=None)

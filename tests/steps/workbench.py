@@ -99,10 +99,12 @@ class Bench:
 
     def _beside(self, called: str, text: str) -> SideTable:
         path = self._folder / f"{called}.csv"
-        path.write_text(text, "utf-8")
-        names = tuple(next(csv.reader(io.StringIO(text, newline=""))))
-        source = Source(path, Dialect(), 1, names, text.count("\n") - 1)
-        return SideTable(names, self._engine.relation(source, numbered=True))
+        file = io.StringIO(text, newline="")
+        names, records = next(csv.reader(file)), file.read()
+        path.write_bytes(f"-\n{records}".encode())
+        count = len(list(csv.reader(io.StringIO(records, newline=""))))
+        source = Source(path, Dialect(), 1, tuple(names), count)
+        return SideTable(source.columns, self._engine.relation(source, numbered=True))
 
     def _run(
         self,

@@ -128,7 +128,8 @@ class Plan:
                 told = self._counts[tally.label]
                 told[tally.counts] = told.get(tally.counts, 0) + gone
             for changed, number in zip(tally.changed, cells, strict=True):
-                self._counts[changed]["changed"] = int(number or 0)
+                told = self._counts[changed]
+                told["changed"] = told.get("changed", 0) + int(number or 0)
         self.tallies = []
         return self._counts
 
@@ -202,10 +203,12 @@ class Plan:
             self._tally(called, rows)
         self._moved = self._moved or rows.moves
         self._of_file = self._of_file and rows.counts not in ("merged", "added")
+        earlier = self._uncounted.pop(called, "")
         numbers = list(self._uncounted.values())
-        if rows.counts not in ("merged", "added") and (changed := self._changed(called, change.columns)):
+        changed = self._changed(called, change.columns) if rows.counts not in ("merged", "added") else ""
+        if all_changed := " + ".join(filter(None, [earlier, changed])):
             self._uncounted[called] = f"d{place}"
-            numbers.append(f"{changed} AS d{place}")
+            numbers.append(f"{all_changed} AS d{place}")
         self._layer(change.columns, rows, numbers)
         self.types |= {c.sql: change.types[c.name] for c in self.columns if c.name in change.types}
 
@@ -231,7 +234,7 @@ class Plan:
         before = {column.name: column.sql for column in self.columns}
         pairs = [(c.sql, old) for c in made if (old := before.get(c.name, c.sql)) != c.sql]
         if not pairs:
-            self._counts[called]["changed"] = 0
+            self._counts[called].setdefault("changed", 0)
         differ = (f"CASE WHEN {new} IS DISTINCT FROM {old} THEN 1 ELSE 0 END" for new, old in pairs)
         return " + ".join(differ) if self.count_cells else ""
 

@@ -74,6 +74,11 @@ class Target(ColumnStep):
     def reads(self, columns: Columns) -> Columns:
         return Columns([*self.chosen(columns), *columns.pick([self.target], self.step)])
 
+    def columns_after(self, columns: Columns, sql: Sql) -> Columns | None:
+        # Where learnt values are applied, the target need not be there.
+        self.chosen(columns)
+        return columns
+
     def needs(self, columns: Columns) -> tuple[Need, ...]:
         spread: tuple[Statistic, ...] = ("deviation",) if self.smooth == "auto" else ()
         by_column = [self._by(c.name) for c in self.chosen(columns)]

@@ -22,7 +22,7 @@ from csvjobs.queues.rq import RUN, RqQueue, queue
 from csvjobs.worker.embedded import Embedded
 from csvjobs.worker.tied import tied
 
-LONG = 1_000_000
+LONG = 3_000_000
 
 
 def test_a_job_whose_child_is_killed_is_done_at_the_second_try(service: Service) -> None:

@@ -91,7 +91,8 @@ def test_a_run_that_does_not_notice_its_cancellation_is_killed(service: Service)
 def test_a_child_that_is_worn_is_replaced_between_two_jobs(service: Service) -> None:
     worker = service.start_worker("leave_a_thread")
     service.ended(service.submit())
-    [first] = children(worker.pid)
+    # Behind it may be its successor, which warms up already.
+    first = children(worker.pid)[0]
 
     def replaced() -> bool:
         service.ended(service.submit(WELL))
@@ -105,7 +106,7 @@ def test_a_stopping_worker_hands_its_job_back_in_time_and_unharmed(tmp_path: Pat
     service = Service(tmp_path, redis_url, drain=0)
     try:
         worker = service.start_worker()
-        job_id = service.submit(1_000_000)
+        job_id = service.submit(5_000_000)
         behind = service.submit()
         eventually(lambda: service.attempts(job_id))
         worker.terminate()

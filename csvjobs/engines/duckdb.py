@@ -62,9 +62,10 @@ class DuckSql(Sql):
 
     def number(self, expression: str) -> str:
         """What DuckDB's cast takes for a number beside NUMBER is refused: a regular expression would cost as
-        much as reading the file."""
+        much as reading the file. `+-5` is taken for a negative one, so the others need no search."""
         cast = f"TRY_CAST({expression} AS DOUBLE)"
-        plain = f"isfinite({cast}) AND NOT contains({expression}, '_') AND NOT contains({expression}, '+-')"
+        signed = f"({cast} > 0 OR NOT contains({expression}, '+-'))"
+        plain = f"isfinite({cast}) AND NOT contains({expression}, '_') AND {signed}"
         return f"CASE WHEN {plain} THEN {cast} END"
 
     def attempt(self, expression: str) -> str:
@@ -143,10 +144,12 @@ class DuckEngine(Engine):
     def kept(self, query: str) -> Iterator[str]:
         # The order of what is kept does not matter, and costs a third of the time.
         self._execute("SET preserve_insertion_order = false")
+        self._limit(self._memory * 2 // 3)
         self._execute(f"CREATE OR REPLACE TEMP TABLE kept AS {query}")
         self._execute("SET preserve_insertion_order = true")
         yield "SELECT * FROM kept"
         self._execute("DROP TABLE kept")
+        self._limit(self._memory)
 
     def rows(self, query: str) -> list[tuple[Any, ...]]:
         self._well = False
@@ -220,7 +223,7 @@ class DuckEngine(Engine):
         if records <= FEW_ROWS:
             # Steps need about as much again.
             self._empty = max(self._empty, 2 * room)
-            self._execute(f"SET memory_limit = '{_size(self._memory + self._empty)}'")
+            self._limit(self._memory)
         elif room > self._memory:
             raise MemoryLimit(
                 f"A table of {columns} columns needs {room // 1024**2} MiB at least; "
@@ -228,6 +231,9 @@ class DuckEngine(Engine):
                 hint=f"Is the delimiter right? If so, set CSVJOBS_JOB_MEMORY to {2 * room} bytes, or make "
                 "several files of fewer columns.",
             )
+
+    def _limit(self, memory: int) -> None:
+        self._execute(f"SET memory_limit = '{_size(memory + self._empty)}'")
 
     def _csv(self, query: str, header: Sequence[str], target: Path, write: WriteOptions) -> int:
         if len(header) == 1:

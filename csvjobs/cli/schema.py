@@ -11,8 +11,8 @@ import typer
 from csvjobs.cli.options import pipeline_text
 from csvjobs.errors import InvalidPipeline
 from csvjobs.pipelines.named import NamedPipelines
+from csvjobs.pipelines.plain import plain
 from csvjobs.pipelines.schemas import as_yaml, from_schema, is_schema, to_schema
-from csvjobs.pipelines.spec import plain
 from csvjobs.settings import load
 
 

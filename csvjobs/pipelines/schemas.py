@@ -7,7 +7,8 @@ from typing import Any
 import yaml
 
 from csvjobs.errors import CsvjobsError, InvalidOption, InvalidPipeline
-from csvjobs.pipelines.spec import MAX_NAME, MAX_TEXT, Pipeline, build, plain
+from csvjobs.pipelines.plain import plain
+from csvjobs.pipelines.spec import MAX_NAME, MAX_TEXT, Pipeline, build
 from csvjobs.pipelines.steps.validate import Validate
 from csvjobs.pipelines.table_schema import table_schema
 

@@ -16,6 +16,7 @@ from pydantic.fields import FieldInfo
 from csvjobs.engines.options import WriteOptions
 from csvjobs.errors import CsvjobsError, InvalidOption, InvalidPipeline
 from csvjobs.pipelines.catalogue import BY_NAME
+from csvjobs.pipelines.plain import plain
 from csvjobs.pipelines.report import ReportOptions
 from csvjobs.pipelines.step import Step
 from csvjobs.reading.options import ReadOptions
@@ -23,6 +24,7 @@ from csvjobs.reading.options import ReadOptions
 MAX_TEXT = 256 * 1024
 MAX_STEPS = 200
 MAX_NAME = 100
+MAX_SHOWN = 100
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -96,7 +98,8 @@ def from_file(text: str, filename: str) -> str:
 def build(data: Any) -> Pipeline:
     """A pipeline from plain data. Raises InvalidPipeline with all faults, each with its JSON pointer."""
     if not isinstance(data, dict):
-        raise InvalidPipeline([InvalidOption("A pipeline is a mapping with the key 'steps'.", pointer="")])
+        said = f"A pipeline is a mapping with the key 'steps' (found {_shown(data)})."
+        raise InvalidPipeline([InvalidOption(said, hint="Write `steps:` above the steps.", pointer="")])
     errors: list[CsvjobsError] = []
     steps = _steps(data.get("steps", []), errors)
     pipeline = _validated(Pipeline, {**data, "steps": steps}, "", errors)
@@ -117,38 +120,11 @@ def with_read(pipeline: Pipeline, options: dict[str, str]) -> Pipeline:
     return pipeline.model_copy(update={"read": read})
 
 
-class _PlainLoader(yaml.BaseLoader):
-    """Scalars as text, no tags, and no aliases: they can blow a small text up to any size."""
-
-    def compose_node(self, parent: Any, index: Any) -> Any:
-        if self.check_event(yaml.AliasEvent):
-            raise yaml.YAMLError("aliases (*name) are not allowed here")
-        return super().compose_node(parent, index)
-
-
-def plain(text: str) -> Any:
-    """YAML or JSON text as plain data, its scalars as text. Raises InvalidPipeline."""
-    try:
-        loaded = _json(text) or yaml.load(text, _PlainLoader)  # noqa: S506 (makes text, lists and dicts only)
-        # Escapes can spell halves of characters, which no file can hold.
-        json.dumps(loaded, ensure_ascii=False).encode()
-        return loaded
-    except (ValueError, RecursionError, yaml.YAMLError) as error:
-        place = " ".join(str(error).split())
-        raise InvalidPipeline([InvalidOption(f"The pipeline is not valid YAML or JSON: {place}.")]) from None
-
-
-def _json(text: str) -> Any:
-    """None where it is none: YAML may begin with a brace as well."""
-    try:
-        return json.loads(text, parse_int=str, parse_float=str)
-    except ValueError:
-        return None
-
-
 def _steps(raw: Any, errors: list[CsvjobsError]) -> list[Step]:
     if not isinstance(raw, list) or len(raw) > MAX_STEPS:
-        errors.append(InvalidOption(f"'steps' is a list of at most {MAX_STEPS} steps.", pointer="/steps"))
+        found = f"{len(raw)} steps" if isinstance(raw, list) else _shown(raw)
+        said = f"/steps: 'steps' is a list of at most {MAX_STEPS} steps (found {found})."
+        errors.append(InvalidOption(said, hint="Each step begins with `- step:`.", pointer="/steps"))
         return []
     made = [_step(entry, f"/steps/{place}", errors) for place, entry in enumerate(raw)]
     errors.extend(_misplaced(made))
@@ -172,7 +148,8 @@ def _misplaced(steps: Sequence[Step | None]) -> Iterator[InvalidOption]:
 def _step(raw: Any, pointer: str, errors: list[CsvjobsError]) -> Step | None:
     name = raw.get("step") if isinstance(raw, dict) else None
     if not isinstance(name, str):
-        errors.append(InvalidOption("A step is a mapping with the key 'step'.", pointer=pointer))
+        said = f"{pointer}: A step is a mapping with the key 'step' (found {_shown(raw)})."
+        errors.append(InvalidOption(said, hint=_meant(raw), pointer=pointer))
         return None
     if name not in BY_NAME:
         errors.append(_unknown("step", name, list(BY_NAME), f"{pointer}/step"))
@@ -180,10 +157,34 @@ def _step(raw: Any, pointer: str, errors: list[CsvjobsError]) -> Step | None:
     return _validated(BY_NAME[name], raw, pointer, errors)
 
 
+def _meant(raw: Any) -> str:
+    """How the step would have to be written, as far as what stands there tells."""
+    pairs = raw if isinstance(raw, dict) else {raw: None} if isinstance(raw, str) else {}
+    for key, value in pairs.items():
+        if isinstance(value, str) and value in BY_NAME:
+            return f"Write `step: {value}` for `{key}: {value}`."
+        if key in BY_NAME:
+            options = value if isinstance(value, dict) else {}
+            return f"Write `{_flow({'step': key, **options})}`."
+    return "For example: `{step: trim, columns: [name]}`. `csvjobs steps` lists all."
+
+
+def _flow(data: dict[str, Any]) -> str:
+    """As YAML on one line."""
+    return yaml.safe_dump(
+        data, default_flow_style=True, sort_keys=False, allow_unicode=True, width=10_000
+    ).strip()
+
+
+def _shown(found: Any) -> str:
+    text = repr(found)
+    return text if len(text) <= MAX_SHOWN else f"{text[:MAX_SHOWN]}…"
+
+
 def _unknown(kind: str, name: str, known: list[str], pointer: str) -> InvalidOption:
     near = get_close_matches(name, known, n=1)
     hint = f"Did you mean {near[0]!r}?" if near else f"Known: {', '.join(known)}."
-    return InvalidOption(f"There is no {kind} {name!r}.", hint=hint, pointer=pointer)
+    return InvalidOption(f"{pointer}: There is no {kind} {name!r}.", hint=hint, pointer=pointer)
 
 
 def _validated(model: type[M], data: Any, pointer: str, errors: list[CsvjobsError]) -> M | None:
@@ -199,9 +200,11 @@ def _fault(model: type[BaseModel], fault: Any, pointer: str) -> InvalidOption:
     if fault["type"] == "extra_forbidden":
         known = list(_fields(_within(model, fault["loc"])))
         return _unknown("option", str(fault["loc"][-1]), known, place)
-    found = "" if fault["type"] == "missing" else f" (found {fault['input']!r})"
+    found = "" if fault["type"] == "missing" else f" (found {_shown(fault['input'])})"
     message = fault["msg"].removeprefix("Value error, ")
-    return InvalidOption(f"{place}: {message}{found}.", pointer=place)
+    listed = fault["type"] in ("list_type", "tuple_type") and isinstance(fault["input"], str)
+    hint = f"Write `[{fault['input']}]`." if listed else None
+    return InvalidOption(f"{place}: {message}{found}.", hint=hint, pointer=place)
 
 
 def _within(model: type[BaseModel], place: tuple[Any, ...]) -> type[BaseModel]:

@@ -47,6 +47,44 @@ def test_all_faults_are_told_at_once_each_with_its_place() -> None:
 
 
 @pytest.mark.parametrize(
+    ("step", "meant"),
+    [
+        ("trim", "Write `{step: trim}`."),
+        (
+            "{fill_missing: {columns: [a], with: mean}}",
+            "Write `{step: fill_missing, columns: [a], with: mean}`.",
+        ),
+        ("trim:", "Write `{step: trim}`."),
+        ("{type: trim, columns: [a]}", "Write `step: trim` for `type: trim`."),
+        ("[trim]", "For example: `{step: trim, columns: [name]}`. `csvjobs steps` lists all."),
+    ],
+)
+def test_a_step_in_another_form_is_shown_in_the_right_one(step: str, meant: str) -> None:
+    assert faults(f"steps:\n- {step}\n") == {"/steps/0": meant}
+
+
+def test_a_single_column_is_shown_as_a_list() -> None:
+    assert faults("steps:\n- {step: trim, columns: a}") == {"/steps/0/columns": "Write `[a]`."}
+
+
+@pytest.mark.parametrize(
+    ("text", "place"),
+    [
+        ("steps:\n- step: trim\n  columns: [a]\n  columns: [b]\n", "line 4, column 3: the key 'columns' is"),
+        ('{"steps": [],\n "steps": [{"step": "trim"}]}', "line 2, column 2: the key 'steps' is"),
+        ("steps:\n- step: trim\n   columns: [a]\n", "line 3, column 11"),
+    ],
+)
+def test_what_is_wrong_in_the_text_has_a_line_and_a_column(text: str, place: str) -> None:
+    [told] = faults(text).values()
+    assert place in told
+
+
+def test_tabs_are_told_to_be_none_of_the_indentation() -> None:
+    assert faults("steps:\n\t- step: trim\n") == {None: "Indent with blanks, not with tabs."}
+
+
+@pytest.mark.parametrize(
     "text",
     [
         "[]",

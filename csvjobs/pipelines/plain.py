@@ -1,0 +1,63 @@
+"""YAML or JSON text as plain data: texts, lists and mappings, in which no key stands twice."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+import yaml
+
+from csvjobs.errors import InvalidOption, InvalidPipeline
+
+
+def plain(text: str) -> Any:
+    """The text's data, scalars as text. Raises InvalidPipeline."""
+    try:
+        loaded = _json(text) or yaml.load(text, _PlainLoader)  # noqa: S506 (makes text, lists and dicts only)
+        # Escapes can spell halves of characters, which no file can hold.
+        json.dumps(loaded, ensure_ascii=False).encode()
+        return loaded
+    except (ValueError, RecursionError, yaml.YAMLError) as error:
+        raise InvalidPipeline([_fault(error)]) from None
+
+
+class _PlainLoader(yaml.BaseLoader):
+    """Scalars as text, no tags, and no aliases: they can blow a small text up to any size."""
+
+    def compose_node(self, parent: Any, index: Any) -> Any:
+        if self.check_event(yaml.AliasEvent):
+            raise yaml.YAMLError("aliases (*name) are not allowed here")
+        return super().compose_node(parent, index)
+
+    def construct_mapping(self, node: Any, deep: bool = False) -> Any:
+        seen = set()
+        for key, _ in node.value:
+            if str(key.value) in seen:
+                said = f"the key {key.value!r} is there twice"
+                raise yaml.MarkedYAMLError(problem=said, problem_mark=key.start_mark)
+            seen.add(str(key.value))
+        return super().construct_mapping(node, deep)
+
+
+def _json(text: str) -> Any:
+    """None where it is none, or has a key twice: YAML may begin with a brace as well, and tells places."""
+    try:
+        return json.loads(text, parse_int=str, parse_float=str, object_pairs_hook=_once)
+    except ValueError:
+        return None
+
+
+def _once(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
+    made = dict(pairs)
+    if len(made) < len(pairs):
+        raise ValueError("a key is there twice")
+    return made
+
+
+def _fault(error: Exception) -> InvalidOption:
+    said = " ".join(str(error).split())
+    if isinstance(error, yaml.MarkedYAMLError) and (mark := error.problem_mark):
+        said = f"line {mark.line + 1}, column {mark.column + 1}: {error.problem}"
+    hint = "Indent with blanks, not with tabs." if r"'\t'" in said else None
+    return InvalidOption(f"The pipeline is not valid YAML or JSON: {said}.", hint=hint)

@@ -120,6 +120,10 @@ class Sql(ABC):
         """The HMAC-SHA-256 (RFC 2104) of the text in UTF-8, as 64 hexadecimal digits. Raises NoMaskKey."""
 
     @abstractmethod
+    def refused(self) -> str:
+        """An expression: the query ends, raising Unsure, at the first row for which it is asked."""
+
+    @abstractmethod
     def counted(self, counter: int) -> str:
         """A number above 0 for each row, to get which moves the engine's counter of that number by one."""
 
@@ -135,8 +139,8 @@ class Sql(ABC):
 class Engine(ABC):
     """One run's engine. A relation is the text of a query; columns of text, NULL for an empty cell.
 
-    Raises: ReadFailed when the source is not as clean as it was said to be; MemoryLimit, DiskFull;
-    Interrupted after `interrupt`.
+    Raises: ReadFailed when the source is not as clean as it was said to be; Unsure where `refused` says so;
+    MemoryLimit, DiskFull; Interrupted after `interrupt`.
     """
 
     sql: Sql
@@ -181,6 +185,10 @@ class Engine(ABC):
 
 class ReadFailed(Exception):
     """The engine could not read the source as declared; the careful lane can."""
+
+
+class Unsure(Exception):
+    """A row was met for which steps have to learn something first."""
 
 
 class Interrupted(Exception):

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 import duckdb
 
-from csvjobs.engines.base import Engine, Interrupted, ReadFailed, Sql, shape
+from csvjobs.engines.base import Engine, Interrupted, ReadFailed, Sql, Unsure, shape
 from csvjobs.engines.copying import csv_options, distinct, jsonl_options, parquet_options
 from csvjobs.engines.options import PLAIN, WriteOptions
 from csvjobs.engines.sheet import CHUNK, around, cell, zipped
@@ -34,6 +34,8 @@ BLOCK = 64
 
 # What a run may have shut for its own safety, and nobody can open again.
 OPEN = "current_setting('enable_external_access') AND NOT current_setting('lock_configuration')"
+
+UNSURE = "csvjobs: a row for which something has to be learnt first"
 
 T = TypeVar("T")
 
@@ -85,6 +87,9 @@ class DuckSql(Sql):
             raise NoMaskKey("There is no key to hash with.", hint="Set CSVJOBS_MASK_KEY for the service.")
         inner = f"unhex(sha256({INNER} || encode({expression})))"
         return f"sha256({OUTER} || {inner})"
+
+    def refused(self) -> str:
+        return f"error({self.text(UNSURE)})"
 
     def counted(self, counter: int) -> str:
         """A sequence: DuckDB takes its next value for each row, and moves no predicate that has one."""
@@ -327,6 +332,8 @@ def _translated(run: Callable[[], T]) -> T:
         duckdb.ConversionException,
         duckdb.NotImplementedException,
     ) as error:
+        if str(error) == f"Invalid Input Error: {UNSURE}":
+            raise Unsure from None
         _tell_of_damage(error)
         if "CSV" in str(error) or "unicode" in str(error).lower():
             raise ReadFailed(_first_line(error)) from None

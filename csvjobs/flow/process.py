@@ -11,7 +11,7 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-from csvjobs.engines.base import Engine, ReadFailed
+from csvjobs.engines.base import Engine, ReadFailed, Unsure
 from csvjobs.errors import (
     AccountMismatch,
     Cancelled,
@@ -229,9 +229,37 @@ def _lane(
     outcome.warnings = reading.warnings + (fitted.notes(reading.source.columns) if fitted else [])
     outcome.reject(reading.source.rejects, rejected)
     _check_rows(reading.source.rejects, reading.source.records, pipeline.read)
+    try:
+        planned = _made(
+            services, pipeline, fitted, tables, found, reading, scratch, pulse, outcome, late=True
+        )
+    except Unsure:
+        planned = _made(
+            services, pipeline, fitted, tables, found, reading, scratch, pulse, outcome, late=False
+        )
+    if planned.fitted and not fitted:
+        outcome.files[FITTED] = scratch / FITTED
+        outcome.files[FITTED].write_text(write(pipeline, reading.source.columns, planned.fitted), "utf-8")
+
+
+def _made(
+    services: Services,
+    pipeline: Pipeline,
+    fitted: Fitted | None,
+    tables: Mapping[str, Source],
+    found: Look,
+    reading: Reading,
+    scratch: Path,
+    pulse: Pulse,
+    outcome: Outcome,
+    *,
+    late: bool,
+) -> Plan:
+    """What made the output. Raises Unsure where it is late."""
+    tick = _ticker(services, pulse)
     with pulse.within(services.engine(scratch)) as engine:
         with pulse.stage("fit"):
-            planned = _plan(engine, reading, pipeline, fitted, tables)
+            planned = _plan(engine, reading, pipeline, fitted, tables, late=late)
         if planned.checked:
             with pulse.stage("check"):
                 _check(engine, planned, found, reading, pipeline.read, scratch, tick, outcome)
@@ -240,9 +268,7 @@ def _lane(
             with pulse.stage("profile"):
                 outcome.files[PROFILE] = path = scratch / PROFILE
                 path.write_text(_profiles(engine, planned, reading.source, outcome), "utf-8")
-    if planned.fitted and not fitted:
-        outcome.files[FITTED] = scratch / FITTED
-        outcome.files[FITTED].write_text(write(pipeline, reading.source.columns, planned.fitted), "utf-8")
+    return planned
 
 
 def _ticker(services: Services, pulse: Pulse) -> Callable[[int], None]:
@@ -263,6 +289,8 @@ def _plan(
     pipeline: Pipeline,
     fitted: Fitted | None,
     tables: Mapping[str, Source],
+    *,
+    late: bool,
 ) -> Plan:
     source, numbered = reading.source, needs_row_numbers(pipeline.steps)
     relation = engine.relation(source, numbered=numbered)
@@ -279,6 +307,7 @@ def _plan(
         nulls,
         known,
         beside,
+        late=late,
         count_cells=cells,
     )
     if pipeline.write.formula_guard:

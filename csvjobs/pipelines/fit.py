@@ -189,6 +189,8 @@ def _text(engine: Engine, sql: Sql, table: str, need: Need, cells: Cells) -> Any
 def _number(cells: Cells, numbers: Numbers, need: Need) -> float:
     if need.statistic == "count":
         return numbers.count
+    if need.statistic == "reach" and not numbers.count:
+        return 0.0
     if not numbers.count:
         raise _nothing(cells, "number")
     value = _statistic(numbers, need)
@@ -208,6 +210,8 @@ def _statistic(numbers: Numbers, need: Need) -> float:
             return numbers.quantile(need.argument)
         case "min":
             return numbers.low
+        case "reach":
+            return max(abs(numbers.low), abs(numbers.high))
         case _:
             return numbers.high
 

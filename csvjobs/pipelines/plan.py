@@ -62,9 +62,10 @@ class Plan:
 
     `counters`: so many count the rows that pass them, before and behind each step by which rows go or come.
     `order`: the columns, beside those of the table, by which the rows stand; none where no step asks.
-    `known`: what the steps that learn have learnt elsewhere; None to learn it here. `count_cells`: whether to
-    count the cells that steps change: it may cost another scan. `types`: of the columns that a step brought
-    to one, and no other has changed since.
+    `known`: what the steps that learn have learnt elsewhere; None to learn it here. `late`: do without what
+    steps can do without, so that a query may raise Unsure. `count_cells`: whether to count the cells that
+    steps change: it may cost another scan. `types`: of the columns that a step brought to one, and no other
+    has changed since.
     """
 
     engine: Engine
@@ -73,6 +74,7 @@ class Plan:
     columns: Columns
     order: tuple[Key, ...] = ()
     known: Iterator[LearntStep] | None = None
+    late: bool = False
     count_cells: bool = False
     tallies: list[Tally] = field(default_factory=list)
     checked: list[Checked] = field(default_factory=list)
@@ -110,7 +112,10 @@ class Plan:
         self._counts[label(step, place)] = {}
         if self._waiting and not self._independent(step):
             self.fit()
-        if step.needs(self.columns) or (self.known is not None and step.unseen(self.columns, {})):
+        if self.late and step.learns_late:
+            # It refuses the cells that it cannot read.
+            self._apply(place, step, Lesson({}, [], dict.fromkeys(step.needs(self.columns), 0)))
+        elif step.needs(self.columns) or (self.known is not None and step.unseen(self.columns, {})):
             self._waiting.append((place, step))
         else:
             self._apply(place, step, Lesson({}, [], {}))
@@ -317,19 +322,20 @@ def plan(
     known: Sequence[LearntStep] | None = None,
     tables: Mapping[str, SideTable] | None = None,
     *,
+    late: bool = False,
     count_cells: bool = False,
 ) -> Plan:
     """The whole plan of `steps` over a relation with the columns c0, c1, … called `names`.
 
     nulls: texts that each step takes for missing; known: what was learnt elsewhere and is to be applied;
-    tables: those that the steps name; count_cells: whether to count changed cells.
+    tables: those that the steps name; late: as in Plan; count_cells: whether to count changed cells.
     Runs the fit passes, or checks what is applied. Raises DataError for what the steps or the data do not
-    allow.
+    allow, and Unsure where it is late.
     """
     columns = Columns(Column(name, f"c{place}") for place, name in enumerate(names))
     order = (Key(ROW),) if numbered else ()
     sql = replace(engine.sql, nulls=nulls, tables=tables or {})
-    made = Plan(engine, sql, relation, columns, order, count_cells=count_cells)
+    made = Plan(engine, sql, relation, columns, order, late=late, count_cells=count_cells)
     made.known = None if known is None else iter(known)
     for place, step in enumerate(steps):
         made.add(place, step)

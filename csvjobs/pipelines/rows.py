@@ -6,8 +6,8 @@ it: a preview counts so, and tests hold what a job counts against it.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import ClassVar, Literal, NamedTuple
 
 ROW = "__row"
@@ -205,13 +205,21 @@ class MatchedOnly(Matched):
 @dataclass(frozen=True)
 class Merge(RowChange):
     """One row of all rows with equal keys, in the order of the first of each; the change's columns are
-    aggregates."""
+    aggregates.
+
+    beside: expressions by name, in layers, each over the one before, that are there as columns: within
+    another expression an engine may work out one of them several times.
+    """
 
     by: tuple[str, ...]
+    beside: tuple[Mapping[str, str], ...] = field(default=(), kw_only=True)
     counts = "merged"
     moves = True
 
     def source(self, relation: str, order: Sequence[Key]) -> str:
+        for layer in self.beside:
+            listed = ", ".join(["*", *(f"{sql} AS {name}" for name, sql in layer.items())])
+            relation = f"SELECT {listed} FROM ({relation})"
         return f"({relation}) GROUP BY {', '.join(self.by) or ONE}"
 
     def keys(self, order: Sequence[Key]) -> tuple[Key, ...]:

@@ -61,6 +61,7 @@ Statistic = Literal[
     "deviation",
     "min",
     "max",
+    "reach",
     "quantile",
     "count",
     "size",
@@ -90,10 +91,10 @@ class Need(NamedTuple):
     """One statistic of one column over all rows, missing cells left out.
 
     mean, deviation (population), min, max, quantile (linear interpolation, as numpy's default): floats
-    of the cells that are numbers; count: how many these are. mode: the commonest text (the smallest of
-    equals). values: all different texts in code point order, at most `argument` of them (TooManyCategories
-    beyond). sample: the first `argument` of them, however many there are. reading: the one
-    Chosen of the readings in `argument`.
+    of the cells that are numbers; count: how many these are; reach: how far from 0 the farthest of them is, 0
+    where there is none. mode: the commonest text (the smallest of equals). values: all different texts in
+    code point order, at most `argument` of them (TooManyCategories beyond). sample: the first `argument` of
+    them, however many there are. reading: the one Chosen of the readings in `argument`.
     missing: the number of missing cells, or with an `argument` their part of all.
     by: a list of Group, a value for each, in place of one value; for mean, deviation, quantile, count and
     mode, and for size, the number of cells.
@@ -190,6 +191,9 @@ class Step(BaseModel):
 
     always_learns: ClassVar[bool] = False
     """What it learns holds for the rows at hand only, so that nothing learnt elsewhere can be applied."""
+
+    learns_late: ClassVar[bool] = False
+    """It can do without what it learns until a row shows that it cannot, by `Sql.refused`."""
 
     step: str
 

@@ -261,6 +261,31 @@ def test_dropped_rows_are_counted_against_their_step(services: Services) -> None
     assert (job.rows.read, job.rows.out, job.rows.rejected) == (6, 2, 1)
 
 
+@pytest.mark.parametrize("last", ["2.5", "0.123456789012345"])
+def test_sums_come_out_in_order_whether_or_not_something_had_to_be_learnt(
+    services: Services, last: str
+) -> None:
+    content = "key,x,y\n" + "".join(f"{key},0.1,\n" for key in range(3000, 0, -1)) + f"1,{last},7\n"
+    steps = [
+        {"step": "filter", "column": "key", "below": 2990},
+        {"step": "aggregate", "by": ["key"], "values": {"sum": {"sum": "x"}, "most": {"max": "y"}}},
+        {"step": "fill_missing", "columns": ["most"], "with": "mean"},
+    ]
+    job = run(services, content.encode(), json.dumps({"steps": steps}))
+    assert job.status is Status.DONE, job.error
+    assert (job.rows.dropped, job.rows.merged) == ({"filter (step 1)": 11}, {"aggregate (step 2)": 1})
+    expected = [{"key": str(key), "sum": "0.1", "most": "7"} for key in range(2989, 1, -1)]
+    total = f"{0.1 + float(last):.15f}".rstrip("0")
+    assert rows(read(services, job, OUTPUT)) == [*expected, {"key": "1", "sum": total, "most": "7"}]
+
+
+def test_a_cell_to_be_added_that_is_no_number_is_named(services: Services) -> None:
+    steps = [{"step": "aggregate", "values": {"sum": {"sum": "x"}}}]
+    job = run(services, b"x\n1\n2 apples\n", json.dumps({"steps": steps}))
+    assert (job.status, job.error and job.error.code) == (Status.ERROR, "not-a-number")
+    assert "2 apples" in (job.error.message if job.error else "")
+
+
 def test_a_second_delivery_changes_nothing(services: Services) -> None:
     job = run(services, b"a,b\n1,2\n")
     process(services, job.job_id)

@@ -31,6 +31,7 @@ def groups(rows: list[tuple[str, str]]) -> dict[str, list[str]]:
 def test_decimals_are_added_digit_for_digit(bench: Bench, rows: list[tuple[str, str]]) -> None:
     step = {"step": "aggregate", "by": ["key"], "values": {"n": "count", **VALUES}}
     out = bench.table([step], ("key", "x"), rows).rows
+    assert not bench.unsure
     assert [row[0] for row in out] == list(groups(rows))
     for (_, count, total, least, most, mean, filled, different), cells in zip(
         out, groups(rows).values(), strict=True

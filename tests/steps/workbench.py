@@ -5,11 +5,12 @@ import io
 import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from csvjobs.engines.base import SideTable
+from csvjobs.engines.base import SideTable, Unsure
 from csvjobs.engines.duckdb import DuckEngine
 from csvjobs.jobs.job import StepCounts
 from csvjobs.pipelines.fitted import read, write
@@ -45,11 +46,12 @@ class Output:
 
 
 class Bench:
-    """One engine for many small runs."""
+    """One engine for many small runs. `unsure`: whether steps had to learn before the last one."""
 
     def __init__(self, engine: DuckEngine, folder: Path) -> None:
         self._engine, self._folder = engine, folder
         self.fitted: Sequence[LearntStep] = ()
+        self.unsure = False
 
     def text(
         self,
@@ -116,6 +118,26 @@ class Bench:
         known: Sequence[LearntStep] | None = None,
         tables: Mapping[str, str] | None = None,
     ) -> Output:
+        """Both ways where a step can learn late: the same must come of them."""
+        made = self._planned(steps, names, records, count, nulls, known, tables, late=False)
+        self.unsure = True
+        with suppress(Unsure):
+            assert made == self._planned(steps, names, records, count, nulls, known, tables, late=True)
+            self.unsure = False
+        return made
+
+    def _planned(
+        self,
+        steps: list[dict[str, Any]],
+        names: Sequence[str],
+        records: str,
+        count: int,
+        nulls: Sequence[str],
+        known: Sequence[LearntStep] | None,
+        tables: Mapping[str, str] | None,
+        *,
+        late: bool,
+    ) -> Output:
         path, out = self._folder / "in.csv", self._folder / "out.csv"
         path.write_bytes(f"-\n{records}".encode())
         pipeline = parse(json.dumps({"read": {"nulls": nulls}, "steps": steps}))
@@ -133,6 +155,7 @@ class Bench:
             pipeline.read.nulls,
             known,
             beside,
+            late=late,
             count_cells=True,
         )
         self.fitted = planned.fitted

@@ -1,12 +1,13 @@
 """Makes one row of all rows that belong together."""
 
+from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from csvjobs.engines.base import Sql
-from csvjobs.pipelines.aggregates import NUMERIC, Function, aggregated, needs
+from csvjobs.pipelines.aggregates import NUMERIC, Certain, Function, aggregated, exactly, need
 from csvjobs.pipelines.derive import there
 from csvjobs.pipelines.rows import Merge
 from csvjobs.pipelines.step import (
@@ -37,7 +38,15 @@ class Value(BaseModel):
             raise PydanticCustomError("no_value", said)
         return self
 
-    def sql(self, columns: Columns, learnt: Learnt, sql: Sql, step: str) -> str:
+    @property
+    def numeric(self) -> bool:
+        return self.function in NUMERIC
+
+    def sql(
+        self, columns: Columns, certain: Mapping[str, Certain], learnt: Learnt, sql: Sql, step: str
+    ) -> str:
+        if self.column and self.numeric and self.column in certain:
+            return exactly(self.function, certain[self.column].name)
         cell = columns.pick([self.column], step)[0] if self.column else None
         return aggregated(self.function, cell, learnt, sql)
 
@@ -74,6 +83,7 @@ class Aggregate(Step):
     makes_rows: ClassVar = True
     strict_numbers: ClassVar = True
     always_learns: ClassVar = True
+    learns_late: ClassVar = True
 
     step: Literal["aggregate"] = "aggregate"
     by: Names | None = Field(
@@ -84,14 +94,24 @@ class Aggregate(Step):
     )
 
     def needs(self, columns: Columns) -> tuple[Need, ...]:
-        numeric = [v.column for v in self.values.values() if v.column and v.function in NUMERIC]
-        columns.pick(numeric, self.step)
-        return tuple(need for column in dict.fromkeys(numeric) for need in needs(column))
+        return tuple(need(column.name) for column in self._numeric(columns))
 
     def change(self, columns: Columns, learnt: Learnt, sql: Sql) -> Change:
+        """With nothing learnt, cells that are not exact as decimals are refused."""
         groups = [Column(c.name, there(sql, c.sql)) for c in columns.pick(self.by or [], self.step)]
-        made = [Column(name, v.sql(columns, learnt, sql, self.step)) for name, v in self.values.items()]
-        return Change(unique(Columns([*groups, *made]), self.step), Merge(tuple(c.sql for c in groups)))
+        numeric = Columns() if learnt else self._numeric(columns)
+        certain = {c.name: Certain(c.sql, place) for place, c in enumerate(numeric)}
+        made = [Column(n, v.sql(columns, certain, learnt, sql, self.step)) for n, v in self.values.items()]
+        read = {name: each for one in certain.values() for name, each in one.read(sql).items()}
+        checked = {name: each for one in certain.values() for name, each in one.checked(sql).items()}
+        merged = Merge(tuple(c.sql for c in groups), beside=(read, checked) if certain else ())
+        return Change(unique(Columns([*groups, *made]), self.step), merged)
 
     def columns_after(self, columns: Columns, sql: Sql) -> Columns:
-        return self.change(columns, dict.fromkeys(self.needs(columns), 0.0), sql).columns
+        return self.change(columns, {}, sql).columns
+
+    def _numeric(self, columns: Columns) -> Columns:
+        """The columns of numbers, each once. Raises UnknownColumn."""
+        return columns.pick(
+            dict.fromkeys(v.column for v in self.values.values() if v.column and v.numeric), self.step
+        )

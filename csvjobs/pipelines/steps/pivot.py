@@ -7,7 +7,7 @@ from pydantic_core import PydanticCustomError
 
 from csvjobs.engines.base import Sql
 from csvjobs.errors import DuplicateKey, NoColumnsLeft
-from csvjobs.pipelines.aggregates import NUMERIC, Function, aggregated, needs
+from csvjobs.pipelines.aggregates import NUMERIC, Function, aggregated, need
 from csvjobs.pipelines.derive import there
 from csvjobs.pipelines.rows import BY, CELL, NAME, Spread
 from csvjobs.pipelines.step import (
@@ -77,7 +77,7 @@ class Pivot(Step):
 
     def needs(self, columns: Columns) -> tuple[Need, ...]:
         columns.pick([self.name, self.value or self.name], self.step)
-        numeric = needs(self.value) if self.value and self.function in NUMERIC else ()
+        numeric = [need(self.value)] if self.value and self.function in NUMERIC else []
         return (self._names, *numeric)
 
     def holds_here(self, need: Need) -> bool:

@@ -28,6 +28,7 @@ import chardet
 from csvjobs.errors import DataError
 from csvjobs.reading.encoding import find_encoding, to_utf8
 from csvjobs.reading.facts import FactsCollector
+from csvjobs.reading.reading import UNSURE
 
 ROWS = (1, 2, 5, 20, 60, 200)
 SEED = 20
@@ -101,6 +102,7 @@ def main() -> None:
             score = measure(samples, detect)
             show(name, score)
             if name == "ours":
+                show_warnings(score)
                 every.sure += score.sure
                 every.confusion += score.confusion
                 every.missed += [f"{title}: {missed}" for missed in score.missed]
@@ -219,6 +221,15 @@ def show(name: str, score: Score) -> None:
     print(
         f"  {name:20} right {score.right / count:6.1%}   mojibake {score.mojibake:3}"
         f"   {1000 * score.seconds / count:6.1f} ms a file"
+    )
+
+
+def show_warnings(score: Score) -> None:
+    """How well the warning of a low confidence tells the wrong texts from the right ones."""
+    warned = Counter(right for sure, right in score.sure if sure < UNSURE)
+    wrong = score.files - score.right
+    print(
+        f"  {'':20} with a warning: {warned[False]} of {wrong} wrong, {warned[True]} of {score.right} right"
     )
 
 

@@ -193,6 +193,44 @@ def test_a_doubtful_guess_names_the_option(bench: ReadBench) -> None:
     assert any("option encoding" in warning for warning in reading.warnings)
 
 
+@pytest.mark.parametrize("encoding", ["cp932", "euc_jp"])
+@pytest.mark.parametrize("word", ["スイングトレード", "こちらのロジック", "エルサルバドル"])
+def test_a_single_word_of_kana_is_japanese(tmp_path: Path, word: str, encoding: str) -> None:
+    text = f"id,name\n1,{word}\n"
+
+    assert read_back(tmp_path, text.encode(encoding)) == text
+
+
+@pytest.mark.parametrize("encoding", ["cp850", "cp437"])
+def test_french_of_dos_is_no_kana(tmp_path: Path, encoding: str) -> None:
+    text = "id,name\n1,grâce\n2,château\n3,pâte\n4,été\n5,élève\n"
+
+    assert read_back(tmp_path, text.encode(encoding)) == text
+
+
+@pytest.mark.parametrize("word", ["大典得幸，同道兼發；如新", "定位“移動定位”"])
+def test_marks_between_chinese_letters_are_no_fault(tmp_path: Path, word: str) -> None:
+    text = f"id,name\n1,{word}\n"
+
+    assert read_back(tmp_path, text.encode("big5")) == text
+
+
+def test_the_more_there_is_to_see_the_surer_is_a_guess(tmp_path: Path) -> None:
+    names = ["Иванова", "Смирнов", "Новосибирск", "Кузнецова", "Казань"]
+    sure = []
+    for several in (names[:1], names):
+        content = "".join(f"{name}\n" for name in several).encode("cp1251")
+        sure.append(find_encoding(*write(tmp_path, content), None).confidence)
+
+    assert sure[0] < sure[1]
+
+
+def test_a_guess_from_one_letter_is_doubted(bench: ReadBench) -> None:
+    reading = bench.read("id,name\n1,е\n".encode("cp1251"))
+
+    assert any("set the option encoding" in warning for warning in reading.warnings)
+
+
 def test_a_guess_that_fits_only_the_beginning_gives_way(tmp_path: Path) -> None:
     """What stands far down decides between encodings that read the beginning alike."""
     line = "1,Müller,Köln\n".encode("cp1252")

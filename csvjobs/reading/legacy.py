@@ -39,6 +39,8 @@ EQUAL_SCORE = 0.002
 LIKELY = 0.01
 # What a probability is worth: its odds to a power that grows with the bytes seen, as few of them fit much.
 BORNE_OUT, MORE_BORNE_OUT = 0.6, 0.23
+# What has no more than blanks beyond ASCII.
+BLANKS, BLANKS_RIGHT = "cp1252", 0.9
 # Against an encoding by which a control character stands in the text: others have a mark there.
 CONTROL = 6
 
@@ -52,6 +54,8 @@ KANA_SCORE = 4
 
 # ASCII that no encoding uses within a character; a digit after a high byte may be the second of four.
 _BETWEEN = re.compile(rb"(?:[\x00-/:-?]|(?<![\x80-\xff])[0-9])+")
+# What DOS has as a letter is a blank to most others: alone, or within a number, it tells nothing.
+_BLANKS = re.compile(rb"\xa0+[0-9]?")
 _SCRIPTS = {"CYRILLIC": "cC", "GREEK": "gG", "LATIN": "lL", "CJK": "HH", "HANGUL": "KK", "HEBREW": "hh"}
 _SCRIPTS |= {"ARABIC": "rr", "THAI": "tt", "HIRAGANA": "kk", "KATAKANA": "kk", "HALFWIDTH": "ww"}
 _LETTER, _OTHER_SCRIPT = "[aAlLcCgGhrtHkKwzo]", "[cCgGhrtHkKwz]"
@@ -79,6 +83,8 @@ class Guess:
 def guesses(sample: bytes) -> list[Guess]:
     """The likely encodings of these lines, all of which decode them, likeliest first."""
     words = _words(sample)
+    if not words and decodes(sample, BLANKS):
+        return [Guess(BLANKS, 1.0, BLANKS_RIGHT)]
     # A line of its own before them: chardet takes some first bytes for marks of images.
     looked_at = b"\n".join([b"", *words])
     scores: dict[str, float] = {}
@@ -160,7 +166,7 @@ def _words(sample: bytes) -> list[bytes]:
     """The different words that hold more than ASCII: how often one occurs says nothing of its bytes."""
     words, size = dict[bytes, None](), 0
     for word in _BETWEEN.split(sample):
-        if size < LOOKED_AT and not word.isascii() and word not in words:
+        if size < LOOKED_AT and not (word.isascii() or word in words or _BLANKS.fullmatch(word)):
             words[word] = None
             size += len(word)
     return list(words)

@@ -215,6 +215,24 @@ def test_marks_between_chinese_letters_are_no_fault(tmp_path: Path, word: str) -
     assert read_back(tmp_path, text.encode("big5")) == text
 
 
+@pytest.mark.parametrize(
+    "amount", ["12\u00a0346", "1\u00a0234\u00a0567,5", "\u00a0", "\u00a0\u00a0\u00a0\u00a0"]
+)
+def test_a_blank_within_a_number_is_no_letter(bench: ReadBench, amount: str) -> None:
+    text = f"id;amount\n1;{amount}\n2;7\n"
+
+    table = bench.table(text.encode("cp1252"))
+
+    assert table.rows[0] == ("1", amount)
+    assert table.reading.warnings == []
+
+
+def test_blanks_do_not_hide_what_words_tell(tmp_path: Path) -> None:
+    text = "имя;сумма\nИванова;12\u00a0346\nСмирнов;1\u00a0234\u00a0567\nКузнецов;2\u00a0000\n"
+
+    assert read_back(tmp_path, text.encode("cp1251")) == text
+
+
 def test_the_more_there_is_to_see_the_surer_is_a_guess(tmp_path: Path) -> None:
     names = ["Иванова", "Смирнов", "Новосибирск", "Кузнецова", "Казань"]
     sure = []

@@ -15,6 +15,7 @@ MOST_TOLD = 5
 """Columns with new names that are told one by one."""
 
 _SEVERAL = "The names of the columns are those of {} rows, joined; set header_rows: 1 if that is wrong."
+_CUT = "Line {} names the columns, with {!r} between them, unlike the rows below."
 
 
 class Header(NamedTuple):
@@ -48,7 +49,8 @@ def header_of(beginning: Beginning, options: ReadOptions) -> Header:
     cells, misfit = fitted(top.cells, beginning.body)
     names, warnings = column_names(cell.decode("utf-8", "replace") for cell in cells)
     several = [_SEVERAL.format(beginning.names)] if beginning.names > 1 and not options.header_rows else []
-    doubts = [*several, *_doubts(top, options), *misfit, *warnings]
+    cut = [_CUT.format(top.first, beginning.mark)] if beginning.mark else []
+    doubts = [*several, *cut, *_doubts(top, options), *misfit, *warnings]
     return Header(names, top.first - 1, top.last, doubts)
 
 

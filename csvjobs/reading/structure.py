@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import islice
+from dataclasses import replace
+from itertools import islice, takewhile
 from typing import NamedTuple
 
 from csvjobs.reading.cells import kind
+from csvjobs.reading.dialect import USUAL
 from csvjobs.reading.options import ReadOptions
 from csvjobs.reading.records import Line, Tokenizer
 from csvjobs.reading.source import Dialect, Found
@@ -24,6 +26,9 @@ LONGEST_PREAMBLE = 60
 MOST_HEADING_ROWS = 4
 FEWEST_BELOW = 3
 """Rows that must stand below several rows of names to tell that they are names."""
+
+FEWEST_CUT = 3
+"""Names that may be found by another mark than the one between cells: two are any two words."""
 
 SHORTEST_COUNT = 4
 """So many numbers, one after the other, are rather names that a program gave than a first row."""
@@ -46,13 +51,15 @@ class Row(NamedTuple):
 
 class Beginning(NamedTuple):
     """`top`: the row that names the columns, several joined into one, or the first of the table where none
-    does; `body`: a sample of the rows below it; `names`: how many rows name the columns."""
+    does; `body`: a sample of the rows below it; `names`: how many rows name the columns; `mark`: what stands
+    between the names where it is another mark than in the rows."""
 
     top: Row
     body: list[Row]
     skip: Found
     header: Found
     names: int = 1
+    mark: str = ""
 
 
 def find_beginning(head: list[Line], dialect: Dialect, options: ReadOptions) -> Beginning:
@@ -60,6 +67,8 @@ def find_beginning(head: list[Line], dialect: Dialect, options: ReadOptions) -> 
     rows = list(islice(_rows(head, Tokenizer(dialect)), SAMPLE))
     start, sure = _start(rows) if options.skip is None else (_behind(rows, options.skip), 1.0)
     header = Found(options.header) if options.header is not None else _header(rows[start:])
+    if otherwise := _cut_otherwise(head, rows, start, header, dialect, options):
+        return otherwise
     start, count = _heading_rows(rows, start, options) if header.value else (start, 1)
     heading, body = rows[start : start + count], rows[start + count :]
     above = options.skip if options.skip is not None else rows[start].first - 1 if start else 0
@@ -190,6 +199,45 @@ def _consecutive(numbers: Sequence[int]) -> bool:
     return bool(numbers) and numbers == list(range(numbers[0], numbers[0] + len(numbers)))
 
 
+def _cut_otherwise(
+    head: list[Line],
+    rows: Sequence[Row],
+    start: int,
+    header: Found,
+    dialect: Dialect,
+    options: ReadOptions,
+) -> Beginning | None:
+    """The table whose names have another mark between them than its rows: in the first row, or above it where
+    that has values."""
+    place = start if header.value else start - 1
+    if place < 0 or (place < start and (options.skip, options.header) != (None, None)):
+        return None
+    row, body = rows[place], rows[place + 1 :]
+    widths = {len(other.cells) for other in body if not other.fault}
+    if len(row.cells) > 1 or row.first < row.last or len(widths) != 1 or min(widths) < FEWEST_CUT:
+        return None
+    line = next(line for line in head if line.number == row.first)
+    for mark in USUAL:
+        cells = _cells(line, replace(dialect, delimiter=mark))
+        if len(cells) in widths and _distinct(cells):
+            above = Found(row.first - 1, 0.9) if options.skip is None else Found(options.skip)
+            named = header if header.value else Found(True, 0.7, (False,))
+            return Beginning(row._replace(cells=cells, fault=None), list(body), above, named, mark=mark)
+    return None
+
+
+def _distinct(cells: Sequence[bytes]) -> bool:
+    """Whether all cells are words, none of them twice."""
+    return all(cells) and len(set(cells)) == len(cells) and not any(map(kind, cells))
+
+
+def _cells(line: Line, dialect: Dialect) -> list[bytes]:
+    """What the cells of a line say; none where it is bad."""
+    tokenizer = Tokenizer(dialect)
+    record = tokenizer.record(line, iter(()), deque())
+    return [] if record.fault else [tokenizer.text(cell).strip() for cell in tokenizer.cells(record)]
+
+
 def _heading_rows(rows: Sequence[Row], start: int, options: ReadOptions) -> tuple[int, int]:
     """The first row that names the columns, and how many do: one in most files."""
     if options.header_rows is not None:
@@ -198,7 +246,8 @@ def _heading_rows(rows: Sequence[Row], start: int, options: ReadOptions) -> tupl
     if above >= 0 and _groups(rows[above:]):
         return above, 2
     most = min(MOST_HEADING_ROWS, len(rows) - start)
-    return start, next((count for count in range(2, most) if _completed(rows[start:], count)), 1)
+    counts = (count for count in range(2, most) if _completed(rows[start:], count))
+    return start, next(counts, None) or _continued(rows[start:], most)
 
 
 def _groups(rows: Sequence[Row]) -> bool:
@@ -221,6 +270,18 @@ def _completed(rows: Sequence[Row], count: int) -> bool:
     begin = [place - 1 for place in shared if top[place - 1]]
     named = [place for place, cell in enumerate(lower) if cell]
     return bool(shared) and named == sorted(shared + begin) and _names(rows, count, named)
+
+
+def _continued(rows: Sequence[Row], most: int) -> int:
+    """How many rows name the columns, the lower ones going on with names of the first: they have none in the
+    first column, in which all rows below have something."""
+    lower = takewhile(lambda row: not row.cells[0] and row.filled > 1, rows[1:most])
+    count = 1 + sum(1 for _ in lower)
+    body = [row for row in rows[count : count + BODY] if row.filled]
+    if count == 1 or not all(row.cells[0] for row in body):
+        return 1
+    named = [place for place, cell in enumerate(_joined(rows[1:count]).cells) if cell]
+    return count if _names(rows, count, named) else 1
 
 
 def _names(rows: Sequence[Row], count: int, places: Iterable[int]) -> bool:

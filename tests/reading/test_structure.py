@@ -188,6 +188,57 @@ def test_rows_are_no_names_for_a_gap_alone(bench: ReadBench, content: str) -> No
     assert reading.source.records + reading.source.rejected == content.count("\n") - 1
 
 
+@pytest.mark.parametrize(
+    ("lower", "columns"),
+    [
+        (",of hires,in %\n", ("Place", "Share of hires", "Number in %")),
+        (",of hires,in %\n,a year,of all\n", ("Place", "Share of hires a year", "Number in % of all")),
+    ],
+)
+def test_names_go_on_below_where_the_first_column_is_blank(
+    bench: ReadBench, lower: str, columns: tuple[str, ...]
+) -> None:
+    table = bench.table(f"Place,Share,Number\n{lower}Kiel,1,2\nBonn,3,4\nKöln,5,6\n".encode())
+    assert table.columns == columns
+    assert table.rows[-3:] == [("Kiel", "1", "2"), ("Bonn", "3", "4"), ("Köln", "5", "6")]
+    assert any("header_rows: 1" in warning for warning in table.reading.warnings)
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        ",NA,NA\nBonn,3,4\n,5,6\nKiel,7,8\n",  # the first column has other gaps
+        ",n/a,2\nBonn,3,4\nKöln,5,6\nKiel,7,8\n",  # a number stands beside it
+        ",north,south\nBonn,east,west\nKöln,west,east\nKiel,east,east\n",  # words stand below words
+    ],
+)
+def test_a_row_that_lacks_its_first_cell_may_be_data(bench: ReadBench, rows: str) -> None:
+    reading = bench.read(f"Place,Share,Number\n{rows}".encode())
+    assert (reading.source.columns, reading.source.records) == (("Place", "Share", "Number"), 4)
+
+
+@pytest.mark.parametrize("above", ["", "Weather report\n\n"])
+@pytest.mark.parametrize(
+    "names", ["day;degrees;town", "day\tdegrees\ttown", 'day "degrees" town', '"day"|"degrees"|"town"']
+)
+def test_names_may_have_another_mark_between_them(bench: ReadBench, above: str, names: str) -> None:
+    table = bench.table(f"{above}{names}\n{ROWS}".encode())
+    assert table.columns == ("day", "degrees", "town")
+    assert len(table.rows) == ROWS.count("\n")
+    assert any("unlike the rows below" in warning for warning in table.reading.warnings)
+
+
+@pytest.mark.parametrize("title", ["Weather of May", "Weather report", "Weather of 2019"])
+def test_a_title_names_no_columns_of_another_number(bench: ReadBench, title: str) -> None:
+    table = bench.table(f"{title}\nday,degrees,town,state\n{ROWS.replace(chr(10), ',x' + chr(10))}".encode())
+    assert table.columns == ("day", "degrees", "town", "state")
+
+
+def test_what_is_declared_to_be_no_header_is_not_cut_otherwise(bench: ReadBench) -> None:
+    reading = bench.read(f"day;degrees;town\n{ROWS}".encode(), header=False)
+    assert reading.source.columns[0] == "column_1"
+
+
 def test_rows_of_names_can_be_declared(bench: ReadBench) -> None:
     content = b"length,width\nm,mm\n1,2\n3,4\n"
     assert bench.read(content).source.columns == ("length", "width")

@@ -64,10 +64,9 @@ class DuckSql(Sql):
 
     def number(self, expression: str) -> str:
         """What DuckDB's cast takes for a number beside NUMBER is refused: a regular expression would cost as
-        much as reading the file. `+-5` is taken for a negative one, so the others need no search."""
+        much as reading the file."""
         cast = f"TRY_CAST({expression} AS DOUBLE)"
-        signed = f"({cast} > 0 OR NOT contains({expression}, '+-'))"
-        plain = f"isfinite({cast}) AND NOT contains({expression}, '_') AND {signed}"
+        plain = f"isfinite({cast}) AND NOT contains({expression}, '_') AND NOT contains({expression}, '+-')"
         return f"CASE WHEN {plain} THEN {cast} END"
 
     def attempt(self, expression: str) -> str:

@@ -1,9 +1,13 @@
-"""Processes that stand still for a while and go on: their jobs are neither lost nor run beside themselves."""
+"""Processes that stand still for a while and go on: their jobs are neither lost nor run beside themselves.
+
+SOAK_FREEZE    for how many seconds more than another job takes (none in the suite)
+"""
 
 from __future__ import annotations
 
 import os
 import signal
+import time
 from collections.abc import Callable
 
 import pytest
@@ -12,6 +16,7 @@ from chaos import Service, children, eventually
 from csvjobs.jobs.job import Status
 
 ROWS = 1_000_000
+FREEZE = float(os.environ.get("SOAK_FREEZE", "0"))
 
 
 def worker_only(worker: int) -> list[int]:
@@ -41,6 +46,7 @@ def test_what_stands_still_is_neither_lost_nor_run_beside_itself(
     service.redis.flushall()
     another = service.start_worker()
     service.ended(service.submit())
+    time.sleep(FREEZE)
     for pid in frozen:
         os.kill(pid, signal.SIGCONT)
     ends = service.judge()

@@ -8,6 +8,7 @@ from pathlib import Path
 from statistics import quantiles
 
 import curl
+from processes import until
 from report import Row, at_most
 from service import FILL, Service, moment, service
 
@@ -32,8 +33,7 @@ def cancels(source: Path) -> list[Row]:
 def _cancelled(serving: Service, first: str, after: float) -> tuple[float, float]:
     """Seconds until the answer, and until the next job began; the job has run for `after` seconds by then."""
     job_id = serving.client.post(f"/jobs/{first}/rerun").raise_for_status().json()["job_id"]
-    while serving.client.get(f"/jobs/{job_id}").json()["status"] == "queued":
-        time.sleep(0.02)
+    until(lambda: serving.client.get(f"/jobs/{job_id}").json()["status"] != "queued")
     behind = serving.client.post("/upload_csv", content=SMALL, headers={"Content-Type": "text/csv"})
     time.sleep(after)
     began = time.time()

@@ -27,7 +27,7 @@ from csvjobs.cli.output import clean_end, exit_status, remark, running, tell
 from csvjobs.client import shown_name
 from csvjobs.errors import JobAlreadyEnded
 from csvjobs.flow.cancel import cancel
-from csvjobs.flow.deliver import FITTED, PROFILE, REJECTED
+from csvjobs.flow.deliver import CHANGES, FITTED, PROFILE, REJECTED
 from csvjobs.flow.process import process
 from csvjobs.flow.services import Services
 from csvjobs.flow.submit import Incoming
@@ -55,6 +55,9 @@ def run(
     profile: Annotated[
         Path | None, target_option("--profile", help="Where profile.json goes, if the pipeline asks for it.")
     ] = None,
+    changes: Annotated[
+        Path | None, target_option("--changes", help="Where changes.csv goes, if the pipeline asks for it.")
+    ] = None,
 ) -> None:
     """Process a file here, without any server, by the same code.
 
@@ -65,7 +68,7 @@ def run(
     In a shell's pipe: `gzip -dc my.csv.gz | csvjobs run - -o - | wc -l`
     """
     rejected = rejected or _beside(output)
-    beside = {REJECTED: rejected, FITTED: fitted, REPORT: report, PROFILE: profile}
+    beside = {REJECTED: rejected, FITTED: fitted, REPORT: report, PROFILE: profile, CHANGES: changes}
     check_differ([*beside.values(), output])
     with clean_end(), workplace(output) as folder:
         services = alone(folder)

@@ -49,6 +49,18 @@ class SideTable(NamedTuple):
     relation: str
 
 
+class Pair(NamedTuple):
+    """A cell before and after a step: place and name of the step, place and name of the column, and two
+    expressions."""
+
+    step: int
+    label: str
+    place: int
+    name: str
+    before: str
+    after: str
+
+
 @dataclass(frozen=True)
 class Sql(ABC):
     """The hooks in which engines' SQL differs; everything else a step writes means the same on all.
@@ -114,6 +126,20 @@ class Sql(ABC):
     @abstractmethod
     def listed(self, expressions: Sequence[str], condition: str) -> str:
         """An aggregate: for each row that is so a list of these texts, as a list."""
+
+    @abstractmethod
+    def differing(self, pairs: Sequence[Pair]) -> str:
+        """An expression: those pairs whose texts are not the same, for `each`."""
+
+    @abstractmethod
+    def each(self, pairs: Sequence[str], relation: str, beside: str) -> str:
+        """A query with a row for each pair that differs, by columns of the relation that are `differing`: its
+        column `beside`, and the fields of the pair."""
+
+    @abstractmethod
+    def latest(self, relation: str, by: str, other: str, since: str) -> str:
+        """What to select from: each row of the relation beside that of the other one whose `since` is the
+        largest that is not above `by`."""
 
     @abstractmethod
     def keyed_hash(self, expression: str) -> str:

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 import duckdb
 
-from csvjobs.engines.base import Engine, Interrupted, ReadFailed, Sql, Unsure, shape
+from csvjobs.engines.base import Engine, Interrupted, Pair, ReadFailed, Sql, Unsure, shape
 from csvjobs.engines.copying import csv_options, distinct, jsonl_options, parquet_options
 from csvjobs.engines.options import PLAIN, WriteOptions
 from csvjobs.engines.sheet import CHUNK, around, cell, zipped
@@ -81,6 +81,23 @@ class DuckSql(Sql):
     def listed(self, expressions: Sequence[str], condition: str) -> str:
         return f"LIST([{', '.join(expressions)}]) FILTER (WHERE {condition})"
 
+    def differing(self, pairs: Sequence[Pair]) -> str:
+        return f"[{', '.join(map(self._differing, pairs))}]"
+
+    def _differing(self, pair: Pair) -> str:
+        step, label, place, name, before, after = pair
+        names = f"label := {self.text(label)}, name := {self.text(name)}"
+        which = f"step := {step}, place := {place}, {names}"
+        packed = f"struct_pack({which}, before := {before}, after := {after})"
+        return f"CASE WHEN {before} IS DISTINCT FROM {after} THEN {packed} END"
+
+    def each(self, pairs: Sequence[str], relation: str, beside: str) -> str:
+        listed = f"SELECT {beside}, UNNEST({' || '.join(pairs)}) AS pair FROM ({relation})"
+        return f"SELECT {beside}, UNNEST(pair) FROM ({listed}) WHERE pair IS NOT NULL"
+
+    def latest(self, relation: str, by: str, other: str, since: str) -> str:
+        return f"({relation}) ASOF JOIN ({other}) ON {by} >= {since}"
+
     def keyed_hash(self, expression: str) -> str:
         if not self.keyed:
             raise NoMaskKey("There is no key to hash with.", hint="Set CSVJOBS_MASK_KEY for the service.")
@@ -136,6 +153,8 @@ class DuckEngine(Engine):
             "enable_progress_bar_print": False,
             "autoinstall_known_extensions": False,
             "autoload_known_extensions": False,
+            # For what it takes for few rows it would try each with each, and it is often mistaken.
+            "asof_loop_join_threshold": 0,
         }
         self._execute("; ".join(f"SET {name} = {self.sql.text(str(v))}" for name, v in settings.items()))
 

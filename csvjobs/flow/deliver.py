@@ -17,8 +17,9 @@ OUTPUT = "output.csv"
 REJECTED = "rejected.csv"
 FITTED = "fitted.json"
 PROFILE = "profile.json"
+CHANGES = "changes.csv"
 ERROR_TEXT = "error.txt"
-FILES = (INPUT, APPLIED, *FILENAMES, REJECTED, FITTED, PROFILE, REPORT, ERROR_TEXT)
+FILES = (INPUT, APPLIED, *FILENAMES, REJECTED, FITTED, PROFILE, CHANGES, REPORT, ERROR_TEXT)
 
 
 @dataclass(frozen=True)

@@ -24,8 +24,9 @@ from csvjobs.errors import (
     WorkerLost,
 )
 from csvjobs.flow.apply import kept
+from csvjobs.flow.changes import write_changes
 from csvjobs.flow.check import failures
-from csvjobs.flow.deliver import ERROR_TEXT, FITTED, PROFILE, REJECTED
+from csvjobs.flow.deliver import CHANGES, ERROR_TEXT, FITTED, PROFILE, REJECTED
 from csvjobs.flow.digest import GrowingDigest, file_info
 from csvjobs.flow.ending import end, publish
 from csvjobs.flow.pulse import HandedBack, Pulse
@@ -43,6 +44,7 @@ from csvjobs.pipelines.rows import ROW
 from csvjobs.pipelines.spec import Pipeline, build
 from csvjobs.pipelines.step import Column, Columns
 from csvjobs.pipelines.typed import typed
+from csvjobs.reading.linenumbers import LineNumbers
 from csvjobs.reading.options import ReadOptions
 from csvjobs.reading.reading import Look, Reading, look, read, reject
 from csvjobs.reading.rejects import UNREADABLE, RejectSummary
@@ -223,9 +225,10 @@ def _lane(
     careful: bool,
 ) -> None:
     rejected = scratch / REJECTED
+    numbers = LineNumbers(scratch / "lines.csv" if pipeline.report.changes else None)
     with pulse.stage("read"):
         tick = _ticker(services, pulse)
-        reading = read(found, pipeline.read, scratch, rejected, tick, force_careful=careful)
+        reading = read(found, pipeline.read, scratch, rejected, tick, force_careful=careful, numbers=numbers)
     outcome.warnings = reading.warnings + (fitted.notes(reading.source.columns) if fitted else [])
     outcome.reject(reading.source.rejects, rejected)
     _check_rows(reading.source.rejects, reading.source.records, pipeline.read)
@@ -264,6 +267,10 @@ def _made(
             with pulse.stage("check"):
                 _check(engine, planned, found, reading, pipeline.read, scratch, tick, outcome)
         _transform(engine, planned, reading, pipeline, scratch, pulse, outcome)
+        if pipeline.report.changes:
+            with pulse.stage("changes"):
+                outcome.files[CHANGES] = scratch / CHANGES
+                write_changes(engine, planned, numbers.source(), outcome.files[CHANGES])
         if pipeline.report.profile:
             with pulse.stage("profile"):
                 outcome.files[PROFILE] = path = scratch / PROFILE
@@ -292,7 +299,8 @@ def _plan(
     *,
     late: bool,
 ) -> Plan:
-    source, numbered = reading.source, needs_row_numbers(pipeline.steps)
+    source, changes = reading.source, pipeline.report.changes
+    numbered = changes or needs_row_numbers(pipeline.steps)
     relation = engine.relation(source, numbered=numbered)
     nulls, known = pipeline.read.nulls, fitted.steps if fitted else None
     beside = relations(engine, tables)
@@ -309,6 +317,7 @@ def _plan(
         beside,
         late=late,
         count_cells=cells,
+        list_cells=changes,
     )
     if pipeline.write.formula_guard:
         guard(planned, header=pipeline.write.header)

@@ -110,8 +110,8 @@ class Request(Model):
 
 
 class Progress(Model):
-    """How far the run is; stages are read, fit, check, transform, profile, publish in this order, check only
-    where a step checks rows, profile only where the pipeline asks for it."""
+    """How far the run is; stages are read, fit, check, transform, changes, profile, publish in this order,
+    check only where a step checks rows, changes and profile only where the pipeline asks for them."""
 
     stage: str
     fraction: float = Field(0.0, ge=0.0, le=1.0, description="Part of the whole run that is done.")

@@ -11,12 +11,18 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Literal, get_args
 
-from csvjobs.engines.base import Engine, SideTable, Sql
+from csvjobs.engines.base import Engine, Pair, SideTable, Sql
 from csvjobs.errors import UnknownColumn
 from csvjobs.pipelines.fit import Lesson, learn
 from csvjobs.pipelines.learnt import LearntStep, Wanted, check, counted, recall, told
 from csvjobs.pipelines.rows import ROW, Condition, Counted, Key, RowChange, Sound, terms
 from csvjobs.pipelines.step import Change, Changes, Column, Columns, Step, Type
+
+NO_CHANGES = (
+    f"SELECT 1 AS {ROW}, 0 AS step, '' AS label, 0 AS place, '' AS name, '' AS before, '' AS after "
+    "WHERE 1 = 0"
+)
+"""Where no step changes a cell."""
 
 ROWS: tuple[Counted, ...] = get_args(Counted)
 Counts = dict[Counted | Literal["changed", "unparsed"], int]
@@ -64,8 +70,8 @@ class Plan:
     `order`: the columns, beside those of the table, by which the rows stand; none where no step asks.
     `known`: what the steps that learn have learnt elsewhere; None to learn it here. `late`: do without what
     steps can do without, so that a query may raise Unsure. `count_cells`: whether to count the cells that
-    steps change: it may cost another scan. `types`: of the columns that a step brought to one, and no other
-    has changed since.
+    steps change: it may cost another scan. `list_cells`: whether to list them, which takes numbered rows.
+    `types`: of the columns that a step brought to one, and no other has changed since.
     """
 
     engine: Engine
@@ -76,6 +82,7 @@ class Plan:
     known: Iterator[LearntStep] | None = None
     late: bool = False
     count_cells: bool = False
+    list_cells: bool = False
     tallies: list[Tally] = field(default_factory=list)
     checked: list[Checked] = field(default_factory=list)
     fitted: list[LearntStep] = field(default_factory=list)
@@ -88,6 +95,8 @@ class Plan:
     _of_file: bool = True
     _counts: dict[str, Counts] = field(default_factory=dict)
     _uncounted: dict[str, str] = field(default_factory=dict)
+    _unlisted: list[str] = field(default_factory=list)
+    _changes: list[str] = field(default_factory=list)
     _waiting: list[tuple[int, Step]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -137,6 +146,13 @@ class Plan:
                 told["changed"] = told.get("changed", 0) + int(number or 0)
         self.tallies = []
         return self._counts
+
+    def changes(self) -> str:
+        """A query of all cells that were changed in rows of the file, once all steps are on: number of the
+        row, and the fields of a Pair."""
+        self._list()
+        listed = f"{ROW}, step, label, place, name, before, after"
+        return f"SELECT {listed} FROM ({' UNION ALL '.join(self._changes or [NO_CHANGES])})"
 
     def fit(self) -> None:
         """One scan for all steps that wait, to learn or to check what is applied; then their layers."""
@@ -206,15 +222,13 @@ class Plan:
             self._check(called, rows)
         if rows.counts:
             self._tally(called, rows)
+            self._list()
         self._moved = self._moved or rows.moves
         self._of_file = self._of_file and rows.counts not in ("merged", "added")
-        earlier = self._uncounted.pop(called, "")
-        numbers = list(self._uncounted.values())
-        changed = self._changed(called, change.columns) if rows.counts not in ("merged", "added") else ""
-        if all_changed := " + ".join(filter(None, [earlier, changed])):
-            self._uncounted[called] = f"d{place}"
-            numbers.append(f"{all_changed} AS d{place}")
-        self._layer(change.columns, rows, numbers)
+        carried = [*self._uncounted, *self._unlisted]
+        if rows.counts not in ("merged", "added"):
+            carried += self._changed(place, called, change.columns)
+        self._layer(change.columns, rows, carried)
         self.types |= {c.sql: change.types[c.name] for c in self.columns if c.name in change.types}
 
     def _check(self, label: str, rows: Sound) -> None:
@@ -233,22 +247,39 @@ class Plan:
         self.tallies.append(Tally(called, rows.counts, tuple(self._uncounted), query))
         self._uncounted = {}
 
-    def _changed(self, called: str, made: Columns) -> str:
-        """How many cells of a row are others now, where their column is still there; nothing where that need
-        not be counted."""
+    def _list(self) -> None:
+        """Has the cells listed that were changed before, and not yet are."""
+        if self._unlisted:
+            self._changes.append(self.sql.each(self._unlisted, self.relation, ROW))
+        self._unlisted = []
+
+    def _changed(self, called: str, place: int, made: Columns) -> Iterator[str]:
+        """How many cells of a row are others now, where their column is still there, and which: as columns,
+        as far as they are to be counted and listed."""
         before = {column.name: column.sql for column in self.columns}
-        pairs = [(c.sql, old) for c in made if (old := before.get(c.name, c.sql)) != c.sql]
+        pairs = [
+            Pair(place, called, at, column.name, old, column.sql)
+            for at, column in enumerate(made)
+            if (old := before.get(column.name, column.sql)) != column.sql
+        ]
         if not pairs:
             self._counts[called].setdefault("changed", 0)
-        differ = (f"CASE WHEN {new} IS DISTINCT FROM {old} THEN 1 ELSE 0 END" for new, old in pairs)
-        return " + ".join(differ) if self.count_cells else ""
+            return
+        self._made += 1
+        if self.count_cells:
+            differ = (f"CASE WHEN {p.after} IS DISTINCT FROM {p.before} THEN 1 ELSE 0 END" for p in pairs)
+            self._uncounted[f"d{self._made}"] = called
+            yield f"{' + '.join(differ)} AS d{self._made}"
+        if self.list_cells and self._of_file:
+            self._unlisted.append(f"e{self._made}")
+            yield f"{self.sql.differing(pairs)} AS e{self._made}"
 
-    def _layer(self, made: Columns, rows: RowChange, numbers: Sequence[str]) -> None:
-        """`numbers`: of changed cells, carried along until they are counted."""
+    def _layer(self, made: Columns, rows: RowChange, carried: Sequence[str]) -> None:
+        """`carried`: changed cells, and numbers of them, until they are listed and counted."""
         columns, keys = self._named(made), self._keys(rows.keys(self.order))
         parts = [f"{c.sql} AS {n.sql}" for c, n in zip(made, columns, strict=True)]
         parts += [f"{k.sql} AS {n.sql}" for k, n in zip(rows.keys(self.order), keys, strict=True)]
-        listed = ", ".join([*parts, *numbers])
+        listed = ", ".join([*parts, *carried])
         self._counting = self._counted(listed, rows)
         where = f" WHERE {stays}" if (stays := rows.stays(self.relation, self.order)) else ""
         self.relation = f"SELECT {listed} FROM {rows.source(self.relation, self.order)}{where}"
@@ -324,18 +355,22 @@ def plan(
     *,
     late: bool = False,
     count_cells: bool = False,
+    list_cells: bool = False,
 ) -> Plan:
     """The whole plan of `steps` over a relation with the columns c0, c1, … called `names`.
 
     nulls: texts that each step takes for missing; known: what was learnt elsewhere and is to be applied;
-    tables: those that the steps name; late: as in Plan; count_cells: whether to count changed cells.
+    tables: those that the steps name; late: as in Plan; count_cells, list_cells: whether to count and to list
+    changed cells.
     Runs the fit passes, or checks what is applied. Raises DataError for what the steps or the data do not
     allow, and Unsure where it is late.
     """
     columns = Columns(Column(name, f"c{place}") for place, name in enumerate(names))
     order = (Key(ROW),) if numbered else ()
     sql = replace(engine.sql, nulls=nulls, tables=tables or {})
-    made = Plan(engine, sql, relation, columns, order, late=late, count_cells=count_cells)
+    made = Plan(
+        engine, sql, relation, columns, order, late=late, count_cells=count_cells, list_cells=list_cells
+    )
     made.known = None if known is None else iter(known)
     for place, step in enumerate(steps):
         made.add(place, step)

@@ -15,7 +15,7 @@ class ReportOptions(BaseModel):
     cells: bool | None = Field(
         None,
         description="Whether to count the cells that each step changes, which takes up to another pass over "
-        "the file; when left out, for files of up to 64 MiB.",
+        "the file; when left out, for files of up to 64 MiB, and where `changes` lists them.",
     )
 
     profile: bool = Field(
@@ -24,6 +24,12 @@ class ReportOptions(BaseModel):
         "which takes a pass over each.",
     )
 
+    changes: bool = Field(
+        False,
+        description="Whether to list in `changes.csv` each cell that a step changes, which takes room on the "
+        "disk, and up to another pass over the file for each step by which rows go.",
+    )
+
     def counts_cells(self, file_bytes: int) -> bool:
         """Whether changed cells of a file of that size are counted."""
-        return file_bytes <= FEW_BYTES if self.cells is None else self.cells
+        return self.changes or file_bytes <= FEW_BYTES if self.cells is None else self.cells

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from csvjobs.errors import BadRow
 from csvjobs.reading.header import Header
+from csvjobs.reading.linenumbers import UNASKED, LineNumbers
 from csvjobs.reading.options import ReadOptions
 from csvjobs.reading.records import CleanRecords, Line, Record, Run, Tokenizer, decodable, line_ends
 from csvjobs.reading.rejects import REASONS, Failed, Reject, RejectSummary, RejectsWriter
@@ -64,6 +65,7 @@ class Filter:
     rejects: RejectsWriter
     check_bytes: bool
     failures: Failures = field(default_factory=Failures)
+    numbers: LineNumbers = UNASKED
     kept: int = 0
     blank: int = 0
     above: int = 0
@@ -94,7 +96,8 @@ class Filter:
 
     def pass_run(self, run: Run) -> bytes:
         """The same for those of a run, of which some may have failed a check."""
-        if self.failures.row > self.kept + len(run.texts):
+        sound = self.failures.row > self.kept + len(run.texts)
+        if sound and self.numbers.add_run(self.kept + 1, run):
             return self.pass_all(run.texts)
         each = self.tokenizer.singly(run, self.clean)
         return b"".join(self._pass_good(record, record.text) for record in each)
@@ -109,6 +112,7 @@ class Filter:
 
     def _pass_good(self, record: Record, text: bytes) -> bytes:
         """The same of a record that can be read, and is read as `text`."""
+        self.numbers.add(self.kept + 1, record.first)
         if self.failures.row != self.kept + 1:
             return self.pass_all([text])
         self.kept += 1
@@ -244,14 +248,19 @@ def careful(
     tick: Callable[[int], None],
     *,
     check_bytes: bool,
+    numbers: LineNumbers = UNASKED,
 ) -> Source:
     """A clean copy of the records below the header, at `target`.
 
     Raises BadRow under `bad_rows: fail`, and whatever `tick(bytes read)` raises.
     """
     tokenizer = Tokenizer(dialect, options.max_open_lines, options.max_record_bytes)
-    with target.open("wb", buffering=CHUNK) as out, RejectsWriter(rejected, header.columns) as rejects:
-        sieve = Filter(tokenizer, header, options, rejects, check_bytes)
+    with (
+        target.open("wb", buffering=CHUNK) as out,
+        RejectsWriter(rejected, header.columns) as rejects,
+        numbers,
+    ):
+        sieve = Filter(tokenizer, header, options, rejects, check_bytes, numbers=numbers)
         # A line to skip: the engine would take a byte order mark in the first cell for the file's own.
         out.write(b"+\n" if dialect.quote == "-" else b"-\n")
         for passed in _passed(path, sieve, tick):

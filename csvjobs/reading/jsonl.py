@@ -20,6 +20,7 @@ from csvjobs.errors import NotCsv
 from csvjobs.reading.careful import TICK_EVERY, short, wrong_bytes
 from csvjobs.reading.clean import Cell, CleanWriter
 from csvjobs.reading.header import Header
+from csvjobs.reading.linenumbers import UNASKED, LineNumbers
 from csvjobs.reading.records import Line
 from csvjobs.reading.rejects import Failed, RejectsWriter
 from csvjobs.reading.source import Found, Source
@@ -73,11 +74,17 @@ class Jsonl(Table):
         return head._replace(whole=head.whole and not self.cut)
 
     def source(
-        self, header: Header, target: Path, rejected: Path, tick: Tick, failed: Iterable[Failed] = ()
+        self,
+        header: Header,
+        target: Path,
+        rejected: Path,
+        tick: Tick,
+        failed: Iterable[Failed] = (),
+        numbers: LineNumbers = UNASKED,
     ) -> Source:
         """Where a key comes up that was not there before, all is written again with a column for it."""
         while True:
-            run = _Run(self, target, rejected, tick, failed)
+            run = _Run(self, target, rejected, tick, failed, numbers)
             if source := run.source():
                 return source
             self.keys = list(run.keys)
@@ -96,12 +103,18 @@ class _Run:
     """One pass over the file, with columns for the keys that were known before it."""
 
     def __init__(
-        self, table: Jsonl, target: Path, rejected: Path, tick: Tick, failed: Iterable[Failed]
+        self,
+        table: Jsonl,
+        target: Path,
+        rejected: Path,
+        tick: Tick,
+        failed: Iterable[Failed],
+        numbers: LineNumbers,
     ) -> None:
         self.keys = dict.fromkeys(table.keys)
         self._table, self._options = table, table.options
         self._target, self._rejected, self._tick, self._failed = target, rejected, tick, failed
-        self._replaced = 0
+        self._numbers, self._replaced = numbers, 0
 
     def source(self) -> Source | None:
         """The whole account; None where there are more keys than were known."""
@@ -111,8 +124,9 @@ class _Run:
             self._table.path.open("rb", buffering=0) as file,
             CleanWriter(self._target) as out,
             RejectsWriter(self._rejected, known.columns) as rejects,
+            self._numbers,
         ):
-            self._sieve = Sieve(self._options, out, rejects, self._failed)
+            self._sieve = Sieve(self._options, out, rejects, self._failed, self._numbers)
             next_tick = TICK_EVERY
             for line in _lines(file, longest):
                 self._add(line, len(known.columns))

@@ -19,6 +19,7 @@ import duckdb
 from csvjobs.errors import DamagedArchive, EncryptedArchive
 from csvjobs.reading.clean import PLAIN, Cell
 from csvjobs.reading.header import Header
+from csvjobs.reading.linenumbers import UNASKED, LineNumbers
 from csvjobs.reading.rejects import Failed, Reject, RejectsWriter
 from csvjobs.reading.source import Found, Source
 from csvjobs.reading.tables import HEAD_ROWS, Head, Table, Tick, named_head
@@ -49,9 +50,16 @@ class Parquet(Table):
             return named_head(names, self._rows(connection), self.options)
 
     def source(
-        self, header: Header, target: Path, rejected: Path, tick: Tick, failed: Iterable[Failed] = ()
+        self,
+        header: Header,
+        target: Path,
+        rejected: Path,
+        tick: Tick,
+        failed: Iterable[Failed] = (),
+        numbers: LineNumbers = UNASKED,
     ) -> Source:
-        with self._open() as connection, RejectsWriter(rejected, header.columns) as rejects:
+        with self._open() as connection, RejectsWriter(rejected, header.columns) as rejects, numbers:
+            numbers.add(1, 1)
             query = self._query(connection)
             [(records,)] = connection.execute(f"SELECT COUNT(*) FROM {self._file}").fetchall()
             left = iter(failed)

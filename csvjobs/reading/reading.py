@@ -19,6 +19,7 @@ from csvjobs.reading.express import express
 from csvjobs.reading.facts import Facts
 from csvjobs.reading.formats import binary_table, text_table
 from csvjobs.reading.header import Header, header_of
+from csvjobs.reading.linenumbers import UNASKED, LineNumbers
 from csvjobs.reading.options import ReadOptions
 from csvjobs.reading.records import Line, lines
 from csvjobs.reading.rejects import Failed, RejectSummary
@@ -107,23 +108,45 @@ def read(
     tick: Callable[[int], None],
     *,
     force_careful: bool = False,
+    numbers: LineNumbers = UNASKED,
 ) -> Reading:
-    """Makes a file that was looked at clean where it is not; `rejected` is written if a record is bad.
+    """Makes a file that was looked at clean where it is not; `rejected` is written if a record is bad,
+    `numbers` if anybody asks for them.
 
     Other arguments and errors as those of `look`.
     """
     dialect, header = found.dialect, found.header
     source: Source | None = None
     if found.table:
-        source = found.table.source(header, scratch / "clean.csv", rejected, tick)
+        source = found.table.source(header, scratch / "clean.csv", rejected, tick, numbers=numbers)
         return Reading(source, found.detected, [*found.warnings, *source.notes])
     careful_only = force_careful or header.above or header.before > 1 or header.marks or options.bounded
     if found.native and not careful_only:
-        source = express(found.path, found.facts, dialect, header.columns, header.before)
+        source = _express(found, numbers)
     if source is None:
         clean, check = scratch / "clean.csv", found.native and not found.facts.utf8
-        source = careful(found.text, dialect, header, options, clean, rejected, tick, check_bytes=check)
+        source = careful(
+            found.text,
+            dialect,
+            header,
+            options,
+            clean,
+            rejected,
+            tick,
+            check_bytes=check,
+            numbers=numbers,
+        )
     return Reading(source, found.detected, [*found.warnings, *source.notes])
+
+
+def _express(found: Look, numbers: LineNumbers) -> Source | None:
+    """The file itself, if facts allow it; they do not tell in which records there are line ends."""
+    facts, before = found.facts, found.header.before
+    if numbers.asked and facts.newlines.lf + facts.newlines.crlf > facts.outside["\n"]:
+        return None
+    with numbers:
+        numbers.add(1, before + 1)
+    return express(found.path, facts, found.dialect, found.header.columns, before)
 
 
 def reject(

@@ -12,6 +12,7 @@ from csvjobs.errors import EmptyFile, UnknownSheet
 from csvjobs.reading.clean import PLAIN, Cell, CleanWriter, record
 from csvjobs.reading.compression import check_size
 from csvjobs.reading.header import Header, column_names, header_of
+from csvjobs.reading.linenumbers import UNASKED, LineNumbers
 from csvjobs.reading.records import lines
 from csvjobs.reading.rejects import Failed, RejectsWriter
 from csvjobs.reading.source import Found, Source
@@ -49,13 +50,19 @@ class Spreadsheet(Table):
         return self._begin([_padded(row, width) for row in rows], whole=whole)
 
     def source(
-        self, header: Header, target: Path, rejected: Path, tick: Tick, failed: Iterable[Failed] = ()
+        self,
+        header: Header,
+        target: Path,
+        rejected: Path,
+        tick: Tick,
+        failed: Iterable[Failed] = (),
+        numbers: LineNumbers = UNASKED,
     ) -> Source:
         """Where a row is wider than those before it, all is written again with a column more."""
         with self._open(tick) as book:
             sheet = self._sheet(book)
             while True:
-                made = self._pass(book, sheet, target, rejected, failed)
+                made = self._pass(book, sheet, target, rejected, failed, numbers)
                 if isinstance(made, Source):
                     return made
                 self.names = column_names([*self.names, *[""] * (made - len(self.names))])[0]
@@ -83,13 +90,19 @@ class Spreadsheet(Table):
         return chosen
 
     def _pass(
-        self, book: Workbook, sheet: Sheet, target: Path, rejected: Path, failed: Iterable[Failed]
+        self,
+        book: Workbook,
+        sheet: Sheet,
+        target: Path,
+        rejected: Path,
+        failed: Iterable[Failed],
+        numbers: LineNumbers,
     ) -> Source | int:
         """The whole account; or how wide the sheet is, where that is wider than was known."""
         known = width = len(self.names)
         packed = self.path.stat().st_size
-        with CleanWriter(target) as out, RejectsWriter(rejected, self.names) as rejects:
-            sieve = Sieve(self.options, out, rejects, failed)
+        with CleanWriter(target) as out, RejectsWriter(rejected, self.names) as rejects, numbers:
+            sieve = Sieve(self.options, out, rejects, failed, numbers)
             sieve.above, sieve.blank = self.above.count(True), self.above.count(False)
             rows = islice(_every(book.rows(sheet)), self.before, None)
             for number, cells in enumerate(rows, self.before + 1):

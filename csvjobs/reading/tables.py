@@ -16,6 +16,7 @@ from csvjobs.errors import BadRow, EmptyFile, TooManyColumns
 from csvjobs.reading.careful import ABOVE, BLANK_LINES, KEPT, Failures
 from csvjobs.reading.clean import PLAIN, Cell, CleanWriter, record
 from csvjobs.reading.header import Header, column_names
+from csvjobs.reading.linenumbers import UNASKED, LineNumbers
 from csvjobs.reading.options import ReadOptions
 from csvjobs.reading.records import Line, lines
 from csvjobs.reading.rejects import REASONS, Failed, Reject, RejectsWriter
@@ -52,10 +53,17 @@ class Table(ABC):
 
     @abstractmethod
     def source(
-        self, header: Header, target: Path, rejected: Path, tick: Tick, failed: Iterable[Failed] = ()
+        self,
+        header: Header,
+        target: Path,
+        rejected: Path,
+        tick: Tick,
+        failed: Iterable[Failed] = (),
+        numbers: LineNumbers = UNASKED,
     ) -> Source:
         """All rows: as a clean file at `target`, or where they are. `rejected` is written if a row is bad or
-        has `failed` a check; `tick(bytes read)` may raise to stop. Raises DataError."""
+        has `failed` a check, `numbers` where rows stand; `tick(bytes read)` may raise to stop. Raises
+        DataError."""
 
 
 class Place(NamedTuple):
@@ -70,10 +78,15 @@ class Sieve:
     """What becomes of each row in one pass over a table: it is written to `out`, or set aside."""
 
     def __init__(
-        self, options: ReadOptions, out: CleanWriter, rejects: RejectsWriter, failed: Iterable[Failed]
+        self,
+        options: ReadOptions,
+        out: CleanWriter,
+        rejects: RejectsWriter,
+        failed: Iterable[Failed],
+        numbers: LineNumbers,
     ) -> None:
         self.blank = self.above = self.kept = 0
-        self._options, self._out, self._rejects = options, out, rejects
+        self._options, self._out, self._rejects, self._numbers = options, out, rejects, numbers
         self._failures = Failures(failed)
 
     def take(self, place: Place, cells: Sequence[Cell]) -> None:
@@ -83,6 +96,7 @@ class Sieve:
             self.reject(place, "record-too-long", text)
             return
         self.kept += 1
+        self._numbers.add(self.kept, place.row)
         if self._failures.row == self.kept:
             self._set_aside(place, cells, self._failures.take())
         else:

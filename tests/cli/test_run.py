@@ -98,6 +98,13 @@ def test_texts_that_mean_missing_are_told_to_the_steps(at: Terminal) -> None:
     assert at.read("o.csv") == at.read("gaps.csv")
 
 
+def test_changed_cells_are_listed_where_that_is_asked_for(at: Terminal) -> None:
+    at.write("traced.yaml", TRIM + "report: {changes: true}\n")
+    typed = at.types("run", "in.csv", "-p", "traced.yaml", "-o", "out.csv", "--changes", "changes.csv")
+    assert (typed.status, at.read("out.csv")) == (0, TRIMMED)
+    assert at.read("changes.csv") == "line,column,before,after,step\n2,name, Ada ,Ada,trim (step 1)\n"
+
+
 def test_rejected_rows_lie_beside_the_output(at: Terminal) -> None:
     typed = at.types("run", "ragged.csv", "-o", "out.csv")
     assert typed.status == 0

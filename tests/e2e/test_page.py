@@ -420,6 +420,15 @@ def test_what_the_columns_hold_is_drawn(page: Page) -> None:
     assert not page.evaluate("axe.run()")["violations"]
 
 
+def test_the_list_of_changed_cells_is_downloaded(page: Page) -> None:
+    page.locator("#file").set_input_files(file(b"a,b\n1, x\n"))  # type: ignore[arg-type]
+    page.get_by_text("Write your own pipeline").click()
+    page.locator("#text").fill("steps: [{step: trim}]\nreport: {changes: true}")
+    page.get_by_role("button", name="Process").click()
+    expect(status(page)).to_have_text("done", timeout=60_000)
+    assert downloaded(page, "changes.csv") == b"line,column,before,after,step\n2,b, x,x,trim (step 1)\n"
+
+
 def test_merged_rows_are_called_so(page: Page) -> None:
     page.locator("#file").set_input_files(file(b"a\nx\nx\ny\n"))  # type: ignore[arg-type]
     page.get_by_text("Write your own pipeline").click()

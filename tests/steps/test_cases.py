@@ -53,6 +53,14 @@ def test_rows_come_out_as_the_case_says(bench: Bench, step: str, case: Case) -> 
     assert out.warnings == case.warnings
 
 
+@pytest.mark.parametrize(("step", "case"), cases("after"))
+def test_as_many_changes_are_listed_as_are_counted(bench: Bench, step: str, case: Case) -> None:
+    before = case.before or ""
+    out = bench.text([{"step": step, **case.options}], before, case.nulls, case.tables, listed=True)
+    assert out.text == case.after
+    assert len(out.changes) == (out.steps[0].changed or 0)
+
+
 @pytest.mark.parametrize(("step", "case"), cases("error"))
 def test_data_that_a_step_cannot_take_ends_the_job(bench: Bench, step: str, case: Case) -> None:
     with pytest.raises(DataError) as caught:

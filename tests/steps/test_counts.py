@@ -45,13 +45,40 @@ def test_each_step_counts_what_the_rows_show(
         counts = outs[-1].steps[place]
         assert (counts.read, counts.out) == (len(before.rows), len(after.rows))
         assert counts.dropped == len(before.rows) - len(after.rows)
-        assert counts.changed == _changed(before, after)
+        assert counts.changed == len(_changed(before, after))
 
 
-def _changed(before: Output, after: Output) -> int:
+@given(
+    cells=st.lists(st.tuples(CELLS, CELLS), min_size=1, max_size=8),
+    steps=st.lists(st.sampled_from(STEPS), max_size=5),
+)
+@settings(max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_each_change_that_is_listed_is_one_that_the_rows_show(
+    bench: Bench, cells: list[tuple[str | None, str | None]], steps: list[dict[str, Any]]
+) -> None:
+    rows = [("0", "x", "x"), *((str(place), *both) for place, both in enumerate(cells, 1))]
+    outs = [bench.table(steps[:n], COLUMNS, rows) for n in range(len(steps) + 1)]
+    expected = sorted(
+        (int(row) + 1, place, f"{step['step']} (step {place + 1})", *cell)
+        for place, (step, both) in enumerate(zip(steps, pairwise(outs), strict=True))
+        for row, *cell in _changed(*both)
+    )
+    out = bench.table(steps, COLUMNS, rows, listed=True)
+    told = [(row, label, name, old or "", new or "") for row, label, name, old, new in out.changes]
+    assert out.text == outs[-1].text
+    assert sorted(told) == sorted((row, *rest) for row, _, *rest in expected)
+    assert [each[:2] for each in told] == [(row, label) for row, _, label, *_ in expected]
+
+
+def _changed(before: Output, after: Output) -> list[tuple[str, str, str, str]]:
+    """Each cell that differs: the row's id, the column, what stood there and what does now."""
     then, now = _by_id(before), _by_id(after)
-    both = [(then[key], now[key]) for key in then.keys() & now.keys()]
-    return sum(old[name] != new[name] for old, new in both for name in COLUMNS)
+    return [
+        (key, name, then[key][name], now[key][name])
+        for key in then.keys() & now.keys()
+        for name in COLUMNS
+        if then[key][name] != now[key][name]
+    ]
 
 
 def _by_id(out: Output) -> dict[str, dict[str, str]]:

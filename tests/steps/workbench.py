@@ -26,11 +26,13 @@ Row = Sequence[Cell]
 
 @dataclass(frozen=True)
 class Output:
-    """The CSV text that came out, and what was warned of."""
+    """The CSV text that came out, and what was warned of; `changes`, where they were to be listed: number of
+    the row, label of the step, column, cell before and after."""
 
     text: str
     warnings: list[str]
     steps: list[StepCounts]
+    changes: list[tuple[Any, ...]]
 
     @property
     def header(self) -> list[str]:
@@ -59,13 +61,17 @@ class Bench:
         before: str,
         nulls: Sequence[str] = (),
         tables: Mapping[str, str] | None = None,
+        *,
+        listed: bool = False,
     ) -> Output:
         """Runs the steps on CSV text with a header row; `nulls` mean missing in all of it; `tables` are CSV
-        texts to look things up in."""
+        texts to look things up in; `listed`: whether to list what they change."""
         reader = csv.reader(io.StringIO(before, newline=""))
         names = next(reader)
         records = before.splitlines(keepends=True)[reader.line_num :]
-        return self._run(steps, names, "".join(records), len(list(reader)), nulls, tables=tables)
+        return self._run(
+            steps, names, "".join(records), len(list(reader)), nulls, tables=tables, listed=listed
+        )
 
     def table(
         self,
@@ -75,9 +81,11 @@ class Bench:
         nulls: Sequence[str] = (),
         known: Sequence[LearntStep] | None = None,
         tables: Mapping[str, str] | None = None,
+        *,
+        listed: bool = False,
     ) -> Output:
         """Runs the steps on cells; None is an empty cell, "" a quoted empty one. known: learnt before."""
-        return self._run(steps, names, "".join(map(_record, rows)), len(rows), nulls, known, tables)
+        return self._run(steps, names, "".join(map(_record, rows)), len(rows), nulls, known, tables, listed)
 
     def column(self, step: dict[str, Any], cells: Sequence[Cell]) -> list[list[str]]:
         """The rows that a step makes of one column `x` beside a row number, the number left out."""
@@ -117,6 +125,7 @@ class Bench:
         nulls: Sequence[str] = (),
         known: Sequence[LearntStep] | None = None,
         tables: Mapping[str, str] | None = None,
+        listed: bool = False,
     ) -> Output:
         """Both ways where a step can learn late: the same must come of them."""
         made = self._planned(steps, names, records, count, nulls, known, tables, late=False)
@@ -141,7 +150,7 @@ class Bench:
         path, out = self._folder / "in.csv", self._folder / "out.csv"
         path.write_bytes(f"-\n{records}".encode())
         pipeline = parse(json.dumps({"read": {"nulls": nulls}, "steps": steps}))
-        numbered = needs_row_numbers(pipeline.steps)
+        numbered = listed or needs_row_numbers(pipeline.steps)
         source = Source(path, Dialect(), 1, tuple(names), count)
         relation = self._engine.relation(source, numbered=numbered)
         beside = {called: self._beside(called, text) for called, text in (tables or {}).items()}
@@ -157,6 +166,7 @@ class Bench:
             beside,
             late=late,
             count_cells=True,
+            list_cells=listed,
         )
         self.fitted = planned.fitted
         self._engine.counting(planned.counters)
@@ -168,7 +178,9 @@ class Bench:
         assert all(counted[label][counts] == rows for (label, counts), rows in told.items() if counts)
         counts = StepCounts.chain(count, counted)
         assert written == (counts[-1].out if counts else count), "the account does not add up"
-        return Output(out.read_bytes().decode(), planned.warnings, counts)
+        changes = f"SELECT __row, label, name, before, after FROM ({planned.changes()})"
+        found = self._engine.rows(f"{changes} ORDER BY __row, step, place") if listed else []
+        return Output(out.read_bytes().decode(), planned.warnings, counts, found)
 
 
 def _record(row: Row) -> str:

@@ -10,7 +10,7 @@ const PREVIEW_ROWS = 20;
 const KINDS = 8;
 const LOOK_AGAIN = 5000;
 const ENDED = ["done", "error", "cancelled"];
-const STAGES = { read: "Reading", fit: "Learning from the rows", check: "Checking the rows", transform: "Writing the output", profile: "Looking at the columns", publish: "Finishing" };
+const STAGES = { read: "Reading", fit: "Learning from the rows", check: "Checking the rows", transform: "Writing the output", changes: "Listing the changes", profile: "Looking at the columns", publish: "Finishing" };
 
 let stream = null;
 let shown = null;
@@ -227,7 +227,7 @@ async function again(event, path) {
 function actions(job) {
   const made = [];
   const output = job.output.name;
-  const order = [output, "rejected.csv", "fitted.json", "profile.json", "error.txt"];
+  const order = [output, "rejected.csv", "changes.csv", "fitted.json", "profile.json", "error.txt"];
   for (const name of order.filter((one) => job.files[one])) {
     const text = `${name === output ? "Download " : ""}${name} (${bytes(job.files[name].bytes)})`;
     made.push(element("a", text, { href: job.files[name].href, className: name === output ? "button primary" : "button" }));

@@ -96,7 +96,7 @@ class Plan:
     _counts: dict[str, Counts] = field(default_factory=dict)
     _uncounted: dict[str, str] = field(default_factory=dict)
     _unlisted: list[str] = field(default_factory=list)
-    _changes: list[str] = field(default_factory=list)
+    _listings: list[str] = field(default_factory=list)
     _waiting: list[tuple[int, Step]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -152,7 +152,7 @@ class Plan:
         row, and the fields of a Pair."""
         self._list()
         listed = f"{ROW}, step, label, place, name, before, after"
-        return f"SELECT {listed} FROM ({' UNION ALL '.join(self._changes or [NO_CHANGES])})"
+        return f"SELECT {listed} FROM ({' UNION ALL '.join(self._listings or [NO_CHANGES])})"
 
     def fit(self) -> None:
         """One scan for all steps that wait, to learn or to check what is applied; then their layers."""
@@ -250,7 +250,7 @@ class Plan:
     def _list(self) -> None:
         """Has the cells listed that were changed before, and not yet are."""
         if self._unlisted:
-            self._changes.append(self.sql.each(self._unlisted, self.relation, ROW))
+            self._listings.append(self.sql.each(self._unlisted, self.relation, ROW))
         self._unlisted = []
 
     def _changed(self, called: str, place: int, made: Columns) -> Iterator[str]:

@@ -243,8 +243,8 @@ class Plan:
 
     def _tally(self, called: str, rows: RowChange) -> None:
         """Has the rows counted that go or come, and in the same scan the cells that were changed before."""
-        query = rows.tally(self.relation, list(self._uncounted.values()))
-        self.tallies.append(Tally(called, rows.counts, tuple(self._uncounted), query))
+        query = rows.tally(self.relation, list(self._uncounted))
+        self.tallies.append(Tally(called, rows.counts, tuple(self._uncounted.values()), query))
         self._uncounted = {}
 
     def _list(self) -> None:
@@ -253,7 +253,7 @@ class Plan:
             self._listings.append(self.sql.each(self._unlisted, self.relation, ROW))
         self._unlisted = []
 
-    def _changed(self, called: str, place: int, made: Columns) -> Iterator[str]:
+    def _changed(self, place: int, called: str, made: Columns) -> Iterator[str]:
         """How many cells of a row are others now, where their column is still there, and which: as columns,
         as far as they are to be counted and listed."""
         before = {column.name: column.sql for column in self.columns}

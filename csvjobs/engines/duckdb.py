@@ -82,7 +82,9 @@ class DuckSql(Sql):
         return f"LIST([{', '.join(expressions)}]) FILTER (WHERE {condition})"
 
     def differing(self, pairs: Sequence[Pair]) -> str:
-        return f"[{', '.join(map(self._differing, pairs))}]"
+        # In most rows nothing differs: to make a list there, and take it apart, would cost as much.
+        some = " OR ".join(f"{pair.before} IS DISTINCT FROM {pair.after}" for pair in pairs)
+        return f"CASE WHEN {some} THEN [{', '.join(map(self._differing, pairs))}] ELSE [] END"
 
     def _differing(self, pair: Pair) -> str:
         step, label, place, name, before, after = pair

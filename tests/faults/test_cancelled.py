@@ -28,6 +28,11 @@ CASES: dict[str, Case] = {
     ),
     "reading with care": (lambda: HEADER + b"1,2,3,4,5\n" + ROW * 2_000_000, None, {}),
     "sorting": (lambda: HEADER + ROW * 3_000_000, "steps: [{step: sort, by: [note, name]}]", {}),
+    "listing changes": (
+        lambda: HEADER + ROW * 2_000_000,
+        "{steps: [{step: case, columns: [name], to: upper}], report: {changes: true}}",
+        {},
+    ),
     "packing": (lambda: HEADER + ROW * 2_000_000, "write: {format: jsonl, compression: gzip}", {}),
 }
 

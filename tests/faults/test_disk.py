@@ -81,6 +81,11 @@ PHASES: dict[str, tuple[Callable[[], bytes], str | None, dict[str, str]]] = {
     "transcode": (lambda: table(10 * MIB) + "é,,,\n".encode("cp1252"), None, {"encoding": "cp1252"}),
     "read with care": (lambda: table(13 * MIB).replace(b"\n", b"\n1,2,3,4,5\n", 1), None, {}),
     "output": (lambda: table(13 * MIB), None, {}),
+    "changes": (
+        lambda: table(8 * MIB),
+        "{steps: [{step: case, columns: [name], to: upper}], report: {changes: true}}",
+        {},
+    ),
     "other output": (lambda: table(8 * MIB), "write: {format: jsonl}", {}),
 }
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from collections import Counter
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -155,6 +156,56 @@ def test_the_line_is_the_one_on_which_the_record_begins(
         found = begun(service(Path(folder)), content.encode(), skip=above, comment="#", delimiter=",")
     assert len(found) == sum(record.startswith("{at},") for record in records) + 1
     assert all(told == said for told, said in found)
+
+
+REPLAYED: list[dict[str, Any]] = [
+    {"step": "trim"},
+    {"step": "case", "columns": ["a"], "to": "upper"},
+    {"step": "replace", "columns": ["b"], "text": "x", "with": "\n"},
+    {"step": "fill_missing", "columns": ["a"], "with": "constant", "value": "-"},
+    {"step": "fill_missing", "columns": ["b"], "with": "forward"},
+    {"step": "derive", "values": {"b": "a || b", "c": "b"}},
+    {"step": "rename", "names": {"a": "b", "b": "a"}},
+    {"step": "label", "columns": ["a"]},
+    {"step": "filter", "column": "a", "not_equals": "x"},
+    {"step": "dedupe", "by": ["a"]},
+    {"step": "sort", "by": [{"column": "b"}]},
+    {"step": "sql", "query": "SELECT *, id AS d FROM input"},
+    {
+        "step": "sql",
+        "query": "SELECT id, lower(b) AS a, a AS b FROM input WHERE id <> '3' ORDER BY a LIMIT 6",
+    },
+]
+CELLS = st.sampled_from(["", "x", " X", "y ", "é", "1\n2", "1\r\n2", 'say "x"', "x,y"])
+
+
+@given(
+    cells=st.lists(st.tuples(CELLS, CELLS), min_size=1, max_size=8),
+    steps=st.lists(st.sampled_from(REPLAYED), min_size=1, max_size=5),
+    end=st.sampled_from(["\n", "\r\n"]),
+    bad=st.booleans(),
+)
+@settings(max_examples=40)
+def test_the_input_with_all_changes_made_is_the_output(
+    cells: list[tuple[str, str]], steps: list[dict[str, Any]], end: str, bad: bool
+) -> None:
+    content, rows = f"id,a,b{end}" + f"too,few{end}" * bad, dict[int, dict[str, str]]()
+    for place, (a, b) in enumerate(cells):
+        rows[len(re.findall("\r\n|\n", content)) + 1] = {"id": str(place), "a": a, "b": b}
+        written = io.StringIO(newline="")
+        csv.writer(written, lineterminator=end).writerow([place, a, b])
+        content += written.getvalue()
+    with TemporaryDirectory() as folder:
+        services = service(Path(folder))
+        job = run(services, content.encode(), steps, delimiter=",", encoding="utf-8")
+        told, output = changes(services, job), text(services, job, OUTPUT)
+    for each in told:
+        row = rows[int(each["line"])]
+        assert row.get(each["column"], each["before"]) == each["before"]
+        row[each["column"]] = each["after"]
+    made = {row["id"]: row for row in rows.values()}
+    for row in csv.DictReader(io.StringIO(output, newline="")):
+        assert {name: made[row["id"]].get(name, cell) for name, cell in row.items()} == row
 
 
 def test_a_line_of_json_has_its_line(services: Services) -> None:

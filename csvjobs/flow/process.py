@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -232,14 +233,13 @@ def _lane(
     outcome.warnings = reading.warnings + (fitted.notes(reading.source.columns) if fitted else [])
     outcome.reject(reading.source.rejects, rejected)
     _check_rows(reading.source.rejects, reading.source.records, pipeline.read)
+    make = partial(
+        _made, services, pipeline, fitted, tables, found, reading, numbers, scratch, pulse, outcome
+    )
     try:
-        planned = _made(
-            services, pipeline, fitted, tables, found, reading, scratch, pulse, outcome, late=True
-        )
+        planned = make(late=True)
     except Unsure:
-        planned = _made(
-            services, pipeline, fitted, tables, found, reading, scratch, pulse, outcome, late=False
-        )
+        planned = make(late=False)
     if planned.fitted and not fitted:
         outcome.files[FITTED] = scratch / FITTED
         outcome.files[FITTED].write_text(write(pipeline, reading.source.columns, planned.fitted), "utf-8")
@@ -252,6 +252,7 @@ def _made(
     tables: Mapping[str, Source],
     found: Look,
     reading: Reading,
+    numbers: LineNumbers,
     scratch: Path,
     pulse: Pulse,
     outcome: Outcome,

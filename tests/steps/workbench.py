@@ -128,10 +128,11 @@ class Bench:
         listed: bool = False,
     ) -> Output:
         """Both ways where a step can learn late: the same must come of them."""
-        made = self._planned(steps, names, records, count, nulls, known, tables, late=False)
+        made = self._planned(steps, names, records, count, nulls, known, tables, listed, late=False)
         self.unsure = True
         with suppress(Unsure):
-            assert made == self._planned(steps, names, records, count, nulls, known, tables, late=True)
+            again = self._planned(steps, names, records, count, nulls, known, tables, listed, late=True)
+            assert made == again
             self.unsure = False
         return made
 
@@ -144,6 +145,7 @@ class Bench:
         nulls: Sequence[str],
         known: Sequence[LearntStep] | None,
         tables: Mapping[str, str] | None,
+        listed: bool,
         *,
         late: bool,
     ) -> Output:

@@ -25,7 +25,7 @@ for _name in [name for name in os.environ if name.startswith("CSVJOBS_") or name
 
 
 def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
-    """Bytes name no test: those of an archive hold the time, and processes that share tests must know them by one name."""
+    """Bytes name no test: those of an archive hold the time, and processes must agree on names."""
     return argname if isinstance(val, bytes) else None
 
 

@@ -12,6 +12,19 @@ MAX_COLUMNS = 20_000
 MAX_RECORD_BYTES = 16 * 1024**2
 MAX_OPEN_LINES = 1000
 
+_DIALECT = {"delimiter", "quote", "escape", "comment"}
+_BY_KEYS = {*_DIALECT, "sheet", "skip", "header", "header_rows"}
+_IDLE: dict[str, set[str]] = {
+    "csv": {"sheet"},
+    "jsonl": _BY_KEYS,
+    "parquet": {*_BY_KEYS, "encoding", "max_record_bytes"},
+    "xlsx": {*_DIALECT, "encoding"},
+}
+"""Options that mean nothing in a file of a format, and would not just ask for what is so there anyway."""
+
+_ANYWAY: dict[str, Any] = {"skip": 0, "header": True, "header_rows": 1}
+"""So it is in every file that names its columns itself."""
+
 
 def _listed(given: Any) -> Any:
     """A text as the list that it says: JSON where it begins like that, else parts between commas."""
@@ -132,6 +145,14 @@ class ReadOptions(BaseModel):
     def bounded(self) -> bool:
         """Whether rows are to be smaller than the engine would take by itself."""
         return self.max_record_bytes < MAX_RECORD_BYTES or self.max_open_lines < MAX_OPEN_LINES
+
+    def idle(self, kind: str) -> list[str]:
+        """The options that are declared here and do nothing where the file's format is `kind`."""
+        fields = ReadOptions.model_fields.items()
+        declared = {name: value for name, field in fields if (value := getattr(self, name)) != field.default}
+        return [
+            name for name, value in declared.items() if name in _IDLE[kind] and value != _ANYWAY.get(name)
+        ]
 
     def too_many_bad(self, bad: int, rows: int) -> bool:
         """Whether `bad` of so many rows are more than `max_bad_rows`."""

@@ -96,7 +96,7 @@ def look(
     detected = {"encoding": encoding, **found, "skip": beginning.skip, "header": beginning.header, **packed}
     if header.marks:
         detected["layout"] = Found(LAYOUT)
-    warnings = header.warnings + _doubts(detected, header, options)
+    warnings = [*header.warnings, *_doubts(detected, header, options), *_unused(detected, options)]
     return Look(path, facts, text, text == path, head, whole, dialect, header, detected, warnings)
 
 
@@ -174,7 +174,8 @@ def _look_at(table: Table, facts: Facts, path: Path, known: dict[str, Found]) ->
     """A look at what is no text in rows and columns; `known`: what was found out before."""
     head = table.head()
     detected = table.detected | known
-    warnings = table.notes + head.header.warnings + _doubts(detected, head.header, table.options)
+    doubts = _doubts(detected, head.header, table.options) + _unused(detected, table.options)
+    warnings = table.notes + head.header.warnings + doubts
     native = table.path == path
     return Look(
         path, facts, table.path, native, head.lines, head.whole, PLAIN, head.header, detected, warnings, table
@@ -247,3 +248,11 @@ def _doubts(detected: dict[str, Found], header: Header, options: ReadOptions) ->
     if not detected["header"].value and options.header is None:
         doubts.append("The first row was taken for data, not for names; set header: true if that is wrong.")
     return doubts
+
+
+def _unused(detected: dict[str, Found], options: ReadOptions) -> list[str]:
+    """A pipeline may be used for files of many formats: what it declares of others is no error, but told."""
+    kind = detected["format"].value if "format" in detected else "csv"
+    idle = options.idle(kind)
+    said = "option {} was not used: it means" if len(idle) == 1 else "options {} were not used: they mean"
+    return [f"The {said.format(', '.join(idle))} nothing for the format {kind}."] if idle else []

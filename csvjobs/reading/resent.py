@@ -33,7 +33,7 @@ def as_written(path: Path, facts: Facts, options: ReadOptions) -> ReadOptions | 
     form = {"delimiter": delimiter, "quote": '"', "escape": "", "comment": "", "skip": 0, "header": True}
     encoding = "utf-8" if facts.utf8 else options.encoding
     most = options.max_columns + len(EXTRA)
-    return options.model_copy(update={**form, "encoding": encoding, "max_columns": most})
+    return options.model_copy(update={**form, "sheet": None, "encoding": encoding, "max_columns": most})
 
 
 def own_columns(columns: Sequence[str]) -> tuple[str, ...]:

@@ -154,6 +154,37 @@ def test_bad_lines_of_json_are_counted_and_kept(services: Services) -> None:
     assert (bad["_line"], bad["_code"], bad["_record"]) == ("4", "bad-json", "{")
 
 
+DECLARED = {
+    **{"sheet": "1", "delimiter": ",", "quote": '"', "encoding": "utf-8", "comment": "#", "nulls": ["NA"]},
+    **{"skip": 0, "header": True, "bad_rows": "fail", "max_record_bytes": 2000},
+}
+UNUSED = {
+    "csv": "option sheet was",
+    "jsonl": "options sheet, delimiter, quote, comment were",
+    "parquet": "options sheet, delimiter, quote, encoding, comment, max_record_bytes were",
+    "xlsx": "options delimiter, quote, encoding, comment were",
+}
+
+
+def test_options_that_mean_nothing_for_the_format_are_told(services: Services, content: bytes) -> None:
+    job = run(services, content, read=DECLARED)
+    kind = job.detected["format"].value if "format" in job.detected else "csv"
+    [told] = job.warnings
+    assert told.startswith(f"The {UNUSED[str(kind)]} not used: ")
+    assert told.endswith(f" nothing for the format {kind}.")
+    with Incoming(services) as incoming:
+        incoming.write(content)
+        assert inspect(incoming, "given", json.dumps({"read": DECLARED}), {}).warnings == [told]
+
+
+@pytest.mark.parametrize("option", [{"header": False}, {"skip": 1}, {"header_rows": 2}])
+def test_keys_name_the_columns_whatever_is_declared(services: Services, option: dict[str, Any]) -> None:
+    [name] = option
+    assert run(services, as_jsonl(), read=option).warnings == [
+        f"The option {name} was not used: it means nothing for the format jsonl."
+    ]
+
+
 @pytest.mark.parametrize(
     ("content", "read", "code"),
     [

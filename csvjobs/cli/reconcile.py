@@ -25,7 +25,10 @@ def reconcile() -> None:
     """
     # What is logged is told below.
     logging.getLogger("csvjobs").addHandler(logging.NullHandler())
-    reconciler = Reconciler(wiring.services(load()))
+    # Which workers the service has, this shell's settings do not say: each job waits for those that it asked
+    # for, and where there are none the service's own reconciler lets it wait for others.
+    settings = load().model_copy(update={"priority_workers": 1})
+    reconciler = Reconciler(wiring.services(settings))
     rounds = [reconciler.once()]
     for _ in range(IN_FLIGHT_ROUNDS):
         time.sleep(EVERY)

@@ -53,7 +53,6 @@ class Reconciler:
     def __init__(self, services: Services) -> None:
         self._services = services
         self._missed: Counter[str] = Counter()
-        self._started = True
         self._swept = float("-inf")
         self._clock = SteadyClock()
         self._expiry = Expiry(services)
@@ -80,9 +79,8 @@ class Reconciler:
         # The folders first: what is committed after this look is no business of this round.
         pending = self._services.storage.pending()
         census = self._services.queue.census()
-        if self._started and not self._services.settings.priority_workers:
-            self._change_lanes(census.waiting)
-        self._started = False
+        if census.high and not self._high_is_served():
+            self._change_lanes(census.high)
         waiting = set(census.waiting)
         self._missed = Counter(
             {
@@ -101,13 +99,16 @@ class Reconciler:
                 put_back.append(job_id)
         return len(pending), put_back
 
+    def _high_is_served(self) -> bool:
+        """Whether there are workers for high priority, be they of another machine."""
+        settings, queue = self._services.settings, self._services.queue
+        return bool(settings.priority_workers or queue.workers(Priority.HIGH))
+
     def _change_lanes(self, waiting: Iterable[str]) -> None:
-        """At the start: lets what waits for workers that there are no longer wait for others."""
+        """Lets what waits for workers that there are no longer wait for others."""
         for job_id in waiting:
-            with suppress(JobNotFound):
-                if request_of(self._services, job_id).terms.priority is Priority.HIGH:
-                    self._services.queue.withdraw(job_id)
-                    self._put(job_id)
+            self._services.queue.withdraw(job_id)
+            self._put(job_id)
 
     def _put(self, job_id: str) -> None:
         with suppress(JobNotFound):

@@ -10,10 +10,11 @@ from csvjobs.priority import Priority
 
 @dataclass(frozen=True)
 class Census:
-    """What the queue holds at one moment."""
+    """What the queue holds at one moment. `high`: those of the waiting that wait in that lane."""
 
     waiting: tuple[str, ...]
     in_flight: frozenset[str]
+    high: tuple[str, ...] = ()
 
 
 class JobQueue(ABC):

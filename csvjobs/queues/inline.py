@@ -52,7 +52,8 @@ class InlineQueue(JobQueue):
 
     def census(self) -> Census:
         with self._lock:
-            return Census(tuple(chain(*self._lanes.values())), frozenset(self._in_flight))
+            waiting, high = chain(*self._lanes.values()), self._lanes[Priority.HIGH]
+            return Census(tuple(waiting), frozenset(self._in_flight), tuple(high))
 
     def _place(self, lane: list[str], owner: str) -> int:
         """Before the first job, behind the owner's last one, whose turn comes later."""

@@ -115,7 +115,9 @@ class RqQueue(JobQueue):
 
     def workers(self, priority: Priority = Priority.NORMAL) -> int:
         with self._fuse.before("The queue"):
-            return Worker.count(queue=self._lanes[priority])
+            # One that was killed stays among the names until others of its lane look.
+            names = Worker.all_keys(queue=self._lanes[priority])
+            return self._redis.exists(*names) if names else 0
 
     def census(self) -> Census:
         # One transaction: a job on its way from one list to the next must not be seen in neither.
@@ -125,8 +127,9 @@ class RqQueue(JobQueue):
                 pipe.lrange(lane.intermediate_queue_key, 0, -1)
                 pipe.zrange(lane.started_job_registry.key, 0, -1)
             found = [[_job_id(entry) for entry in entries] for entries in pipe.execute()]
-        waiting, moving, started = (list(chain(*found[kind::3])) for kind in range(3))
-        return Census(tuple(waiting), frozenset([*moving, *started]))
+        waiting, moving, started = (found[kind::3] for kind in range(3))
+        high = dict(zip(self._lanes, waiting, strict=True))[Priority.HIGH]
+        return Census(tuple(chain(*waiting)), frozenset(chain(*moving, *started)), tuple(high))
 
 
 def queue(redis: Redis, name: str = NAME, priority: Priority = Priority.NORMAL) -> Queue:

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from chaos import Service
 from terminal import Terminal
 
 from csvjobs.flow.process import process
+from csvjobs.flow.submit import Incoming
+from csvjobs.jobs.job import Terms
+from csvjobs.priority import Priority
 
 
 def environment(service: Service) -> dict[str, str]:
@@ -37,6 +42,23 @@ def test_several_at_once_put_back_each_job_once(terminal: Terminal, service: Ser
     running = [terminal.starts("reconcile", **environment(service)) for _ in range(3)]
     assert {terminal.ended(one).status for one in running} == {0}
     assert service.services.queue.census().waiting == tuple(jobs)
+
+
+def test_a_job_keeps_its_priority_whatever_is_set_here(
+    terminal: Terminal, tmp_path: Path, redis_url: str
+) -> None:
+    service = Service(tmp_path, redis_url, priority_workers=1)
+    with Incoming(service.services) as incoming:
+        incoming.write(b"a,b\n1,2\n")
+        job_id = incoming.submit("x.csv", None, {}, terms=Terms(priority=Priority.HIGH)).job_id
+    queue = service.services.queue
+    assert queue.census().high == (job_id,)
+    assert terminal.types("reconcile", **environment(service)).status == 0
+    assert queue.census().high == (job_id,)
+    service.redis.flushall()
+    assert f"{job_id} put back into the queue" in terminal.types("reconcile", **environment(service)).out
+    assert queue.census().high == (job_id,)
+    service.stop()
 
 
 def test_a_redis_that_is_not_there_is_told(terminal: Terminal, service: Service) -> None:

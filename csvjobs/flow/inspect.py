@@ -61,7 +61,7 @@ def inspect(
         warnings=found.warnings,
         hints=[_hides(column, kind) for column in first.columns for kind in column.personal],
         complete=found.whole,
-        **dict(first),
+        **dict(first) | {"faults": first.faults | found.faults},
     )
 
 

@@ -148,7 +148,7 @@ def preview(
         complete=found.whole,
         detected={name: Finding.of(each) for name, each in found.detected.items()},
         warnings=[*found.warnings, *warnings],
-        faults=faults,
+        faults=faults + found.faults,
         before=before,
         steps=steps,
         fault=fault,

@@ -9,6 +9,7 @@ from __future__ import annotations
 import codecs
 import json
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import islice
@@ -21,6 +22,7 @@ from csvjobs.reading.careful import TICK_EVERY, short, wrong_bytes
 from csvjobs.reading.clean import Cell, CleanWriter
 from csvjobs.reading.header import Header
 from csvjobs.reading.linenumbers import UNASKED, LineNumbers
+from csvjobs.reading.options import ReadOptions
 from csvjobs.reading.records import Line
 from csvjobs.reading.rejects import Failed, RejectsWriter
 from csvjobs.reading.source import Found, Source
@@ -64,14 +66,14 @@ class Jsonl(Table):
 
     def head(self) -> Head:
         """Its columns are the keys of the first rows only."""
-        found = list(islice(self._objects(), HEAD_ROWS + 1))
+        found = list(islice(self._beginning(), HEAD_ROWS + 1))
         if self.cut:
             del found[-1:]
-        self.keys = list(dict.fromkeys(key for each in found for key in each))
-        rows = [[each.get(key) for key in self.keys] for each in found]
-        head = named_head(self.keys, rows, self.options)
+        self.keys = list(dict.fromkeys(key for each in found if isinstance(each, dict) for key in each))
+        faults = Counter[str]()
+        head = named_head(self.keys, self._rows(found, faults), self.options)
         self.told = head.header.warnings
-        return head._replace(whole=head.whole and not self.cut)
+        return head._replace(whole=head.whole and len(found) <= HEAD_ROWS and not self.cut, faults=faults)
 
     def source(
         self,
@@ -89,14 +91,23 @@ class Jsonl(Table):
                 return source
             self.keys = list(run.keys)
 
-    def _objects(self) -> Iterator[Object]:
-        """The good ones of the first lines."""
+    def _beginning(self) -> Iterator[Object | str]:
+        """What each line holds; the code of one that is bad."""
         with self.path.open("rb") as file:
-            for line in islice(_lines(file, self.options.max_record_bytes), 2 * HEAD_ROWS):
-                try:
-                    yield cells(line.content.decode("utf-8", "replace"))
-                except ValueError:
-                    continue
+            for line in _lines(file, self.options.max_record_bytes):
+                if line.content.strip():
+                    try:
+                        yield _object(line, self.options)
+                    except _Bad as bad:
+                        yield bad.code
+
+    def _rows(self, found: Iterable[Object | str], faults: Counter[str]) -> Iterator[list[Cell]]:
+        """The good ones; the others are counted, by code."""
+        for each in found:
+            if isinstance(each, str):
+                faults[each] += 1
+            else:
+                yield [each.get(key) for key in self.keys]
 
 
 class _Run:
@@ -146,34 +157,40 @@ class _Run:
         if not line.content.strip():
             self._sieve.blank += 1
             return
-        found = self._object(line)
-        if found is None:
+        try:
+            found = _object(line, self._options)
+        except _Bad as bad:
+            self._sieve.reject(_place(line), bad.code, line.content, bad.found)
             return
+        if self._options.bad_bytes == "replace":
+            self._replaced += wrong_bytes(line.content) != ""
         if not found.keys() <= self.keys.keys():
             self.keys.update(dict.fromkeys(found))
             check_width(len(self.keys), self._options)
         if len(self.keys) == known:
             self._sieve.take(_place(line), list(map(found.get, self.keys)))
 
-    def _object(self, line: Line) -> Object | None:
-        """What the line holds; None where it was set aside."""
-        content = line.content
-        if len(content) > self._options.max_record_bytes:
-            self._sieve.reject(_place(line), "record-too-long", content)
-            return None
-        try:
-            text = content.decode()
-        except UnicodeDecodeError:
-            if self._options.bad_bytes != "replace":
-                self._sieve.reject(_place(line), "bad-bytes", content, wrong_bytes(content))
-                return None
-            self._replaced += 1
-            text = content.decode("utf-8", "replace")
-        try:
-            return cells(text)
-        except ValueError as error:
-            self._sieve.reject(_place(line), "bad-json", content, short(str(error).encode()))
-            return None
+
+class _Bad(Exception):
+    """A line that is no row, with its code and what was found."""
+
+    def __init__(self, code: str, found: str = "") -> None:
+        self.code, self.found = code, found
+
+
+def _object(line: Line, options: ReadOptions) -> Object:
+    """What the line holds. Raises _Bad."""
+    content = line.content
+    if len(content) > options.max_record_bytes:
+        raise _Bad("record-too-long")
+    try:
+        text = content.decode("utf-8", "replace" if options.bad_bytes == "replace" else "strict")
+    except UnicodeDecodeError:
+        raise _Bad("bad-bytes", wrong_bytes(content)) from None
+    try:
+        return cells(text)
+    except ValueError as error:
+        raise _Bad("bad-json", short(str(error).encode())) from None
 
 
 def _place(line: Line) -> Place:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import dropwhile, islice
 from pathlib import Path
 
@@ -46,7 +47,8 @@ class Reading:
 class Look:
     """What a file is, by its facts and first lines. `path`: the file itself or what was packed in it, which
     `facts` are about; `text`: the same, if it is `native`, or its copy in UTF-8; `whole`: whether `head` is
-    all of it. `table`: where it is no text in rows and columns; `head` is then what it would be as such."""
+    all of it. `table`: where it is no text in rows and columns; `head` is then what it would be as such, and
+    `faults` are the bad rows that are left out there, by code."""
 
     path: Path
     facts: Facts
@@ -59,6 +61,7 @@ class Look:
     detected: dict[str, Found]
     warnings: list[str]
     table: Table | None = None
+    faults: Counter[str] = field(default_factory=Counter)
 
 
 def look(
@@ -178,7 +181,18 @@ def _look_at(table: Table, facts: Facts, path: Path, known: dict[str, Found]) ->
     warnings = table.notes + head.header.warnings + doubts
     native = table.path == path
     return Look(
-        path, facts, table.path, native, head.lines, head.whole, PLAIN, head.header, detected, warnings, table
+        path,
+        facts,
+        table.path,
+        native,
+        head.lines,
+        head.whole,
+        PLAIN,
+        head.header,
+        detected,
+        warnings,
+        table,
+        head.faults,
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import accumulate, islice
@@ -133,7 +134,7 @@ class Spreadsheet(Table):
         self.detected["header"] = beginning.header
         self.names, self.before = header.columns, bisect_right(starts, header.before)
         self.above = [text != b"\n" for text in texts[:above]]
-        return Head(found, whole, header)
+        return Head(found, whole, header, Counter())
 
 
 def _notes(book: Workbook) -> Iterator[str]:

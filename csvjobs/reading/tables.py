@@ -6,6 +6,7 @@ Such a file says itself what its cells are; they are made text, and from there o
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
@@ -30,11 +31,12 @@ Tick = Callable[[int], None]
 
 class Head(NamedTuple):
     """The first rows as text in the dialect PLAIN, and whether they are all there are; what stands above the
-    first record is in the header's account."""
+    first record is in the header's account. `faults`: bad rows among them, by code."""
 
     lines: list[Line]
     whole: bool
     header: Header
+    faults: Counter[str]
 
 
 @dataclass
@@ -150,7 +152,7 @@ def named_head(names: Sequence[str], rows: Iterable[Sequence[Cell]], options: Re
     text, whole = first_text(rows)
     top = record(columns).splitlines(keepends=True)
     found = list(lines([*top, *text]))
-    return Head(found, whole, Header(columns, 0, len(list(lines(top))), warnings))
+    return Head(found, whole, Header(columns, 0, len(list(lines(top))), warnings), Counter())
 
 
 def first_text(rows: Iterable[Sequence[Cell]]) -> tuple[list[bytes], bool]:

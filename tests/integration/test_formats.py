@@ -154,6 +154,34 @@ def test_bad_lines_of_json_are_counted_and_kept(services: Services) -> None:
     assert (bad["_line"], bad["_code"], bad["_record"]) == ("4", "bad-json", "{")
 
 
+def test_a_look_and_a_preview_count_the_bad_lines_of_json_that_a_job_sets_aside(services: Services) -> None:
+    content = as_jsonl() + b'{\n\n{"id": "\xff"}\n[1]\n{"id": "%s"}\n{"id": 1}\n' % (b"x" * 2000)
+    read = {"encoding": "utf-8", "max_record_bytes": 1024}
+    job = run(services, content, read=read)
+    bad = {group.code: group.count for group in job.rejected.groups} if job.rejected else {}
+    with Incoming(services) as incoming:
+        incoming.write(content)
+        found = inspect(incoming, "given", json.dumps({"read": read}), {})
+    assert (found.records, found.faults) == (4, bad)
+    with Incoming(services) as incoming:
+        incoming.write(content)
+        assert preview(incoming, "given", json.dumps({"read": read}), {}).faults == bad
+
+
+def test_where_more_lines_are_bad_than_are_looked_at_the_look_is_not_of_the_whole(services: Services) -> None:
+    with Incoming(services) as incoming:
+        incoming.write(as_jsonl() + b"{\n" * 5000)
+        found = inspect(incoming, "given", None, {})
+    assert (found.records, found.complete) == (3, False)
+    assert 0 < found.faults["bad-json"] < 5000
+
+
+def test_a_line_that_was_cut_off_is_not_bad(services: Services) -> None:
+    with Incoming(services) as incoming:
+        incoming.write(as_jsonl()[:-10])
+        assert inspect(incoming, "given", None, {}, partial=True).faults == {}
+
+
 DECLARED = {
     **{"sheet": "1", "delimiter": ",", "quote": '"', "encoding": "utf-8", "comment": "#", "nulls": ["NA"]},
     **{"skip": 0, "header": True, "bad_rows": "fail", "max_record_bytes": 2000},

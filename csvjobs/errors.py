@@ -18,7 +18,7 @@
     │   ├── UnfitPipeline · UnknownColumn · DuplicateColumn · NoColumnsLeft
     │   ├── NotANumber · InvalidCell · AmbiguousFormat · TooManyCategories · UnknownCategory
     │   ├── NothingToLearn · NotLearnt · BadPattern · NoMaskKey
-    │   ├── TableGone · DuplicateKey · UnknownKey
+    │   ├── BadTable · TableGone · DuplicateKey · UnknownKey
     │   └── TimeLimit · MemoryLimit
     ├── Cancelled        not a fault: the job's owner asked for the end
     └── ServiceError     our side (5xx); retried where that can help, always logged
@@ -459,6 +459,17 @@ class NoMaskKey(DataError):
     """A step hides cells behind a keyed hash, and the service has no key."""
 
     code = "no-mask-key"
+
+
+class BadTable(DataError):
+    """A table that a step looks things up in cannot be read."""
+
+    code = "bad-table"
+
+    @classmethod
+    def called(cls, name: str, why: str, hint: str | None) -> BadTable:
+        """The error for the table that a step names so."""
+        return cls(f"The table {name[:120]!r} cannot be read: {why}", hint=hint)
 
 
 class TableGone(DataError):

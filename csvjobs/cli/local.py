@@ -16,7 +16,7 @@ from csvjobs.cli.files import size_of, source
 from csvjobs.cli.output import clean_end, remark, transfer
 from csvjobs.client import shown_name
 from csvjobs.engines.options import FILENAMES
-from csvjobs.errors import CsvjobsError, NothingFitted
+from csvjobs.errors import BadTable, CsvjobsError, EmptyUpload, NothingFitted
 from csvjobs.flow.deliver import FITTED
 from csvjobs.flow.inspect import ENOUGH
 from csvjobs.flow.named_tables import FOLDER, NamedTables
@@ -24,6 +24,7 @@ from csvjobs.flow.process import process
 from csvjobs.flow.services import Services
 from csvjobs.flow.submit import Incoming
 from csvjobs.flow.tables import output_of
+from csvjobs.flow.view import view
 from csvjobs.jobs.job import TableRef
 from csvjobs.reading.formats import PARQUET
 from csvjobs.settings import Settings, load
@@ -50,7 +51,7 @@ class LocalTables(NamedTables):
 
     def find(self, called: str) -> TableRef | None:
         if called not in self._made and (path := self._path(called)):
-            self._made[called] = self._job(path)
+            self._made[called] = self._job(called, path)
         return self._made.get(called)
 
     def _path(self, called: str) -> Path | None:
@@ -60,12 +61,18 @@ class LocalTables(NamedTables):
         folder = self._services.settings.jobs_dir / (named.job_id if named else called)
         return next((path for name in FILENAMES if (path := folder / name).is_file()), None)
 
-    def _job(self, path: Path) -> TableRef:
+    def _job(self, called: str, path: Path) -> TableRef:
+        """The file as the output of a job. Raises BadTable."""
         with Incoming(self._services) as incoming:
             take(incoming, path)
-            # A row that was set aside would be missing in silence.
-            job_id = incoming.submit(shown_name(path), None, {"bad_rows": "fail"}).job_id
+            try:
+                # A row that was set aside would be missing in silence.
+                job_id = incoming.submit(shown_name(path), None, {"bad_rows": "fail"}).job_id
+            except EmptyUpload as error:
+                raise BadTable.called(called, error.message, error.hint) from None
         process(self._services, job_id)
+        if fault := view(self._services, job_id).error:
+            raise BadTable.called(called, fault.message, fault.hint)
         return output_of(self._services, job_id)
 
 

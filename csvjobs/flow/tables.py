@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from csvjobs.engines.base import Engine, SideTable
-from csvjobs.errors import FileNotFound, JobGone, JobNotFound, TableGone, TableNotFound
+from csvjobs.errors import BadTable, EmptyFile, FileNotFound, JobGone, JobNotFound, TableGone, TableNotFound
 from csvjobs.flow.deliver import deliver
 from csvjobs.flow.services import Services
 from csvjobs.flow.view import view
@@ -71,7 +71,8 @@ def _meant(services: Services, called: str) -> TableRef:
 def opened(
     services: Services, tables: Mapping[str, TableRef], scratch: Path, tick: Tick
 ) -> Iterator[dict[str, Source]]:
-    """The tables, ready for an engine; `tick` is called now and then and may raise. Raises TableGone."""
+    """The tables, ready for an engine; `tick` is called now and then and may raise. Raises TableGone,
+    BadTable."""
     with ExitStack() as stack:
         sources = {}
         for place, (called, ref) in enumerate(tables.items()):
@@ -93,7 +94,11 @@ def _opened(services: Services, called: str, ref: TableRef, folder: Path, tick: 
         if facts.sha256 != ref.sha256:
             raise _gone(called, f"its sha256 is {facts.sha256}, and was {ref.sha256}")
         written = _written(output)
-        found = look(path, facts, written, folder, tick)
+        try:
+            found = look(path, facts, written, folder, tick)
+        except EmptyFile as error:
+            hint = "Take a table that has rows, or is CSV with a header row: else it has no columns."
+            raise BadTable.called(called, error.message, hint) from None
         yield read(found, written, folder, folder / "rejected.csv", tick).source
 
 

@@ -24,12 +24,23 @@ def test_run_and_preview_look_things_up_in_a_file(at: Terminal) -> None:
     assert "a;b" in at.types("preview", "new.csv", "-p", pipeline).out
 
 
-def test_a_table_with_a_bad_row_is_none(at: Terminal) -> None:
-    at.write("codes.csv", "k,v\n07,a\n8\n")
-    typed = at.types("run", "new.csv", "-p", LOOKUP.format(table="codes.csv"), "-o", "o.csv")
-    assert typed.status == 2
-    assert "job-has-no-output" in typed.err
-    assert "line 3" in typed.err or "row" in typed.err
+@pytest.mark.parametrize(
+    ("content", "why"),
+    [
+        ("k,v\n07,a\n8\n", "Line 3: "),
+        ("", "The file is empty."),
+        ("\n\n", "The file holds no rows."),
+        ("\0\1\2\3" * 99, "The file is binary data"),
+    ],
+)
+def test_a_table_that_cannot_be_read_is_called_by_its_name(at: Terminal, content: str, why: str) -> None:
+    at.write("codes.csv", content)
+    for command in (["run", "-o", "o.csv"], ["preview"]):
+        typed = at.types(*command, "new.csv", "-p", LOOKUP.format(table="codes.csv"))
+        assert typed.status == 2
+        first, hint = typed.err.splitlines()
+        assert first.startswith(f"error bad-table: The table 'codes.csv' cannot be read: {why}")
+        assert hint.strip()
     assert not (at.folder / "o.csv").exists()
 
 

@@ -241,5 +241,18 @@ def test_a_table_that_is_gone_is_missed(services: Services, tmp_path: Path) -> N
         cells(services, tables, tmp_path / "deleted")
 
 
+@pytest.mark.parametrize("write", ["{format: jsonl}", "{header: false}"])
+def test_a_table_without_columns_is_called_by_its_name(services: Services, write: str) -> None:
+    no_rows = f"{{steps: [{{step: limit, rows: 0}}], write: {write}}}"
+    name_table(services, "codes", run(services, CODES, no_rows).job_id)
+    fault = run(services, ORDERS, LOOKUP).error
+    assert fault
+    assert (fault.code, fault.message) == (
+        "bad-table",
+        "The table 'codes' cannot be read: The file holds no rows.",
+    )
+    assert fault.hint
+
+
 def test_jobs_that_look_nothing_up_have_no_tables(services: Services) -> None:
     assert request_of(services, run(services, CODES).job_id).tables == {}

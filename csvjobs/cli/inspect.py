@@ -11,7 +11,7 @@ from rich.text import Text
 
 from csvjobs.cli.local import beginning
 from csvjobs.cli.options import FileArgument, ReadOption, read_options
-from csvjobs.cli.tables import SHOWN_COLUMNS, print_notes, print_rows, shown, table
+from csvjobs.cli.tables import SHOWN_COLUMNS, bad_ones, print_notes, print_rows, shown, table
 from csvjobs.client import shown_name
 from csvjobs.flow.inspect import Inspection
 from csvjobs.flow.inspect import inspect as look_at
@@ -54,8 +54,7 @@ def _findings(found: Inspection) -> tuple[str, Table]:
 
 def _columns(found: Inspection) -> tuple[str, Table]:
     much = "all" if found.complete else "the first"
-    bad = "".join(f", {count} {code}" for code, count in found.faults.items())
-    title = f"{len(found.columns):,} columns in {much} {found.records:,} records{bad}"
+    title = f"{len(found.columns):,} columns in {much} {found.records:,} records{bad_ones(found.faults)}"
     listed = table("column", "filled", "distinct", "holds", "for example")
     for column in found.columns[:SHOWN_COLUMNS]:
         holds = ", ".join(f"{kind} {count}" for kind, count in column.kinds.items())

@@ -10,7 +10,7 @@ from rich.console import Console
 from csvjobs.cli.local import beginning
 from csvjobs.cli.options import FileArgument, PipelineOption, ReadOption, pipeline_text, read_options
 from csvjobs.cli.output import ENDED_BADLY
-from csvjobs.cli.tables import print_notes, print_rows, shown
+from csvjobs.cli.tables import bad_ones, print_notes, print_rows, shown
 from csvjobs.client import shown_name
 from csvjobs.flow.preview import Preview, StepPreview
 from csvjobs.flow.preview import preview as try_out
@@ -42,7 +42,8 @@ def preview(
 def _print(found: Preview) -> None:
     to = Console(highlight=False)
     whole = "all" if found.complete else "the first"
-    print_rows(to, f"Before: {whole} {found.before.records:,} rows", found.before.columns, found.before.rows)
+    before = f"Before: {whole} {found.before.records:,} rows{bad_ones(found.faults)}"
+    print_rows(to, before, found.before.columns, found.before.rows)
     for step in found.steps:
         to.print(f"{step.step}: {', '.join(_done(step)) or 'nothing'}", markup=False, soft_wrap=True)
         for bad in step.rejects:

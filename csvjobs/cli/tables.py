@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from rich.console import Console
 from rich.table import Table
@@ -33,6 +33,11 @@ def print_notes(to: Console, notes: Iterable[str]) -> None:
     """A line for each."""
     for note in notes:
         to.print(Text("note  ", "yellow").append(note, "default"), soft_wrap=True)
+
+
+def bad_ones(faults: Mapping[str, int]) -> str:
+    """How many records are bad, to be put behind how many are good."""
+    return "".join(f", {count:,} {code}" for code, count in faults.items())
 
 
 def shown(value: object) -> str:

@@ -9,6 +9,13 @@ from terminal import Terminal
 WIDE = {"COLUMNS": "150"}
 
 
+def test_bad_rows_are_counted(terminal: Terminal) -> None:
+    terminal.write("lines.jsonl", '{"a": 1}\n{\n')
+    terminal.write("rows.csv", "a,b\n1,2\n3\n")
+    for name, count in (("lines.jsonl", "1 bad-json"), ("rows.csv", "1 missing-cell")):
+        assert f"Before: all 1 rows, {count}\n" in terminal.types("preview", name).out
+
+
 def test_each_step_is_told_between_the_rows_before_and_after(terminal: Terminal) -> None:
     terminal.write("people.csv", "name,city\n Ada,[b]x[/b]\nAlan,\n")
     terminal.write("clean.yaml", "steps: [{step: trim}, {step: drop_missing}, {step: limit, rows: 5}]")

@@ -32,7 +32,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from difflib import get_close_matches
-from typing import ClassVar
+from typing import ClassVar, Self
 
 
 class CsvjobsError(Exception):
@@ -60,10 +60,30 @@ class CsvjobsError(Exception):
         self.pointer = pointer
         super().__init__(self.message)
 
+    def at(self, pointer: str, step: str = "") -> Self:
+        """The same, with its place in the pipeline: `pointer` for programs, and for people in the message.
+        step: the name of the step that it lies in."""
+        self.pointer, place, own = pointer, place_of(pointer, step), f"Step {step} "
+        if self.message.startswith(own):
+            self.message = f"{place.partition(',')[0]} {self.message.removeprefix(own)}"
+        elif place:
+            self.message = f"{place}: {self.message}"
+        self.args = (self.message,)
+        return self
+
     @classmethod
     def title(cls) -> str:
         """The sentence that names this kind of error, the same for every occurrence."""
         return (cls.__doc__ or "").strip().splitlines()[0]
+
+
+def place_of(pointer: str, step: str = "") -> str:
+    """Where a JSON pointer leads in a pipeline, for people, who count steps from 1."""
+    first, *rest = pointer.removeprefix("/").split("/")
+    if first != "steps" or not rest:
+        return "/".join([first, *rest])
+    called = f"Step {int(rest[0]) + 1} ({step})" if step else f"Step {int(rest[0]) + 1}"
+    return ", ".join([called, *filter(None, ["/".join(rest[1:])])])
 
 
 class RequestError(CsvjobsError):

@@ -56,8 +56,7 @@ def _print(found: Preview) -> None:
     print_rows(to, f"After: {after.records:,} rows", after.columns, after.rows)
     print_notes(to, found.warnings)
     if found.fault:
-        where = f" in step {found.fault.step}" if found.fault.step else ""
-        to.print(f"[bold red]error[/]{where}: ", end="")
+        to.print("[bold red]error[/] ", end="")
         for line in (found.fault.message, *found.fault.lines):
             to.print(line, markup=False, soft_wrap=True)
 

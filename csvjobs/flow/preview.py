@@ -181,8 +181,8 @@ def _run(
             steps.append(_step(called, before, after, rows, rejects))
             before = after
     except DataError as error:
-        error.pointer = f"/steps/{len(steps)}"
-        fault = fault or Fault.of(error)
+        place = len(steps)
+        fault = fault or Fault.of(error.at(f"/steps/{place}", pipeline.steps[place].step))
     return first.table(), steps, planned.warnings, fault
 
 

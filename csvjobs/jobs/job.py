@@ -212,14 +212,9 @@ class Fault(Model):
         )
 
     @property
-    def step(self) -> int | None:
-        """The number of the step that it is about, from 1."""
-        return 1 + int(self.pointer.split("/")[2]) if self.pointer else None
-
-    @property
     def lines(self) -> list[str]:
         """What to say below the message: each of several faults, and what to do next."""
-        each = [" ".join(filter(None, (f"{e.pointer}:", e.message, e.hint))) for e in self.errors or []]
+        each = [" ".join(filter(None, (e.message, e.hint))) for e in self.errors or []]
         return [*each, self.hint] if self.hint else each
 
 

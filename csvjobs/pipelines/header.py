@@ -49,8 +49,7 @@ def _faults(names: Sequence[str], steps: Sequence[Step], sql: Sql) -> Iterator[D
     for place, step in enumerate(steps):
         after, faults = _through(step, columns, sql, doubted)
         for fault in faults:
-            fault.pointer = _pointer(place, step, fault.column)
-            yield fault
+            yield fault.at(_pointer(place, step, fault.column), step.step)
         if after is None:
             doubted = UNTOLD
         elif faults:

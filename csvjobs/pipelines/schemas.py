@@ -6,7 +6,7 @@ from typing import Any
 
 import yaml
 
-from csvjobs.errors import CsvjobsError, InvalidOption, InvalidPipeline
+from csvjobs.errors import CsvjobsError, InvalidOption, InvalidPipeline, place_of
 from csvjobs.pipelines.plain import plain
 from csvjobs.pipelines.spec import MAX_NAME, MAX_TEXT, Pipeline, build
 from csvjobs.pipelines.steps.validate import Validate
@@ -85,5 +85,5 @@ def _no(message: str, pointer: str) -> InvalidPipeline:
 def _moved(error: CsvjobsError, pointer: str) -> InvalidOption:
     """The fault where it stands in what was given."""
     inner = "/steps/0/schema"
-    message, place = (text.replace(inner, pointer, 1) for text in (error.message, error.pointer or ""))
-    return InvalidOption(message, hint=error.hint, pointer=place)
+    message = error.message.replace(place_of(inner, "validate"), pointer, 1)
+    return InvalidOption(message, hint=error.hint, pointer=(error.pointer or "").replace(inner, pointer, 1))

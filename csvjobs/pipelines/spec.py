@@ -99,7 +99,7 @@ def build(data: Any) -> Pipeline:
     """A pipeline from plain data. Raises InvalidPipeline with all faults, each with its JSON pointer."""
     if not isinstance(data, dict):
         said = f"A pipeline is a mapping with the key 'steps' (found {_shown(data)})."
-        raise InvalidPipeline([InvalidOption(said, hint="Write `steps:` above the steps.", pointer="")])
+        raise InvalidPipeline([InvalidOption(said, hint="Write `steps:` above the steps.").at("")])
     errors: list[CsvjobsError] = []
     steps = _steps(data.get("steps", []), errors)
     pipeline = _validated(Pipeline, {**data, "steps": steps}, "", errors)
@@ -123,8 +123,8 @@ def with_read(pipeline: Pipeline, options: dict[str, str]) -> Pipeline:
 def _steps(raw: Any, errors: list[CsvjobsError]) -> list[Step]:
     if not isinstance(raw, list) or len(raw) > MAX_STEPS:
         found = f"{len(raw)} steps" if isinstance(raw, list) else _shown(raw)
-        said = f"/steps: 'steps' is a list of at most {MAX_STEPS} steps (found {found})."
-        errors.append(InvalidOption(said, hint="Each step begins with `- step:`.", pointer="/steps"))
+        said = f"'steps' is a list of at most {MAX_STEPS} steps (found {found})."
+        errors.append(InvalidOption(said, hint="Each step begins with `- step:`.").at("/steps"))
         return []
     made = [_step(entry, f"/steps/{place}", errors) for place, entry in enumerate(raw)]
     errors.extend(_misplaced(made))
@@ -137,24 +137,21 @@ def _misplaced(steps: Sequence[Step | None]) -> Iterator[InvalidOption]:
     for place, step in enumerate(steps):
         if step and maker and step.rejects:
             said = f"Step {step.step} cannot reject rows behind {maker.step}: they are none of the file."
-            yield InvalidOption(
-                f"/steps/{place}: {said}",
-                hint=f"Put it before {maker.step}, or set on_fail to fail, keep or null.",
-                pointer=f"/steps/{place}",
-            )
+            hint = f"Put it before {maker.step}, or set on_fail to fail, keep or null."
+            yield InvalidOption(said, hint=hint).at(f"/steps/{place}", step.step)
         maker = step if step and step.makes_rows else maker
 
 
 def _step(raw: Any, pointer: str, errors: list[CsvjobsError]) -> Step | None:
     name = raw.get("step") if isinstance(raw, dict) else None
     if not isinstance(name, str):
-        said = f"{pointer}: A step is a mapping with the key 'step' (found {_shown(raw)})."
-        errors.append(InvalidOption(said, hint=_meant(raw), pointer=pointer))
+        said = f"A step is a mapping with the key 'step' (found {_shown(raw)})."
+        errors.append(InvalidOption(said, hint=_meant(raw)).at(pointer))
         return None
     if name not in BY_NAME:
-        errors.append(_unknown("step", name, list(BY_NAME), f"{pointer}/step"))
+        errors.append(_unknown("step", name, list(BY_NAME)).at(f"{pointer}/step"))
         return None
-    return _validated(BY_NAME[name], raw, pointer, errors)
+    return _validated(BY_NAME[name], raw, pointer, errors, name)
 
 
 def _meant(raw: Any) -> str:
@@ -181,30 +178,33 @@ def _shown(found: Any) -> str:
     return text if len(text) <= MAX_SHOWN else f"{text[:MAX_SHOWN]}…"
 
 
-def _unknown(kind: str, name: str, known: list[str], pointer: str) -> InvalidOption:
+def _unknown(kind: str, name: str, known: list[str]) -> InvalidOption:
     near = get_close_matches(name, known, n=1)
     hint = f"Did you mean {near[0]!r}?" if near else f"Known: {', '.join(known)}."
-    return InvalidOption(f"{pointer}: There is no {kind} {name!r}.", hint=hint, pointer=pointer)
+    return InvalidOption(f"There is no {kind} {name!r}.", hint=hint)
 
 
-def _validated(model: type[M], data: Any, pointer: str, errors: list[CsvjobsError]) -> M | None:
+def _validated(
+    model: type[M], data: Any, pointer: str, errors: list[CsvjobsError], step: str = ""
+) -> M | None:
     try:
         return model.model_validate(data)
     except ValidationError as invalid:
-        errors.extend(_fault(model, fault, pointer) for fault in invalid.errors())
+        for fault in invalid.errors():
+            places = (str(place).replace("~", "~0").replace("/", "~1") for place in fault["loc"])
+            errors.append(_fault(model, fault).at("/".join([pointer, *places]), step))
         return None
 
 
-def _fault(model: type[BaseModel], fault: Any, pointer: str) -> InvalidOption:
-    place = "/".join([pointer, *(str(p).replace("~", "~0").replace("/", "~1") for p in fault["loc"])])
+def _fault(model: type[BaseModel], fault: Any) -> InvalidOption:
     if fault["type"] == "extra_forbidden":
         known = list(_fields(_within(model, fault["loc"])))
-        return _unknown("option", str(fault["loc"][-1]), known, place)
+        return _unknown("option", str(fault["loc"][-1]), known)
     found = "" if fault["type"] == "missing" else f" (found {_shown(fault['input'])})"
     message = fault["msg"].removeprefix("Value error, ")
     listed = fault["type"] in ("list_type", "tuple_type") and isinstance(fault["input"], str)
     hint = f"Write `[{fault['input']}]`." if listed else None
-    return InvalidOption(f"{place}: {message}{found}.", hint=hint, pointer=place)
+    return InvalidOption(f"{message}{found}.", hint=hint)
 
 
 def _within(model: type[BaseModel], place: tuple[Any, ...]) -> type[BaseModel]:

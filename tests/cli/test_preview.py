@@ -41,7 +41,7 @@ def test_a_step_that_cannot_do_its_work_is_told(terminal: Terminal) -> None:
     terminal.write("scale.yaml", "steps: [{step: trim}, {step: scale, columns: [a], method: minmax}]")
     typed = terminal.types("preview", "-", "-p", "scale.yaml", fed=b"a\nx\n")
     assert typed.status == 1
-    assert "error in step 2: 1 cell of column 'a' is not a number" in typed.out
+    assert "error Step 2 (scale): 1 cell of column 'a' is not a number" in typed.out
 
 
 def test_rejected_rows_are_told_with_what_they_break(terminal: Terminal) -> None:

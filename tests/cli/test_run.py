@@ -253,7 +253,8 @@ def test_all_faults_of_a_pipeline_are_told_at_once(at: Terminal) -> None:
     typed = at.types("run", "in.csv", "-p", "faults.yaml", "-o", "out.csv")
     assert typed.status == 2
     assert "Did you mean 'trim'?" in typed.err
-    assert "/steps/1/method" in typed.err
+    assert "Step 1, step: There is no step 'trimm'." in typed.err
+    assert "Step 2 (scale), method: " in typed.err
 
 
 def test_a_file_that_may_not_be_read_is_refused(at: Terminal) -> None:
@@ -287,7 +288,7 @@ def test_a_job_that_ends_in_error_leaves_the_old_output_alone(at: Terminal) -> N
     typed = at.types("run", "in.csv", "-p", "select.yaml", "-o", "out.csv", "--report", "report.json")
     assert typed.status == 1
     assert typed.err.splitlines()[1:] == [
-        "      unknown-column: Step select names the column 'nme', which is not there.",
+        "      unknown-column: Step 1 (select) names the column 'nme', which is not there.",
         "      Did you mean 'name'?",
     ]
     assert at.read("out.csv") == "old"

@@ -393,10 +393,10 @@ def test_what_the_pipeline_will_do_is_shown_before_the_file_is_sent(page: Page) 
     page.get_by_text("Write your own pipeline").click()
     page.locator("#text").fill("steps: [{step: trim}, {step: scale, columns: [name], method: minmax}]")
     page.locator("#text").blur()
-    expect(page.locator("#preview-fault")).to_contain_text("Step 2: ")
+    expect(page.locator("#preview-fault")).to_contain_text("Step 2 (scale): ")
     page.locator("#text").fill("steps: [{step: trim, columns: [nmae]}, {step: drop, columns: [cty]}]")
     page.locator("#text").blur()
-    for said in ("/steps/0/columns: Step trim names the column 'nmae'", "Did you mean 'city'?"):
+    for said in ("Step 1 (trim) names the column 'nmae'", "Did you mean 'city'?"):
         expect(page.locator("#preview-fault")).to_contain_text(said)
     page.evaluate(AXE)
     assert not page.evaluate("axe.run()")["violations"]

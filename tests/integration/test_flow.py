@@ -156,8 +156,8 @@ def test_all_that_does_not_fit_the_header_is_told_before_a_step_is_run(services:
     ]
     assert read(services, job, "error.txt").decode().splitlines() == [
         "unfit-pipeline: The pipeline does not fit the file's columns: 2 faults.",
-        "/steps/1/columns: Step trim names the column 'nmae', which is not there. Did you mean 'name'?",
-        "/steps/2/column: Step filter names the column 'aeg', which is not there. Did you mean 'age'?",
+        "Step 2 (trim) names the column 'nmae', which is not there. Did you mean 'name'?",
+        "Step 3 (filter) names the column 'aeg', which is not there. Did you mean 'age'?",
         "Mend them all, and run the pipeline again; no step was run.",
     ]
 

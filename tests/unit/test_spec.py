@@ -46,6 +46,19 @@ def test_all_faults_are_told_at_once_each_with_its_place() -> None:
     assert told["/steps/1/colums"] == "Did you mean 'columns'?"
 
 
+def test_people_are_told_the_step_by_its_number_from_1_and_programs_a_pointer() -> None:
+    with pytest.raises(InvalidPipeline) as caught:
+        parse("nmae: x\nread: {skip: a}\nsteps:\n- step: tirm\n- {step: trim, colums: [a]}\n- trim\n")
+    told = {fault.pointer: fault.message.partition(": ")[0] for fault in caught.value.errors}
+    assert told == {
+        "/nmae": "nmae",
+        "/read/skip": "read/skip",
+        "/steps/0/step": "Step 1, step",
+        "/steps/1/colums": "Step 2 (trim), colums",
+        "/steps/2": "Step 3",
+    }
+
+
 @pytest.mark.parametrize(
     ("step", "meant"),
     [

@@ -61,7 +61,7 @@ def test_several_faults_are_one_error_and_one_is_itself() -> None:
 
 def test_columns_that_steps_lack_in_several_options_are_one_fault() -> None:
     [fault] = found("a,b", "[{step: reorder, columns: [aa], last: [bb, aa2]}]")
-    assert fault.message == "Step reorder names the columns 'aa', 'bb', 'aa2', which are not there."
+    assert fault.message == "Step 1 (reorder) names the columns 'aa', 'bb', 'aa2', which are not there."
     assert fault.pointer == "/steps/0/columns"
 
 

@@ -28,7 +28,7 @@ export function bytes(count) {
 export function fault(box, problem) {
   const lines = [element("p", problem.detail || problem.message || problem.title)];
   for (const one of problem.errors || []) {
-    const said = one.detail || `${one.pointer}: ${one.message}`;
+    const said = one.detail || one.message;
     lines.push(element("p", one.hint ? `${said} ${one.hint}` : said));
   }
   const where = [problem.line && `line ${problem.line}`, problem.column && `column ${problem.column}`].filter(Boolean);

@@ -26,17 +26,13 @@ function show(found, told) {
   const learnt = found.complete ? "" : " What steps learn, they learn here from these only; the job learns from all.";
   $("preview-about").textContent = `Tried on ${count} rows.${learnt}`;
   $("preview-list").replaceChildren(...found.steps.map(step));
-  if (found.fault) fault($("preview-fault"), { ...found.fault, detail: failed(found.fault) });
+  if (found.fault) fault($("preview-fault"), found.fault);
   else $("preview-fault").hidden = true;
   const fresh = found.warnings.filter((text) => !told.includes(text));
   $("preview-warnings").replaceChildren(...fresh.map((text) => element("li", text)));
   const { columns, rows } = found.steps.at(-1)?.after ?? found.before;
   fill($("preview-rows"), columns, rows);
   $("preview-steps").hidden = false;
-}
-
-function failed({ message, pointer }) {
-  return pointer ? `Step ${Number(pointer.split("/")[2]) + 1}: ${message}` : message;
 }
 
 function step(one) {

@@ -271,51 +271,58 @@ class _Text:
             self.parts.append(text)
 
 
-def _rows(part: _Part) -> Iterator[tuple[str | None, list[Raw]]]:
-    """Rows by the number that they say of themselves, which need not be there."""
-    rows: list[tuple[str | None, list[Raw]]] = []
-    cells: list[Raw] = []
-    text = _Text()
-    given: dict[str, str] = {}
-    row: str | None = None
-    said = formula = within = done = False
-    elements = 0
+class _Rows:
+    """Gathers the rows of a sheet from its elements, up to `done`, where it ends."""
 
-    def start(tag: str, attributes: dict[str, str]) -> None:
-        nonlocal given, row, said, formula, within, elements
+    def __init__(self, part: _Part) -> None:
+        self.ended: list[tuple[str | None, list[Raw]]] = []
+        self.done = False
+        self.text = _Text()
+        self._part, self._elements = part, 0
+        self._number: str | None = None
+        self._cells: list[Raw] = []
+        self._attributes: dict[str, str] = {}
+        self._said = self._formula = False
+
+    def start(self, tag: str, attributes: dict[str, str]) -> None:
+        """An element begins. Raises TooManyColumns."""
         tag = _local(tag)
-        elements += 1
-        if elements > MOST_ELEMENTS:
+        self._elements += 1
+        if self._elements > MOST_ELEMENTS:
             raise TooManyColumns("A row of the sheet has more cells than any workbook may have.")
         if tag == "c":
-            given, said, formula = attributes, False, False
-            text.parts = []
+            self._attributes, self._said, self._formula = attributes, False, False
+            self.text.parts = []
         elif tag == "row":
-            row, within = attributes.get("r"), True
+            self._number = attributes.get("r")
         else:
-            said |= tag in ("v", "is")
-            formula |= tag == "f"
-            text.start(tag)
+            self._said |= tag in ("v", "is")
+            self._formula |= tag == "f"
+            self.text.start(tag)
 
-    def end(tag: str) -> None:
-        nonlocal cells, done, elements
+    def end(self, tag: str) -> None:
         tag = _local(tag)
         if tag == "c":
-            cells.append(Raw(given, "".join(text.parts) if said else None, formula))
+            text = "".join(self.text.parts) if self._said else None
+            self._cells.append(Raw(self._attributes, text, self._formula))
         elif tag == "row":
-            rows.append((row, cells))
-            cells = []
-            part.since = elements = 0
+            self.ended.append((self._number, self._cells))
+            self._cells = []
+            self._part.since = self._elements = 0
         else:
-            text.end(tag)
-            done |= tag == "sheetData"
+            self.text.end(tag)
+            self.done |= tag == "sheetData"
 
-    parser = _parser(start, end, text.add)
+
+def _rows(part: _Part) -> Iterator[tuple[str | None, list[Raw]]]:
+    """Rows by the number that they say of themselves, which need not be there."""
+    rows = _Rows(part)
+    parser = _parser(rows.start, rows.end, rows.text.add)
     for chunk in part:
         parser.Parse(chunk)
-        yield from rows
-        rows.clear()
-        if done:
+        yield from rows.ended
+        rows.ended.clear()
+        if rows.done:
             return
     parser.Parse(b"", True)
 

@@ -107,13 +107,20 @@ class Alike(RowChange):
     moves = True
 
     def source(self, relation: str, order: Sequence[Key]) -> str:
+        return f"({relation})" if _again(relation, order) else f"({self._ranked(relation, order)})"
+
+    def stays(self, relation: str, order: Sequence[Key]) -> str:
+        if not _again(relation, order):
+            return "__stays"
+        which, alone = ("MAX" if self.keep == "last" else "MIN"), " HAVING COUNT(*) = 1"
+        groups = f"({relation}) GROUP BY {', '.join(self.by)}{alone if self.keep == 'none' else ''}"
+        return f"{ROW} IN (SELECT {which}({ROW}) FROM {groups})"
+
+    def _ranked(self, relation: str, order: Sequence[Key]) -> str:
         among = f"PARTITION BY {', '.join(self.by)}"
         nth, of = f"ROW_NUMBER() OVER ({among} ORDER BY {terms(order)})", f"COUNT(*) OVER ({among})"
         stays = {"first": f"{nth} = 1", "last": f"{nth} = {of}", "none": f"{of} = 1"}[self.keep]
-        return f"(SELECT *, {stays} AS __stays FROM ({relation}))"
-
-    def stays(self, relation: str, order: Sequence[Key]) -> str:
-        return "__stays"
+        return f"SELECT *, {stays} AS __stays FROM ({relation})"
 
     def tally(self, relation: str, sums: Sequence[str] = ()) -> str:
         gone = "CASE WHEN n > 1 THEN n ELSE 0 END" if self.keep == "none" else "n - 1"
@@ -351,6 +358,12 @@ class SoundTogether(Sound):
     """The same, where a condition looks at other rows too."""
 
     moves = True
+
+
+def _again(relation: str, order: Sequence[Key]) -> bool:
+    """Whether to read the rows once more, to learn which of them to keep, and so hold the keys only, where to
+    rank them holds whole rows: if they stand by their number, and are not read eight times already."""
+    return [key.sql for key in order] == [ROW] and relation.count(f"{ROW} IN (SELECT") < 7
 
 
 def _summed(names: Sequence[str]) -> str:

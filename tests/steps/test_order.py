@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from workbench import Bench
 
@@ -108,7 +108,11 @@ STEPS: list[tuple[dict[str, Any], Callable[[Rows], Rows]]] = [
 ]
 
 
+FEW = [("a", "b"), ("a", "b"), ("b", "b"), ("", "a"), ("b", "a"), ("", "a")]
+
+
 @given(table=tables, chosen=st.lists(st.sampled_from(STEPS), max_size=4))
+@example(table=FEW, chosen=[step for step in STEPS if step[0]["step"] == "dedupe"] * 2)
 def test_rows_stand_and_stay_as_python_says(
     bench: Bench, table: list[tuple[str, str]], chosen: list[tuple[dict[str, Any], Callable[[Rows], Rows]]]
 ) -> None:

@@ -170,7 +170,7 @@ REPLAYED: list[dict[str, Any]] = [
     {"step": "filter", "column": "a", "not_equals": "x"},
     {"step": "dedupe", "by": ["a"]},
     {"step": "sort", "by": [{"column": "b"}]},
-    {"step": "sql", "query": "SELECT *, id AS d FROM input"},
+    {"step": "sql", "query": "SELECT id, b, a, id AS d FROM input"},
     {
         "step": "sql",
         "query": "SELECT id, lower(b) AS a, a AS b FROM input WHERE id <> '3' ORDER BY a LIMIT 6",

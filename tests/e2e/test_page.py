@@ -65,6 +65,17 @@ def test_a_file_is_chosen_processed_looked_at_and_downloaded(page: Page) -> None
     assert list(csv.reader(got)) == expected
 
 
+def test_what_can_be_sent_is_told_until_a_file_is_chosen(page: Page) -> None:
+    expect(page.get_by_role("heading", level=1)).to_have_text("Process a file")
+    for kind in ("CSV", "Excel", "JSON lines", "Parquet"):
+        expect(page.locator("#drop")).to_contain_text(kind)
+    page.locator("#file").set_input_files(file(b"a,b\n1,2\n"))
+    expect(page.locator("#drop")).to_have_text(re.compile(r"^\s*people\.csv\s*8 bytes\s*$"))
+    page.locator("#file").set_input_files([])
+    expect(page.locator("#drop")).to_contain_text("Drop a file here")
+    expect(page.locator("#drop")).to_contain_text("Parquet")
+
+
 def test_a_file_may_be_dropped(page: Page) -> None:
     handle = page.evaluate_handle(
         """() => { const given = new DataTransfer();

@@ -12,6 +12,8 @@ const LOOK_AGAIN = 5000;
 const ENDED = ["done", "error", "cancelled"];
 const STAGES = { read: "Reading", fit: "Learning from the rows", check: "Checking the rows", transform: "Writing the output", changes: "Listing the changes", profile: "Looking at the columns", publish: "Finishing" };
 
+const INVITATION = [$("chosen").textContent, $("chosen-size").textContent];
+
 let stream = null;
 let shown = null;
 
@@ -19,8 +21,7 @@ let shown = null;
 
 function choose() {
   const file = $("file").files[0];
-  $("chosen").textContent = file ? file.name : "Drop a file here, or choose one";
-  $("chosen-size").textContent = file ? bytes(file.size) : "Any size, any delimiter. It stays on this service.";
+  [$("chosen").textContent, $("chosen-size").textContent] = file ? [file.name, bytes(file.size)] : INVITATION;
   forget();
   inspect();
 }

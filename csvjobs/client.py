@@ -12,8 +12,8 @@ import hashlib
 import os
 import time
 import uuid
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Generator, Iterator
+from contextlib import closing, contextmanager
 from io import FileIO
 from itertools import chain
 from pathlib import Path
@@ -31,7 +31,8 @@ CHUNK = 1024**2
 WAIT = 25.0
 TRIES = 5
 PAUSE = 0.25
-"""Seconds before a file is sent the second time; twice as many before each further time."""
+"""Half the seconds before a file is sent again, or a download goes on; twice as many before each further try
+that brings nothing."""
 
 HINT = "Start one with `csvjobs up`, or give --server."
 
@@ -151,23 +152,40 @@ class Client:
         received: Callable[[int], None] = lambda count: None,
     ) -> Path:
         """Saves a file of the job, by default its output, whole: it is written beside `target`, checked
-        against its sha256 and moved there. Raises Damaged."""
+        against its sha256 and moved there. When the connection breaks, it goes on where it stopped. Raises
+        Damaged."""
         name = name or self.job(job_id).output.name
         target = Path(target)
-        digest = hashlib.sha256()
-        with (
-            self._stream(f"/jobs/{quote(job_id, safe='')}/{quote(name, safe='')}") as answer,
-            drafted(target) as draft,
-            draft.open("wb") as file,
-        ):
-            for piece in answer.iter_bytes(CHUNK):
-                file.write(piece)
-                digest.update(piece)
-                received(len(piece))
-            expected = answer.headers.get("repr-digest", _field(digest))
-            if expected != _field(digest):
-                raise Damaged(f"{name} arrived damaged.", hint="Download it again.")
+        with closing(self._arriving(job_id, name)) as pieces:
+            # What is refused leaves no trace.
+            first = next(pieces, b"")
+            with drafted(target) as draft, draft.open("wb") as file:
+                for piece in chain([first], pieces):
+                    file.write(piece)
+                    received(len(piece))
         return target
+
+    def _arriving(self, job_id: str, name: str) -> Generator[bytes]:
+        """What a file holds, over as many connections as it takes. Raises Damaged, in the end or earlier."""
+        path = f"/jobs/{quote(job_id, safe='')}/{quote(name, safe='')}"
+        arrived, failures = _Arrived(name), 0
+        while True:
+            try:
+                with self._stream(path, arrived.rest) as answer:
+                    arrived.begin(answer)
+                    for piece in answer.iter_bytes():
+                        arrived.add(piece)
+                        failures = 0
+                        yield piece
+                return arrived.check()
+            except (Refused, Unreachable) as error:
+                failures += 1
+                if not arrived.begun or (isinstance(error, Refused) and not error.passing):
+                    raise
+                if failures == TRIES or not arrived.etag:
+                    said = f"The download broke off. {error.message}"
+                    raise Damaged(said, hint="Download it again.") from None
+            time.sleep(PAUSE * 2**failures)
 
     def _get(self, job_id: str, wait: float = 0.0, etag: str | None = None) -> httpx.Response:
         headers = {"If-None-Match": etag} if etag else {}
@@ -187,21 +205,16 @@ class Client:
         return self._checked(answer)
 
     @contextmanager
-    def _stream(self, path: str) -> Iterator[httpx.Response]:
+    def _stream(self, path: str, headers: dict[str, str]) -> Iterator[httpx.Response]:
         # As it is: what a proxy has packed would not have the digest of the file.
-        request = self._http.build_request("GET", path, headers={"Accept-Encoding": "identity"})
+        headers = {"Accept-Encoding": "identity", **headers}
         try:
-            answer = self._http.send(request, stream=True)
+            with self._http.stream("GET", path, headers=headers) as answer:
+                if not answer.is_success:
+                    answer.read()
+                yield self._checked(answer)
         except httpx.RequestError as error:
             raise self._unreachable(error) from None
-        try:
-            if not answer.is_success:
-                answer.read()
-            yield self._checked(answer)
-        except httpx.RequestError as error:
-            raise Damaged(f"The download broke off: {error}.", hint="Download it again.") from None
-        finally:
-            answer.close()
 
     def _checked(self, answer: httpx.Response) -> httpx.Response:
         if answer.is_error:
@@ -219,6 +232,39 @@ class Client:
     def _stranger(self, answer: httpx.Response) -> Unreachable:
         found = f"{answer.status_code} {answer.headers.get('location', '')}".strip()
         return Unreachable(f"What answers at {self.url} is not csvjobs (it said {found}).", hint=HINT)
+
+
+class _Arrived:
+    """What is there of a file that comes in pieces: enough to ask for the rest of the same one."""
+
+    def __init__(self, name: str) -> None:
+        self.begun = False
+        self.etag = ""
+        self._name = name
+        self._bytes, self._digest, self._said = 0, hashlib.sha256(), ""
+
+    @property
+    def rest(self) -> dict[str, str]:
+        """The headers that ask for what is missing (RFC 9110, section 14.2)."""
+        return {"Range": f"bytes={self._bytes}-", "If-Range": self.etag} if self._bytes else {}
+
+    def begin(self, answer: httpx.Response) -> None:
+        """Raises Damaged where it is not the rest of the same file."""
+        span, etag = answer.headers.get("content-range", ""), answer.headers.get("etag", "")
+        if self._bytes and (etag != self.etag or not span.startswith(f"bytes {self._bytes}-")):
+            changed = f"{self._name} became another file while it was downloaded."
+            raise Damaged(changed, hint="Download it again.")
+        self.begun, self.etag = True, etag
+        self._said = answer.headers.get("repr-digest", "")
+
+    def add(self, piece: bytes) -> None:
+        self._bytes += len(piece)
+        self._digest.update(piece)
+
+    def check(self) -> None:
+        """Raises Damaged where the whole is not what the service said."""
+        if self._said not in ("", _field(self._digest)):
+            raise Damaged(f"{self._name} arrived damaged.", hint="Download it again.")
 
 
 class _Counted:

@@ -29,6 +29,8 @@ def download(
 ) -> None:
     """Save a file of a job, checked against its sha256; prints where it is.
 
+    When the connection breaks, it goes on where it stopped.
+
     Example: `csvjobs download 01a20bb3-f8d8-76f6-9be9-fca0ab82e341 -o clean.csv`
     """
     with clean_end(), Client(server) as client:

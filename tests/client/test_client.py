@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import socket
+import sys
 import threading
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from itertools import count
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -163,11 +165,13 @@ def test_a_service_that_goes_away_meanwhile_is_unreachable(idle: Served, file: P
 
 
 class Lossy:
-    """A way to a service on which the first answers get lost: what was asked is done all the same."""
+    """A way to a service on which the first answers get lost: what was asked is done all the same. Of each
+    other answer at most so many bytes come through."""
 
-    def __init__(self, url: str, lost: int) -> None:
+    def __init__(self, url: str, lost: int = 0, most: int = sys.maxsize) -> None:
         self._to = (urlsplit(url).hostname, urlsplit(url).port)
-        self._lost = lost
+        self._lost, self._most = lost, most
+        self.connections = 0
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
         self._thread = threading.Thread(target=self._serve)
@@ -187,11 +191,12 @@ class Lossy:
                 client, _ = self._listener.accept()
             except OSError:
                 return
+            self.connections += 1
             with client, socket.create_connection(self._to) as service:
                 inwards = threading.Thread(target=self._pass_on, args=(client, service))
                 inwards.start()
                 if not self._lost:
-                    self._pass_on(service, client)
+                    self._pass_on(service, client, self._most)
                 elif service.recv(1):
                     self._lost -= 1
                 with suppress(OSError):
@@ -199,10 +204,11 @@ class Lossy:
                 inwards.join()
 
     @staticmethod
-    def _pass_on(source: socket.socket, target: socket.socket) -> None:
+    def _pass_on(source: socket.socket, target: socket.socket, most: int = sys.maxsize) -> None:
         with suppress(OSError):
-            while piece := source.recv(65536):
+            while most and (piece := source.recv(min(65536, most))):
                 target.sendall(piece)
+                most -= len(piece)
             target.shutdown(socket.SHUT_WR)
 
 
@@ -261,22 +267,26 @@ class Elsewhere(SimpleHTTPRequestHandler):
         pass
 
 
-@pytest.fixture
-def elsewhere() -> Iterator[Client]:
-    with ThreadingHTTPServer(("127.0.0.1", 0), Elsewhere) as server:
+@contextmanager
+def serving(handler: type[SimpleHTTPRequestHandler]) -> Iterator[Client]:
+    """A client of such a server."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         threading.Thread(target=server.serve_forever).start()
-        with Client(f"http://127.0.0.1:{server.server_port}") as client:
-            yield client
-        server.shutdown()
+        try:
+            with Client(f"http://127.0.0.1:{server.server_port}") as client:
+                yield client
+        finally:
+            server.shutdown()
 
 
-def test_what_is_not_csvjobs_is_not_taken_for_it(elsewhere: Client, file: Path, target: Path) -> None:
-    with pytest.raises(Unreachable, match="is not csvjobs"):
-        elsewhere.job(NOBODY)
-    with pytest.raises(Unreachable, match="it said 301 /login"):
-        elsewhere.download(NOBODY, target, "output.csv")
-    with pytest.raises(Refused, match="answered 502"):
-        elsewhere.submit(file)
+def test_what_is_not_csvjobs_is_not_taken_for_it(file: Path, target: Path) -> None:
+    with serving(Elsewhere) as elsewhere:
+        with pytest.raises(Unreachable, match="is not csvjobs"):
+            elsewhere.job(NOBODY)
+        with pytest.raises(Unreachable, match="it said 301 /login"):
+            elsewhere.download(NOBODY, target, "output.csv")
+        with pytest.raises(Refused, match="answered 502"):
+            elsewhere.submit(file)
 
 
 @pytest.mark.parametrize("altered", [CSV.replace(b"42", b"43"), CSV[:-4], CSV + b"1,2\n", b""])
@@ -288,13 +298,68 @@ def test_a_damaged_file_is_not_saved(client: Client, api: Served, target: Path, 
     assert target.read_bytes() == b"old"
 
 
-def test_a_download_that_breaks_off_is_damaged(idle: Served, target: Path, tmp_path: Path) -> None:
-    large = tmp_path / "large.csv"
-    large.write_bytes(LARGE)
+def test_a_download_that_breaks_off_goes_on_where_it_stopped(api: Served, target: Path) -> None:
+    job_id = api.done(LARGE)["job_id"]
+    received: list[int] = []
+    # Whoever began anew would never come to the end.
+    with Lossy(api.url, most=len(LARGE) // 3) as lossy, Client(lossy.url) as client:
+        client.download(job_id, target, received=received.append)
+    assert target.read_bytes() == LARGE
+    assert sum(received) == len(LARGE)
+    assert lossy.connections > 3
+
+
+def test_a_download_goes_on_with_a_service_that_is_started_again(idle: Served, target: Path) -> None:
+    job_id = idle.post(LARGE)["job_id"]
+
+    def restart(count: int) -> None:
+        if count and len(idle.service.processes) == 1:
+            idle.service.processes[0].kill()
+            idle.service.processes[0].wait()
+            idle.service.start_api(urlsplit(idle.url).port)
+
     with Client(idle.url) as client:
-        job_id = client.submit(large).job_id
-        with pytest.raises(Damaged, match="broke off"):
-            client.download(job_id, target, "input.csv", lambda _: idle.service.processes[0].kill())
+        client.download(job_id, target, "input.csv", restart)
+    assert target.read_bytes() == LARGE
+    assert len(idle.service.processes) == 2
+
+
+def test_a_download_that_cannot_go_on_is_damaged(
+    idle: Served, target: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("csvjobs.client.PAUSE", 0.0)
+    job_id = idle.post(LARGE)["job_id"]
+    with Client(idle.url) as client, pytest.raises(Damaged, match="broke off"):
+        client.download(job_id, target, "input.csv", lambda _: idle.service.processes[0].kill())
+    assert target.read_bytes() == b"old"
+
+
+class Changing(SimpleHTTPRequestHandler):
+    """A server that breaks off after the first bytes, and has another file each time that it is asked."""
+
+    versions = count()
+    tagged = True
+
+    def do_GET(self) -> None:
+        self.send_response(206 if "Range" in self.headers else 200)
+        if self.tagged:
+            self.send_header("ETag", f'"{next(self.versions)}"')
+        self.send_header("Content-Range", "bytes 3-99/100")
+        self.send_header("Content-Length", "100")
+        self.end_headers()
+        self.wfile.write(b"a,b")
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@pytest.mark.parametrize(("tagged", "said"), [(True, "became another file"), (False, "broke off")])
+def test_two_files_are_never_mixed(
+    target: Path, monkeypatch: pytest.MonkeyPatch, tagged: bool, said: str
+) -> None:
+    monkeypatch.setattr(Changing, "tagged", tagged)
+    with serving(Changing) as client, pytest.raises(Damaged, match=said):
+        client.download(NOBODY, target, "output.csv")
     assert target.read_bytes() == b"old"
 
 

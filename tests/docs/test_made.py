@@ -8,6 +8,7 @@ from chaos import ROOT
 from pydantic import BaseModel
 from told import blocks
 
+from csvjobs.api.app import app
 from csvjobs.cli.doctor import settings_table
 from csvjobs.cli.steps import reference
 from csvjobs.engines.options import WriteOptions
@@ -57,6 +58,15 @@ def test_the_functions_of_expressions_are_explained_as_the_code_does() -> None:
     page = (ROOT / "docs/expressions.md").read_text("utf-8")
     told = re.findall(r"^\| `(.+?)` \| (.+) \|$", page, re.MULTILINE)
     assert told == [(function.usage, function.meaning) for function in FUNCTIONS.values()]
+
+
+def test_every_address_is_told() -> None:
+    page = (ROOT / "docs/http.md").read_text("utf-8")
+    told = set(re.findall(r"^\| `([A-Z]+) (/[^` ]+)`", page, re.MULTILINE))
+    others = {("POST", "/upload"), ("POST", "/jobs")}
+    paths = app.openapi()["paths"].items()
+    there = {(kind.upper(), path.replace("{name}", "{file}")) for path, kinds in paths for kind in kinds}
+    assert {(kind, path.replace("{name}", "{file}")) for kind, path in told | others} == there
 
 
 def test_the_examples_of_expressions_are_good() -> None:

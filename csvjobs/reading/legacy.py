@@ -39,8 +39,10 @@ EQUAL_SCORE = 0.002
 LIKELY = 0.01
 # What a probability is worth: its odds to a power that grows with the bytes seen, as few of them fit much.
 BORNE_OUT, MORE_BORNE_OUT = 0.6, 0.23
-# What has no more than blanks beyond ASCII.
-BLANKS, BLANKS_RIGHT = "cp1252", 0.9
+# Where no word has more bytes than so many, and so few there are, one encoding is as good as another.
+SHORT, FEW_WORDS, FEW_RIGHT = 2, 3, 0.75
+# What has no more than such signs and blanks beyond ASCII.
+SIGNS, SIGNS_RIGHT = "cp1252", 0.9
 # Against an encoding by which a control character stands in the text: others have a mark there.
 CONTROL = 6
 
@@ -52,10 +54,17 @@ JAPANESE = ("cp932", "euc_jp")
 # What they weigh against the best score of a language: less than Latin letters beside them, a fault.
 KANA_SCORE = 4
 
+# What the score of words in small letters counts for, where they are in capitals: most are not.
+SMALL = 0.8
+
 # ASCII that no encoding uses within a character; a digit after a high byte may be the second of four.
 _BETWEEN = re.compile(rb"(?:[\x00-/:-?]|(?<![\x80-\xff])[0-9])+")
-# What DOS has as a letter is a blank to most others: alone, or within a number, it tells nothing.
-_BLANKS = re.compile(rb"\xa0+[0-9]?")
+# What DOS has as a letter is a blank to most others: alone, or within a number, it tells nothing. Nor do the
+# signs of units that many have in one place: a micro, a degree, a square, a trade mark.
+_SIGNS = re.compile(
+    rb"\xa0+[0-9]?|\xb5(?:[A-Za-z]|mol|rad|bar|Pa|Sv|Gy|Hz)?|[cdkmn\xb5]?m[\xb2\xb3]|\xb0[A-Z]?"
+    rb"|[A-Za-z]*[a-z]{2}\xae|\xa9"
+)
 _SCRIPTS = {"CYRILLIC": "cC", "GREEK": "gG", "LATIN": "lL", "CJK": "HH", "HANGUL": "KK", "HEBREW": "hh"}
 _SCRIPTS |= {"ARABIC": "rr", "THAI": "tt", "HIRAGANA": "kk", "KATAKANA": "kk", "HALFWIDTH": "ww"}
 _LETTER, _OTHER_SCRIPT = "[aAlLcCgGhrtHkKwzo]", "[cCgGhrtHkKwz]"
@@ -83,8 +92,8 @@ class Guess:
 def guesses(sample: bytes) -> list[Guess]:
     """The likely encodings of these lines, all of which decode them, likeliest first."""
     words = _words(sample)
-    if not words and decodes(sample, BLANKS):
-        return [Guess(BLANKS, 1.0, BLANKS_RIGHT)]
+    if not words and decodes(sample, SIGNS):
+        return [Guess(SIGNS, 1.0, SIGNS_RIGHT)]
     # A line of its own before them: chardet takes some first bytes for marks of images.
     looked_at = b"\n".join([b"", *words])
     scores: dict[str, float] = {}
@@ -96,11 +105,13 @@ def guesses(sample: bytes) -> list[Guess]:
         seen -= CONTROL if _CONTROL.search(text) else 0
         # One word says little: what is usual anyway then weighs as much.
         scores[encoding] = _usual(encoding) + seen * len(words) / (len(words) + 1)
-    return _ranked(scores, texts, sum(byte > 127 for byte in looked_at))
+    few = len(words) <= FEW_WORDS and max(map(len, words), default=0) <= SHORT
+    most = FEW_RIGHT if few else 1.0
+    return _ranked(scores, texts, sum(byte > 127 for byte in looked_at), most)
 
 
-def _ranked(scores: dict[str, float], texts: dict[str, str], seen: int) -> list[Guess]:
-    """The likely encodings; `seen`: so many bytes beyond ASCII were looked at."""
+def _ranked(scores: dict[str, float], texts: dict[str, str], seen: int, most: float) -> list[Guess]:
+    """The likely encodings, none likelier than `most`; `seen`: so many bytes beyond ASCII were looked at."""
     best = max(scores.values(), default=0.0)
     weights = {encoding: math.exp(score - best) for encoding, score in scores.items()}
     total = sum(weights.values())
@@ -109,7 +120,8 @@ def _ranked(scores: dict[str, float], texts: dict[str, str], seen: int) -> list[
         same[texts[encoding]] = same.get(texts[encoding], 0.0) + weight / total
     found = [Guess(name, weight / total, same[texts[name]]) for name, weight in weights.items()]
     found.sort(key=lambda g: (-g.right, -_usual(g.encoding), not LARGEST.fullmatch(g.encoding), -g.likely))
-    return [replace(guess, right=_borne_out(guess.right, seen)) for guess in found if guess.right >= LIKELY]
+    likely = [guess for guess in found if guess.right >= LIKELY]
+    return [replace(guess, right=min(most, _borne_out(guess.right, seen))) for guess in likely]
 
 
 def _borne_out(probability: float, seen: int) -> float:
@@ -121,8 +133,9 @@ def _borne_out(probability: float, seen: int) -> float:
 def _candidates(words: bytes, sample: bytes) -> Iterator[tuple[str, float]]:
     """What chardet thinks of, with its score relative to the best, where it decodes the whole sample."""
     found = chardet.detect_all(words, ignore_threshold=True, encoding_era=ERA, compat_names=False)
-    fits = [one for one in found if one["encoding"] and decodes(sample, one["encoding"])][:CANDIDATES]
-    scores = {str(one["encoding"]): one["confidence"] for one in fits}
+    known = ((one["encoding"], one["confidence"]) for one in found if one["encoding"])
+    fits = [one for one in known if decodes(sample, one[0])][:CANDIDATES]
+    scores = {encoding: max(score, _in_small(words, encoding)) for encoding, score in fits}
     if uncut := _uncut(sample):
         scores.setdefault(*uncut)
     best = max(scores.values(), default=1.0)
@@ -130,6 +143,18 @@ def _candidates(words: bytes, sample: bytes) -> Iterator[tuple[str, float]]:
         scores[japanese] = KANA_SCORE * best
     for encoding, score in scores.items():
         yield encoding, (score + EQUAL_SCORE) / (best + EQUAL_SCORE)
+
+
+def _in_small(words: bytes, encoding: str) -> float:
+    """The score of words that are in capitals, by that encoding, as if they were in small letters: chardet
+    has learnt from texts that are mostly in these."""
+    text = words.decode(encoding, "replace")
+    letters = [character for character in text if character.isalpha() and not character.isascii()]
+    if 2 * sum(map(str.isupper, letters)) <= len(letters):
+        return 0.0
+    small = text.lower().encode(encoding, "ignore")
+    found = chardet.detect_all(small, ignore_threshold=True, encoding_era=ERA, compat_names=False)
+    return SMALL * max((one["confidence"] for one in found if one["encoding"] == encoding), default=0.0)
 
 
 def _uncut(sample: bytes) -> tuple[str, float] | None:
@@ -166,7 +191,7 @@ def _words(sample: bytes) -> list[bytes]:
     """The different words that hold more than ASCII: how often one occurs says nothing of its bytes."""
     words, size = dict[bytes, None](), 0
     for word in _BETWEEN.split(sample):
-        if size < LOOKED_AT and not (word.isascii() or word in words or _BLANKS.fullmatch(word)):
+        if size < LOOKED_AT and not (word.isascii() or word in words or _SIGNS.fullmatch(word)):
             words[word] = None
             size += len(word)
     return list(words)

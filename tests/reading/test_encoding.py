@@ -249,6 +249,47 @@ def test_a_guess_from_one_letter_is_doubted(bench: ReadBench) -> None:
     assert any("set the option encoding" in warning for warning in reading.warnings)
 
 
+@pytest.mark.parametrize(
+    "words", ["\xde\n", "\xedd\n", "\xbe\xb4\n", "\xdf\n2,\xe5\xe9\n"], ids=["Þ", "íd", "two", "two words"]
+)
+def test_two_letters_tell_nothing(bench: ReadBench, words: str) -> None:
+    reading = bench.read(f"id,name\n1,{words}".encode("latin-1"))
+
+    assert any("set the option encoding" in warning for warning in reading.warnings)
+
+
+RUSSIAN_CAPITALS = (
+    "ФИО;ГОРОД\nИВАНОВ ИВАН ИВАНОВИЧ;МОСКВА\nПЕТРОВА МАРИЯ СЕРГЕЕВНА;САНКТ-ПЕТЕРБУРГ\n"
+    "СИДОРОВ ПЁТР;НОВОСИБИРСК\nКУЗНЕЦОВА ОЛЬГА;ЕКАТЕРИНБУРГ\n"
+)
+GREEK_CAPITALS = "ΟΝΟΜΑ;ΠΟΛΗ\nΠΑΠΑΔΟΠΟΥΛΟΣ ΓΕΩΡΓΙΟΣ;ΑΘΗΝΑ\nΝΙΚΟΛΑΟΥ ΜΑΡΙΑ;ΘΕΣΣΑΛΟΝΙΚΗ\nΔΗΜΟΣ ΠΑΤΡΕΩΝ;ΠΑΤΡΑ\n"
+CZECH_CAPITALS = (
+    "JMÉNO;MĚSTO\nDVOŘÁK JIŘÍ;PLZEŇ\nČERNÝ TOMÁŠ;ČESKÉ BUDĚJOVICE\nNOVÁKOVÁ LENKA;ÚSTÍ NAD LABEM\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "encoding"),
+    [
+        *[(RUSSIAN_CAPITALS, encoding) for encoding in ("cp1251", "koi8-r", "iso8859-5", "mac-cyrillic")],
+        *[(GREEK_CAPITALS, encoding) for encoding in ("cp1253", "iso8859-7")],
+        (CZECH_CAPITALS, "cp1250"),
+    ],
+)
+def test_a_table_in_capitals_is_read_as_its_small_letters_would_be(
+    tmp_path: Path, text: str, encoding: str
+) -> None:
+    assert read_back(tmp_path, text.encode(encoding)) == text
+
+
+@pytest.mark.parametrize("unit", ["µm", "cm²", "kg/m³", "°C", "µg/m³", "Klar®"])
+def test_the_sign_of_a_unit_is_no_letter(bench: ReadBench, unit: str) -> None:
+    table = bench.table(f"id;distance {unit}\n1;2\n2;7\n".encode("cp1252"))
+
+    assert table.columns == ("id", f"distance {unit}")
+    assert table.reading.warnings == []
+
+
 def test_a_guess_that_fits_only_the_beginning_gives_way(tmp_path: Path) -> None:
     """What stands far down decides between encodings that read the beginning alike."""
     line = "1,Müller,Köln\n".encode("cp1252")

@@ -22,7 +22,13 @@ BODY = 50
 MOST_VOTES = 1000
 """Columns that are asked whether the first row names them: more would say the same, and take seconds."""
 
-LONGEST_PREAMBLE = 60
+LONGEST_PREAMBLE = 120
+FEWEST_ALIKE = 3
+"""Rows of one width that tell that the table begins below rows of other widths."""
+
+MOSTLY_ALIKE = 0.7
+"""The part of the rows from there on that must have that width."""
+
 MOST_HEADING_ROWS = 4
 FEWEST_BELOW = 3
 """Rows that must stand below several rows of names to tell that they are names."""
@@ -98,8 +104,10 @@ def _behind(rows: Sequence[Row], skip: int) -> int:
 
 
 def _start(rows: Sequence[Row]) -> tuple[int, float]:
-    """The table's first row, and how sure that is: what stands above has hardly any cells."""
-    counts = sorted(row.filled for row in rows if row.filled) or [0]
+    """The table's first row, and how sure that is: what stands above has hardly any cells, or other numbers
+    of them."""
+    said = [row for row in rows if not row.cells[0].startswith(COMMENT)] or rows
+    counts = sorted(row.filled for row in said if row.filled) or [0]
     full = counts[len(counts) * 3 // 4]
     thin = (_thin(row, full) or _comment(rows, place, full) for place, row in enumerate(rows))
     start = next((place for place, is_thin in enumerate(thin) if not is_thin), 0)
@@ -107,9 +115,25 @@ def _start(rows: Sequence[Row]) -> tuple[int, float]:
         return 1, 0.7
     following = rows[start + 1 : start + 2]
     table = full > 1 and following and len(following[0].cells) == len(rows[start].cells)
-    if not table or not 0 < start <= LONGEST_PREAMBLE:
+    if not table:
+        below = _below(rows)
+        return (below, 0.6) if below else (0, 1.0)
+    if not 0 < start <= LONGEST_PREAMBLE:
         return 0, 1.0
     return start, 0.9 if rows[start].filled > full * 0.7 else 0.6
+
+
+def _below(rows: Sequence[Row]) -> int:
+    """Where rows of one width begin, as most are from there on, below several others none of which has that
+    width; 0 if there is no such place. The row of names may be of another width."""
+    widths = [len(row.cells) for row in rows]
+    [(width, count)] = Counter(width for width in widths if width > 1).most_common(1) or [(0, 0)]
+    first = widths.index(width) if count >= FEWEST_ALIKE else 0
+    if not 2 <= first <= LONGEST_PREAMBLE or count < MOSTLY_ALIKE * (len(rows) - first):
+        return 0
+    names, above = _header(rows[first:]), rows[first - 1]
+    fits = width / 2 < len(above.cells) and above.filled <= width and _words([above])
+    return first - 1 if fits and not (names.value and names.confidence > 0.9) else first
 
 
 def _misfit(rows: Sequence[Row]) -> bool:
@@ -123,7 +147,7 @@ def _misfit(rows: Sequence[Row]) -> bool:
 
 def _thin(row: Row, full: float) -> bool:
     """Whether the row has too few cells for names of columns: a title, or a key with its value."""
-    unnamed_first = not row.cells[0] and row.filled == len(row.cells) - 1 > 0
+    unnamed_first = not row.cells[0] and row.filled == len(row.cells) - 1 > 0 and len(row.cells) >= full
     return row.filled <= max(1 if full < 4 else 2, full / 4) and not unnamed_first
 
 

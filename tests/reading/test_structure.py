@@ -262,3 +262,66 @@ def test_declared_comments_are_left_out_and_counted(bench: ReadBench, end: bytes
 def test_without_a_declaration_no_row_is_a_comment(bench: ReadBench) -> None:
     table = bench.table(b"a,b\n#1,2\n% 3,4\n5,6\n")
     assert table.rows == [("#1", "2"), ("% 3", "4"), ("5", "6")]
+
+
+BANK = "booked;valued;payee;text;amount;currency\n" + "".join(
+    f"0{day}.12.2025;0{day}.12.2025;Kiosk {day};card;-{day},50;EUR\n" for day in range(1, 7)
+)
+
+
+@pytest.mark.parametrize(
+    ("above", "lines"),
+    [
+        ("Turnover;made 9 December\n;last change: today\nIBAN;DE00\nBalance;150,00;EUR\nSorted by;day\n", 5),
+        ("Bank;Kiel\nFrom;1 May;to;2 May\n\nMind the notes; below; the table\n\n", 5),
+        ("# made by hand\n" * 20, 20),
+        (";WARNING: this may change\n;Take the other file\n\n", 3),
+    ],
+)
+def test_a_table_below_rows_of_other_widths_is_found(bench: ReadBench, above: str, lines: int) -> None:
+    table = bench.table((above + BANK).encode())
+
+    assert table.columns == ("booked", "valued", "payee", "text", "amount", "currency")
+    assert len(table.rows) == 6
+    assert table.reading.detected["skip"].value == lines
+    assert any("not part of the table" in warning for warning in table.reading.warnings)
+
+
+def test_below_such_rows_the_names_may_be_fewer_than_the_cells(bench: ReadBench) -> None:
+    rows = "".join(f"Kiel;{place};{place * 7};\n" for place in range(101, 106))
+
+    table = bench.table(f"Census\n\nCounted;persons at work\n\ntown;zone;\n{rows}".encode())
+
+    assert table.columns == ("town", "zone", "column_3", "column_4")
+    assert table.rows[0] == ("Kiel", "101", "707", None)
+
+
+def test_below_such_rows_there_may_be_no_names(bench: ReadBench) -> None:
+    rows = "".join(f"1982,1,1,{hour},60,C9,-1.{hour}\n" for hour in range(1, 7))
+    above = "LOCATION,KIEL,-,DEU\nHOLIDAYS,No,0\nPERIODS,1,1,Data,Sunday,1/1,12/31,1982\n"
+
+    table = bench.table((above + rows).encode())
+
+    assert table.columns == tuple(f"column_{place}" for place in range(1, 8))
+    assert len(table.rows) == 6
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "milk,bread\nmilk\nbeer,bread,eggs\nmilk,beer,eggs,tea\nbeer\ntea,milk\nbread,eggs,tea\n",
+        "a,b,c\n1,2\n" + "1,2,3\n" * 5,
+        "a,b,c\n1,2,3\n1,2,3,4\n1,2\n" + "1,2,3,4\n" * 5,
+        "x,y\n" + "a,1,2\n" * 5,
+    ],
+)
+def test_rows_that_are_too_long_or_short_do_not_hide_the_first(bench: ReadBench, content: str) -> None:
+    assert bench.read(content.encode()).detected["skip"].value == 0
+
+
+def test_where_most_rows_do_not_fit_the_table_may_be_the_wrong_one(bench: ReadBench) -> None:
+    content = "a,b\n1,2\n" * 3 + "\n" + "d,e,f\n" + "1,2,3\n" * 3 + "4,5,6,7\n" * 5
+
+    warnings = bench.read(content.encode()).warnings
+
+    assert any("set skip" in warning and "several tables" in warning for warning in warnings)

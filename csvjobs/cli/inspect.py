@@ -54,7 +54,10 @@ def _findings(found: Inspection) -> tuple[str, Table]:
 
 def _columns(found: Inspection) -> tuple[str, Table]:
     much = "all" if found.complete else "the first"
-    title = f"{len(found.columns):,} columns in {much} {found.records:,} records{bad_ones(found.faults)}"
+    width = len(found.rows[0]) if found.rows else len(found.columns)
+    some = f", the first {SHOWN_COLUMNS} shown" if width > SHOWN_COLUMNS else ""
+    seen = f"{_counted(width, 'column')}{some} in {much} {_counted(found.records, 'record')}"
+    title = seen + bad_ones(found.faults)
     listed = table("column", "filled", "distinct", "holds", "for example")
     for column in found.columns[:SHOWN_COLUMNS]:
         holds = ", ".join(f"{kind} {count}" for kind, count in column.kinds.items())
@@ -66,3 +69,7 @@ def _columns(found: Inspection) -> tuple[str, Table]:
             Text(", ".join(map(shown, column.top))[:60]),
         )
     return title, listed
+
+
+def _counted(number: int, name: str) -> str:
+    return f"{number:,} {name}{'' if number == 1 else 's'}"

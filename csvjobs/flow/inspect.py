@@ -9,8 +9,8 @@ from csvjobs.jobs.job import Finding, Model
 from csvjobs.reading.facts import Facts
 from csvjobs.reading.options import ReadOptions
 from csvjobs.reading.personal import KINDS
-from csvjobs.reading.profile import ColumnProfile, sample
-from csvjobs.reading.reading import Look, look
+from csvjobs.reading.profile import ColumnProfile, Sample, sample
+from csvjobs.reading.reading import Look, few_fit, look
 from csvjobs.storage.base import writing
 
 ENOUGH = 64 * 1024**2
@@ -58,11 +58,15 @@ def inspect(
         sha256=facts.sha256,
         partial=found.facts.cut or not (found.native or found.facts.bytes < ENOUGH),
         detected={name: Finding.of(each) for name, each in found.detected.items()},
-        warnings=found.warnings,
+        warnings=found.warnings + _few_fit(found, first),
         hints=[_hides(column, kind) for column in first.columns for kind in column.personal],
         complete=found.whole,
         **dict(first) | {"faults": first.faults | found.faults},
     )
+
+
+def _few_fit(found: Look, first: Sample) -> list[str]:
+    return [] if found.table else few_fit(first.records, sum(first.faults.values()))
 
 
 def _hides(column: ColumnProfile, kind: str) -> str:

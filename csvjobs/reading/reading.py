@@ -32,6 +32,8 @@ from csvjobs.reading.tables import Table
 HEAD_BYTES = 1024**2
 HEAD_LINES = 2000
 UNSURE = 0.8
+MANY_BAD = 5
+"""Bad rows that may have a common reason: of fewer, each may have its own."""
 
 
 @dataclass(frozen=True)
@@ -139,7 +141,19 @@ def read(
             check_bytes=check,
             numbers=numbers,
         )
-    return Reading(source, found.detected, [*found.warnings, *source.notes])
+    doubts = few_fit(source.records, source.rejected)
+    return Reading(source, found.detected, [*found.warnings, *doubts, *source.notes])
+
+
+def few_fit(good: int, bad: int) -> list[str]:
+    """What to think of where more rows are bad than good: that may not be their fault. Nothing if none is
+    good: then the job ends with an error."""
+    if not 0 < good < bad or bad < MANY_BAD:
+        return []
+    return [
+        f"{bad:,} of {good + bad:,} rows do not fit the table's columns. If the table begins further down, "
+        "set skip to the lines above it; if the file holds several tables, make a file of each."
+    ]
 
 
 def _express(found: Look, numbers: LineNumbers) -> Source | None:
@@ -252,7 +266,9 @@ def _doubts(detected: dict[str, Found], header: Header, options: ReadOptions) ->
         if found.confidence < UNSURE and name not in ("skip", "header")
     ]
     if len(header.columns) == 1 and options.delimiter is None and "delimiter" in detected:
-        doubts[:] = ["The table has one column; set the option delimiter if it has more."]
+        doubts[:] = [
+            "The table has one column; set the option delimiter if it has more, or skip if it begins below."
+        ]
     if "skip" not in detected:
         return doubts
     skip = detected["skip"]

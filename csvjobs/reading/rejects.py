@@ -32,7 +32,8 @@ UNREADABLE = {
     ),
     "extra-cell": Reason(
         "The record has more cells than the table has columns.",
-        "Put quotes around a cell that holds the delimiter.",
+        "Put quotes around a cell that holds the delimiter; if the cells are right, name all of them in the "
+        "header row.",
     ),
     "unclosed-quote": Reason(
         "A quote is opened and not closed where a cell could end.",

@@ -147,7 +147,8 @@ def _misfit(rows: Sequence[Row]) -> bool:
 
 def _thin(row: Row, full: float) -> bool:
     """Whether the row has too few cells for names of columns: a title, or a key with its value."""
-    unnamed_first = not row.cells[0] and row.filled == len(row.cells) - 1 > 0 and len(row.cells) >= full
+    wide = 2 * len(row.cells) > full
+    unnamed_first = wide and not row.cells[0] and row.filled == len(row.cells) - 1 > 0
     return row.filled <= max(1 if full < 4 else 2, full / 4) and not unnamed_first
 
 

@@ -313,6 +313,7 @@ def test_below_such_rows_there_may_be_no_names(bench: ReadBench) -> None:
         "a,b,c\n1,2\n" + "1,2,3\n" * 5,
         "a,b,c\n1,2,3\n1,2,3,4\n1,2\n" + "1,2,3,4\n" * 5,
         "x,y\n" + "a,1,2\n" * 5,
+        ",time,temp\n" + "0,2022-07-29,03:14:50,18.1\n" * 5,
     ],
 )
 def test_rows_that_are_too_long_or_short_do_not_hide_the_first(bench: ReadBench, content: str) -> None:

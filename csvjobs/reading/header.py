@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
@@ -13,6 +14,9 @@ from csvjobs.reading.structure import Beginning, Row
 
 MOST_TOLD = 5
 """Columns with new names that are told one by one."""
+
+MOST_ENDING = 0.75
+"""The part of the rows that tells that each row ends in a delimiter."""
 
 _SEVERAL = "The names of the columns are those of {} rows, joined; set header_rows: 1 if that is wrong."
 _CUT = "Line {} names the columns, with {!r} between them, unlike the rows below."
@@ -65,13 +69,16 @@ def _doubts(top: Row, options: ReadOptions) -> list[str]:
 
 
 def fitted(cells: list[bytes], body: Sequence[Row]) -> tuple[list[bytes], list[str]]:
-    """The header's cells, blank ones added or left out where all rows have another number of cells; and what
-    to say of it."""
-    widths = [len(row.cells) for row in body if not row.fault]
-    if len(set(widths)) != 1:
+    """The header's cells, blank ones added or left out where all rows have another number of cells, or most
+    end in delimiters that it lacks; and what to say of it."""
+    widths = Counter(len(row.cells) for row in body if not row.fault)
+    if len(widths) > 1 and (ends := _ends(cells, body, widths)):
+        most = f"The header row has {len(cells)} cells, most rows below it have {len(cells) + len(ends)}"
+        return cells + ends, [f"{most}: the last, which are blank, were taken to be without a name."]
+    if len(widths) != 1:
         return cells, []
-    width = widths[0]
-    if len(widths) == 1 and any(body[0].cells[len(cells) :]):
+    [(width, count)] = widths.items()
+    if count == 1 and any(body[0].cells[len(cells) :]):
         # One row may as well be the bad one.
         return cells, []
     named = [cell for cell in cells if cell]
@@ -84,6 +91,14 @@ def fitted(cells: list[bytes], body: Sequence[Row]) -> tuple[list[bytes], list[s
     if len(blank) == 1 and _name_rows(body, width):
         return blank + cells, [f"{told}: the first column was taken to be the one without a name."]
     return cells + blank, [f"{told}: the last were taken to be those without a name."]
+
+
+def _ends(cells: list[bytes], body: Sequence[Row], widths: Counter[int]) -> list[bytes]:
+    """The blank cells that most rows have behind those of the header; none where one holds something."""
+    [(width, count)] = widths.most_common(1)
+    behind = {cell for row in body if len(row.cells) == width for cell in row.cells[len(cells) :]}
+    mostly = count >= MOST_ENDING * widths.total()
+    return [b""] * (width - len(cells)) if mostly and behind == {b""} else []
 
 
 def _name_rows(body: Sequence[Row], width: int) -> bool:

@@ -125,6 +125,13 @@ def test_a_header_that_fits_some_rows_stays_as_it_is(bench: ReadBench) -> None:
     assert (table.columns, table.counts[:2]) == (("a", "b"), (1, 3))
 
 
+def test_rows_that_end_in_a_delimiter_may_stand_above_a_total_that_does_not(bench: ReadBench) -> None:
+    table = bench.table(b"a,b\n" + b"1,2,\n" * 5 + b"all,10\n")
+
+    assert (table.columns, table.counts[:2]) == (("a", "b", "column_3"), (5, 1))
+    assert any("without a name" in warning for warning in table.reading.warnings)
+
+
 def test_a_row_with_nothing_in_its_last_cell_tells_enough(bench: ReadBench) -> None:
     """It ends in a delimiter, and its other cells stand below their names."""
     table = bench.table(b"a,b\n1,2,\n")

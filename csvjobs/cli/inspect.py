@@ -55,7 +55,7 @@ def _findings(found: Inspection) -> tuple[str, Table]:
 def _columns(found: Inspection) -> tuple[str, Table]:
     much = "all" if found.complete else "the first"
     width = len(found.rows[0]) if found.rows else len(found.columns)
-    some = f", the first {SHOWN_COLUMNS} shown" if width > SHOWN_COLUMNS else ""
+    some = f" (the first {SHOWN_COLUMNS} shown)" if width > SHOWN_COLUMNS else ""
     seen = f"{_counted(width, 'column')}{some} in {much} {_counted(found.records, 'record')}"
     title = seen + bad_ones(found.faults)
     listed = table("column", "filled", "distinct", "holds", "for example")

@@ -25,6 +25,16 @@ def test_findings_columns_and_rows_are_shown(terminal: Terminal) -> None:
     assert "set skip: 0 if that is wrong." in told
 
 
+def test_of_a_wide_table_as_many_columns_are_shown_as_can_be_read(terminal: Terminal) -> None:
+    names = [f"name{number}" for number in range(1, 201)]
+    terminal.write("wide.csv", "\n".join(",".join(row) for row in (names, ["word"] * 200, ["other"] * 200)))
+    told = terminal.types("inspect", "wide.csv", COLUMNS="80").out
+    assert "200 columns (the first 50 shown) in all 2 records" in told
+    assert "First records (the first 9 of 200 columns)" in told
+    assert told.count("│ word ") == 9
+    assert "name9" in told
+
+
 def test_options_are_obeyed_and_all_of_it_is_json(terminal: Terminal) -> None:
     given = ("inspect", "-", "--read", "delimiter=;", "-r", "header=false", "--json")
     typed = terminal.types(*given, fed=b"a,b;c\n1,2;3\n")

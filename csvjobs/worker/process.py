@@ -20,7 +20,7 @@ from redis.backoff import ExponentialWithJitterBackoff
 from redis.client import Pipeline
 from redis.exceptions import RedisError
 from redis.retry import Retry
-from rq import Queue
+from rq import Queue, worker_registration
 from rq.exceptions import StopRequested
 from rq.executions import Execution
 from rq.job import Job, JobStatus
@@ -111,6 +111,8 @@ class CsvWorker(BaseWorker):
         if pipeline is not None or time.monotonic() > self._beaten_at + HEARTBEAT_EVERY:
             self._beaten_at = time.monotonic()
             super().heartbeat(timeout, pipeline)
+            # RQ does this once; then a Redis that lost all would not know of any worker.
+            worker_registration.register(self, pipeline)
 
     def execute_job(self, job: Job, queue: Queue) -> None:
         self._at_work = True

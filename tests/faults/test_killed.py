@@ -110,6 +110,13 @@ def test_losing_all_that_redis_holds_does_not_disturb_a_run(service: Service) ->
     assert service.attempts(waiting) == 1
 
 
+def test_a_worker_is_known_again_when_redis_has_lost_all(service: Service) -> None:
+    service.start_worker()
+    eventually(lambda: service.services.queue.workers() == 1)
+    service.redis.flushall()
+    eventually(lambda: service.services.queue.workers() == 1)
+
+
 def test_a_job_committed_while_the_queue_was_away_is_found(service: Service) -> None:
     with Redis(unix_socket_path="/nonexistent/q.sock", retry=Retry(NoBackoff(), 0)) as nowhere:
         ours = service.services

@@ -76,10 +76,11 @@ def _options() -> list[dict[str, Any]]:
     return [{"name": name, "in": "query", "schema": schema} for name, schema in properties.items()]
 
 
-DESCRIPTION = """Send a CSV file of any size as the multipart field `file`, or as the raw body with
-`Content-Type: text/csv` and the options as query parameters. The answer comes when the file is safe on disk;
-processing happens afterwards. Follow the job at `Location`. With an `Idempotency-Key` of your making the
-request may be sent again: for 24 hours the same key and file make no second job."""
+DESCRIPTION = """Send a file of any size (CSV in any dialect, JSON Lines, Parquet or XLSX) as the multipart
+field `file`, or as the raw body with `Content-Type: text/csv` and the options as query parameters. The answer
+comes when the file is safe on disk; processing happens afterwards. Follow the job at `Location`. With an
+`Idempotency-Key` of your making the request may be sent again: for 24 hours the same key and file make no
+second job."""
 
 
 async def submit(
@@ -106,7 +107,7 @@ for _path, _name in (("/upload_csv", "upload_csv"), ("/upload", "upload"), ("/jo
         methods=["POST"],
         status_code=202,
         operation_id=_name,
-        summary="Submit a CSV file",
+        summary="Submit a file",
         description=DESCRIPTION,
         response_model_exclude_none=True,
         openapi_extra=_body(),
@@ -139,7 +140,7 @@ async def run_again(
 @router.post(
     "/inspect",
     operation_id="inspect",
-    summary="Look at a CSV file",
+    summary="Look at a file",
     openapi_extra=_body(),
     responses=responses(400, 404, 409, 413, 415, 422, 507),
 )
@@ -156,7 +157,7 @@ async def look_at(request: Request, services: Given, partial: Partial = False) -
 @router.post(
     "/preview",
     operation_id="preview",
-    summary="Try a pipeline on a CSV file's first rows",
+    summary="Try a pipeline on the first rows of a file",
     openapi_extra=_body(),
     responses=responses(400, 404, 413, 415, 422, 507),
 )

@@ -39,7 +39,7 @@ ONE_COLUMN = 0.6
 PUNCTUATION = 0.9
 """For a mark that a blank follows wherever it stands: so it does in sentences."""
 
-_IN_SINGLE_QUOTES = re.compile(rb"(?m)(?:^|[,;|\t:^~# ])'(?:[^'\n]|'')*'(?:$|[,;|\t:^~# \r])")
+_IN_SINGLE_QUOTES = rb"(?m)(?:^|%b ?)'(?:[^'\n]|'')*'(?:$|\r|%b)"
 _SEPARATOR = re.compile(rb"sep=([!-/:-@\[-`{-~\t ])", re.IGNORECASE)
 """The line by which Excel is told; no standard has it."""
 
@@ -77,9 +77,10 @@ def _candidates(head: list[Line], options: ReadOptions) -> Iterator[Dialect]:
     """The dialects whose marks occur, the likelier of equals first."""
     said = [line.content for line in head if not line.content.startswith(COMMENT)]
     text = b"\n".join(said or [line.content for line in head])
-    quotes = [options.quote] if options.quote is not None else ['"', *_single(text)]
-    for quote in quotes:
+    for quote in [options.quote] if options.quote is not None else QUOTES:
         for delimiter in [options.delimiter] if options.delimiter else _delimiters(text, quote):
+            if options.quote is None and quote == "'" and not _in_single_quotes(text, delimiter):
+                continue
             for escape in _escapes(text, quote) if options.escape is None else [options.escape]:
                 yield Dialect(delimiter, quote, escape if quote else "", options.comment)
 
@@ -95,9 +96,10 @@ def _delimiters(text: bytes, quote: str) -> list[str]:
     return found if able[0] in found else [*found, able[0]]
 
 
-def _single(text: bytes) -> list[str]:
-    """The other quote, if any cell stands in it: an apostrophe is none."""
-    return ["'"] if _IN_SINGLE_QUOTES.search(text) else []
+def _in_single_quotes(text: bytes, delimiter: str) -> bool:
+    """Whether any cell stands in the other quote: an apostrophe is none, nor is a word in such quotes."""
+    mark = re.escape(delimiter.encode())
+    return bool(re.search(_IN_SINGLE_QUOTES % (mark, mark), text))
 
 
 def _trial(head: list[Line], dialect: Dialect) -> Trial:

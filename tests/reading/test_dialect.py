@@ -53,6 +53,12 @@ def test_what_is_declared_wins_and_is_sure() -> None:
     assert found["delimiter"].confidence == found["quote"].confidence == 1.0
 
 
+def test_words_in_apostrophes_leave_no_doubt_about_the_quote() -> None:
+    dialect, found = find("id,note\n1,given 'as is' here\n2,it's said 'so' there\n3,plain\n")
+
+    assert (dialect.quote, found["quote"].confidence) == ('"', 1.0)
+
+
 def test_doubts_are_told_with_the_alternatives() -> None:
     _, found = find("a,b;c\n1,2;3\n4,5;6\n")
     assert found["delimiter"].alternatives

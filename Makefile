@@ -8,7 +8,7 @@ SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 # Tests see no setting of the machine that they run on.
 CLEAN := env -u REDIS_URL -u PYTHONDONTWRITEBYTECODE $$(env | grep -o '^CSVJOBS_[A-Z_]*' | sed 's/^/-u /')
 
-.PHONY: help up test soak lint lock bench
+.PHONY: help up test soak fuzz lint lock bench
 help: ## Lists the commands
 	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/^([a-z]+):.*## /\1	/' | expand -t 10
 
@@ -20,6 +20,9 @@ test: $(TEST)/.made chromium libfaketime ## Runs all tests, and installs what th
 
 soak: $(TEST)/.made ## Kills and freezes at random for some minutes; SOAK_SECONDS, SOAK_KILLS, SOAK_SEED
 	$(CLEAN) SOAK_SECONDS=$${SOAK_SECONDS:-180} SOAK_OUTAGES=$${SOAK_OUTAGES:-30,120} SOAK_FREEZE=$${SOAK_FREEZE:-120} $(TEST)/python -m pytest -s -o faulthandler_timeout=0 tests/faults/test_soak.py tests/faults/test_outages.py tests/faults/test_frozen.py
+
+fuzz: $(TEST)/.made ## Tries what is tested on random data with 2,000 examples instead of 40; takes hours
+	$(CLEAN) $(TEST)/python -m pytest -n 2 -m hypothesis --hypothesis-profile=fuzz
 
 lint: $(TEST)/.made ## Checks style, types and import layers
 	$(TEST)/ruff check .

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from chaos import Service, valkey
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 from redis import Redis
 
 # What is started in the background or by nohup ignores these, and so would all that it starts itself.
@@ -17,8 +17,11 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 # How long an example takes is the machine's affair.
-settings.register_profile("untimed", deadline=None)
-settings.load_profile("untimed")
+settings.register_profile(
+    "suite", deadline=None, suppress_health_check=[HealthCheck.too_slow], max_examples=40
+)
+settings.register_profile("fuzz", settings.get_profile("suite"), max_examples=2000)
+settings.load_profile("suite")
 
 for _name in [name for name in os.environ if name.startswith("CSVJOBS_") or name == "REDIS_URL"]:
     del os.environ[_name]

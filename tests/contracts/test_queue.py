@@ -133,7 +133,7 @@ def test_each_owner_is_served_in_order_also_when_others_leave(pair: tuple[JobQue
         assert own == sorted(own)
 
 
-@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.sampled_from("ABC.-x"), max_size=25))
 def test_both_queues_have_the_same_order(redis: Redis, events: list[str]) -> None:
     """A letter: a job of that owner; -: the next is taken; x: the second is withdrawn."""

@@ -13,7 +13,7 @@ from typing import Any
 
 import duckdb
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from workbooks import by_openpyxl
 
@@ -143,7 +143,6 @@ RECORDS = st.lists(
 
 
 @given(records=RECORDS, end=ENDS, above=st.integers(0, 2), final=st.booleans())
-@settings(max_examples=25)
 def test_the_line_is_the_one_on_which_the_record_begins(
     records: list[str], end: str, above: int, final: bool
 ) -> None:
@@ -185,7 +184,6 @@ CELLS = st.sampled_from(["", "x", " X", "y ", "é", "1\n2", "1\r\n2", 'say "x"',
     end=st.sampled_from(["\n", "\r\n"]),
     bad=st.booleans(),
 )
-@settings(max_examples=40)
 def test_the_input_with_all_changes_made_is_the_output(
     cells: list[tuple[str, str]], steps: list[dict[str, Any]], end: str, bad: bool
 ) -> None:

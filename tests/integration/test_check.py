@@ -13,7 +13,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from csvjobs import wiring
@@ -185,7 +185,6 @@ PIECES = [
 ]
 
 
-@settings(suppress_health_check=[HealthCheck.too_slow], max_examples=60)
 @given(soup=st.lists(st.sampled_from(PIECES), max_size=24).map("".join))
 def test_each_place_is_in_the_file_and_no_row_is_lost(soup: str) -> None:
     content = f"id,b\n1,2\n{soup}".encode()

@@ -407,7 +407,7 @@ def in_memory(tmp_path_factory: pytest.TempPathFactory) -> Services:
     return make(tmp_path_factory.mktemp("pipelines"), MemoryStorage())
 
 
-@settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(tables(), st.sampled_from(["\n", "\r\n"]), st.sampled_from([csv.QUOTE_MINIMAL, csv.QUOTE_ALL]))
 def test_tidy_changes_no_cell(
     in_memory: Services, table: list[list[str]], newline: str, quoting: int
@@ -431,7 +431,7 @@ def zipped(content: bytes) -> bytes:
 PACKERS = {"gzip": gzip.compress, "zstandard": zstd.compress, "zip": zipped}
 
 
-@settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(tables(), st.sampled_from(sorted(PACKERS)))
 def test_a_packed_table_has_the_output_of_the_plain_one(
     in_memory: Services, table: list[list[str]], kind: str

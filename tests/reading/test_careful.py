@@ -9,7 +9,7 @@ from typing import Any
 from unittest.mock import patch
 
 import pytest
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from readbench import ReadBench
 
@@ -61,7 +61,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("careful")
 
 
-@settings(deadline=None, max_examples=400, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=400)
 @given(content=SOUP, dialect=DIALECTS, width=st.integers(1, 3), chunk=CHUNKS, bounds=BOUNDS)
 @example(content=b"a\rb\n", dialect=Dialect(), width=1, chunk=2, bounds={})
 @example(content=b'"a\nb\nc"\n' * 3, dialect=Dialect(), width=1, chunk=12, bounds={"max_open_lines": 2})

@@ -84,7 +84,6 @@ def test_the_encoding_within_is_found(bench: ReadBench, kind: str) -> None:
     ),
     kind=st.sampled_from(sorted(PACKERS)),
 )
-@settings(max_examples=60, deadline=None)
 def test_packing_changes_no_cell(bench: ReadBench, rows: list[tuple[str, str]], kind: str) -> None:
     text = io.StringIO(newline="")
     csv.writer(text).writerows([("one", "two"), *rows])
@@ -131,7 +130,7 @@ def test_a_file_cut_short_is_damaged(tmp_path: Path, kind: str) -> None:
 
 
 @given(data=st.data(), kind=st.sampled_from(sorted(PACKERS)))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_any_damage_ends_calmly(
     tmp_path_factory: pytest.TempPathFactory, data: st.DataObject, kind: str
 ) -> None:

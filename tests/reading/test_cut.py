@@ -11,7 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from csvjobs.errors import DamagedArchive, FieldTooLong
@@ -54,7 +54,6 @@ def tables(draw: st.DrawFn) -> str:
 
 
 @given(table=tables(), data=st.data())
-@settings(deadline=None)
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-32", "gb18030"])
 def test_a_beginning_has_the_first_rows_no_faults_and_the_encoding(
     folder: Path, encoding: str, table: str, data: st.DataObject
@@ -94,7 +93,6 @@ def test_wide_text_without_a_mark_may_be_cut_within_a_character(folder: Path, en
 
 
 @given(data=st.data(), pack=st.sampled_from([gzip.compress, zstd.compress]))
-@settings(deadline=None, max_examples=60)
 def test_the_beginning_of_a_packed_file_tells_what_can_be_unpacked(
     folder: Path, data: st.DataObject, pack: Callable[[bytes], bytes]
 ) -> None:

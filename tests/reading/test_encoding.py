@@ -8,7 +8,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from readbench import ReadBench, facts_of
 
@@ -120,7 +120,6 @@ CELL = st.text(st.characters(codec="utf-8", categories=["L", "Nd"]), min_size=1,
 
 
 @given(rows=st.lists(st.tuples(CELL, CELL), min_size=1, max_size=5), encoding=st.sampled_from(WIDE))
-@settings(deadline=None)
 def test_wide_text_has_the_same_cells_with_and_without_a_mark(
     bench: ReadBench, rows: list[tuple[str, str]], encoding: str
 ) -> None:
@@ -321,7 +320,6 @@ def test_one_long_line_is_sampled_too(tmp_path: Path) -> None:
 
 
 @given(st.binary(max_size=300))
-@settings(deadline=None)
 def test_a_guess_for_any_bytes_is_a_probability(
     tmp_path_factory: pytest.TempPathFactory, content: bytes
 ) -> None:

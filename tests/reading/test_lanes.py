@@ -116,7 +116,7 @@ SOUP = st.lists(
 ).map(lambda pieces: b"a,b\n" + b"".join(pieces))
 
 
-@settings(deadline=None, max_examples=400)
+@settings(max_examples=400)
 @given(st.one_of(written(), SOUP), st.sampled_from([None, False]))
 @example(b'a,b\n" ",c\n', None)
 @example(b'a,b\r\n"x\ny",2\r\n', None)
@@ -146,7 +146,7 @@ def test_both_lanes_read_the_same(lab: Lab, content: bytes, header: bool | None)
         )
 
 
-@settings(deadline=None, max_examples=200)
+@settings(max_examples=200)
 @given(SOUP)
 def test_every_line_is_a_record_a_reject_or_blank(lab: Lab, content: bytes) -> None:
     """Judged without our tokenizer: where no quote stands, records are lines."""

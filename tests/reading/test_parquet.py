@@ -4,7 +4,7 @@ from pathlib import Path
 
 import duckdb
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from readbench import ReadBench
 
@@ -58,7 +58,6 @@ def test_a_value_comes_as_the_text_that_says_it_exactly(
 TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=4)
 
 
-@settings(max_examples=30)
 @given(st.lists(st.tuples(st.none() | TEXT, st.none() | st.integers(-(2**63), 2**63 - 1)), max_size=4))
 def test_any_table_is_read_in_order(
     bench: ReadBench, tmp_path_factory: pytest.TempPathFactory, rows: list[tuple[str | None, int | None]]

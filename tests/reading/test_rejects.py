@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from readbench import ReadBench
 
@@ -37,7 +37,6 @@ def line_ends(content: bytes) -> int:
     return len(re.findall(rb"\r\n|\r|\n", content))
 
 
-@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(start=st.sampled_from([b"a,b\n", BOM + b"a,b\r\n", b"\na,b\r"]), soup=SOUP)
 def test_the_place_of_each_reject_is_in_the_file(bench: ReadBench, start: bytes, soup: bytes) -> None:
     content = start + soup

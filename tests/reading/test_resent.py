@@ -5,7 +5,7 @@ import io
 from collections.abc import Iterable, Sequence
 
 import pytest
-from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from readbench import ReadBench, Table, facts_of
 
@@ -63,7 +63,6 @@ texts = st.text(st.characters(exclude_categories=["Cs", "Cc"], include_character
 names = texts.map(str.strip).filter(lambda name: name.strip("\ufeff\x1c\x1d\x1e\x1f\x85 ") == name != "")
 
 
-@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     columns=st.lists(names | st.sampled_from(["_line", "_line_2", "7"]), min_size=2, max_size=4, unique=True),
     data=st.data(),

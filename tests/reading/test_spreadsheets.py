@@ -3,7 +3,7 @@
 import datetime
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from openpyxl import Workbook
 from readbench import ReadBench
@@ -199,7 +199,6 @@ TEXT = st.text(
 ).filter(lambda text: all(ord(sign) >= 32 or sign in "\n\t" for sign in text))
 
 
-@settings(max_examples=30)
 @given(st.lists(st.tuples(TEXT | st.integers(-(2**53), 2**53), TEXT), min_size=1, max_size=5))
 def test_any_text_that_another_program_writes_is_read(
     bench: ReadBench, rows: list[tuple[str | int, str]]
@@ -210,7 +209,6 @@ def test_any_text_that_another_program_writes_is_read(
     assert table.rows == [(unescaped(str(a)), unescaped(b)) for a, b in quoted]
 
 
-@settings(max_examples=30)
 @given(st.lists(st.floats(allow_nan=False, allow_infinity=False), min_size=1, max_size=5))
 def test_a_double_is_read_back_as_the_same_one(bench: ReadBench, numbers: list[float]) -> None:
     """Excel writes 17 digits."""

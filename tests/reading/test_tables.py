@@ -6,7 +6,7 @@ import re
 from collections import Counter
 from dataclasses import dataclass
 
-from hypothesis import HealthCheck, assume, example, given, settings
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
 from readbench import ReadBench, Table
 
@@ -103,10 +103,6 @@ def check(table: Table, written: Written) -> None:
     assert told == written.rejects
 
 
-ENGINE = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
-
-
-@ENGINE
 @given(written=files())
 @example(written=Written(b'a;b\n;x,";y,";\n', ";", [], [(2, "extra-cell", ';x,";y,";')], 0, ("a", "b")))
 def test_what_was_written_is_read_by_both_lanes(bench: ReadBench, written: Written) -> None:
@@ -136,7 +132,6 @@ def same(one: Table, other: Table) -> None:
     assert one.rejects == other.rejects
 
 
-@ENGINE
 @given(start=STARTS, soup=SOUP, header=st.booleans(), bad_rows=st.sampled_from(["reject", "pad"]))
 @example(start=b"", soup=b'""x","y"\n",', header=True, bad_rows="reject")
 @example(start=b"a,b,c\n", soup=b',a",a",\n', header=True, bad_rows="reject")
@@ -163,7 +158,6 @@ def test_any_bytes_are_read_alike_by_both_lanes(
     assert with_care.seen == len(records) - header
 
 
-@ENGINE
 @given(soup=SOUP.map(lambda soup: soup.replace(b"\xff", b"")), careful=st.booleans())
 def test_each_byte_of_a_cell_is_in_the_output_or_in_rejected_csv(
     bench: ReadBench, soup: bytes, careful: bool
@@ -180,7 +174,6 @@ def test_each_byte_of_a_cell_is_in_the_output_or_in_rejected_csv(
     assert Counter(came_out) == Counter(soup.removeprefix(BOM).translate(None, structure))
 
 
-@ENGINE
 @given(soup=SOUP, width=st.integers(1, 3))
 def test_padding_leaves_no_row_short(bench: ReadBench, soup: bytes, width: int) -> None:
     content = b",".join([b"h"] * width) + b"\n" + soup

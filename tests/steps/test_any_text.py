@@ -4,7 +4,7 @@ import csv
 import io
 from typing import Any
 
-from hypothesis import assume, example, given, settings
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
 from workbench import Bench
 
@@ -46,7 +46,6 @@ def test_any_names_pass_through_every_kind_of_step(bench: Bench, names: list[str
     assert out.rows[0][names.index(scaled_is_now_called)] == "0.0"
 
 
-@settings(deadline=None, max_examples=50)
 @given(names=headers, text=texts)
 def test_expressions_name_any_column_and_hold_any_text(bench: Bench, names: list[str], text: str) -> None:
     first, last = ('"' + name.replace('"', '""') + '"' for name in (names[0], names[-1]))
@@ -71,7 +70,6 @@ def test_one_hot_names_are_the_name_and_the_value(bench: Bench, names: list[str]
     assert all(row[: len(made)].count("1") == 1 for row in out.rows)
 
 
-@settings(deadline=None, max_examples=50)
 @given(names=headers, key=texts, value=texts)
 def test_a_lookup_finds_any_text_under_any_name(bench: Bench, names: list[str], key: str, value: str) -> None:
     first, last, made = names[0], names[-1], "".join(names)
@@ -87,7 +85,6 @@ def test_a_lookup_finds_any_text_under_any_name(bench: Bench, names: list[str], 
     assert out.rows == [[key, value, *others, "1"], [f"{key}?", "", *others, "2"]]
 
 
-@settings(deadline=None, max_examples=50)
 @given(names=headers, cells=st.dictionaries(texts, texts, min_size=1, max_size=4))
 def test_a_pivot_makes_columns_of_any_text(bench: Bench, names: list[str], cells: dict[str, str]) -> None:
     name, value, *by = names
@@ -98,7 +95,6 @@ def test_a_pivot_makes_columns_of_any_text(bench: Bench, names: list[str], cells
     assert out.rows == [[*by, *(cells[text] for text in sorted(cells))]]
 
 
-@settings(deadline=None, max_examples=50)
 @given(names=headers.filter(lambda names: len(names) > 2), group=texts, text=texts)
 def test_groups_are_of_any_text_under_any_name(bench: Bench, names: list[str], group: str, text: str) -> None:
     first, number, filled, *others = names
@@ -115,14 +111,12 @@ def test_groups_are_of_any_text_under_any_name(bench: Bench, names: list[str], g
     assert out.rows == [["2.0", "1", "2", *others], ["2.0", "3", "2", *others]]
 
 
-@settings(deadline=None)
 @given(column=columns, values=st.lists(texts, min_size=1, max_size=5))
 def test_validate_by_list(bench: Bench, column: list[str | None], values: list[str]) -> None:
     step = {"step": "validate", "rules": [{"column": "x", "one_of": values}], "on_fail": "null"}
     assert bench.column(step, column) == [[c if c in values else ""] for c in column]
 
 
-@settings(deadline=None)
 @given(column=columns, nulls=st.lists(texts, max_size=3))
 def test_any_text_may_mean_missing(bench: Bench, column: list[str | None], nulls: list[str]) -> None:
     rows = [(str(place), cell) for place, cell in enumerate(column)]

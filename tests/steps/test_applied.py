@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.impute import SimpleImputer
 from sklearn.preprocessing import (
@@ -64,7 +64,6 @@ def values(out: Output) -> Any:
 
 
 @pytest.mark.parametrize("method", SCALERS)
-@settings(deadline=None)
 @given(fit=some, column=gaps)
 def test_scalers(bench: Bench, method: str, fit: list[float | None], column: list[float | None]) -> None:
     step = {"step": "scale", "columns": ["x"], "method": method}
@@ -82,7 +81,6 @@ def test_the_columns_that_were_left_out_are_left_out_again(bench: Bench) -> None
 
 
 @pytest.mark.parametrize("strategy", ["mean", "median"])
-@settings(deadline=None)
 @given(fit=some, column=gaps)
 def test_imputers(bench: Bench, strategy: str, fit: list[float | None], column: list[float | None]) -> None:
     step = {"step": "fill_missing", "columns": ["x"], "with": strategy}
@@ -94,7 +92,6 @@ def test_imputers(bench: Bench, strategy: str, fit: list[float | None], column: 
 spread = st.lists(numbers, min_size=2, max_size=20).filter(lambda column: len(set(column)) > 1)
 
 
-@settings(deadline=None, max_examples=40)
 @given(fit=spread, column=st.lists(numbers, min_size=1, max_size=20), count=st.integers(2, 6))
 def test_bins_of_equal_width(bench: Bench, fit: list[float], column: list[float], count: int) -> None:
     labels = [str(place) for place in range(count)]
@@ -108,7 +105,6 @@ def test_bins_of_equal_width(bench: Bench, fit: list[float], column: list[float]
         assert int(label) in {int(np.searchsorted(edges, cell + off, "right")) for off in offs}
 
 
-@settings(deadline=None, max_examples=40)
 @given(fit=spread, column=gaps)
 def test_clips_at_the_quantiles_of_the_first_table(
     bench: Bench, fit: list[float], column: list[float | None]
@@ -143,7 +139,6 @@ def test_a_step_waits_for_one_that_changes_what_it_groups_by(bench: Bench) -> No
     assert bench.table(steps, ("g", "x", "y"), rows).rows[2:] == [["a", "1", "2"], ["a", "1", "2"]]
 
 
-@settings(deadline=None)
 @given(fit=texts, column=texts)
 def test_one_hot_ignores_unknown_values(bench: Bench, fit: list[Cell], column: list[Cell]) -> None:
     out = applied(bench, {"step": "one_hot", "columns": ["x"]}, fit, column)
@@ -154,7 +149,6 @@ def test_one_hot_ignores_unknown_values(bench: Bench, fit: list[Cell], column: l
     assert_counted(out, [cell for cell in column if cell not in fit])
 
 
-@settings(deadline=None)
 @given(fit=texts, column=texts)
 def test_label_leaves_unknown_values_empty(bench: Bench, fit: list[Cell], column: list[Cell]) -> None:
     out = applied(bench, {"step": "label", "columns": ["x"], "unknown": "empty"}, fit, column)

@@ -52,7 +52,7 @@ def test_each_step_counts_what_the_rows_show(
     cells=st.lists(st.tuples(CELLS, CELLS), min_size=1, max_size=8),
     steps=st.lists(st.sampled_from(STEPS), max_size=5),
 )
-@settings(max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_each_change_that_is_listed_is_one_that_the_rows_show(
     bench: Bench, cells: list[tuple[str | None, str | None]], steps: list[dict[str, Any]]
 ) -> None:

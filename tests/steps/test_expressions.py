@@ -7,7 +7,7 @@ import re
 from decimal import Decimal
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 from workbench import Bench
@@ -95,7 +95,6 @@ def test_what_is_no_expression_over_the_row_is_refused(text: str) -> None:
             kind.validate_python(text)
 
 
-@settings(deadline=None, max_examples=100)
 @given(text=words() | st.text(st.characters(exclude_categories=["Cs"]), max_size=40))
 def test_any_text_is_a_good_expression_or_has_a_clean_fault(bench: Bench, text: str) -> None:
     try:
@@ -153,7 +152,6 @@ sums = st.recursive(
 ).filter(lambda expression: expression not in "ab")
 
 
-@settings(deadline=None, max_examples=25)
 @given(expression=sums, a=numbers, b=numbers)
 def test_arithmetic_is_exact_while_the_digits_suffice(
     bench: Bench, expression: str, a: Decimal, b: Decimal
@@ -165,7 +163,6 @@ def test_arithmetic_is_exact_while_the_digits_suffice(
     assert found == (f"{expected:f}".rstrip("0").rstrip(".") if expected % 1 else str(int(expected)))
 
 
-@settings(deadline=None, max_examples=25)
 @given(a=st.floats(-1e150, 1e150), b=st.floats(-1e150, 1e150))
 @example(a=3.651007964017794e16, b=-3.2510079640177944e16)
 def test_other_numbers_are_reckoned_as_doubles(bench: Bench, a: float, b: float) -> None:

@@ -7,7 +7,7 @@ from collections import defaultdict
 from decimal import Decimal
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from workbench import Bench
 
@@ -26,7 +26,6 @@ def groups(rows: list[tuple[str, str]]) -> dict[str, list[str]]:
     return found
 
 
-@settings(deadline=None)
 @given(rows=st.lists(st.tuples(keys, decimals), min_size=1, max_size=30))
 def test_decimals_are_added_digit_for_digit(bench: Bench, rows: list[tuple[str, str]]) -> None:
     step = {"step": "aggregate", "by": ["key"], "values": {"n": "count", **VALUES}}
@@ -42,7 +41,6 @@ def test_decimals_are_added_digit_for_digit(bench: Bench, rows: list[tuple[str, 
         assert (int(count), int(filled), int(different)) == (len(cells), len(cells), len(set(cells)))
 
 
-@settings(deadline=None)
 @given(cells=st.lists(doubles, min_size=1, max_size=30))
 def test_doubles_are_added_as_exactly_as_the_largest_of_them_is(bench: Bench, cells: list[str]) -> None:
     numbers = [float(cell) for cell in cells]
@@ -95,7 +93,6 @@ def test_groups_are_sorted_and_filtered_like_other_rows(bench: Bench) -> None:
 anything = st.none() | st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=4)
 
 
-@settings(deadline=None, max_examples=50)
 @given(table=st.lists(st.tuples(anything, anything), min_size=1, max_size=9))
 def test_a_wide_table_made_long_is_made_wide_again(
     bench: Bench, table: list[tuple[str | None, str | None]]

@@ -7,7 +7,7 @@ import io
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from workbench import Bench, Cell
 
@@ -23,7 +23,6 @@ def as_text(rows: list[tuple[str, str, str]]) -> str:
     return out.getvalue()
 
 
-@settings(deadline=None, max_examples=40)
 @pytest.mark.parametrize("missing", ["keep", "drop"])
 @pytest.mark.parametrize("on", [["k"], ["l", "k"]])
 @given(table=tables, rows=st.lists(st.tuples(keys, keys), max_size=12), nulls=st.sampled_from([[], ["NA"]]))

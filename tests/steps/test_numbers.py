@@ -34,7 +34,7 @@ def numbers_of(engine: DuckEngine, table: str) -> Numbers:
     return Numbers.of(engine, table, ["v"])["v"]
 
 
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=300)
 @given(st.lists(TEXTS, min_size=1, max_size=30))
 @example(
     [
@@ -70,7 +70,7 @@ FLOATS = st.one_of(
 )
 
 
-@settings(deadline=None, max_examples=200)
+@settings(max_examples=200)
 @given(st.lists(FLOATS, min_size=1, max_size=40), st.sampled_from([0.0, 0.25, 0.5, 0.75, 1.0]))
 @example([1.7413594712356108e16, -7972398113242200.0, -7972398113242201.0], 0.0)
 @example([-7972398113020846.0, -7972398113035377.0], 0.0)

@@ -6,7 +6,7 @@ import sqlite3
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from test_expressions import HOSTILE, words
 from workbench import Bench
@@ -139,7 +139,6 @@ def test_what_is_no_expression_is_refused_in_each_part(text: str) -> None:
             build({"steps": [sql(query)]})
 
 
-@settings(deadline=None, max_examples=100)
 @given(
     items=st.lists(words(), min_size=1, max_size=2).map(", ".join),
     clauses=st.lists(
@@ -250,7 +249,6 @@ def queries(draw: st.DrawFn) -> str:
     return f"SELECT {distinct}{items} FROM input WHERE {where} {groups} ORDER BY {keys} {limit}"
 
 
-@settings(deadline=None, max_examples=25)
 @given(rows=tables, query=queries())
 def test_results_are_those_of_sqlite(
     bench: Bench, rows: list[tuple[int | None, int | None, str | None]], query: str

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from sklearn.impute import SimpleImputer
 from sklearn.preprocessing import (
@@ -82,7 +82,6 @@ def there(column: list[float | None]) -> list[float]:
     return [cell for cell in column if cell is not None]
 
 
-@settings(deadline=None)
 @given(column=numbers(), count=st.integers(2, 6))
 def test_bins_of_equal_width(bench: Bench, column: list[float | None], count: int) -> None:
     assume(len(set(there(column))) > 1)  # theirs makes one bin of a constant column
@@ -93,7 +92,6 @@ def test_bins_of_equal_width(bench: Bench, column: list[float | None], count: in
     assert [row for row in bench.column(step, written(column)) if row != [""]] == known.tolist()
 
 
-@settings(deadline=None)
 @given(column=numbers(), count=st.integers(2, 6))
 def test_bins_of_equal_size_are_between_the_quantiles_of_numpy(
     bench: Bench, column: list[float | None], count: int
@@ -108,7 +106,6 @@ def test_bins_of_equal_size_are_between_the_quantiles_of_numpy(
         assert place in {bisect_right(edges, cell + off) for off in (-1e-12 * reach, 0, 1e-12 * reach)}
 
 
-@settings(deadline=None)
 @given(column=numbers(), edges=st.lists(st.integers(-1000, 1000), min_size=1, max_size=5, unique=True))
 def test_bins_between_edges_are_those_of_pandas(
     bench: Bench, column: list[float | None], edges: list[int]
@@ -120,7 +117,6 @@ def test_bins_between_edges_are_those_of_pandas(
     assert [cell for [cell] in bench.column(step, written(column)) if cell] == list(theirs)
 
 
-@settings(deadline=None)
 @given(column=numbers(), parts=st.sampled_from([(0.01, 0.99), (0.0, 0.5), (0.25, 0.75)]))
 def test_clipped_between_the_quantiles_of_numpy(
     bench: Bench, column: list[float | None], parts: tuple[float, float]
@@ -187,7 +183,6 @@ def grouped_numbers(draw: st.DrawFn) -> list[tuple[str, float | None]]:
 
 
 @pytest.mark.parametrize("statistic", ["mean", "median"])
-@settings(deadline=None, max_examples=50)
 @given(rows=grouped_numbers())
 def test_fills_by_group_are_those_of_pandas(
     bench: Bench, statistic: str, rows: list[tuple[str, float | None]]
@@ -212,7 +207,6 @@ def with_target(draw: st.DrawFn) -> tuple[list[str], list[float]]:
 
 
 @pytest.mark.parametrize("smooth", ["auto", 0.0, 2.5])
-@settings(deadline=None, max_examples=40)
 @given(fit=with_target(), new=st.lists(st.sampled_from("abcXéß?"), min_size=1, max_size=10))
 def test_target_encoder(
     bench: Bench, smooth: str | float, fit: tuple[list[str], list[float]], new: list[str]
@@ -228,7 +222,6 @@ def test_target_encoder(
     np.testing.assert_allclose([[float(row[0])] for row in later], encoder.transform(as_text(new)), **close)
 
 
-@settings(deadline=None, max_examples=40)
 @given(column=categories, new=st.lists(st.sampled_from("abcXYZ?"), min_size=1, max_size=10))
 def test_frequencies_are_the_value_counts_of_pandas(bench: Bench, column: list[str], new: list[str]) -> None:
     counts = pd.Series(column, dtype=object).value_counts(normalize=True)

@@ -21,7 +21,6 @@ crowded = columns | st.lists(st.text("ab-é\n", max_size=9), min_size=1, max_siz
 new_names = texts.filter(str.strip)
 
 
-@settings(deadline=None)
 @given(column=crowded, text=wanted, filler=wanted | st.just(""))
 @example(column=["aaa", "%", "\\1"], text="aa", filler="\\1")
 def test_replace_a_text(bench: Bench, column: list[str | None], text: str, filler: str) -> None:
@@ -31,7 +30,6 @@ def test_replace_a_text(bench: Bench, column: list[str | None], text: str, fille
     assert whole == [[filler if c == text else shown(c)] for c in column]
 
 
-@settings(deadline=None)
 @given(column=crowded, text=wanted, filler=wanted | st.just(""), whole=st.booleans())
 def test_a_pattern_of_a_text_replaces_what_the_text_does(
     bench: Bench, column: list[str | None], text: str, filler: str, whole: bool
@@ -46,7 +44,6 @@ PATTERNS = [r"(a)(b)?", r"(a|ab)(-*)", r"(?i)(É+)(.)?", r"^(.)(.*)$", r"([^a])(
 
 
 @pytest.mark.parametrize("pattern", PATTERNS)
-@settings(deadline=None)
 @given(column=crowded)
 def test_patterns_find_what_those_of_python_find(
     bench: Bench, pattern: str, column: list[str | None]
@@ -60,7 +57,6 @@ def test_patterns_find_what_those_of_python_find(
     assert bench.column(step, column) == [[*match.groups("")] if match else ["", ""] for match in found]
 
 
-@settings(deadline=None)
 @given(column=crowded, by=wanted, count=st.integers(1, 5))
 @example(column=["a---b--", "--", "---"], by="--", count=3)
 def test_split_leaves_the_rest_in_the_last(
@@ -74,7 +70,6 @@ def test_split_leaves_the_rest_in_the_last(
     assert bench.column({"step": "split", "column": "x", "by": by, "into": into}, column) == expected
 
 
-@settings(deadline=None)
 @given(rows=st.lists(st.tuples(cells, cells, cells), min_size=1, max_size=8), text=texts | st.just(""))
 def test_join_leaves_out_what_is_missing(bench: Bench, rows: list[tuple[str | None, ...]], text: str) -> None:
     step = {"step": "join", "columns": ["c", "a", "b"], "with": text, "into": "all", "keep": False}
@@ -83,7 +78,6 @@ def test_join_leaves_out_what_is_missing(bench: Bench, rows: list[tuple[str | No
     assert out.table == [["all"], *([text.join(cell for cell in row if cell)] for row in rows)]
 
 
-@settings(deadline=None)
 @given(cells=st.lists(texts.filter(lambda text: "-" not in text), min_size=1, max_size=5))
 def test_split_takes_apart_what_join_has_joined(bench: Bench, cells: list[str]) -> None:
     names = [f"c{place}" for place in range(len(cells))]
@@ -92,7 +86,6 @@ def test_split_takes_apart_what_join_has_joined(bench: Bench, cells: list[str]) 
     assert bench.table([join, split], names, [cells]).table == [names, cells]
 
 
-@settings(deadline=None)
 @given(column=crowded, width=st.integers(1, 15), filler=texts.filter(lambda text: len(text) == 1))
 def test_pad_never_cuts(bench: Bench, column: list[str | None], width: int, filler: str) -> None:
     step = {"step": "pad", "columns": ["x"], "width": width, "with": filler}
@@ -102,7 +95,6 @@ def test_pad_never_cuts(bench: Bench, column: list[str | None], width: int, fill
     assert bench.column({**step, "side": "right"}, column) == right
 
 
-@settings(deadline=None)
 @given(names=headers, data=st.data())
 def test_columns_change_places_with_their_cells(bench: Bench, names: list[str], data: st.DataObject) -> None:
     placed = data.draw(st.permutations(names))
@@ -118,7 +110,6 @@ def test_columns_change_places_with_their_cells(bench: Bench, names: list[str], 
     assert out.table == [rest, rest]
 
 
-@settings(deadline=None)
 @given(names=headers, new=st.lists(new_names, min_size=1, max_size=3, unique=True))
 def test_new_columns_may_have_any_name(bench: Bench, names: list[str], new: list[str]) -> None:
     assume(not set(new) & set(names))
@@ -151,7 +142,7 @@ def test_every_letter_becomes_one_letter(bench: Bench) -> None:
             assert other == known if single else other.casefold()[0] == letter.casefold()[0], (letter, other)
 
 
-@settings(deadline=None, max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(column=columns, key=st.binary(min_size=1, max_size=100))
 def test_a_keyed_hash_is_that_of_python(tmp_path: Path, column: list[str | None], key: bytes) -> None:
     engine = DuckEngine(tmp_path, 64 * 1024**2, key)

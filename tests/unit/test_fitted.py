@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from csvjobs.errors import InvalidFitted, PipelineMismatch
@@ -38,7 +38,6 @@ def changed(**parts: Any) -> str:
     return json.dumps({**raw, "sha256": digest(raw)})
 
 
-@settings(deadline=None)
 @given(st.floats(allow_nan=False, allow_infinity=False), st.lists(NOT_HALF, min_size=1), NOT_HALF)
 @example(0.1 + 0.2, ["NaN", "1e5", "\0", "\u2028"], '"')
 @example(5e-324, [""], "")

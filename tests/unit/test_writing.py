@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from openpyxl import load_workbook
 
@@ -246,7 +246,6 @@ def test_rows_keep_their_order_whatever_they_are_written_to(
     assert [int(x) for x in read] == list(range(count, 0, -1))
 
 
-@settings(max_examples=40)
 @given(st.data(), st.lists(TEXT.map("x{}".format), min_size=1, max_size=3))
 def test_any_cells_are_read_back_from_a_sheet(
     engine: DuckEngine, target: Path, data: st.DataObject, names: list[str]

@@ -20,7 +20,7 @@ from csvjobs.worker import process as worker
 from csvjobs.worker import run_job
 
 MIB = 1024**2
-usual = process._work
+usual = process.work
 
 
 def segfault() -> None:
@@ -72,7 +72,7 @@ def misbehave(way: str) -> None:
             WAYS[way]()
         usual(services, request, path, *rest)
 
-    process._work = work
+    process.work = work
 
 
 def main() -> None:

@@ -1,0 +1,269 @@
+"""Run: a file's way through the engine, from look to output: read → fit → check → transform → account."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from itertools import count
+from pathlib import Path
+
+from csvjobs.engines.base import Engine, ReadFailed, Unsure
+from csvjobs.errors import AccountMismatch, NoRowsLeft, TooManyBadRows
+from csvjobs.flow.apply import kept
+from csvjobs.flow.changes import write_changes
+from csvjobs.flow.check import failures
+from csvjobs.flow.deliver import CHANGES, FITTED, PROFILE, REJECTED
+from csvjobs.flow.digest import GrowingDigest, file_info
+from csvjobs.flow.pulse import Pulse
+from csvjobs.flow.room import check_free
+from csvjobs.flow.services import Services
+from csvjobs.flow.tables import opened, relations
+from csvjobs.jobs.job import FileInfo, Finding, Request, Rows, StepCounts
+from csvjobs.pipelines.fitted import Fitted, write
+from csvjobs.pipelines.guard import guard
+from csvjobs.pipelines.header import check
+from csvjobs.pipelines.plan import ROWS, Counts, Plan, needs_row_numbers, plan
+from csvjobs.pipelines.profile import Profiles, profile
+from csvjobs.pipelines.rows import ROW
+from csvjobs.pipelines.spec import Pipeline, build
+from csvjobs.pipelines.step import Column, Columns
+from csvjobs.pipelines.typed import typed
+from csvjobs.reading.linenumbers import LineNumbers
+from csvjobs.reading.options import ReadOptions
+from csvjobs.reading.reading import Look, Reading, look, read, reject
+from csvjobs.reading.rejects import UNREADABLE, RejectSummary
+from csvjobs.reading.source import Source
+
+log = logging.getLogger(__name__)
+
+# Ticks of reading, each of a few MiB at most: small copies are made also where hardly anything is free.
+CHECK_FREE_EVERY = 16
+
+
+@dataclass
+class Outcome:
+    """What a run has found out and made so far; the files are still in scratch."""
+
+    rows: Rows | None = None
+    steps: list[StepCounts] = field(default_factory=list)
+    rejects: RejectSummary = field(default_factory=RejectSummary)
+    detected: dict[str, Finding] = field(default_factory=dict)
+    warnings: list[str] = field(default_factory=list)
+    taken: dict[str, FileInfo] = field(default_factory=dict)
+    files: dict[str, Path] = field(default_factory=dict)
+
+    @property
+    def rejected(self) -> RejectSummary | None:
+        """None where no row was rejected."""
+        return self.rejects if self.rejects.count else None
+
+    def reject(self, rejects: RejectSummary, path: Path) -> None:
+        """What was rejected up to now; `path` has it, if it is anything."""
+        self.rejects, self.files = rejects, {REJECTED: path} if rejects.count else {}
+
+    def infos(self) -> dict[str, FileInfo]:
+        """Size and sha256 of each file; the output's were taken while it was written."""
+        known = self.taken
+        return {name: file_info(made) for name, made in self.files.items() if name not in known} | known
+
+
+def work(
+    services: Services, request: Request, path: Path, scratch: Path, pulse: Pulse, outcome: Outcome
+) -> None:
+    """Makes the output of the file at `path`, and what else the pipeline asks for, in scratch; `outcome` has
+    what was found out and made, also where it ends early.
+
+    The express lane first; the careful one where the engine finds the file other than it looked.
+    Raises DataError for what is wrong with the file; what `pulse` raises to stop.
+    """
+    pipeline, most = build(request.pipeline), services.settings.max_upload_bytes
+    fitted = kept(services, request)
+    with pulse.stage("read"):
+        tick = _ticker(services, pulse)
+        found = look(path, request.facts, pipeline.read, scratch, tick, most_bytes=most)
+    outcome.detected, outcome.warnings = _detected(found), found.warnings
+    with opened(services, request.tables, scratch, lambda _: pulse.check()) as tables:
+        run = Run(services, pipeline, fitted, tables, found, scratch, pulse, outcome)
+        try:
+            run.lane(careful=False)
+        except (ReadFailed, AccountMismatch) as reason:
+            log.info("job %s: reading with care: %s", request.job_id, reason)
+            run.lane(careful=True)
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run of a pipeline over a file that was looked at. fitted: what is applied, if anything is; tables:
+    those that steps look things up in."""
+
+    services: Services
+    pipeline: Pipeline
+    fitted: Fitted | None
+    tables: Mapping[str, Source]
+    found: Look
+    scratch: Path
+    pulse: Pulse
+    outcome: Outcome
+
+    def lane(self, *, careful: bool) -> None:
+        """From reading to the last file. Raises ReadFailed, AccountMismatch where it was to be careful."""
+        numbers = LineNumbers(self.scratch / "lines.csv" if self.pipeline.report.changes else None)
+        reading = self._read(numbers, careful=careful)
+        columns = reading.source.columns
+        self.outcome.warnings = reading.warnings + (self.fitted.notes(columns) if self.fitted else [])
+        self.outcome.reject(reading.source.rejects, self.scratch / REJECTED)
+        _check_rows(reading.source.rejects, reading.source.records, self.pipeline.read)
+        try:
+            planned = self._made(reading, numbers, late=True)
+        except Unsure:
+            planned = self._made(reading, numbers, late=False)
+        if planned.fitted and not self.fitted:
+            self._file(FITTED).write_text(write(self.pipeline, columns, planned.fitted), "utf-8")
+
+    def _read(self, numbers: LineNumbers, *, careful: bool) -> Reading:
+        rejected, tick = self.scratch / REJECTED, _ticker(self.services, self.pulse)
+        with self.pulse.stage("read"):
+            return read(
+                self.found,
+                self.pipeline.read,
+                self.scratch,
+                rejected,
+                tick,
+                force_careful=careful,
+                numbers=numbers,
+            )
+
+    def _made(self, reading: Reading, numbers: LineNumbers, *, late: bool) -> Plan:
+        """What made the output. Raises Unsure where it is late."""
+        report, stage = self.pipeline.report, self.pulse.stage
+        with self.pulse.within(self.services.engine(self.scratch)) as engine:
+            with stage("fit"):
+                planned = self._plan(engine, reading.source, late=late)
+            if planned.checked:
+                with stage("check"):
+                    self._check(engine, planned, reading.source)
+            with stage("transform"):
+                self._transform(engine, planned, reading.source)
+            if report.changes:
+                with stage("changes"):
+                    write_changes(engine, planned, numbers.source(), self._file(CHANGES))
+            if report.profile:
+                with stage("profile"):
+                    profiles = _profiles(engine, planned, reading.source, self.outcome)
+                    self._file(PROFILE).write_text(profiles, "utf-8")
+        return planned
+
+    def _plan(self, engine: Engine, source: Source, *, late: bool) -> Plan:
+        steps, report = self.pipeline.steps, self.pipeline.report
+        numbered = report.changes or needs_row_numbers(steps)
+        beside = relations(engine, self.tables)
+        check(source.columns, steps, engine.sql, beside)
+        planned = plan(
+            engine,
+            engine.relation(source, numbered=numbered),
+            source.columns,
+            steps,
+            numbered,
+            self.pipeline.read.nulls,
+            self.fitted.steps if self.fitted else None,
+            beside,
+            late=late,
+            count_cells=report.counts_cells(source.path.stat().st_size),
+            list_cells=report.changes,
+        )
+        if self.pipeline.write.formula_guard:
+            guard(planned, header=self.pipeline.write.header)
+        typed(planned, self.pipeline.write)
+        return planned
+
+    def _check(self, engine: Engine, planned: Plan, source: Source) -> None:
+        """Sets aside the rows that break a rule. Raises RuleBroken, NoRowsLeft, TooManyBadRows."""
+        broken, failed = failures(engine, planned.checked, self.scratch)
+        if not (count := sum(broken.values())):
+            return
+        # Beside the one that reading has made, which is there if this one is not finished.
+        both, tick = self.scratch / "both.csv", _ticker(self.services, self.pulse)
+        rejects = reject(self.found, self.pipeline.read, failed, both, tick)
+        self.outcome.reject(rejects, both.rename(self.scratch / REJECTED))
+        _check_rows(rejects, source.records - count, self.pipeline.read)
+
+    def _transform(self, engine: Engine, planned: Plan, source: Source) -> None:
+        write, outcome = self.pipeline.write, self.outcome
+        output = self.scratch / write.filename
+        engine.counting(planned.counters)
+        with GrowingDigest(output) as digest:
+            out = engine.copy(planned.query(counting=True), planned.columns.names, output, write)
+        outcome.taken[output.name] = digest.info if out else file_info(output)
+        counts = planned.count(engine.passed())
+        outcome.rows = _account(source, outcome.rejects, counts, out)
+        outcome.steps = StepCounts.chain(source.records, counts)
+        outcome.files[output.name] = output
+        outcome.warnings = outcome.warnings + planned.warnings
+
+    def _file(self, name: str) -> Path:
+        """Where a file of that name is made, which is one of the job's then."""
+        self.outcome.files[name] = self.scratch / name
+        return self.outcome.files[name]
+
+
+def _ticker(services: Services, pulse: Pulse) -> Callable[[int], None]:
+    """What reading calls while it copies: it stops in time, and before the disk is full."""
+    ticks = count(1)
+
+    def tick(bytes_read: int) -> None:
+        pulse.check(bytes_read)
+        if next(ticks) % CHECK_FREE_EVERY == 0:
+            check_free(services)
+
+    return tick
+
+
+def _profiles(engine: Engine, planned: Plan, source: Source, outcome: Outcome) -> str:
+    """What stood in the file and what stands in the output, as JSON."""
+    columns = Columns(Column(name, f"c{place}") for place, name in enumerate(source.columns))
+    given = engine.relation(source, numbered=True)
+    made = Columns(Column(column.name, f"c{place}") for place, column in enumerate(planned.columns))
+    listed = ", ".join(f"{then.sql} AS {now.sql}" for then, now in zip(planned.columns, made, strict=True))
+    result = f"SELECT {listed}, ROW_NUMBER() OVER () AS {ROW} FROM ({planned.relation})"
+    assert outcome.rows is not None  # noqa: S101 (the output is there)
+    both = Profiles(
+        input=profile(engine, planned.sql, given, columns, source.records),
+        output=profile(engine, planned.sql, result, made, outcome.rows.out),
+    )
+    return both.model_dump_json()
+
+
+def _account(source: Source, rejects: RejectSummary, counts: Mapping[str, Counts], out: int) -> Rows:
+    """The sum over all rows. Raises AccountMismatch when a row is unaccounted for."""
+    counted = {how: {step: did[how] for step, did in counts.items() if how in did} for how in ROWS}
+    # What was rejected is counted where it was written.
+    counted |= {"dropped": source.dropped | counted["dropped"]}
+    del counted["rejected"]
+    read_rows = source.records + source.rejected + sum(source.dropped.values())
+    rows = Rows(read=read_rows, out=out, rejected=rejects.count, **counted)
+    if not rows.balanced:
+        raise AccountMismatch(f"{rows.read} rows came in, but the account is {rows.model_dump()}.")
+    return rows
+
+
+def _check_rows(rejects: RejectSummary, good: int, options: ReadOptions) -> None:
+    """Raises NoRowsLeft, TooManyBadRows."""
+    bad = rejects.count
+    if bad and not good:
+        commonest = rejects.groups[0]
+        cut = "; if rows are cut wrongly, set delimiter and quote" if commonest.code in UNREADABLE else ""
+        raise NoRowsLeft(
+            f"All {bad} rows were rejected. {commonest.message}",
+            hint=f"{commonest.hint} See rejected.csv{cut}.",
+        )
+    if options.too_many_bad(bad, bad + good):
+        raise TooManyBadRows(
+            f"{bad} of {bad + good} rows are bad; max_bad_rows allows {options.max_bad_rows}. "
+            f"The first is on {rejects.first}",
+            hint="rejected.csv has them all: correct them, or allow more.",
+        )
+
+
+def _detected(found: Look) -> dict[str, Finding]:
+    return {name: Finding.of(each) for name, each in found.detected.items()}

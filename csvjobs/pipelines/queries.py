@@ -6,44 +6,30 @@ What stands in it are expressions, and aggregates of them; all else is refused.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from itertools import chain, islice
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
 from csvjobs.engines.base import Sql
 from csvjobs.engines.parsing import Node, NotParsed, query
 from csvjobs.pipelines.derive import doubts_of
-from csvjobs.pipelines.expressions import check_known, valued
-from csvjobs.pipelines.expressions.terms import (
-    DIGITS,
-    NUMBERS,
-    Date,
-    Misfit,
-    Nothing,
-    Number,
-    Term,
-    Text,
-    attempted,
-    divided,
-    whole,
-)
+from csvjobs.pipelines.expressions import check_known, parts, valued
+from csvjobs.pipelines.expressions.aggregates import AGGREGATES, Kind
+from csvjobs.pipelines.expressions.terms import Misfit, Nothing, Term, Text
 from csvjobs.pipelines.expressions.values import Values
-from csvjobs.pipelines.expressions.writing import Writer, Wrong, only, plain
-from csvjobs.pipelines.rows import Alike, Keep, Key, Merge, Order, Take
+from csvjobs.pipelines.expressions.writing import Writer, Wrong, fitting, only, ordered, plain
+from csvjobs.pipelines.rows import MOST, Alike, Keep, Key, Merge, Order, RowChange, Take, Window, Windows
 from csvjobs.pipelines.step import Change, Changes, Column, Columns, Doubt, columns_of, unique
-
-T = TypeVar("T")
+from csvjobs.pipelines.windows import over
 
 STEP = "sql"
 TABLE = "input"
-MOST = 10**18
-"""Rows; engines take no much larger LIMIT."""
-
-SPARE = 10
-"""Digits that are left for the sum of 10^10 numbers."""
-
+PLACES = (
+    "windows stand in the select list and ORDER BY, none within another; to keep rows by what one gives, put "
+    "filter or another sql behind this step"
+)
 SELECT = {
     "type", "modifiers", "select_list", "from_table", "where_clause", "having", "cte_map",
     "group_expressions", "group_sets", "aggregate_handling",
@@ -84,6 +70,12 @@ class Query:
         return list({_key(node): node for node in found}.values())
 
     @property
+    def windows(self) -> list[Node]:
+        """Those that are asked for, each once."""
+        nodes = [*(item.node for item in self.items), *(node for node, _ in self.order)]
+        return list({_key(node): node for node in _windows(nodes)}.values())
+
+    @property
     def grouped(self) -> bool:
         return bool(self.groups or self.having or self.aggregates)
 
@@ -92,7 +84,7 @@ class Query:
         """The columns of the table that it names, each once."""
         where = [self.where] if self.where else []
         arguments = [each for node in self.aggregates for each in node.get("arguments", ())]
-        first = [*(item.node for item in self.items), *where, *self.groups, *arguments]
+        first = [*(item.node for item in self.items), *where, *self.groups, *arguments, *self.windows]
         given = {item.name for item in self.items}
         later = [name for node in self._later for name in _named(node) if name not in given]
         return list(dict.fromkeys([*(name for node in first for name in _named(node)), *later]))
@@ -156,13 +148,17 @@ class Table:
 
     def condition(self, node: Node) -> str:
         term, values = self.written(node)
-        return _fitting(node, values.truth, term).sql
+        return fitting(node, values.truth, term).sql
 
     def naming(self, query: Query) -> Table:
         """The same, where the names are known that the query gives."""
-        items = (item for item in query.items if not item.star)
+        items = (item for item in query.items if not (item.star or self.lacks(item.node)))
         given = {_reference(item.name): self.written(item.node)[0] for item in items}
         return replace(self, known={**self.known, **given})
+
+    def lacks(self, node: Node) -> bool:
+        """Whether there is a window in it that is not yet made."""
+        return any(_key(window) not in self.known for window in _windows(node))
 
 
 class TableWriter(Writer):
@@ -175,6 +171,8 @@ class TableWriter(Writer):
     def term(self, node: Node) -> Term:
         if self._table.known and (known := self._table.known.get(_key(node))):
             return known
+        if node["class"] == "WINDOW":
+            raise Wrong(f"{node['function_name'][:40]} OVER cannot stand here: {PLACES}", node)
         if _function(node) in AGGREGATES:
             raise Wrong(f"{node['function_name']} is of many rows; it cannot stand here", node)
         return super().term(node)
@@ -192,11 +190,23 @@ def _changes(query: Query, columns: Columns, sql: Sql) -> Changes:
     if query.grouped:
         table = yield from _merged(query, table)
     if query.having:
+        _check_having(query.having, query.items)
         condition = table.naming(query).condition(query.having)
-        terms = list(table.known.values())
-        columns = yield Change(_columns("kept", terms), Keep(condition))
-        table = replace(table, known=dict(zip(table.known, _again(terms, columns), strict=True)))
+        table, _ = yield from _beside(table, Columns(), Keep(condition))
+    if query.windows:
+        table = yield from _windowed(query, table)
     yield from _selected(query, table)
+
+
+def _beside(
+    table: Table, made: Columns, rows: RowChange | None = None, doubts: Iterable[Doubt] = ()
+) -> Generator[Change, Columns, tuple[Table, Sequence[Column]]]:
+    """The table as it is, and these columns of it."""
+    known, shown = table.known.values(), len(table.columns)
+    kept = [*table.columns, *parts.columns("known", known)]
+    columns = yield Change(Columns([*kept, *made]), rows, doubts=tuple(doubts))
+    again = dict(zip(table.known, parts.again(known, columns[shown:]), strict=True))
+    return replace(table, columns=Columns(columns[:shown]), known=again), columns[len(kept) :]
 
 
 def _merged(query: Query, table: Table) -> Generator[Change, Columns, Table]:
@@ -207,17 +217,38 @@ def _merged(query: Query, table: Table) -> Generator[Change, Columns, Table]:
     asked = [_aggregate(node, table) for node in query.aggregates]
     terms = [*keys, *values, *(each.argument for each in asked)]
     doubts = tuple(doubt for each in asked for doubt in each.doubts)
-    columns = yield Change(_columns("taken", terms), doubts=doubts)
-    terms, count = _again(terms, columns), len(keys)
+    columns = yield Change(parts.columns("taken", terms), doubts=doubts)
+    terms, count = parts.again(terms, columns), len(keys)
     by = tuple(column.sql for column in columns[:count])
-    over = [e.kind.over(term, e.among) for e, term in zip(asked, terms[2 * count :], strict=True)]
-    terms = [*(_each("MIN", term) for term in terms[count : 2 * count]), *chain.from_iterable(over)]
-    columns = yield Change(_columns("merged", terms), Merge(by))
-    made = iter(_again(terms, columns))
+    over = [each.over(term) for each, term in zip(asked, terms[2 * count :], strict=True)]
+    least = [parts.each("MIN({})".format, term) for term in terms[count : 2 * count]]
+    terms = [*least, *chain.from_iterable(over)]
+    columns = yield Change(parts.columns("merged", terms), Merge(by))
+    made = iter(parts.again(terms, columns))
     known = {_key(node): next(made) for node in query.groups}
-    for node, each, parts in zip(query.aggregates, asked, over, strict=True):
-        known[_key(node)] = each.kind.made(table.sql, *islice(made, len(parts)))
+    for node, each, some in zip(query.aggregates, asked, over, strict=True):
+        known[_key(node)] = each.kind.made(table.sql, *islice(made, len(some)))
     return Table(Columns(), table.sql, known, grouped=True)
+
+
+def _windowed(query: Query, table: Table) -> Generator[Change, Columns, Table]:
+    """The table, over which the windows are known too."""
+    overs = [over(node, table.written, table.sql) for node in query.windows]
+    needed = list(dict.fromkeys(sql for each in overs for sql in each.needed))
+    doubts = {(each.name, doubt[0]): doubt for each in overs for doubt in each.doubts}
+    hidden = Columns(Column(f"\0needed{place}", sql) for place, sql in enumerate(needed))
+    table, columns = yield from _beside(table, hidden, doubts=doubts.values())
+    made = dict(zip(needed, (column.sql for column in columns), strict=True))
+    windows = dict[Window, str]()
+    asked = [each.of(made).asked(windows) for each in overs]
+    terms = list(chain.from_iterable(asked))
+    table, columns = yield from _beside(table, parts.columns("over", terms), Windows(tuple(windows)))
+    values = iter(parts.again(terms, columns))
+    known = {
+        _key(node): each.made(table.sql, *islice(values, len(some)))
+        for node, each, some in zip(query.windows, overs, asked, strict=True)
+    }
+    return replace(table, known={**table.known, **known})
 
 
 def _selected(query: Query, table: Table) -> Changes:
@@ -233,7 +264,7 @@ def _selected(query: Query, table: Table) -> Changes:
         made.append(Column(item.name, cell.sql if cell else value.sql))
         doubts += doubts_of(value, f"Column {item.name!r} came out empty")
     named, shown = table.naming(query), len(made)
-    keys = [key for node, descending in query.order for key in _keys(node, descending, named)]
+    keys = [key for node, down in query.order for key in parts.keys(*named.written(node), descending=down)]
     hidden = [Column(f"\0key{place}", key.sql) for place, key in enumerate(keys)]
     columns = yield Change(Columns([*unique(Columns(made), STEP), *hidden]), doubts=tuple(doubts))
     if query.distinct:
@@ -248,24 +279,6 @@ def _selected(query: Query, table: Table) -> Changes:
         yield Change(Columns(columns[:shown]))
 
 
-def _keys(node: Node, descending: bool, table: Table) -> Iterator[Key]:
-    """What rows are put in order by; a cell of which it is not known what is meant by numbers first."""
-    term, values = table.written(node)
-    if isinstance(term, Text) and not term.sure:
-        yield Key(values.number(term).about, descending)
-    for part in _parts(_safe(term, table.sql)):
-        yield Key(part, descending)
-
-
-class Kind(NamedTuple):
-    """takes: how the argument is taken; over: of the argument, what is asked of its group, DISTINCT or not;
-    made: the value, of what was asked."""
-
-    takes: Callable[[Values, Term], Term]
-    over: Callable[..., list[Term]]
-    made: Callable[..., Term]
-
-
 class Aggregate(NamedTuple):
     """`among`: DISTINCT where only different ones count."""
 
@@ -273,6 +286,9 @@ class Aggregate(NamedTuple):
     argument: Term
     among: str
     doubts: list[Doubt]
+
+    def over(self, term: Term) -> list[Term]:
+        return self.kind.over(term, lambda function, of: f"{function}({self.among}{of})")
 
 
 def _aggregate(node: Node, table: Table) -> Aggregate:
@@ -287,118 +303,14 @@ def _aggregate(node: Node, table: Table) -> Aggregate:
     if len(arguments) != 1:
         raise Wrong(f"it is written {node['function_name']}(value)", node)
     written, values = table.written(plain(arguments[0]))
-    term = _fitting(node, lambda term: kind.takes(values, term), written)
+    term = fitting(node, lambda term: kind.takes(values, term), written)
     doubts = doubts_of(valued(term, values), f"No value for {node['function_name']}")
-    return Aggregate(kind, _safe(term, table.sql), among, doubts)
-
-
-def _count(term: Term, among: str) -> list[Term]:
-    [cell] = _parts(term)
-    return [whole(f"COUNT({among}{cell})")]
-
-
-def _sum(term: Number, _: str = "") -> list[Term]:
-    """Exact where all numbers of the group are, and have few enough digits."""
-    about, exact = term.about, term.exact
-    if exact is None:
-        return [Number(f"SUM({about})")]
-    bound = f"CAST('1e{DIGITS - SPARE - term.places}' AS {NUMBERS})"
-    exact = f"CASE WHEN ABS({about}) < {bound} THEN {exact} END"
-    fits = f"COUNT({exact}) = COUNT({about})"
-    double = f"CASE WHEN {fits} THEN CAST(SUM({exact}) AS {NUMBERS}) ELSE SUM({about}) END"
-    return [Number(double, f"CASE WHEN {fits} THEN SUM({exact}) END", term.places)]
-
-
-def _mean(term: Number, _: str) -> list[Term]:
-    return [*_sum(term), whole(f"COUNT({term.about})")]
-
-
-def _extreme(function: str) -> Callable[[Term, str], list[Term]]:
-    def over(term: Term, _: str) -> list[Term]:
-        made = _each(function, term)
-        if isinstance(term, Number) and isinstance(made, Number) and term.exact:
-            fits = f"COUNT({term.exact}) = COUNT({term.about})"
-            made = replace(made, exact=f"CASE WHEN {fits} THEN {made.exact} END")
-        return [made]
-
-    return over
-
-
-def _comparable(values: Values, term: Term) -> Term:
-    """As it is; a cell as a number, as nothing says what it is."""
-    sure = isinstance(term, Date) or (isinstance(term, Text) and term.sure)
-    return term if sure else values.number(term)
-
-
-AGGREGATES = {
-    "count_star": Kind(Values.text, lambda _, among: [whole("COUNT(*)")], lambda sql, count: count),
-    "count": Kind(Values.text, _count, lambda sql, count: count),
-    "sum": Kind(Values.number, _sum, lambda sql, total: total),
-    "avg": Kind(Values.number, _mean, lambda sql, total, count: divided(total, count, sql)),
-    "min": Kind(_comparable, _extreme("MIN"), lambda sql, least: least),
-    "max": Kind(_comparable, _extreme("MAX"), lambda sql, most: most),
-}
+    return Aggregate(kind, parts.safe(term, table.sql), among, doubts)
 
 
 def _of_group(term: Term, key: Text, sql: Sql) -> Term:
     """The value of a group, in each of its rows: its key, where it is a text."""
-    return replace(term, sql=key.sql) if isinstance(term, Text) else _safe(term, sql)
-
-
-def _safe(term: Term, sql: Sql) -> Term:
-    """The term, to be a column: what is reckoned exactly is NULL where its digits do not suffice."""
-    if isinstance(term, Number) and term.exact is not None:
-        return replace(term, exact=attempted(term.exact, [term], sql))
-    return term
-
-
-def _parts(term: Term) -> list[str]:
-    match term:
-        case Nothing():
-            return []
-        case Number(about, exact):
-            return [about] if exact is None else [about, exact]
-        case _:
-            return [term.sql]
-
-
-def _of(term: Term, parts: Iterator[str]) -> Term:
-    """A term of the same kind with other parts."""
-    match term:
-        case Nothing():
-            return term
-        case Number():
-            about = next(parts)
-            return replace(term, about=about, exact=None if term.exact is None else next(parts))
-        case Text():
-            sql = next(parts)
-            return Text(sql, cell=term.cell and Column(term.cell.name, sql), sure=term.sure)
-        case _:
-            return replace(term, sql=next(parts))
-
-
-def _columns(called: str, terms: Iterable[Term]) -> Columns:
-    """The parts of the terms, as columns that are called otherwise than those of any table."""
-    parts = [part for term in terms for part in _parts(term)]
-    return Columns(Column(f"\0{called}{place}", part) for place, part in enumerate(parts))
-
-
-def _again(terms: Iterable[Term], columns: Columns) -> list[Term]:
-    """The terms, where the columns are what was made of them."""
-    parts = iter([column.sql for column in columns])
-    return [_of(term, parts) for term in terms]
-
-
-def _each(function: str, term: Term) -> Term:
-    return _of(term, (f"{function}({part})" for part in _parts(term)))
-
-
-def _fitting(node: Node, take: Callable[[Term], T], term: Term) -> T:
-    """Raises Wrong."""
-    try:
-        return take(term)
-    except Misfit as misfit:
-        raise Wrong(str(misfit), node) from None
+    return replace(term, sql=key.sql) if isinstance(term, Text) else parts.safe(term, sql)
 
 
 def _check_table(node: Node) -> None:
@@ -439,6 +351,13 @@ def _groups(tree: Node) -> Sequence[Node]:
     return nodes
 
 
+def _check_having(having: Node, items: Sequence[Item]) -> None:
+    later = {_reference(item.name) for item in items if _windows(item.node)}
+    for node in _found(having):
+        if _key(node) in later:
+            raise Wrong(f"{node['column_names'][0][:40]!r} holds a window, which HAVING does not see", node)
+
+
 def _group(node: Node, items: Sequence[Item]) -> Node:
     named = (item for item in items if _key(node) == _reference(item.name))
     item = _place(node, items) or next(named, None)
@@ -446,11 +365,9 @@ def _group(node: Node, items: Sequence[Item]) -> Node:
 
 
 def _ordered(order: Node, items: Sequence[Item]) -> tuple[Node, bool]:
-    node = order["expression"]
-    if order.get("null_order", "ORDER_DEFAULT") not in ("ORDER_DEFAULT", "NULLS LAST"):
-        raise Wrong("NULL stands last, in both orders", node)
+    node, descending = ordered(order)
     item = _place(node, items)
-    return _named_so(item.name) if item else node, order["type"] == "DESCENDING"
+    return _named_so(item.name) if item else node, descending
 
 
 def _place(node: Node, items: Sequence[Item]) -> Item | None:
@@ -489,6 +406,10 @@ def _found(tree: Any) -> Iterator[Node]:
             left += reversed(node.values())
         elif isinstance(node, list):
             left += reversed(node)
+
+
+def _windows(tree: Any) -> list[Node]:
+    return [node for node in _found(tree) if node["class"] == "WINDOW"]
 
 
 def _named(tree: Any) -> list[str]:

@@ -29,6 +29,12 @@ FOUND = 100
 BY, NAME, CELL = "__by", "__name", "__cell"
 """Within the columns of a change with `Spread`."""
 
+WINDOW = "__window"
+"""With the place of a window behind it, within the columns of a change with `Windows`."""
+
+MOST = 10**18
+"""Rows; engines take no much larger number of them."""
+
 ONE = "1 = 1"
 """To group by when there is one group: of no rows it makes none, where a bare aggregate makes one."""
 
@@ -175,6 +181,40 @@ class Nearest(RowChange):
         over = f"OVER ({among}ORDER BY {terms(order)} ROWS BETWEEN {reach})"
         near = (f"{value}({cell} IGNORE NULLS) {over} AS {NEAR}{n}" for n, cell in enumerate(self.cells))
         return f"(SELECT *, {', '.join(near)} FROM ({relation}))"
+
+
+@dataclass(frozen=True)
+class Window:
+    """The rows around each row: those with equal `by`, in this order, and of these those of the `frame`.
+
+    alone: rows that are equal in all keys are told apart, by how they stand.
+    """
+
+    by: tuple[str, ...]
+    order: tuple[Key, ...] = ()
+    frame: str = ""
+    alone: bool = False
+
+    @staticmethod
+    def name(place: int) -> str:
+        return f"{WINDOW}{place}"
+
+    def written(self, order: Sequence[Key]) -> str:
+        keys = (*self.order, *order) if self.alone else self.order
+        among = f"PARTITION BY {', '.join(self.by)}" if self.by else ""
+        return " ".join(filter(None, [among, f"ORDER BY {terms(keys)}" if keys else "", self.frame]))
+
+
+@dataclass(frozen=True)
+class Windows(RowChange):
+    """All rows; within the columns values are OVER these windows, by their names."""
+
+    windows: tuple[Window, ...]
+    moves = True
+
+    def source(self, relation: str, order: Sequence[Key]) -> str:
+        named = (f"{Window.name(n)} AS ({window.written(order)})" for n, window in enumerate(self.windows))
+        return f"({relation}) WINDOW {', '.join(named)}"
 
 
 @dataclass(frozen=True)

@@ -23,6 +23,14 @@ STEPS: list[dict[str, Any]] = [
     {"step": "limit", "rows": 4},
     {"step": "sort", "by": [{"column": "b"}]},
     {"step": "reorder", "columns": ["b"]},
+    {
+        "step": "sql",
+        "query": "SELECT id, a, first_value(b) OVER (PARTITION BY a ORDER BY b DESC) AS b FROM input",
+    },
+    {
+        "step": "sql",
+        "query": "SELECT b, lag(a, 1, 'x') OVER (ORDER BY b) AS a, id FROM input WHERE a IS NOT NULL",
+    },
 ]
 CELLS = st.sampled_from([None, "x", " x", "X", "xx ", "y"])
 

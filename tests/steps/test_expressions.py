@@ -50,7 +50,7 @@ HOSTILE = [
     "COLUMNS('.*')",
     "$1",
     "?",
-    "sum(a) OVER ()",
+    "sum(a) OVER (GROUPS 1 PRECEDING)",
     "main.upper(a)",
     "upper(x := a)",
     "upper(DISTINCT a)",
@@ -103,6 +103,11 @@ def test_any_text_is_a_good_expression_or_has_a_clean_fault(bench: Bench, text: 
         return
     if set(names(text)) <= {"a", "b c"}:
         bench.table([{"step": "derive", "values": {"r": text}}], ("a", "b c"), [("1", "x"), (None, "-2.5")])
+
+
+def test_a_window_is_of_other_rows_too_and_refused() -> None:
+    with pytest.raises(ValidationError, match="window function 'sum' cannot be used here"):
+        VALUE.validate_python("a / sum(a) OVER ()")
 
 
 def test_only_names_and_what_is_known_here_is_written(bench: Bench) -> None:

@@ -18,6 +18,8 @@ from csvjobs.pipelines.expressions.terms import (
     Text,
     Truth,
     but,
+    case,
+    chosen,
     compared,
     divided,
     literal,
@@ -148,10 +150,21 @@ class Values:
         equal = self.compared("=", left, right).sql
         return Truth(f"(CASE WHEN {null[0]} OR {null[1]} THEN {null[0]} AND {null[1]} ELSE {equal} END)")
 
-    def alike(self, terms: Sequence[Term]) -> type[Term]:
-        """The kind that all of them can be: the one that they share, else text."""
-        kinds = {type(term) for term in terms if not isinstance(term, Nothing)}
-        return kinds.pop() if len(kinds) == 1 else Text
+    def chosen(self, conditions: Sequence[str], branches: Sequence[Term], last: Term) -> Term:
+        """The value behind the first condition that holds, else the last: of the kind that all of them share,
+        else a text."""
+        every = [*branches, last]
+        kinds = {type(term) for term in every if not isinstance(term, Nothing)}
+        kind = kinds.pop() if len(kinds) == 1 else Text
+        if kind is Number:
+            *numbers, otherwise = map(self.number, every)
+            return chosen(conditions, numbers, otherwise)
+        if kind is Date:
+            return Date(case(conditions, [self.date(each).sql for each in every]))
+        if kind is Truth:
+            return Truth(case(conditions, [self.truth(each).sql for each in every]))
+        sure = any(term.sure for term in every if isinstance(term, Text))
+        return Text(case(conditions, [self.text(each).sql for each in every]), sure=sure)
 
     def _texts(self, sign: str, left: Term, right: Term) -> str:
         texts = [term for term in (left, right) if isinstance(term, Text)]

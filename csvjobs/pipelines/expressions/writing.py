@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from difflib import get_close_matches
+from typing import TypeVar
 
 from csvjobs.engines.base import Sql
 from csvjobs.engines.parsing import MAX_DEPTH, TOO_DEEP, Node
@@ -18,14 +19,14 @@ from csvjobs.pipelines.expressions.terms import (
     Text,
     Truth,
     added,
-    case,
-    chosen,
     literal,
     multiplied,
     whole,
 )
 from csvjobs.pipelines.expressions.values import Values
 from csvjobs.pipelines.step import Column, missing
+
+T = TypeVar("T")
 
 MAX_SQL = 60_000
 """Characters: texts that are numbers again, and conditions within conditions, are written out many times."""
@@ -127,18 +128,7 @@ class Writer:
         conditions = [self.values.truth(self.term(check["when_expr"])).sql for check in checks]
         branches = [self.term(check["then_expr"]) for check in checks]
         last = self.term(node["else_expr"]) if "else_expr" in node else Nothing()
-        return self._chosen(conditions, branches, last)
-
-    def _chosen(self, conditions: list[str], branches: list[Term], last: Term) -> Term:
-        kind, values, every = self.values.alike([*branches, last]), self.values, [*branches, last]
-        if kind is Number:
-            *numbers, otherwise = map(values.number, every)
-            return chosen(conditions, numbers, otherwise)
-        if kind is Date:
-            return Date(case(conditions, [values.date(each).sql for each in every]))
-        if kind is Truth:
-            return Truth(case(conditions, [values.truth(each).sql for each in every]))
-        return Text(case(conditions, [values.text(each).sql for each in every]), sure=_sure(every))
+        return self.values.chosen(conditions, branches, last)
 
     def _operator(self, node: Node) -> Term:
         children = node["children"]
@@ -156,7 +146,7 @@ class Writer:
             case "OPERATOR_COALESCE":
                 *first, last = self._all(children)
                 there = [f"{self.values.text(each).sql} IS NOT NULL" for each in first]
-                return self._chosen(there, first, last) if first else last
+                return self.values.chosen(there, first, last) if first else last
         raise Misfit(f"{_called(node)} cannot be used here")
 
     def _cast(self, node: Node) -> Term:
@@ -181,9 +171,9 @@ class Writer:
         if made := self._arithmetic(name, terms):
             return made
         if name == "nullif" and len(terms) == 2:
-            return self._chosen([self.values.compared("=", *terms).sql], [Nothing()], terms[0])
+            return self.values.chosen([self.values.compared("=", *terms).sql], [Nothing()], terms[0])
         if name == "if" and len(terms) == 3:
-            return self._chosen([self.values.truth(terms[0]).sql], [terms[1]], terms[2])
+            return self.values.chosen([self.values.truth(terms[0]).sql], [terms[1]], terms[2])
         known = FUNCTIONS.get(ALIASES.get(name, name))
         if known is None:
             raise Misfit(f"there is no {_called(node)} here{_near(name)}")
@@ -257,25 +247,41 @@ def only(node: Node, *known: str) -> None:
             raise Wrong(f"{_called(node)} cannot be written so ({key.replace('_', ' ')})", node)
 
 
+def fitting(node: Node, take: Callable[[Term], T], term: Term) -> T:
+    """The term taken as what should stand in the node. Raises Wrong."""
+    try:
+        return take(term)
+    except Misfit as misfit:
+        raise Wrong(str(misfit), node) from None
+
+
 def plain(argument: Node) -> Node:
     if argument.keys() != {"expression"}:
         raise Wrong("arguments have no names here", argument["expression"])
     return dict(argument["expression"])
 
 
+def ordered(order: Node) -> tuple[Node, bool]:
+    """What to put in order by, and whether descending. Raises Wrong."""
+    node: Node = order["expression"]
+    if order.keys() - {"expression", "type", "null_order"}:
+        raise Wrong("rows cannot be put in order so", node)
+    if order.get("null_order", "ORDER_DEFAULT") not in ("ORDER_DEFAULT", "NULLS LAST"):
+        raise Wrong("NULL stands last, in both orders", node)
+    return node, order["type"] == "DESCENDING"
+
+
 def _called(node: Node) -> str:
     if node["class"] == "FUNCTION":
         return f"function {node['function_name'][:40]!r}"
+    if node["class"] == "WINDOW":
+        return f"window function {node['function_name'][:40]!r}"
     return str(node["type"]).lower().replace("_", " ")
 
 
 def _near(name: str) -> str:
     near = get_close_matches(name, [*FUNCTIONS, "coalesce", "nullif"], n=1)
     return f"; did you mean {near[0]!r}?" if near else ""
-
-
-def _sure(terms: Sequence[Term]) -> bool:
-    return any(term.sure for term in terms if isinstance(term, Text))
 
 
 def _size(term: Term) -> int:

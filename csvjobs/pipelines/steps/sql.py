@@ -23,8 +23,8 @@ class Sql(Step):
     It may have `WHERE`, `GROUP BY`, `HAVING`, `ORDER BY`, `LIMIT` and `DISTINCT`, and the aggregates `count`,
     `sum`, `avg`, `min` and `max`. All that stands in these is an expression and means what it means in
     `derive`: [expressions.md](expressions.md). `input` is the table as the steps before have left it; there
-    is no other table, no sub-query, join or window function. All that is computed is named:
-    `count(*) AS orders`. Such a name is known in `GROUP BY`, `HAVING` and `ORDER BY`, before one of `input`.
+    is no other table, no sub-query and no join. All that is computed is named: `count(*) AS orders`. Such a
+    name is known in `GROUP BY`, `HAVING` and `ORDER BY`, before one of `input`.
 
     Cells that a query takes as they are come out unchanged, all else as in `derive`. A cell that is no number
     is NULL where one is needed, and aggregates leave NULL out; a warning counts such rows. `sum` and `avg`
@@ -36,16 +36,29 @@ class Sql(Step):
     otherwise; what is equal there stays so. It puts cells that are numbers first, by size, then other texts
     by code points; NULL comes last in both orders. Of no rows at all there is no group, not even for
     `count(*)`.
+
+    A window is a value for each row, of other rows too: `sum(price) OVER (PARTITION BY city ORDER BY id)` is
+    a running total in each city, `price / sum(price) OVER (PARTITION BY city)` the share of it, and
+    `avg(price) OVER (ORDER BY id ROWS BETWEEN 6 PRECEDING AND CURRENT ROW)` a moving average. Beside the
+    aggregates there are `lag(value, n, other)` and `lead`, the value `n` rows before or behind (1 if left
+    out) or `other` where no row is, `first_value`, `last_value`, `row_number()`, `rank()`, `dense_rank()` and
+    `ntile(n)`. Frames are counted in `ROWS`; without one, an aggregate with `ORDER BY` is of all rows up to
+    this one and those that are equal to it. Where equal rows must be told apart they are taken as they
+    stand, and so are all where there is no `ORDER BY`. Windows stand in the select list and `ORDER BY`, and
+    see the columns of `input` or what groups have; to keep rows by one, put `filter` behind this step.
+    They take more memory the more rows they are over, more than a sort: one that has too little ends with
+    `memory-limit`.
     """
 
     example: ClassVar = Example(
         options={
-            "query": "SELECT city, count(*) AS orders, sum(price * quantity) AS total\n"
+            "query": "SELECT city, count(*) AS orders, sum(price * quantity) AS total,\n"
+            "round(100 * sum(price * quantity) / sum(sum(price * quantity)) OVER (), 1) AS share\n"
             "FROM input WHERE status = 'paid' GROUP BY city ORDER BY total DESC"
         },
         before="city,status,price,quantity\nBath,paid,4,1\nLondon,paid,9.90,2\nLondon,open,5,1\n"
         "London,paid,0.20,1\n",
-        after="city,orders,total\nLondon,2,20\nBath,1,4\n",
+        after="city,orders,total,share\nLondon,2,20,83.3\nBath,1,4,16.7\n",
     )
     local: ClassVar = False
     by_order: ClassVar = True

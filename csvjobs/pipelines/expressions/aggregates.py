@@ -1,0 +1,78 @@
+"""Aggregates: what they ask of many values, and what comes of it. The rows are a group's or a window's."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import NamedTuple
+
+from csvjobs.pipelines.expressions.parts import each, listed
+from csvjobs.pipelines.expressions.terms import DIGITS, NUMBERS, Date, Number, Term, Text, divided, whole
+from csvjobs.pipelines.expressions.values import Values
+
+SPARE = 10
+"""Digits that are left for the sum of 10^10 numbers."""
+
+Asked = Callable[[str, str], str]
+"""An engine's aggregate, by its name, of an expression, over the rows that are meant."""
+
+
+class Kind(NamedTuple):
+    """takes: how the argument is taken; over: of the argument, what is asked of the rows; made: the value, of
+    what was asked."""
+
+    takes: Callable[[Values, Term], Term]
+    over: Callable[..., list[Term]]
+    made: Callable[..., Term]
+
+
+def _count(term: Term, asked: Asked) -> list[Term]:
+    [cell] = listed(term)
+    return [whole(asked("COUNT", cell))]
+
+
+def _sum(term: Number, asked: Asked) -> list[Term]:
+    """Exact where all numbers of the rows are, and have few enough digits."""
+    about, exact = term.about, term.exact
+    if exact is None:
+        return [Number(asked("SUM", about))]
+    bound = f"CAST('1e{DIGITS - SPARE - term.places}' AS {NUMBERS})"
+    exact = f"CASE WHEN ABS({about}) < {bound} THEN {exact} END"
+    total, fits = asked("SUM", exact), _all_exact(about, exact, asked)
+    double = f"CASE WHEN {fits} THEN CAST({total} AS {NUMBERS}) ELSE {asked('SUM', about)} END"
+    return [Number(double, f"CASE WHEN {fits} THEN {total} END", term.places)]
+
+
+def _mean(term: Number, asked: Asked) -> list[Term]:
+    return [*_sum(term, asked), whole(asked("COUNT", term.about))]
+
+
+def _extreme(function: str) -> Callable[[Term, Asked], list[Term]]:
+    def over(term: Term, asked: Asked) -> list[Term]:
+        made = each(lambda part: asked(function, part), term)
+        if isinstance(term, Number) and isinstance(made, Number) and term.exact:
+            fits = _all_exact(term.about, term.exact, asked)
+            made = replace(made, exact=f"CASE WHEN {fits} THEN {made.exact} END")
+        return [made]
+
+    return over
+
+
+def _all_exact(about: str, exact: str, asked: Asked) -> str:
+    return f"{asked('COUNT', exact)} = {asked('COUNT', about)}"
+
+
+def _comparable(values: Values, term: Term) -> Term:
+    """As it is; a cell as a number, as nothing says what it is."""
+    sure = isinstance(term, Date) or (isinstance(term, Text) and term.sure)
+    return term if sure else values.number(term)
+
+
+AGGREGATES = {
+    "count_star": Kind(Values.text, lambda _, asked: [whole(asked("COUNT", "*"))], lambda sql, count: count),
+    "count": Kind(Values.text, _count, lambda sql, count: count),
+    "sum": Kind(Values.number, _sum, lambda sql, total: total),
+    "avg": Kind(Values.number, _mean, lambda sql, total, count: divided(total, count, sql)),
+    "min": Kind(_comparable, _extreme("MIN"), lambda sql, least: least),
+    "max": Kind(_comparable, _extreme("MAX"), lambda sql, most: most),
+}

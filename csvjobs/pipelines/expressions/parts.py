@@ -1,0 +1,72 @@
+"""Terms as columns of a table, and terms again of what was made of these columns."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
+
+from csvjobs.engines.base import Sql
+from csvjobs.pipelines.expressions.terms import Nothing, Number, Term, Text, attempted
+from csvjobs.pipelines.expressions.values import Values
+from csvjobs.pipelines.rows import Key
+from csvjobs.pipelines.step import Column, Columns
+
+
+def listed(term: Term) -> list[str]:
+    """What has to be a column each, that the term can be had again."""
+    match term:
+        case Nothing():
+            return []
+        case Number(about, exact):
+            return [about] if exact is None else [about, exact]
+        case _:
+            return [term.sql]
+
+
+def of(term: Term, made: Iterator[str]) -> Term:
+    """A term of the same kind with other parts."""
+    match term:
+        case Nothing():
+            return term
+        case Number():
+            about = next(made)
+            return replace(term, about=about, exact=None if term.exact is None else next(made))
+        case Text():
+            sql = next(made)
+            return Text(sql, cell=term.cell and Column(term.cell.name, sql), sure=term.sure)
+        case _:
+            return replace(term, sql=next(made))
+
+
+def each(make: Callable[[str], str], term: Term) -> Term:
+    """The term of what is made of each part."""
+    return of(term, map(make, listed(term)))
+
+
+def safe(term: Term, sql: Sql) -> Term:
+    """The term, to be a column: what is reckoned exactly is NULL where its digits do not suffice."""
+    if isinstance(term, Number) and term.exact is not None:
+        return replace(term, exact=attempted(term.exact, [term], sql))
+    return term
+
+
+def columns(called: str, terms: Iterable[Term]) -> Columns:
+    """The parts of the terms, as columns that are called otherwise than those of any table."""
+    every = (part for term in terms for part in listed(term))
+    return Columns(Column(f"\0{called}{place}", part) for place, part in enumerate(every))
+
+
+def again(terms: Iterable[Term], made: Iterable[Column]) -> list[Term]:
+    """The terms, where the columns are what was made of theirs."""
+    sqls = iter([column.sql for column in made])
+    return [of(term, sqls) for term in terms]
+
+
+def keys(term: Term, values: Values, *, descending: bool) -> list[Key]:
+    """What rows are put in order by; of cells of which it is not said what is meant numbers first, then
+    texts."""
+    made = listed(safe(term, values.sql))
+    if isinstance(term, Text) and not term.sure:
+        number = values.number(term)
+        made = [*listed(safe(number, values.sql)), f"CASE WHEN {number.about} IS NULL THEN {term.sql} END"]
+    return [Key(part, descending) for part in made]

@@ -31,7 +31,7 @@ MOSTLY_ALIKE = 0.7
 
 MOST_HEADING_ROWS = 4
 FEWEST_BELOW = 3
-"""Rows that must stand below several rows of names to tell that they are names."""
+"""Rows, or cells of a column, that must stand below several rows of names to tell that they are names."""
 
 FEWEST_CUT = 3
 """Names that may be found by another mark than the one between cells: two are any two words."""
@@ -305,8 +305,14 @@ def _continued(rows: Sequence[Row], most: int) -> int:
     body = [row for row in rows[count : count + BODY] if row.filled]
     if count == 1 or not all(row.cells[0] for row in body):
         return 1
-    named = [place for place, cell in enumerate(_joined(rows[1:count]).cells) if cell]
+    cells = enumerate(_joined(rows[1:count]).cells)
+    named = [place for place, cell in cells if cell and _cells_below(body, place) >= FEWEST_BELOW]
     return count if _names(rows, count, named) else 1
+
+
+def _cells_below(body: Sequence[Row], place: int) -> int:
+    """How many there are that are not blank."""
+    return sum(1 for row in body if place < len(row.cells) and row.cells[place])
 
 
 def _names(rows: Sequence[Row], count: int, places: Iterable[int]) -> bool:

@@ -217,6 +217,7 @@ def test_names_go_on_below_where_the_first_column_is_blank(
         ",NA,NA\nBonn,3,4\n,5,6\nKiel,7,8\n",  # the first column has other gaps
         ",n/a,2\nBonn,3,4\nKöln,5,6\nKiel,7,8\n",  # a number stands beside it
         ",north,south\nBonn,east,west\nKöln,west,east\nKiel,east,east\n",  # words stand below words
+        ",north,south\n,,\n,,\nBonn,,4\n",  # too few numbers to tell
     ],
 )
 def test_a_row_that_lacks_its_first_cell_may_be_data(bench: ReadBench, rows: str) -> None:

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from csvjobs.reading.cells import kind
 from csvjobs.reading.header import Header
+from csvjobs.reading.options import ReadOptions
 from csvjobs.reading.personal import personal
 from csvjobs.reading.records import Line, Record, Tokenizer
 from csvjobs.reading.resent import uncorrected
@@ -53,11 +54,11 @@ class Sample(BaseModel):
 
 
 def sample(
-    head: Sequence[Line], dialect: Dialect, header: Header, nulls: Sequence[str], *, whole: bool
+    head: Sequence[Line], dialect: Dialect, header: Header, options: ReadOptions, *, whole: bool
 ) -> Sample:
     """What stands below the header in the lines `head`, which are the `whole` file or only begin it."""
-    rows, faults = first_rows(head, dialect, header, whole=whole)
-    profiles = profiled(header.columns, rows, nulls)
+    rows, faults = first_rows(head, dialect, header, options, whole=whole)
+    profiles = profiled(header.columns, rows, options.nulls)
     return Sample(records=len(rows), faults=faults, columns=profiles, rows=rows[:SHOWN_ROWS])
 
 
@@ -72,7 +73,7 @@ def profiled(
 
 
 def first_rows(
-    head: Sequence[Line], dialect: Dialect, header: Header, *, whole: bool
+    head: Sequence[Line], dialect: Dialect, header: Header, options: ReadOptions, *, whole: bool
 ) -> tuple[list[list[str | None]], Counter[str]]:
     """The good records of these lines, and how many are bad, by code; arguments as for `sample`."""
     tokenizer = Tokenizer(dialect)
@@ -84,6 +85,8 @@ def first_rows(
         if not record.text and header.width > 1:
             continue
         cells = [] if record.fault else tokenizer.cells(record)
+        if options.bad_rows == "pad":
+            cells += [b""] * (header.width - len(cells))
         if fault := record.fault or _misfit([tokenizer.text(cell) for cell in cells], header):
             faults[fault] += 1
         else:

@@ -46,6 +46,11 @@ def test_a_look_tells_what_a_job_would_find(api: Served) -> None:
     assert job["warnings"] == found["warnings"]
 
 
+def test_rows_that_a_job_would_pad_are_good(api: Served) -> None:
+    found = look(api, b"a,b\n1\n2,3\n4,5,6\n", bad_rows="pad")
+    assert (found["rows"], found["faults"]) == ([["1", None], ["2", "3"]], {"extra-cell": 1})
+
+
 def test_personal_data_is_pointed_out_and_how_to_hide_it(api: Served) -> None:
     found = look(api, b"who,account\nada@example.org,DE89370400440532013000\nn/a,\n")
     assert [column["personal"] for column in found["columns"]] == [{"email": 1}, {"iban": 1}]  # type: ignore[attr-defined]

@@ -69,6 +69,12 @@ def test_rows_are_shown_in_their_new_order(api: Served) -> None:
     assert (step["changed"], step["after"]["rows"]) == (0, [["3"], ["2"], ["1"]])
 
 
+def test_rows_are_padded_where_those_of_a_job_are(api: Served) -> None:
+    found = tried(api, PEOPLE, "[{step: trim}]", bad_rows="pad")
+    assert (found["before"]["records"], found["faults"]) == (5, {})
+    assert found["before"]["rows"][2] == ["Bad", None, None]
+
+
 def test_of_a_large_file_the_first_rows_are_tried(api: Served) -> None:
     found = tried(api, b"a,b\n" + b"1,2\n" * 100_000, "[{step: limit, rows: 10}]")
     assert found["complete"] is False

@@ -176,8 +176,19 @@ class CsvWorker(BaseWorker):
             if stop_by == float("inf") and self._to_stop(child, job):
                 stop_by = present + OBEY_WITHIN
             if present > stop_by:
-                raise EOFError
+                return self._abandon(child, job)
         return answer
+
+    def _abandon(self, child: Child, job: Job) -> str:
+        """Ends a run that did not stop when it was to."""
+        status = child.kill()
+        log.warning("job %s: its process did not stop, and was killed", job.id)
+        with suppress(JobNotFound):
+            if not self.storage.ended(job.id):
+                # It was told to leave: that it took too long costs its job no try.
+                self.storage.forgive(job.id)
+                return "left"
+        return _how(status)
 
     def _to_stop(self, child: Child, job: Job) -> bool:
         """Whether the run has nothing more to do: its job has ended, or it was just told to leave it."""

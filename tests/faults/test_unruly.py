@@ -123,6 +123,23 @@ def test_a_stopping_worker_hands_its_job_back_in_time_and_unharmed(tmp_path: Pat
         service.stop()
 
 
+def test_a_run_that_does_not_leave_in_time_is_killed_at_no_jobs_cost(tmp_path: Path, redis_url: str) -> None:
+    service = Service(tmp_path, redis_url, drain=0)
+    try:
+        worker = service.start_worker("be_deaf")
+        job_id = service.submit()
+        eventually(lambda: service.attempts(job_id))
+        worker.terminate()
+        assert worker.wait(timeout=30) == 0
+        assert service.attempts(job_id) == 0
+        assert service.services.queue.census().waiting == (job_id,)
+        service.start_worker()
+        [handed] = service.judge()
+        assert (handed.status, handed.attempts) == (Status.DONE, 1)
+    finally:
+        service.stop()
+
+
 def test_a_stopping_worker_lets_a_short_job_finish(service: Service) -> None:
     worker = service.start_worker()
     job_id = service.submit(300_000)

@@ -282,10 +282,14 @@ class Plan:
         listed = ", ".join([*parts, *carried])
         self._counting = self._counted(listed, rows)
         where = f" WHERE {stays}" if (stays := rows.stays(self.relation, self.order)) else ""
-        self.relation = f"SELECT {listed} FROM {rows.source(self.relation, self.order)}{where}"
+        self.relation = f"SELECT {listed} FROM {self._source(self.relation, rows)}{where}"
         self.columns, self.order = columns, keys
         pairs = [(c.sql, n.sql) for c, n in zip(made, columns, strict=True)]
         self.types = {now: self.types[then] for then, now in pairs if then in self.types}
+
+    def _source(self, relation: str, rows: RowChange) -> str:
+        """What is read once more has no counters, which would count it twice."""
+        return rows.source(relation, self.order) + rows.joined(self.relation)
 
     def _counted(self, listed: str, rows: RowChange) -> str:
         """The layer with counters of the rows that go, or of those before it and behind it.
@@ -294,9 +298,9 @@ class Plan:
         """
         if stays := rows.stays(self.relation, self.order):
             where = f"CASE WHEN {stays} THEN TRUE ELSE {self._counter()} < 0 END"
-            return f"SELECT {listed} FROM {rows.source(self._counting, self.order)} WHERE {where}"
+            return f"SELECT {listed} FROM {self._source(self._counting, rows)} WHERE {where}"
         before = self._passing(self._counting) if rows.counts else self._counting
-        made = f"SELECT {listed} FROM {rows.source(before, self.order)}"
+        made = f"SELECT {listed} FROM {self._source(before, rows)}"
         return self._passing(made) if rows.counts else made
 
     def _passing(self, relation: str) -> str:

@@ -20,9 +20,9 @@ from csvjobs.pipelines.expressions.aggregates import AGGREGATES, Kind
 from csvjobs.pipelines.expressions.terms import Misfit, Nothing, Term, Text
 from csvjobs.pipelines.expressions.values import Values
 from csvjobs.pipelines.expressions.writing import Writer, Wrong, fitting, only, ordered, plain
-from csvjobs.pipelines.rows import MOST, Alike, Keep, Key, Merge, Order, RowChange, Take, Window, Windows
+from csvjobs.pipelines.rows import MOST, Alike, Keep, Key, Merge, Order, RowChange, Take
 from csvjobs.pipelines.step import Change, Changes, Column, Columns, Doubt, columns_of, unique
-from csvjobs.pipelines.windows import over
+from csvjobs.pipelines.windows import Asking, OfGroups, OfWindows, over
 
 STEP = "sql"
 TABLE = "input"
@@ -232,21 +232,31 @@ def _merged(query: Query, table: Table) -> Generator[Change, Columns, Table]:
 
 
 def _windowed(query: Query, table: Table) -> Generator[Change, Columns, Table]:
-    """The table, over which the windows are known too."""
+    """The table, over which the windows are known too; what is of groups of its rows first."""
     overs = [over(node, table.written, table.sql) for node in query.windows]
+    doubts = {(each.name, doubt[0]): doubt for each in overs for doubt in each.doubts}.values()
+    table, _ = yield from _beside(table, Columns(), doubts=doubts)
+    for of_group, asking in ((True, OfGroups()), (False, OfWindows())):
+        some = [node for node, each in zip(query.windows, overs, strict=True) if each.of_group == of_group]
+        if some:
+            table = yield from _asked(some, asking, table)
+    return table
+
+
+def _asked(nodes: Sequence[Node], asking: Asking, table: Table) -> Generator[Change, Columns, Table]:
+    """The table, over which these windows are known too."""
+    overs = [over(node, table.written, table.sql) for node in nodes]
     needed = list(dict.fromkeys(sql for each in overs for sql in each.needed))
-    doubts = {(each.name, doubt[0]): doubt for each in overs for doubt in each.doubts}
     hidden = Columns(Column(f"\0needed{place}", sql) for place, sql in enumerate(needed))
-    table, columns = yield from _beside(table, hidden, doubts=doubts.values())
+    table, columns = yield from _beside(table, hidden)
     made = dict(zip(needed, (column.sql for column in columns), strict=True))
-    windows = dict[Window, str]()
-    asked = [each.of(made).asked(windows) for each in overs]
+    asked = [each.of(made).asked(asking.within) for each in overs]
     terms = list(chain.from_iterable(asked))
-    table, columns = yield from _beside(table, parts.columns("over", terms), Windows(tuple(windows)))
+    table, columns = yield from _beside(table, parts.columns("over", terms), asking.rows)
     values = iter(parts.again(terms, columns))
     known = {
         _key(node): each.made(table.sql, *islice(values, len(some)))
-        for node, each, some in zip(query.windows, overs, asked, strict=True)
+        for node, each, some in zip(nodes, overs, asked, strict=True)
     }
     return replace(table, known={**table.known, **known})
 

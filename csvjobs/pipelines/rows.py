@@ -32,8 +32,14 @@ BY, NAME, CELL = "__by", "__name", "__cell"
 WINDOW = "__window"
 """With the place of a window behind it, within the columns of a change with `Windows`."""
 
+GROUPS = "__groups"
+"""With a number behind it, what is read once more to stand beside each row."""
+
 MOST = 10**18
 """Rows; engines take no much larger number of them."""
+
+READS = 8
+"""How often a relation may read the rows of the file, where it can do so rather than hold them."""
 
 ONE = "1 = 1"
 """To group by when there is one group: of no rows it makes none, where a bare aggregate makes one."""
@@ -72,6 +78,10 @@ class RowChange:
     def source(self, relation: str, order: Sequence[Key]) -> str:
         """What the new columns are selected from."""
         return f"({relation})"
+
+    def joined(self, relation: str) -> str:
+        """What stands behind `source`, of the same rows read once more; mostly nothing."""
+        return ""
 
     def stays(self, relation: str, order: Sequence[Key]) -> str:
         """A predicate over `source`, true for the rows that stay, neither false nor NULL; empty where no row
@@ -215,6 +225,46 @@ class Windows(RowChange):
     def source(self, relation: str, order: Sequence[Key]) -> str:
         named = (f"{Window.name(n)} AS ({window.written(order)})" for n, window in enumerate(self.windows))
         return f"({relation}) WINDOW {', '.join(named)}"
+
+
+@dataclass(frozen=True)
+class Grouped(RowChange):
+    """All rows; beside each aggregates of all rows with equal keys.
+
+    groups: the keys, and what is made of the rows with equal ones, by its name.
+    """
+
+    groups: Mapping[tuple[str, ...], Mapping[str, str]]
+    moves = True
+
+    def source(self, relation: str, order: Sequence[Key]) -> str:
+        if self._again(relation):
+            return f"({relation})"
+        made = (
+            f"{sql} OVER ({Window(by).written(())}) AS {name}"
+            for by, aggregates in self.groups.items()
+            for name, sql in aggregates.items()
+        )
+        return f"(SELECT *, {', '.join(made)} FROM ({relation}))"
+
+    def joined(self, relation: str) -> str:
+        if not self._again(relation):
+            return ""
+        return "".join(self._join(relation, n, by) for n, by in enumerate(self.groups))
+
+    def _join(self, relation: str, number: int, by: tuple[str, ...]) -> str:
+        called, keys = f"{GROUPS}{number}", [(key, f"{BY}{place}") for place, key in enumerate(by)]
+        listed = [f"{sql} AS {name}" for sql, name in keys]
+        listed += [f"{sql} AS {name}" for name, sql in self.groups[by].items()]
+        groups = f"SELECT {', '.join(listed)} FROM ({relation}) GROUP BY {', '.join(by) or ONE}"
+        equal = " AND ".join(f"{sql} IS NOT DISTINCT FROM {called}.{name}" for sql, name in keys)
+        return f" JOIN ({groups}) AS {called} ON {equal or ONE}"
+
+    def _again(self, relation: str) -> bool:
+        """Whether to read the rows once more for each of the groups, and so hold the groups only, where a
+        window holds whole rows: if they are not what takes long to make."""
+        made = any(each in relation for each in (f" WINDOW {WINDOW}", f"MIN({ROW}) AS {ROW}"))
+        return not made and _reads(relation) * (1 + len(self.groups)) <= READS
 
 
 @dataclass(frozen=True)
@@ -402,8 +452,13 @@ class SoundTogether(Sound):
 
 def _again(relation: str, order: Sequence[Key]) -> bool:
     """Whether to read the rows once more, to learn which of them to keep, and so hold the keys only, where to
-    rank them holds whole rows: if they stand by their number, and are not read eight times already."""
-    return [key.sql for key in order] == [ROW] and relation.count(f"{ROW} IN (SELECT") < 7
+    rank them holds whole rows: if they stand by their number, and are not read too often already."""
+    return [key.sql for key in order] == [ROW] and 2 * _reads(relation) <= READS
+
+
+def _reads(relation: str) -> int:
+    """How often the rows of the file are read for it."""
+    return 1 + relation.count(f"{ROW} IN (SELECT") + relation.count(f") AS {GROUPS}")
 
 
 def _summed(names: Sequence[str]) -> str:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 from csvjobs.engines.base import Sql
 from csvjobs.engines.parsing import Node
@@ -17,7 +17,7 @@ from csvjobs.pipelines.expressions.aggregates import AGGREGATES, Asked, Kind
 from csvjobs.pipelines.expressions.terms import Misfit, Nothing, Number, Term, whole
 from csvjobs.pipelines.expressions.values import Values
 from csvjobs.pipelines.expressions.writing import Writer, Wrong, fitting, only, ordered, plain
-from csvjobs.pipelines.rows import MOST, Key, Window
+from csvjobs.pipelines.rows import MOST, WINDOW, Grouped, Key, RowChange, Window, Windows
 from csvjobs.pipelines.step import Column, Doubt
 
 Written = Callable[[Node], tuple[Term, Values]]
@@ -71,18 +71,18 @@ class Over:
         order = tuple(Key(columns[key.sql], key.descending) for key in self.order)
         return replace(self, by=by, order=order, term=parts.each(columns.__getitem__, self.term))
 
-    def asked(self, windows: dict[Window, str]) -> list[Term]:
-        """What is asked for, in columns of a change with these windows, by their names; it adds its own."""
-
-        def within(window: Window) -> Asked:
-            name = windows.setdefault(window, Window.name(len(windows)))
-            return lambda function, arguments: f"{function}({arguments}) OVER {name}"
-
+    def asked(self, within: Within) -> list[Term]:
+        """What is asked for, of the rows that a window sees."""
         return self.function.asks(self, within)
 
     def made(self, sql: Sql, *asked: Term) -> Term:
         """The value, of what was asked."""
         return self.function.makes(self, sql, *asked)
+
+    @property
+    def of_group(self) -> bool:
+        """Whether it is an aggregate, and the same for all rows with equal `by`."""
+        return self.function.aggregates and self.equals == Window(self.by)
 
     @property
     def equals(self) -> Window:
@@ -98,7 +98,7 @@ class Over:
 
 class Function(NamedTuple):
     """usage: for people, with so many arguments; takes: how a value is taken, None where it is of none;
-    asks: what is asked of the rows; makes: the value, of that."""
+    asks: what is asked of the rows; makes: the value, of that; aggregates: it can be asked of a group."""
 
     usage: str
     arguments: range
@@ -106,6 +106,47 @@ class Function(NamedTuple):
     asks: Callable[[Over, Within], list[Term]]
     makes: Callable[..., Term] = lambda over, sql, asked: asked
     framed: bool = False
+    aggregates: bool = False
+
+
+class Asking(Protocol):
+    """Collects what is asked of windows; `rows` is the change within whose columns it is answered."""
+
+    def within(self, window: Window) -> Asked: ...
+
+    @property
+    def rows(self) -> RowChange: ...
+
+
+class OfWindows:
+    def __init__(self) -> None:
+        self._windows = dict[Window, str]()
+
+    def within(self, window: Window) -> Asked:
+        name = self._windows.setdefault(window, Window.name(len(self._windows)))
+        return lambda function, arguments: f"{function}({arguments}) OVER {name}"
+
+    @property
+    def rows(self) -> RowChange:
+        return Windows(tuple(self._windows))
+
+
+class OfGroups:
+    """For windows that are whole groups."""
+
+    def __init__(self) -> None:
+        self._groups = dict[tuple[str, ...], dict[str, str]]()
+
+    def within(self, window: Window) -> Asked:
+        names = self._groups.setdefault(window.by, {})
+        group = list(self._groups).index(window.by)
+        return lambda function, arguments: names.setdefault(
+            f"{function}({arguments})", f"{WINDOW}{group}_{len(names)}"
+        )
+
+    @property
+    def rows(self) -> RowChange:
+        return Grouped({by: {name: sql for sql, name in names.items()} for by, names in self._groups.items()})
 
 
 def over(node: Node, written: Written, sql: Sql) -> Over:
@@ -227,8 +268,8 @@ def _aggregate(name: str, kind: Kind) -> Function:
         return kind.made(sql, *asked)
 
     if name == "count_star":
-        return Function("count(*)", range(1), None, asks, makes, framed=True)
-    return Function(f"{name}(value)", range(1, 2), kind.takes, asks, makes, framed=True)
+        return Function("count(*)", range(1), None, asks, makes, framed=True, aggregates=True)
+    return Function(f"{name}(value)", range(1, 2), kind.takes, asks, makes, framed=True, aggregates=True)
 
 
 FUNCTIONS = {

@@ -149,6 +149,46 @@ def test_rows_that_windows_see_are_those_that_are_left(bench: Bench) -> None:
     assert (counts.read, counts.dropped, counts.merged, counts.out) == (5, 3, 0, 2)
 
 
+BEFORE: dict[str, list[dict[str, Any]]] = {
+    "file": [],
+    "sort": [{"step": "sort", "by": [{"column": "n", "as": "number", "order": "descending"}]}],
+    "dedupe": [{"step": "dedupe", "by": ["n"]}],
+    "rows of a group": [sql("SELECT n, g, max(h) AS h FROM input GROUP BY n, g")],
+    "groups": [sql(f"SELECT *, count(*) OVER (PARTITION BY g) AS b{n} FROM input") for n in range(3)],
+    "a window": [sql("SELECT *, row_number() OVER (ORDER BY n) AS r FROM input")],
+}
+
+
+@pytest.mark.parametrize("before", BEFORE)
+@pytest.mark.parametrize("times", [1, 8])
+def test_aggregates_of_whole_groups_are_those_of_the_rows_at_hand(
+    bench: Bench, before: str, times: int
+) -> None:
+    """However often the rows are read for them; missing cells are one group, and rows stand as they stood."""
+    rows = [
+        ("4", "x", "1"),
+        ("1", "", "1"),
+        ("4", "x", "1"),
+        ("2", None, "2"),
+        ("3", "x", "2"),
+        ("6", "x", ""),
+    ]
+    here = [
+        row for place, row in enumerate(rows) if place != 2 or before not in ("dedupe", "rows of a group")
+    ]
+    if before == "sort":
+        here.sort(key=lambda row: -int(row[0]))
+    different = [f"sum(n) OVER (PARTITION BY g, n > {20 + place}) AS t{place}" for place in range(times)]
+    query = f"SELECT n, count(h) OVER () AS c, {', '.join(different)} FROM input WHERE n < 6"
+    here = [row for row in here if row[0] != "6"]
+    missing = str(sum(int(n) for n, g, _ in here if not g))
+    found = str(sum(int(n) for n, g, _ in here if g))
+    expected = [[n, str(len(here)), *([found if g else missing] * times)] for n, g, _ in here]
+    out = bench.table([*BEFORE[before], sql(query)], ("n", "g", "h"), rows)
+    assert out.rows == expected
+    assert (out.steps[-1].dropped, out.steps[-1].out) == (1, len(here))
+
+
 @dataclass(frozen=True)
 class Both:
     """The same for us and for SQLite, which is told what rows that are equal stand by."""

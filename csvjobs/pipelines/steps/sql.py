@@ -46,8 +46,10 @@ class Sql(Step):
     this one and those that are equal to it. Where equal rows must be told apart they are taken as they
     stand, and so are all where there is no `ORDER BY`. Windows stand in the select list and `ORDER BY`, and
     see the columns of `input` or what groups have; to keep rows by one, put `filter` behind this step.
-    They take more memory the more rows they are over, more than a sort: one that has too little ends with
-    `memory-limit`.
+    An aggregate with neither `ORDER BY` nor a frame takes memory for its groups only. All else puts rows in
+    order, on disk where they are many; an aggregate with one of them takes up to 7 bytes beside that for
+    each row of the largest group of `PARTITION BY`, or of the table. A query that has too little memory ends
+    with `memory-limit`.
     """
 
     example: ClassVar = Example(

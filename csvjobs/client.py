@@ -18,14 +18,16 @@ from io import FileIO
 from itertools import chain
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-import httpx
 from pydantic import ValidationError
 
 from csvjobs.errors import CsvjobsError, KeyInUse, ServiceError
 from csvjobs.jobs.job import Job
+
+if TYPE_CHECKING:
+    import httpx
 
 CHUNK = 1024**2
 WAIT = 25.0
@@ -73,6 +75,9 @@ class Client:
     Damaged when a file does not arrive as it was."""
 
     def __init__(self, url: str = "http://127.0.0.1:8000") -> None:
+        # Only where it is used: commands that talk to no service start sooner without it.
+        import httpx
+
         self.url = url
         try:
             self._http = httpx.Client(base_url=url, timeout=httpx.Timeout(30, read=WAIT + 30))
@@ -198,6 +203,8 @@ class Client:
             raise self._stranger(answer) from None
 
     def _call(self, method: str, path: str, **given: Any) -> httpx.Response:
+        import httpx
+
         try:
             answer = self._http.request(method, path, **given)
         except httpx.RequestError as error:
@@ -206,6 +213,8 @@ class Client:
 
     @contextmanager
     def _stream(self, path: str, headers: dict[str, str]) -> Iterator[httpx.Response]:
+        import httpx
+
         # As it is: what a proxy has packed would not have the digest of the file.
         headers = {"Accept-Encoding": "identity", **headers}
         try:
@@ -224,6 +233,8 @@ class Client:
         return answer
 
     def _unreachable(self, error: Exception) -> Unreachable:
+        import httpx
+
         reason = str(error).rstrip(".") or type(error).__name__
         unreachable = Unreachable(f"No service answers at {self.url}: {reason}.", hint=HINT)
         unreachable.passing = not isinstance(error, httpx.ConnectError | httpx.InvalidURL | ValueError)

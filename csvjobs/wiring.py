@@ -5,29 +5,29 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-
-from redis import Redis
-from redis.backoff import ExponentialWithJitterBackoff
-from redis.exceptions import ConnectionError as RedisConnectionError
-from redis.exceptions import TimeoutError as RedisTimeoutError
-from redis.retry import Retry
+from typing import TYPE_CHECKING
 
 from csvjobs.engines.duckdb import DuckEngine
 from csvjobs.flow.named_tables import FOLDER, NamedTables
 from csvjobs.flow.services import Services
-from csvjobs.fuse import Fuse
 from csvjobs.jobs.memory import MemoryIndex
-from csvjobs.jobs.redis import RedisIndex
 from csvjobs.pipelines.named import NamedPipelines
 from csvjobs.queues.inline import InlineQueue
-from csvjobs.queues.rq import RqQueue
 from csvjobs.settings import Settings
 from csvjobs.storage.base import Storage
 from csvjobs.storage.local import LocalStorage
 
+if TYPE_CHECKING:
+    from redis import Redis
+
 
 def services(settings: Settings) -> Services:
     """The services of the API and the worker: folders, and Redis for all that is live."""
+    # Only here: a command that needs no server would take half as long again to start.
+    from csvjobs.fuse import Fuse
+    from csvjobs.jobs.redis import RedisIndex
+    from csvjobs.queues.rq import RqQueue
+
     redis, name, fuse = connect(settings.redis_url), shared_name(settings), Fuse()
     return Services(
         settings=settings,
@@ -71,6 +71,12 @@ def _engine(settings: Settings) -> Callable[[Path], DuckEngine]:
 
 def connect(url: str) -> Redis:
     """A client that tries twice, for 2 s each: a request must not hang on a dead server."""
+    from redis import Redis
+    from redis.backoff import ExponentialWithJitterBackoff
+    from redis.exceptions import ConnectionError as RedisConnectionError
+    from redis.exceptions import TimeoutError as RedisTimeoutError
+    from redis.retry import Retry
+
     return Redis.from_url(
         url,
         socket_connect_timeout=2,

@@ -11,8 +11,6 @@ import typer
 from csvjobs.cli.files import STANDARD
 from csvjobs.client import shown_name
 from csvjobs.errors import InvalidOption
-from csvjobs.pipelines.fitted import read
-from csvjobs.pipelines.spec import from_file
 from csvjobs.reading.options import ReadOptions
 
 
@@ -83,6 +81,9 @@ def pipeline_text(given: str) -> str:
     """What was given, or what the file of that name holds, named after the file if it has no name itself.
 
     Raises InvalidOption."""
+    # Only here: what knows all steps takes a while to import, and most commands for a service need none.
+    from csvjobs.pipelines.spec import from_file
+
     path = Path(given)
     if path.suffix not in (".yaml", ".yml", ".json"):
         return given
@@ -96,6 +97,8 @@ def pipeline_text(given: str) -> str:
 
 def apply_text(given: str) -> str:
     """The id of a job, or what a fitted.json holds. Raises InvalidOption, InvalidFitted."""
+    from csvjobs.pipelines.fitted import read
+
     path = Path(given)
     if not given or (JOB_ID.fullmatch(given) and not path.exists()):
         return given

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 import zipfile
 from collections.abc import Callable, Sequence
+from html import escape
 from pathlib import Path
-from xml.sax.saxutils import escape
 
 from csvjobs.engines.options import WriteOptions
 
@@ -76,7 +76,7 @@ def around(header: Sequence[str], write: WriteOptions) -> tuple[str, str]:
 
 def _text(name: str) -> str:
     made = name.replace("_x", "_x005F_x")
-    return escape("".join(f"_x{ord(c):04X}_" if ord(c) in _ILLEGAL else c for c in made))
+    return escape("".join(f"_x{ord(c):04X}_" if ord(c) in _ILLEGAL else c for c in made), quote=False)
 
 
 def zipped(sheet: Path, target: Path, check: Callable[[], None]) -> None:

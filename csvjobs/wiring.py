@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from csvjobs.engines.duckdb import DuckEngine
-from csvjobs.flow.named_tables import FOLDER, NamedTables
-from csvjobs.flow.services import Services
+from csvjobs.jobs.base import JobIndex
 from csvjobs.jobs.memory import MemoryIndex
-from csvjobs.pipelines.named import NamedPipelines
+from csvjobs.queues.base import JobQueue
 from csvjobs.queues.inline import InlineQueue
 from csvjobs.settings import Settings
 from csvjobs.storage.base import Storage
@@ -19,6 +16,8 @@ from csvjobs.storage.local import LocalStorage
 
 if TYPE_CHECKING:
     from redis import Redis
+
+    from csvjobs.flow.services import Services
 
 
 def services(settings: Settings) -> Services:
@@ -29,15 +28,8 @@ def services(settings: Settings) -> Services:
     from csvjobs.queues.rq import RqQueue
 
     redis, name, fuse = connect(settings.redis_url), shared_name(settings), Fuse()
-    return Services(
-        settings=settings,
-        storage=storage(settings),
-        index=RedisIndex(redis, name, fuse),
-        queue=RqQueue(redis, settings.job_timeout, name, fuse),
-        pipelines=NamedPipelines(settings.pipelines_dir),
-        tables=NamedTables(settings.pipelines_dir / FOLDER),
-        engine=_engine(settings),
-    )
+    index, queue = RedisIndex(redis, name, fuse), RqQueue(redis, settings.job_timeout, name, fuse)
+    return _services(settings, storage(settings), index, queue)
 
 
 def storage(settings: Settings) -> Storage:
@@ -53,20 +45,26 @@ def shared_name(settings: Settings) -> str:
 
 def local(settings: Settings, folder: Path) -> Services:
     """The same without any server, for one file in this process."""
+    return _services(settings, LocalStorage(folder), MemoryIndex(), InlineQueue())
+
+
+def _services(settings: Settings, storage: Storage, index: JobIndex, queue: JobQueue) -> Services:
+    # Only here: a worker leaves the engine and the steps to its child.
+    from csvjobs.engines.duckdb import DuckEngine
+    from csvjobs.flow.named_tables import FOLDER, NamedTables
+    from csvjobs.flow.services import Services
+    from csvjobs.pipelines.named import NamedPipelines
+
+    key = settings.mask_key.get_secret_value() if settings.mask_key else ""
     return Services(
         settings=settings,
-        storage=LocalStorage(folder),
-        index=MemoryIndex(),
-        queue=InlineQueue(),
+        storage=storage,
+        index=index,
+        queue=queue,
         pipelines=NamedPipelines(settings.pipelines_dir),
         tables=NamedTables(settings.pipelines_dir / FOLDER),
-        engine=_engine(settings),
+        engine=partial(DuckEngine, memory=settings.engine_memory, key=key.encode(), idle=[]),
     )
-
-
-def _engine(settings: Settings) -> Callable[[Path], DuckEngine]:
-    key = settings.mask_key.get_secret_value() if settings.mask_key else ""
-    return partial(DuckEngine, memory=settings.engine_memory, key=key.encode(), idle=[])
 
 
 def connect(url: str) -> Redis:

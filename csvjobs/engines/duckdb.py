@@ -161,9 +161,10 @@ class DuckEngine(Engine):
         self._execute("; ".join(f"SET {name} = {self.sql.text(str(v))}" for name, v in settings.items()))
 
     def relation(self, source: Source, *, numbered: bool) -> str:
-        read = source.query or self._read_csv(source)
-        number = ", ROW_NUMBER() OVER () AS __row" if numbered else ""
-        return f"SELECT *{number} FROM ({read})"
+        whole = source.query or self._read_csv(source, _no_glob(source.path), source.skip)
+        if not numbered:
+            return f"SELECT * FROM ({whole})"
+        return " UNION ALL ".join(self._parts(source)) or _numbered(whole)
 
     @contextmanager
     def kept(self, query: str) -> Iterator[str]:
@@ -206,6 +207,9 @@ class DuckEngine(Engine):
 
     def close(self) -> None:
         kept = self._idle if self._reusable() else None
+        for registered in self._connection.list_filesystems():
+            # Else it is complained of when the process ends.
+            self._connection.unregister_filesystem(registered)
         self._connection.close()
         if kept == []:
             kept.append(self._database)
@@ -219,7 +223,20 @@ class DuckEngine(Engine):
             return False
         return self.rows(f"SELECT {OPEN}") == [(True,)]
 
-    def _read_csv(self, source: Source) -> str:
+    def _parts(self, source: Source) -> Iterator[str]:
+        """The numbered records, a part of them for each core, where the file can be divided: DuckDB numbers
+        rows on one core, one after the other, but those of several relations at once."""
+        if not source.begins:
+            return
+        # Here, as it takes a while to load what only large files need.
+        from csvjobs.engines.parts import Parts, divided
+
+        if not self._connection.list_filesystems():
+            self._connection.register_filesystem(Parts())
+        for part, before in divided(source, os.cpu_count() or 1):
+            yield _numbered(self._read_csv(source, part.name, 0 if before else source.skip), before)
+
+    def _read_csv(self, source: Source, path: str, skip: int) -> str:
         self._make_room(len(source.columns), source.records)
         columns = ", ".join(f"'c{i}': 'VARCHAR'" for i in range(len(source.columns)))
         longest = max(MAX_LINE, source.longest + 2)
@@ -227,7 +244,7 @@ class DuckEngine(Engine):
         given = {
             "auto_detect": "false",
             "header": "false",
-            "skip": str(source.skip),
+            "skip": str(skip),
             "delim": self.sql.text(source.dialect.delimiter),
             "quote": self.sql.text(source.dialect.quote),
             "escape": self.sql.text(source.dialect.quote),
@@ -240,7 +257,7 @@ class DuckEngine(Engine):
             "compression": "'none'",
         }
         options = ", ".join(f"{name} = {value}" for name, value in given.items())
-        return f"SELECT * FROM read_csv({self.sql.text(_no_glob(source.path))}, {options})"
+        return f"SELECT * FROM read_csv({self.sql.text(path)}, {options})"
 
     def _make_room(self, columns: int, records: int) -> None:
         """What is set aside and stays empty does not count. Raises MemoryLimit for a table too wide."""
@@ -316,6 +333,11 @@ class DuckEngine(Engine):
 
     def _execute(self, statement: str) -> None:
         self.rows(statement)
+
+
+def _numbered(relation: str, before: int = 0) -> str:
+    """The rows with their numbers, where so many rows stand before them."""
+    return f"SELECT *, {before} + ROW_NUMBER() OVER () AS __row FROM ({relation})"
 
 
 def _taken(idle: list[duckdb.DuckDBPyConnection] | None) -> duckdb.DuckDBPyConnection | None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from codecs import BOM_UTF8
+from collections.abc import Iterator
 from pathlib import Path
 
 from csvjobs.reading.facts import DELIMITERS, Facts
-from csvjobs.reading.source import Dialect, Source
+from csvjobs.reading.source import Begin, Dialect, Source
 
 _USUAL = {Dialect(delimiter) for delimiter in DELIMITERS}
 
@@ -25,7 +27,22 @@ def express(path: Path, facts: Facts, dialect: Dialect, columns: tuple[str, ...]
     records = facts.outside["\n"] + (not facts.final_newline)
     if facts.outside[dialect.delimiter] != (len(columns) - 1) * records:
         return None
-    return Source(path, dialect, skip, columns, records - skip)
+    begins = tuple(_begins(path, facts, skip))
+    return Source(path, dialect, skip, columns, records - skip, begins=begins)
+
+
+def _begins(path: Path, facts: Facts, skip: int) -> Iterator[Begin]:
+    """The first record behind each mark, if each record is one line."""
+    if facts.newlines.lf + facts.newlines.crlf != facts.outside["\n"]:
+        return
+    with path.open("rb") as file:
+        for mark in facts.marks:
+            file.seek(mark.bytes)
+            file.readline()
+            begin = Begin(file.tell(), mark.line_ends + 1 - skip)
+            # Of what begins with a byte order mark an engine would take it off.
+            if begin.records > 0 and file.read(3) not in (b"", BOM_UTF8):
+                yield begin
 
 
 def _one_line_end(facts: Facts) -> bool:

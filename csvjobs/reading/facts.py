@@ -7,12 +7,14 @@ import hashlib
 from collections.abc import Callable
 from operator import itemgetter
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict
 
 DELIMITERS = ",;\t|"
 CHUNK = 1024**2
+MARK_EVERY = 16 * 1024**2
+MOST_MARKS = 64
 
 Bom = Literal["utf-8-sig", "utf-16-le", "utf-16-be", "utf-32-le", "utf-32-be"]
 
@@ -43,6 +45,13 @@ class Newlines(BaseModel):
     cr: int = 0
 
 
+class Mark(NamedTuple):
+    """How many line ends stand in the first bytes of a file."""
+
+    bytes: int
+    line_ends: int
+
+
 class Facts(BaseModel):
     """Counted over all bytes, whatever they mean; `cut` says that these are only what a file begins with.
 
@@ -54,6 +63,8 @@ class Facts(BaseModel):
     what is outside.
 
     `blank_lines` may be true for what stands inside quotes, never false for what stands outside.
+
+    `marks` stand at about equal distances in a file that is not small, MOST_MARKS at most.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -70,6 +81,7 @@ class Facts(BaseModel):
     blank_lines: bool = False
     beside_quotes: str = ""
     final_newline: bool = False
+    marks: tuple[Mark, ...] = ()
 
 
 class FactsCollector:
@@ -88,6 +100,7 @@ class FactsCollector:
         self._beside = set[int]()
         self._newlines = {"lf": 0, "crlf": 0, "cr": 0}
         self._outside = dict.fromkeys("\r\n" + DELIMITERS, 0)
+        self._marks, self._mark_every = list[Mark](), MARK_EVERY
 
     def update(self, chunk: bytes) -> None:
         """The next bytes of the file."""
@@ -104,6 +117,7 @@ class FactsCollector:
         # A carriage return waits for what follows it, as the first bytes do.
         self._held = data[-1:] if data.endswith(b"\r") else b""
         self._count(data.removesuffix(self._held) if self._held else data)
+        self._mark()
 
     def finish(self, *, cut: bool = False) -> Facts:
         """The facts about all bytes given; the last character of a file that was `cut` need not be whole."""
@@ -122,7 +136,15 @@ class FactsCollector:
             blank_lines=self._blank_lines,
             beside_quotes="".join(sorted({_MARKS.get(byte, "*") for byte in self._beside})),
             final_newline=self._last in (b"\n", b"\r"),
+            marks=tuple(self._marks),
         )
+
+    def _mark(self) -> None:
+        place = self._bytes - len(self._held)
+        if place >= self._mark_every + (self._marks[-1].bytes if self._marks else 0):
+            self._marks.append(Mark(place, sum(self._newlines.values())))
+        if len(self._marks) > MOST_MARKS:
+            self._marks, self._mark_every = self._marks[1::2], 2 * self._mark_every
 
     def _check_utf8(self, chunk: bytes) -> None:
         if not self._utf8 or (chunk.isascii() and not self._decoder.getstate()[0]):

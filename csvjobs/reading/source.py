@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from csvjobs.reading.rejects import RejectSummary
 
@@ -32,6 +32,13 @@ class Found:
     alternatives: tuple[Any, ...] = ()
 
 
+class Begin(NamedTuple):
+    """A record that begins behind so many bytes and so many records."""
+
+    bytes: int
+    records: int
+
+
 @dataclass(frozen=True)
 class Source:
     """UTF-8 text in which every record has `len(columns)` cells and ends in LF, or in CRLF.
@@ -39,7 +46,7 @@ class Source:
     `skip` lines (header row) stand before the first record. `records`, `rejected` and `dropped` are
     counted by reading, not by the engine: the account is checked with them. `rejects` says what was
     rejected and why, `notes` what was mended. `longest` is the size of the longest record in bytes, where
-    reading knows it.
+    reading knows it. `begins`: where the engine may begin to read, beside the first record.
 
     With a `query` the cells are not in such text: it is what DuckDB reads them from, as columns c0, c1, …
     """
@@ -54,4 +61,5 @@ class Source:
     dropped: dict[str, int] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     longest: int = 0
+    begins: tuple[Begin, ...] = ()
     query: str = ""

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import re
+from itertools import pairwise
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from csvjobs.reading.facts import BOMS, DELIMITERS, Facts, FactsCollector
+from csvjobs.reading.facts import BOMS, DELIMITERS, MOST_MARKS, Facts, FactsCollector, Mark
 
 PIECE = st.sampled_from(
     [
@@ -70,6 +72,35 @@ def test_each_fact_is_what_its_name_says(content: bytes) -> None:
     assert facts.outside == {mark: bare.count(mark.encode()) for mark in "\r\n" + DELIMITERS}
     assert facts.final_newline == content.endswith((b"\n", b"\r"))
     assert facts.bom == next((name for mark, name in BOMS if content.startswith(mark)), None)
+
+
+@pytest.fixture
+def often(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Marks stand close to each other."""
+    monkeypatch.setattr("csvjobs.reading.facts.MARK_EVERY", 3)
+
+
+def line_ends(content: bytes) -> int:
+    return len(re.findall(rb"\r\n|\r|\n", content))
+
+
+@pytest.mark.usefixtures("often")
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(PIECE, min_size=5, max_size=400))
+def test_marks_say_how_many_line_ends_stand_before_them(pieces: list[bytes]) -> None:
+    content, marks = b"".join(pieces), gather(pieces).marks
+    assert 0 < len(marks) <= MOST_MARKS
+    assert all(mark.line_ends == line_ends(content[: mark.bytes]) for mark in marks)
+    gaps = [here.bytes - before.bytes for before, here in pairwise([Mark(0, 0), *marks])]
+    assert min(gaps) >= 3
+
+
+@pytest.mark.usefixtures("often")
+def test_marks_stand_all_over_a_file() -> None:
+    places = [mark.bytes for mark in gather([b"a,b\n"] * 10_000).marks]
+    assert len(places) > MOST_MARKS // 3
+    assert places[0] < 4_000
+    assert places[-1] > 36_000
 
 
 @given(SOUP)

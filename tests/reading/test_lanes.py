@@ -9,14 +9,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from readbench import ReadBench
 
 from csvjobs.engines.base import ReadFailed
 from csvjobs.engines.duckdb import DuckEngine
 from csvjobs.errors import BadRow, DataError, EmptyFile, FieldTooLong, MemoryLimit, TooManyColumns
-from csvjobs.reading.facts import FactsCollector
+from csvjobs.reading.facts import CHUNK, FactsCollector
 from csvjobs.reading.options import MAX_COLUMNS, ReadOptions
 from csvjobs.reading.reading import HEAD_BYTES, Reading, look, read
 from csvjobs.reading.source import Source
@@ -35,11 +35,14 @@ class Lab:
     def rejected(self) -> Path:
         return self.folder / "rejected.csv"
 
-    def read(self, content: bytes, *, careful: bool = False, **options: object) -> Reading:
+    def read(
+        self, content: bytes, *, careful: bool = False, chunk: int = CHUNK, **options: object
+    ) -> Reading:
         path = self.folder / "input.csv"
         path.write_bytes(content)
         collector = FactsCollector()
-        collector.update(content)
+        for place in range(0, len(content), chunk):
+            collector.update(content[place : place + chunk])
         self.rejected.unlink(missing_ok=True)
         declared = ReadOptions.model_validate(options)
         found = look(path, collector.finish(), declared, self.folder, lambda done: None)
@@ -164,6 +167,37 @@ def test_every_line_is_a_record_a_reject_or_blank(lab: Lab, content: bytes) -> N
     assert source.records + source.rejected + blank == len(after) - 1
     fitted = any("rows below it have" in warning for warning in reading.warnings)
     assert fitted or len(after[first].split(b",")) == len(source.columns)
+
+
+@pytest.fixture
+def divisible(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Files are small enough to be read in many parts."""
+    monkeypatch.setattr("csvjobs.reading.facts.MARK_EVERY", 6)
+    monkeypatch.setattr("os.cpu_count", lambda: 4)
+
+
+@pytest.mark.usefixtures("divisible")
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(written(), st.integers(1, 9))
+@example(b"a,b\n" + b"".join(b"%d,x\n" % row for row in range(40)), 5)
+@example(b'h0\n""\n""\n\xef\xbb\xbf\n', 1)
+@example(b'a\r\n"1"\r\n\r\n2\r\n3\r\n,\r\n', 2)
+def test_rows_that_are_read_in_parts_have_the_same_numbers(lab: Lab, content: bytes, chunk: int) -> None:
+    try:
+        source = lab.read(content, delimiter=",", chunk=chunk).source
+        whole = lab.cells(source)
+    except (DataError, ReadFailed):
+        return
+    numbered = lab.engine.rows(f"{lab.engine.relation(source, numbered=True)} ORDER BY __row")
+    assert numbered == [(*cells, number) for number, cells in enumerate(whole, 1)]
+
+
+@pytest.mark.usefixtures("divisible")
+def test_a_file_whose_cells_hold_line_ends_is_read_in_one_part(lab: Lab) -> None:
+    rows = b"1,2\n" * 20
+    parts = lab.engine.relation(lab.read(b"a,b\n" + rows, chunk=4).source, numbered=True)
+    one = lab.engine.relation(lab.read(b'a,b\n"1\n",2\n' + rows, chunk=4).source, numbered=True)
+    assert (parts.count("read_csv"), one.count("read_csv")) == (4, 1)
 
 
 PLAIN = b"a,b\n1,2\n3,4\n"

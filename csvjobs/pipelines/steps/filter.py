@@ -1,6 +1,7 @@
 """Keeps the rows that pass all comparisons given."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
+from math import inf, nextafter
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, model_validator
@@ -19,17 +20,34 @@ COMPARISONS: dict[str, Callable[[str, Any, Sql], str]] = {
     "none_of": lambda cell, texts, sql: f"{_text(cell)} NOT IN ({_listed(texts, sql)})",
     "matches": lambda cell, pattern, sql: sql.matches(_text(cell), pattern),
     "contains": lambda cell, text, sql: f"POSITION({sql.text(text)} IN {_text(cell)}) > 0",
-    "above": lambda cell, bound, sql: f"{number(sql, cell)} > {constant(bound)}",
-    "at_least": lambda cell, bound, sql: f"{number(sql, cell)} >= {constant(bound)}",
-    "below": lambda cell, bound, sql: f"{number(sql, cell)} < {constant(bound)}",
-    "at_most": lambda cell, bound, sql: f"{number(sql, cell)} <= {constant(bound)}",
     "is_missing": lambda cell, wanted, sql: f"{'' if wanted else 'NOT '}{missing(sql, cell)}",
 }
+
+LOWEST: dict[str, Callable[[float], float]] = {
+    "at_least": float,
+    "above": lambda bound: nextafter(bound, inf),
+}
+HIGHEST: dict[str, Callable[[float], float]] = {
+    "at_most": float,
+    "below": lambda bound: nextafter(bound, -inf),
+}
+KNOWN = (*COMPARISONS, *LOWEST, *HIGHEST)
 
 
 def _text(cell: str) -> str:
     """An empty cell as the empty text, so that it can be equal and different like any other."""
     return f"COALESCE({cell}, '')"
+
+
+def _range(number: str, given: Mapping[str, Any]) -> list[str]:
+    """The bounds of a number as one comparison, for which it has to be read only once."""
+    low = max((lowest(given[name]) for name, lowest in LOWEST.items() if name in given), default=None)
+    high = min((highest(given[name]) for name, highest in HIGHEST.items() if name in given), default=None)
+    if low is not None and high is not None:
+        return [f"{number} BETWEEN {constant(low)} AND {constant(high)}"]
+    if low is not None:
+        return [f"{number} >= {constant(low)}"]
+    return [] if high is None else [f"{number} <= {constant(high)}"]
 
 
 def _listed(texts: Iterable[str], sql: Sql) -> str:
@@ -84,14 +102,18 @@ class Filter(Step):
             raise PydanticCustomError("no_column", "Name the column to compare")
         if not self._given() and (self.column is not None or self.where is None):
             said = "Give at least one comparison: {known}; or where"
-            raise PydanticCustomError("no_comparison", said, {"known": ", ".join(COMPARISONS)})
+            raise PydanticCustomError("no_comparison", said, {"known": ", ".join(KNOWN)})
         return self
 
     def change(self, columns: Columns, learnt: Learnt, sql: Sql) -> Change:
         passed = [] if self.where is None else [condition(self.where, columns, sql, self.step)]
         for column in columns.pick([self.column] if self.column is not None else [], self.step):
-            passed += [COMPARISONS[name](column.sql, value, sql) for name, value in self._given().items()]
+            given = self._given()
+            passed += [
+                COMPARISONS[name](column.sql, given[name], sql) for name in COMPARISONS if name in given
+            ]
+            passed += _range(number(sql, column.sql), given)
         return Change(columns, Keep(" AND ".join(passed)))
 
     def _given(self) -> dict[str, Any]:
-        return self.model_dump(include=set(COMPARISONS), exclude_none=True)
+        return self.model_dump(include=set(KNOWN), exclude_none=True)

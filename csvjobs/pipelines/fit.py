@@ -203,7 +203,7 @@ def _number(cells: Cells, numbers: Numbers, need: Need) -> float:
 def _statistic(numbers: Numbers, need: Need) -> float:
     match need.statistic:
         case "mean":
-            return numbers.mean()
+            return numbers.mean
         case "deviation":
             return numbers.deviation()
         case "quantile":

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import cached_property
 from typing import Any, NamedTuple
 
 from csvjobs.engines.base import Engine
@@ -54,6 +55,7 @@ class Numbers:
         [found] = engine.rows(f"SELECT {', '.join(map(_bounds, refs))} FROM ({table})")
         return {ref: cls(engine, table, ref, *found[3 * i : 3 * i + 3]) for i, ref in enumerate(refs)}
 
+    @cached_property
     def mean(self) -> float:
         centre = self.low + (self.high / 2 - self.low / 2)
         scale = self._scale(centre)
@@ -62,7 +64,7 @@ class Numbers:
 
     def deviation(self) -> float:
         """Of the population (ddof 0)."""
-        mean = self.mean()
+        mean = self.mean
         scale = self._scale(mean)
         distance = f"(({self._ref} - {constant(mean)}) * {constant(scale)})"
         # Of many large numbers near each other no double is the mean: its rounding is taken out again.

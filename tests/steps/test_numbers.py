@@ -82,7 +82,7 @@ def test_statistics_are_those_of_exact_arithmetic(engine: DuckEngine, values: li
     numbers = given_as(engine, values)
     exact = sum(map(Fraction, values)) / len(values)
     # A double holds the difference of two numbers to 53 bits.
-    assert numbers.mean() == pytest.approx(float(exact), rel=2**-52, abs=reach * 2**-53 + SMALLEST)
+    assert numbers.mean == pytest.approx(float(exact), rel=2**-52, abs=reach * 2**-53 + SMALLEST)
     squares = sum((Fraction(value) - exact) ** 2 for value in values) / len(values)
     assert numbers.deviation() == pytest.approx(_root(squares), rel=1e-12, abs=reach * 1e-12 + SMALLEST)
     assert numbers.quantile(q) == pytest.approx(
@@ -96,7 +96,7 @@ def _root(square: Fraction) -> float:
 
 @pytest.mark.parametrize("values", [[0.1] * 3, [7.0], [-0.0, 0.0], [1e308, 1e308]])
 def test_a_mean_is_never_off_where_it_need_not_be(engine: DuckEngine, values: list[float]) -> None:
-    assert given_as(engine, values).mean() == sum(map(Fraction, values)) / len(values)
+    assert given_as(engine, values).mean == sum(map(Fraction, values)) / len(values)
 
 
 @pytest.fixture(scope="module")
@@ -118,7 +118,7 @@ def test_quantiles_of_many_are_found_without_sorting_all(engine: DuckEngine, man
 
 
 def test_sums_of_many_are_the_same_at_every_try(engine: DuckEngine, many: str) -> None:
-    found = {(n.mean(), n.deviation()) for n in (numbers_of(engine, many) for _ in range(5))}
+    found = {(n.mean, n.deviation()) for n in (numbers_of(engine, many) for _ in range(5))}
     assert len(found) == 1
 
 
@@ -126,4 +126,4 @@ def test_cells_that_are_no_numbers_are_counted_and_left_out(engine: DuckEngine) 
     table = "SELECT CAST(v AS DOUBLE) AS v FROM (VALUES ('1'), ('NaN'), (NULL), ('4'), ('NaN')) AS given(v)"
     numbers = numbers_of(engine, table)
     assert (numbers.count, numbers.odd, numbers.low, numbers.high) == (2, 2, 1.0, 4.0)
-    assert (numbers.mean(), numbers.deviation(), numbers.quantile(0.5)) == (2.5, 1.5, 2.5)
+    assert (numbers.mean, numbers.deviation(), numbers.quantile(0.5)) == (2.5, 1.5, 2.5)

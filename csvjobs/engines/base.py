@@ -176,6 +176,10 @@ class Engine(ABC):
         """The source's records as columns c0, c1, …; with `__row` (1, 2, …, file order) if numbered."""
 
     @abstractmethod
+    def spare(self) -> None:
+        """From now on takes less memory, and more time."""
+
+    @abstractmethod
     def kept(self, query: str) -> AbstractContextManager[str]:
         """Runs a query once and keeps its rows, spilling to disk, for a block: yields a relation to read
         them again."""

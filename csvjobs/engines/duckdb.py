@@ -140,6 +140,7 @@ class DuckEngine(Engine):
         self._counters = 0
         self._idle, self._spill, self._well = idle, scratch / "spill", True
         self._stopped = False
+        self._threads = os.cpu_count() or 1
         self._database = _taken(idle) or duckdb.connect()
         # A connection of its own: variables and temporary tables are this run's, and end with it.
         self._connection = self._database.cursor()
@@ -149,7 +150,7 @@ class DuckEngine(Engine):
         settings = {
             "temp_directory": str(self._spill),
             "memory_limit": _size(memory),
-            "threads": os.cpu_count() or 1,
+            "threads": self._threads,
             "preserve_insertion_order": True,
             "enable_progress_bar": True,
             "enable_progress_bar_print": False,
@@ -165,6 +166,11 @@ class DuckEngine(Engine):
         if not numbered:
             return f"SELECT * FROM ({whole})"
         return " UNION ALL ".join(self._parts(source)) or _numbered(whole)
+
+    def spare(self) -> None:
+        """One thread: each holds blocks of its own, in a sort one of each run that was spilled."""
+        self._threads = 1
+        self._execute("SET threads = 1")
 
     @contextmanager
     def kept(self, query: str) -> Iterator[str]:
@@ -224,19 +230,20 @@ class DuckEngine(Engine):
         return self.rows(f"SELECT {OPEN}") == [(True,)]
 
     def _parts(self, source: Source) -> Iterator[str]:
-        """The numbered records, a part of them for each core, where the file can be divided: DuckDB numbers
+        """The numbered records, a part of them for each thread, where the file can be divided: DuckDB numbers
         rows on one core, one after the other, but those of several relations at once."""
-        if not source.begins:
+        if not source.begins or self._threads == 1:
             return
         # Here, as it takes a while to load what only large files need.
         from csvjobs.engines.parts import Parts, divided
 
         if not self._connection.list_filesystems():
             self._connection.register_filesystem(Parts())
-        for part, before in divided(source, os.cpu_count() or 1):
-            yield _numbered(self._read_csv(source, part.name, 0 if before else source.skip), before)
+        for part, before in divided(source, self._threads):
+            read = self._read_csv(source, part.name, 0 if before else source.skip, BUFFER // self._threads)
+            yield _numbered(read, before)
 
-    def _read_csv(self, source: Source, path: str, skip: int) -> str:
+    def _read_csv(self, source: Source, path: str, skip: int, buffer: int = BUFFER) -> str:
         self._make_room(len(source.columns), source.records)
         columns = ", ".join(f"'c{i}': 'VARCHAR'" for i in range(len(source.columns)))
         longest = max(MAX_LINE, source.longest + 2)
@@ -253,7 +260,7 @@ class DuckEngine(Engine):
             "strict_mode": "true",
             "allow_quoted_nulls": "false",
             "max_line_size": str(longest),
-            "buffer_size": str(max(BUFFER, 2 * longest)),
+            "buffer_size": str(max(buffer, 2 * longest)),
             "compression": "'none'",
         }
         options = ", ".join(f"{name} = {value}" for name, value in given.items())

@@ -9,7 +9,7 @@ from itertools import count
 from pathlib import Path
 
 from csvjobs.engines.base import Engine, ReadFailed, Unsure
-from csvjobs.errors import AccountMismatch, NoRowsLeft, TooManyBadRows
+from csvjobs.errors import AccountMismatch, MemoryLimit, NoRowsLeft, TooManyBadRows
 from csvjobs.flow.apply import kept
 from csvjobs.flow.changes import write_changes
 from csvjobs.flow.check import failures
@@ -39,6 +39,11 @@ log = logging.getLogger(__name__)
 
 # Ticks of reading, each of a few MiB at most: small copies are made also where hardly anything is free.
 CHECK_FREE_EVERY = 16
+
+SPARE = (
+    "Memory was too short to work on all cores, so the job was done on one; "
+    "it is quicker with a larger CSVJOBS_JOB_MEMORY."
+)
 
 
 @dataclass
@@ -114,10 +119,7 @@ class Run:
         self.outcome.warnings = reading.warnings + (self.fitted.notes(columns) if self.fitted else [])
         self.outcome.reject(reading.source.rejects, self.scratch / REJECTED)
         _check_rows(reading.source.rejects, reading.source.records, self.pipeline.read)
-        try:
-            planned = self._made(reading, numbers, late=True)
-        except Unsure:
-            planned = self._made(reading, numbers, late=False)
+        planned = self._tried(reading, numbers)
         if planned.fitted and not self.fitted:
             self._file(FITTED).write_text(write(self.pipeline, columns, planned.fitted), "utf-8")
 
@@ -134,10 +136,26 @@ class Run:
                 numbers=numbers,
             )
 
-    def _made(self, reading: Reading, numbers: LineNumbers, *, late: bool) -> Plan:
+    def _tried(self, reading: Reading, numbers: LineNumbers) -> Plan:
+        """What made the output: the quickest way first, then as memory and cells allow."""
+        late, spare = True, False
+        while True:
+            try:
+                return self._made(reading, numbers, late=late, spare=spare)
+            except Unsure:
+                late = False
+            except MemoryLimit:
+                if spare:
+                    raise
+                spare = True
+                self.outcome.warnings = [*self.outcome.warnings, SPARE]
+
+    def _made(self, reading: Reading, numbers: LineNumbers, *, late: bool, spare: bool) -> Plan:
         """What made the output. Raises Unsure where it is late."""
         report, stage = self.pipeline.report, self.pulse.stage
         with self.pulse.within(self.services.engine(self.scratch)) as engine:
+            if spare:
+                engine.spare()
             with stage("fit"):
                 planned = self._plan(engine, reading.source, late=late)
             if planned.checked:

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -28,6 +29,7 @@ from csvjobs.errors import (
     JobHasNoOutput,
     JobNotFinished,
     JobNotFound,
+    MemoryLimit,
     PipelineNotFound,
     UploadTooLarge,
 )
@@ -470,6 +472,29 @@ def test_a_file_is_unpacked_once_also_where_the_careful_lane_takes_over(services
     assert read(services, job, OUTPUT) == b"a,b\n1,2\n"
     first, second = times
     assert first == second
+
+
+class HungryEngine(DuckEngine):
+    """Has too little memory, unless it spares it."""
+
+    spares = False
+
+    def spare(self) -> None:
+        super().spare()
+        self.spares = True
+
+    def copy(self, *given: Any, **named: Any) -> int:
+        if not self.spares:
+            raise MemoryLimit("no more")
+        return super().copy(*given, **named)
+
+
+def test_what_memory_does_not_allow_on_all_cores_is_done_on_one(services: Services) -> None:
+    hungry = replace(services, engine=lambda scratch: HungryEngine(scratch, 64 * 1024**2))
+    job = run(hungry, b"a,b\n2,x\n1,y\n", json.dumps({"steps": [{"step": "sort", "by": ["a"]}]}))
+    assert job.status is Status.DONE
+    assert read(services, job, OUTPUT) == b"a,b\n1,y\n2,x\n"
+    assert [warning for warning in job.warnings if "on one" in warning]
 
 
 def many_rows() -> bytes:

@@ -170,34 +170,42 @@ def test_every_line_is_a_record_a_reject_or_blank(lab: Lab, content: bytes) -> N
 
 
 @pytest.fixture
-def divisible(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Files are small enough to be read in many parts."""
+def four(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Lab]:
+    """Four cores, whatever machine it is, and files that are large enough for four parts."""
     monkeypatch.setattr("csvjobs.reading.facts.MARK_EVERY", 6)
     monkeypatch.setattr("os.cpu_count", lambda: 4)
+    engine = DuckEngine(tmp_path, 64 * 1024**2)
+    yield Lab(tmp_path, engine)
+    engine.close()
 
 
-@pytest.mark.usefixtures("divisible")
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(written(), st.integers(1, 9))
 @example(b"a,b\n" + b"".join(b"%d,x\n" % row for row in range(40)), 5)
 @example(b'h0\n""\n""\n\xef\xbb\xbf\n', 1)
 @example(b'a\r\n"1"\r\n\r\n2\r\n3\r\n,\r\n', 2)
-def test_rows_that_are_read_in_parts_have_the_same_numbers(lab: Lab, content: bytes, chunk: int) -> None:
+def test_rows_that_are_read_in_parts_have_the_same_numbers(four: Lab, content: bytes, chunk: int) -> None:
     try:
-        source = lab.read(content, delimiter=",", chunk=chunk).source
-        whole = lab.cells(source)
+        source = four.read(content, delimiter=",", chunk=chunk).source
+        whole = four.cells(source)
     except (DataError, ReadFailed):
         return
-    numbered = lab.engine.rows(f"{lab.engine.relation(source, numbered=True)} ORDER BY __row")
+    numbered = four.engine.rows(f"{four.engine.relation(source, numbered=True)} ORDER BY __row")
     assert numbered == [(*cells, number) for number, cells in enumerate(whole, 1)]
 
 
-@pytest.mark.usefixtures("divisible")
-def test_a_file_whose_cells_hold_line_ends_is_read_in_one_part(lab: Lab) -> None:
+def test_a_file_whose_cells_hold_line_ends_is_read_in_one_part(four: Lab) -> None:
     rows = b"1,2\n" * 20
-    parts = lab.engine.relation(lab.read(b"a,b\n" + rows, chunk=4).source, numbered=True)
-    one = lab.engine.relation(lab.read(b'a,b\n"1\n",2\n' + rows, chunk=4).source, numbered=True)
+    parts = four.engine.relation(four.read(b"a,b\n" + rows, chunk=4).source, numbered=True)
+    one = four.engine.relation(four.read(b'a,b\n"1\n",2\n' + rows, chunk=4).source, numbered=True)
     assert (parts.count("read_csv"), one.count("read_csv")) == (4, 1)
+
+
+def test_an_engine_that_spares_memory_reads_in_one_part(four: Lab) -> None:
+    source = four.read(b"a,b\n" + b"1,2\n" * 20, chunk=4).source
+    four.engine.spare()
+    assert four.engine.relation(source, numbered=True).count("read_csv") == 1
+    assert four.engine.rows("SELECT current_setting('threads')") == [(1,)]
 
 
 PLAIN = b"a,b\n1,2\n3,4\n"

@@ -138,7 +138,7 @@ class Run:
 
     def _tried(self, reading: Reading, numbers: LineNumbers) -> Plan:
         """What made the output: the quickest way first, then as memory and cells allow."""
-        late, spare = True, False
+        late, spare, warnings = True, False, self.outcome.warnings
         while True:
             try:
                 return self._made(reading, numbers, late=late, spare=spare)
@@ -148,7 +148,9 @@ class Run:
                 if spare:
                     raise
                 spare = True
-                self.outcome.warnings = [*self.outcome.warnings, SPARE]
+                # It is there already where memory was too short for what follows it.
+                (self.scratch / self.pipeline.write.filename).unlink(missing_ok=True)
+                self.outcome.warnings = [*warnings, SPARE]
 
     def _made(self, reading: Reading, numbers: LineNumbers, *, late: bool, spare: bool) -> Plan:
         """What made the output. Raises Unsure where it is late."""

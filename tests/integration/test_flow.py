@@ -475,26 +475,38 @@ def test_a_file_is_unpacked_once_also_where_the_careful_lane_takes_over(services
 
 
 class HungryEngine(DuckEngine):
-    """Has too little memory, unless it spares it."""
+    """Has too little memory for the file that it writes at that place, unless it spares it."""
 
-    spares = False
+    def __init__(self, scratch: Path, place: int) -> None:
+        super().__init__(scratch, 64 * 1024**2)
+        self._left, self._spares = place, False
 
     def spare(self) -> None:
         super().spare()
-        self.spares = True
+        self._spares = True
 
     def copy(self, *given: Any, **named: Any) -> int:
-        if not self.spares:
+        self._left -= 1
+        if self._left < 0 and not self._spares:
             raise MemoryLimit("no more")
         return super().copy(*given, **named)
 
 
-def test_what_memory_does_not_allow_on_all_cores_is_done_on_one(services: Services) -> None:
-    hungry = replace(services, engine=lambda scratch: HungryEngine(scratch, 64 * 1024**2))
-    job = run(hungry, b"a,b\n2,x\n1,y\n", json.dumps({"steps": [{"step": "sort", "by": ["a"]}]}))
+@pytest.mark.parametrize("place", [0, 1], ids=["output", "changes"])
+def test_what_memory_does_not_allow_on_all_cores_is_done_on_one(services: Services, place: int) -> None:
+    told = {"step": "validate", "on_fail": "keep", "rules": [{"column": "b", "type": "integer"}]}
+    steps = [told, {"step": "case", "columns": ["b"], "to": "upper"}, {"step": "sort", "by": ["a"]}]
+    pipeline = json.dumps({"steps": steps, "report": {"changes": True}})
+    hungry = replace(services, engine=lambda scratch: HungryEngine(scratch, place))
+    job = run(hungry, b"a,b\n2,x\n1,y\n", pipeline)
     assert job.status is Status.DONE
-    assert read(services, job, OUTPUT) == b"a,b\n1,y\n2,x\n"
-    assert [warning for warning in job.warnings if "on one" in warning]
+    output = read(services, job, OUTPUT)
+    assert output == b"a,b\n1,Y\n2,X\n"
+    assert job.files[OUTPUT].sha256 == hashlib.sha256(output).hexdigest()
+    assert [row["after"] for row in rows(read(services, job, "changes.csv"))] == ["X", "Y"]
+    spared, kept = job.warnings
+    assert "done on one" in spared
+    assert "validate (step 1)" in kept
 
 
 def many_rows() -> bytes:

@@ -148,8 +148,6 @@ class Run:
                 if spare:
                     raise
                 spare = True
-                # It is there already where memory was too short for what follows it.
-                (self.scratch / self.pipeline.write.filename).unlink(missing_ok=True)
                 self.outcome.warnings = [*warnings, SPARE]
 
     def _made(self, reading: Reading, numbers: LineNumbers, *, late: bool, spare: bool) -> Plan:
@@ -211,6 +209,8 @@ class Run:
     def _transform(self, engine: Engine, planned: Plan, source: Source) -> None:
         write, outcome = self.pipeline.write, self.outcome
         output = self.scratch / write.filename
+        # That of an earlier try, if there is one, must not go into the digest.
+        output.unlink(missing_ok=True)
         engine.counting(planned.counters)
         with GrowingDigest(output) as digest:
             out = engine.copy(planned.query(counting=True), planned.columns.names, output, write)

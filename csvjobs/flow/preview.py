@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from pydantic import Field
 
 from csvjobs.engines.base import Engine, SideTable
-from csvjobs.errors import DataError, RuleBroken
+from csvjobs.errors import BadRow, DataError, NoRowsLeft, RuleBroken, TooManyBadRows
 from csvjobs.flow.apply import choose, learnt
 from csvjobs.flow.check import first
 from csvjobs.flow.inspect import glance
@@ -21,6 +22,7 @@ from csvjobs.pipelines.plan import ROWS, Plan, label, plan
 from csvjobs.pipelines.rows import ROW
 from csvjobs.pipelines.spec import Pipeline
 from csvjobs.reading.clean import PLAIN, CleanWriter
+from csvjobs.reading.options import ReadOptions
 from csvjobs.reading.profile import first_rows
 from csvjobs.reading.source import Source
 from csvjobs.storage.base import writing
@@ -77,9 +79,9 @@ class StepPreview(Model):
 
 
 class Preview(Model):
-    """The sample as it was read, and after each step. With `complete` it is the whole file. A step that
-    cannot do its work ends it with the `fault`: that of the job, which tells first what does not fit the
-    columns, in whatever steps."""
+    """The sample as it was read, and after each step; the whole file where it is `complete`. A step that
+    cannot do its work is the last. `fault`: what the job would end in, if it would, as far as these rows
+    tell: bad rows first, where it may have none, then what does not fit the columns, in whatever step."""
 
     filename: str
     complete: bool
@@ -143,16 +145,32 @@ def preview(
             before, steps, warnings, fault = _run(engine, source, resolved, fitted, beside)
     finally:
         engine.close()
+    faults += found.faults
     return Preview(
         filename=base_name(filename),
         complete=found.whole,
         detected={name: Finding.of(each) for name, each in found.detected.items()},
         warnings=[*found.warnings, *warnings],
-        faults=faults + found.faults,
+        faults=faults,
         before=before,
         steps=steps,
-        fault=fault,
+        fault=_fault_of_rows(resolved.read, faults, len(rows), whole=found.whole) or fault,
     )
+
+
+def _fault_of_rows(read: ReadOptions, faults: Counter[str], good: int, *, whole: bool) -> Fault | None:
+    """What a job would end in while it reads, as far as these rows tell."""
+    bad = faults.total()
+    some = f"{bad} of {bad + good} rows are bad ({', '.join(f'{n} {code}' for code, n in faults.items())})"
+    if option := next(filter(None, map(read.failing, faults)), ""):
+        hint = f"Correct them, or set {option}: reject to put such rows aside."
+        return Fault.of(BadRow(f"{some}: the first one ends the job.", hint=hint))
+    if bad and whole and not good:
+        return Fault.of(NoRowsLeft(f"{some}.", hint="If rows are cut wrongly, set delimiter and quote."))
+    if read.too_many_bad(bad, bad + good if whole else None):
+        hint = "Correct them, or allow more."
+        return Fault.of(TooManyBadRows(f"{some}; max_bad_rows allows {read.max_bad_rows}.", hint=hint))
+    return None
 
 
 def _run(

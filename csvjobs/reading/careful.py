@@ -186,8 +186,7 @@ class Filter:
 
     def _may_fail(self, record: Record, code: str, message: str, column: str) -> None:
         """Raises BadRow where no such row may be."""
-        option = "bad_bytes" if code == "bad-bytes" and self.options.bad_bytes == "fail" else "bad_rows"
-        if getattr(self.options, option) == "fail":
+        if option := self.options.failing(code):
             hint = f"Correct the line, or set {option}: reject to put such rows aside."
             raise BadRow(f"Line {record.first}: {message}", line=record.first, column=column, hint=hint)
 

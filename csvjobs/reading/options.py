@@ -154,10 +154,15 @@ class ReadOptions(BaseModel):
             name for name, value in declared.items() if name in _IDLE[kind] and value != _ANYWAY.get(name)
         ]
 
-    def too_many_bad(self, bad: int, rows: int) -> bool:
-        """Whether `bad` of so many rows are more than `max_bad_rows`."""
+    def failing(self, code: str) -> str:
+        """The option by which a row with that code ends the job; empty where it is set aside."""
+        option = "bad_bytes" if code == "bad-bytes" and self.bad_bytes == "fail" else "bad_rows"
+        return option if getattr(self, option) == "fail" else ""
+
+    def too_many_bad(self, bad: int, rows: int | None) -> bool:
+        """Whether `bad` of so many rows are more than `max_bad_rows`; rows: None where not all are known."""
         if self.max_bad_rows is None:
             return False
         if self.max_bad_rows.endswith("%"):
-            return bad * 100 > rows * Decimal(self.max_bad_rows.removesuffix("%"))
+            return rows is not None and bad * 100 > rows * Decimal(self.max_bad_rows.removesuffix("%"))
         return bad > int(self.max_bad_rows)

@@ -107,8 +107,7 @@ class Sieve:
     def reject(self, place: Place, code: str, text: bytes, found: str = "") -> None:
         """A row that could not be read; `text`: the part of it that is kept. Raises BadRow."""
         message = REASONS[code].sentence
-        option = "bad_bytes" if code == "bad-bytes" and self._options.bad_bytes == "fail" else "bad_rows"
-        if getattr(self._options, option) == "fail":
+        if option := self._options.failing(code):
             hint = f"Correct the row, or set {option}: reject to put such rows aside."
             raise BadRow(f"Line {place.row}: {message}", line=place.row, hint=hint)
         found = found or f"over {self._options.max_record_bytes} bytes"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+import pytest
 from terminal import Terminal
 
 WIDE = {"COLUMNS": "150"}
@@ -14,6 +15,30 @@ def test_bad_rows_are_counted(terminal: Terminal) -> None:
     terminal.write("rows.csv", "a,b\n1,2\n3\n")
     for name, count in (("lines.jsonl", "1 bad-json"), ("rows.csv", "1 missing-cell")):
         assert f"Before: all 1 rows, {count}\n" in terminal.types("preview", name).out
+
+
+ENDING = {
+    "bad_rows=fail": "1 of 2 rows are bad (1 missing-cell): the first one ends the job.",
+    "max_bad_rows=0": "1 of 2 rows are bad (1 missing-cell); max_bad_rows allows 0.",
+    "max_bad_rows=49%": "1 of 2 rows are bad (1 missing-cell); max_bad_rows allows 49%.",
+    "max_bad_rows=50%": "",
+    "bad_rows=pad": "",
+    "bad_bytes=fail": "",
+}
+
+
+@pytest.mark.parametrize("option", ENDING)
+def test_bad_rows_that_end_a_job_are_told(terminal: Terminal, option: str) -> None:
+    terminal.write("rows.csv", "a,b\n1,2\n3\n")
+    typed = terminal.types("preview", "rows.csv", "-r", option, **WIDE)
+    assert typed.status == bool(ENDING[option])
+    assert f"error {ENDING[option]}" in typed.out if ENDING[option] else "error" not in typed.out
+    assert terminal.types("run", "rows.csv", "-r", option, "-o", "out.csv").status == typed.status
+
+
+def test_rows_that_are_all_bad_end_a_job(terminal: Terminal) -> None:
+    typed = terminal.types("preview", "-", fed=b"a,b\n1\n2\n", **WIDE)
+    assert (typed.status, "error 2 of 2 rows are bad (2 missing-cell)." in typed.out) == (1, True)
 
 
 def test_each_step_is_told_between_the_rows_before_and_after(terminal: Terminal) -> None:

@@ -199,8 +199,9 @@ def _run(
             steps.append(_step(called, before, after, rows, rejects))
             before = after
     except DataError as error:
-        place = len(steps)
-        fault = fault or Fault.of(error.at(f"/steps/{place}", pipeline.steps[place].step))
+        if error.pointer is None:
+            error.at(f"/steps/{len(steps)}", pipeline.steps[len(steps)].step)
+        fault = fault or Fault.of(error)
     return first.table(), steps, planned.warnings, fault
 
 

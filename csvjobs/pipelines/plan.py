@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import Literal, get_args
 
 from csvjobs.engines.base import Engine, Pair, SideTable, Sql
-from csvjobs.errors import UnknownColumn
+from csvjobs.errors import DataError, UnknownColumn
 from csvjobs.pipelines.fit import Lesson, learn
 from csvjobs.pipelines.learnt import LearntStep, Wanted, check, counted, recall, told
 from csvjobs.pipelines.rows import ROW, Condition, Counted, Key, RowChange, Sound, terms
@@ -160,7 +160,12 @@ class Plan:
             return
         waiting, self._waiting = self._waiting, []
         wanted = [(step, step.needs(self.columns)) for _, step in waiting]
-        lesson = self._lesson(wanted)
+        try:
+            lesson = self._lesson(wanted)
+        except DataError as error:
+            told = zip(waiting, wanted, strict=True)
+            about = [each for each, (_, needs) in told if error.column in {need.column for need in needs}]
+            raise _placed(error, about) from None
         self.warnings += lesson.warnings
         for (place, step), (_, needs) in zip(waiting, wanted, strict=True):
             own = lesson.of(needs)
@@ -195,8 +200,11 @@ class Plan:
 
     def _apply(self, place: int, step: Step, lesson: Lesson) -> None:
         called = label(step, place)
-        for change in self._changes(step.change(self.columns, lesson.learnt, self.sql)):
-            self._change(place, called, change)
+        try:
+            for change in self._changes(step.change(self.columns, lesson.learnt, self.sql)):
+                self._change(place, called, change)
+        except DataError as error:
+            raise _placed(error, [(place, step)]) from None
         if lesson.unparsed:
             self._counts[called]["unparsed"] = lesson.cells_unparsed
 
@@ -331,6 +339,14 @@ class Plan:
             return sql
         self._made += 1
         return f"s{self._made}"
+
+
+def _placed(error: DataError, steps: Sequence[tuple[int, Step]]) -> DataError:
+    """What is wrong with a column, with its place where only one step can be meant."""
+    if error.column is not None and error.pointer is None and len(steps) == 1:
+        [(place, step)] = steps
+        error.at(f"/steps/{place}", step.step)
+    return error
 
 
 def _left(label: str, condition: Condition, count: int, example: str) -> str:

@@ -288,6 +288,14 @@ def test_a_cell_to_be_added_that_is_no_number_is_named(services: Services) -> No
     assert "2 apples" in (job.error.message if job.error else "")
 
 
+def test_of_steps_that_learn_in_one_scan_the_one_at_fault_is_named(services: Services) -> None:
+    steps = "[{step: fill_missing, columns: [a], with: mean}, {step: scale, columns: [b], method: minmax}]"
+    job = run(services, b"a,b\n1,2\n,x\n", f"steps: {steps}")
+    assert job.error
+    assert (job.error.pointer, job.error.column) == ("/steps/1", "b")
+    assert job.error.message.startswith("Step 2 (scale): 1 cell of column 'b' is not a number")
+
+
 def test_a_second_delivery_changes_nothing(services: Services) -> None:
     job = run(services, b"a,b\n1,2\n")
     process(services, job.job_id)

@@ -179,7 +179,7 @@ def test_what_a_step_does_not_take_ends_the_job(bench: Bench, step: dict[str, An
     with pytest.raises(error) as caught:
         applied(bench, step, ["1", "2"], ["1", "n/a", "n/a", None, ""])
     assert caught.value.column == "x"
-    assert caught.value.message.startswith("2 cells of column 'x'")
+    assert caught.value.message.startswith(f"Step 1 ({step['step']}): 2 cells of column 'x'")
     assert "'n/a'" in caught.value.message
 
 

@@ -51,7 +51,7 @@ def inspect(
     """
     read = incoming.resolve(pipeline, options, apply).read
     facts, found = glance(incoming, read, partial=partial)
-    first = sample(found.head, found.dialect, found.header, read, whole=found.whole)
+    first = sample(found, read)
     return Inspection(
         filename=base_name(filename),
         bytes=facts.bytes,

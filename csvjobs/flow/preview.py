@@ -133,7 +133,7 @@ def preview(
     fitted = learnt(incoming.services, apply) if apply else None
     resolved = choose(incoming.services, pipeline, options, fitted)
     _, found = glance(incoming, resolved.read, partial=partial)
-    rows, faults = first_rows(found.head, found.dialect, found.header, resolved.read, whole=found.whole)
+    rows, faults = first_rows(found, resolved.read)
     folder = found.path.parent
     with writing("The first rows"):
         source = _source(folder / "sample.csv", found.header.columns, rows)

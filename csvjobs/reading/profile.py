@@ -11,11 +11,11 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from csvjobs.reading.cells import kind
 from csvjobs.reading.header import Header
-from csvjobs.reading.options import ReadOptions
+from csvjobs.reading.options import MAX_OPEN_LINES, ReadOptions
 from csvjobs.reading.personal import personal
-from csvjobs.reading.records import Line, Record, Tokenizer
+from csvjobs.reading.reading import Look
+from csvjobs.reading.records import Line, Record, Tokenizer, decodable
 from csvjobs.reading.resent import uncorrected
-from csvjobs.reading.source import Dialect
 
 SHOWN_ROWS = 20
 SHOWN_VALUES = 5
@@ -53,12 +53,10 @@ class Sample(BaseModel):
     rows: list[list[str | None]]
 
 
-def sample(
-    head: Sequence[Line], dialect: Dialect, header: Header, options: ReadOptions, *, whole: bool
-) -> Sample:
-    """What stands below the header in the lines `head`, which are the `whole` file or only begin it."""
-    rows, faults = first_rows(head, dialect, header, options, whole=whole)
-    profiles = profiled(header.columns, rows, options.nulls)
+def sample(found: Look, options: ReadOptions) -> Sample:
+    """What stands below the header in the first lines of a file."""
+    rows, faults = first_rows(found, options)
+    profiles = profiled(found.header.columns, rows, options.nulls)
     return Sample(records=len(rows), faults=faults, columns=profiles, rows=rows[:SHOWN_ROWS])
 
 
@@ -72,13 +70,13 @@ def profiled(
     ]
 
 
-def first_rows(
-    head: Sequence[Line], dialect: Dialect, header: Header, options: ReadOptions, *, whole: bool
-) -> tuple[list[list[str | None]], Counter[str]]:
-    """The good records of these lines, and how many are bad, by code; arguments as for `sample`."""
-    tokenizer = Tokenizer(dialect)
-    below = [line for line in head if line.number > header.before]
-    records = tokenizer.records(below) if whole else _whole_records(below, tokenizer)
+def first_rows(found: Look, options: ReadOptions) -> tuple[list[list[str | None]], Counter[str]]:
+    """The good records of its first lines, and how many are bad, by code; those are not among them that
+    `found` has counted."""
+    header, open_lines = found.header, MAX_OPEN_LINES if found.table else options.max_open_lines
+    tokenizer = Tokenizer(found.dialect, open_lines, options.max_record_bytes)
+    below = [line for line in found.head if line.number > header.before]
+    records = tokenizer.records(below) if found.whole else _whole_records(below, tokenizer)
     faults = Counter[str]()
     rows = []
     for record in records:
@@ -87,7 +85,7 @@ def first_rows(
         cells = [] if record.fault else tokenizer.cells(record)
         if options.bad_rows == "pad":
             cells += [b""] * (header.width - len(cells))
-        if fault := record.fault or _misfit([tokenizer.text(cell) for cell in cells], header):
+        if fault := record.fault or _misfit(cells, tokenizer, header, options):
             faults[fault] += 1
         else:
             rows.append([_said(tokenizer, cell) for cell in cells[: len(header.columns)]])
@@ -107,10 +105,12 @@ def _said(tokenizer: Tokenizer, cell: bytes) -> str | None:
     return tokenizer.text(cell).decode("utf-8", "replace") if cell else None
 
 
-def _misfit(cells: Sequence[bytes], header: Header) -> str | None:
+def _misfit(cells: Sequence[bytes], tokenizer: Tokenizer, header: Header, options: ReadOptions) -> str | None:
+    if options.bad_bytes != "replace" and not all(map(decodable, cells)):
+        return "bad-bytes"
     if len(cells) != header.width:
         return "extra-cell" if len(cells) > header.width else "missing-cell"
-    return "not-corrected" if header.marks and uncorrected(cells) else None
+    return "not-corrected" if header.marks and uncorrected(list(map(tokenizer.text, cells))) else None
 
 
 def _profile(name: str, cells: Sequence[str | None], nulls: Sequence[str]) -> ColumnProfile:

@@ -10,7 +10,7 @@ from csvjobs.engines.base import ReadFailed
 from csvjobs.engines.duckdb import DuckEngine
 from csvjobs.reading.facts import Facts, FactsCollector
 from csvjobs.reading.options import ReadOptions
-from csvjobs.reading.reading import Reading, look, read
+from csvjobs.reading.reading import Look, Reading, look, read
 
 
 def facts_of(*chunks: bytes) -> Facts:
@@ -53,13 +53,17 @@ class ReadBench:
     folder: Path
     lanes: Counter[str] = field(default_factory=Counter)
 
+    def look(self, content: bytes, options: ReadOptions) -> Look:
+        """Raises what looking raises."""
+        path = self.folder / "input.csv"
+        path.write_bytes(content)
+        return look(path, facts_of(content), options, self.folder, lambda _: None)
+
     def read(self, content: bytes, *, careful: bool = False, **options: Any) -> Reading:
         """Raises what reading raises."""
-        path, rejected = self.folder / "input.csv", self.folder / "rejected.csv"
-        path.write_bytes(content)
+        rejected, given = self.folder / "rejected.csv", ReadOptions(**options)
         rejected.unlink(missing_ok=True)
-        given = ReadOptions(**options)
-        found = look(path, facts_of(content), given, self.folder, lambda _: None)
+        found = self.look(content, given)
         return read(found, given, self.folder, rejected, lambda _: None, force_careful=careful)
 
     def table(self, content: bytes, *, careful: bool = False, **options: Any) -> Table:

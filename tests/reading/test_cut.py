@@ -34,7 +34,7 @@ def seen(folder: Path, content: bytes, options: ReadOptions, *, cut: bool) -> tu
     collector = FactsCollector()
     collector.update(content)
     found = look(path, collector.finish(cut=cut), options, folder, lambda _: None)
-    return found, sample(found.head, found.dialect, found.header, ReadOptions(), whole=found.whole)
+    return found, sample(found, ReadOptions())
 
 
 @pytest.fixture(scope="module")

@@ -3,7 +3,9 @@
 import csv
 import io
 import re
+from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -11,6 +13,8 @@ from hypothesis import strategies as st
 from readbench import ReadBench
 
 from csvjobs.errors import EmptyFile, NotCsv
+from csvjobs.reading.options import ReadOptions
+from csvjobs.reading.profile import sample
 from csvjobs.reading.rejects import EXTRA, REASONS, Reject, RejectsWriter
 
 PIECES = [
@@ -56,6 +60,33 @@ def test_the_place_of_each_reject_is_in_the_file(bench: ReadBench, start: bytes,
         assert row["_message"]
         assert row["_hint"] == REASONS[row["_code"]].hint
         assert row["_column"] in ("", *table.columns)
+
+
+BOUNDS: list[dict[str, Any]] = [{}, {"max_open_lines": 1}, {"bad_bytes": "replace"}, {"bad_rows": "pad"}]
+
+
+@given(soup=SOUP, bounds=st.sampled_from(BOUNDS))
+def test_a_first_look_counts_what_a_job_rejects(
+    bench: ReadBench, soup: bytes, bounds: dict[str, Any]
+) -> None:
+    content = b"a,b\n" + soup
+    options = ReadOptions(delimiter=",", quote='"', encoding="utf-8", skip=0, header=True, **bounds)
+    try:
+        table = bench.table(content, **options.model_dump(exclude_defaults=True))
+    except (EmptyFile, NotCsv):
+        return
+    first = sample(bench.look(content, options), options)
+    assert first.faults == Counter(row["_code"] for row in table.rejects)
+    assert first.records == len(table.rows)
+
+
+def test_a_first_look_counts_rows_that_are_too_long(bench: ReadBench) -> None:
+    options = ReadOptions(max_record_bytes=1024)
+    content = b"a,b\n1,2\n" + b"x" * 2000 + b",3\n4,5\n"
+    assert sample(bench.look(content, options), options).faults == {"record-too-long": 1}
+    assert [row["_code"] for row in bench.table(content, max_record_bytes=1024).rejects] == [
+        "record-too-long"
+    ]
 
 
 @pytest.mark.parametrize(

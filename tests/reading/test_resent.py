@@ -106,7 +106,7 @@ def test_a_look_counts_such_rows_too(bench: ReadBench) -> None:
     path = bench.folder / "again.csv"
     path.write_bytes(content)
     found = look(path, facts_of(content), ReadOptions(), bench.folder, lambda _: None)
-    first = sample(found.head, found.dialect, found.header, ReadOptions(), whole=found.whole)
+    first = sample(found, ReadOptions())
     assert (first.rows, first.faults) == ([["4", None]], {"not-corrected": 1})
     assert [column.name for column in first.columns] == ["a", "b"]
 

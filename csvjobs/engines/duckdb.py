@@ -162,7 +162,10 @@ class DuckEngine(Engine):
         self._execute("; ".join(f"SET {name} = {self.sql.text(str(v))}" for name, v in settings.items()))
 
     def relation(self, source: Source, *, numbered: bool) -> str:
-        whole = source.query or self._read_csv(source, _no_glob(source.path), source.skip)
+        if source.query:
+            own = ", number AS __row" if numbered else ""
+            return f"SELECT * EXCLUDE (number){own} FROM ({source.query})"
+        whole = self._read_csv(source, _no_glob(source.path), source.skip)
         if not numbered:
             return f"SELECT * FROM ({whole})"
         return " UNION ALL ".join(self._parts(source)) or _numbered(whole)

@@ -77,8 +77,7 @@ class Parquet(Table):
     ) -> None:
         """Rows that have failed a check; a row has a number, but neither line nor byte."""
         listed = ", ".join(str(each.row) for each in failed)
-        numbered = f"SELECT *, row_number() OVER () AS place FROM ({query})"
-        found = connection.execute(f"SELECT * FROM ({numbered}) WHERE place IN ({listed}) ORDER BY place")
+        found = connection.execute(f"SELECT * FROM ({query}) WHERE number IN ({listed}) ORDER BY number")
         for each in failed:
             each.check(each.row)
             *cells, _ = found.fetchone() or ()
@@ -87,7 +86,8 @@ class Parquet(Table):
 
     def _rows(self, connection: duckdb.DuckDBPyConnection) -> Iterator[list[Cell]]:
         """The first ones."""
-        found = connection.execute(f"{self._query(connection)} LIMIT {HEAD_ROWS + 1}")
+        cells = f"SELECT * EXCLUDE (number) FROM ({self._query(connection)})"
+        found = connection.execute(f"{cells} LIMIT {HEAD_ROWS + 1}")
         while rows := found.fetchmany(BATCH):
             yield from map(list, rows)
 
@@ -95,7 +95,9 @@ class Parquet(Table):
         columns = self._columns(connection)
         texts = (f"{_text(f'v{place}', kind)} AS c{place}" for place, (_, kind) in enumerate(columns))
         named = ", ".join(f"v{place}" for place in range(len(columns)))
-        return f"SELECT {', '.join(texts)} FROM {self._file} AS given({named})"
+        # Not one of the file's own columns, even where one is called so: these have other names here.
+        number = "file_row_number + 1 AS number"
+        return f"SELECT {', '.join([*texts, number])} FROM {self._file} AS given({named})"
 
     def _columns(self, connection: duckdb.DuckDBPyConnection) -> list[tuple[str, str]]:
         """Names and types."""

@@ -48,7 +48,8 @@ class Source:
     rejected and why, `notes` what was mended. `longest` is the size of the longest record in bytes, where
     reading knows it. `begins`: where the engine may begin to read, beside the first record.
 
-    With a `query` the cells are not in such text: it is what DuckDB reads them from, as columns c0, c1, …
+    With a `query` the cells are not in such text: it is what DuckDB reads them from, as columns c0, c1, …,
+    and beside them the `number` of the row, from 1.
     """
 
     path: Path

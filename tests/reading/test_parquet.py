@@ -74,6 +74,24 @@ def test_many_rows_keep_their_order(bench: ReadBench, tmp_path: Path) -> None:
     assert [int(n or 0) for (n,) in bench.table(content).rows] == list(range(300_000, 0, -1))
 
 
+def test_a_number_is_that_of_the_row_whatever_the_columns_are_called(
+    bench: ReadBench, tmp_path: Path
+) -> None:
+    names = "i AS number, i + 1 AS file_row_number, 'x' || i AS c0, i % 7 AS __row"
+    reading = bench.read(made(tmp_path, f"SELECT {names} FROM range(300000) AS given(i)"))
+    relation = bench.engine.relation(reading.source, numbered=True)
+    wrong = (
+        "c0::BIGINT <> __row - 1 OR c1::BIGINT <> __row OR c2 <> 'x' || c0 OR c3::BIGINT <> c0::BIGINT % 7"
+    )
+    query = f"SELECT COUNT(*), COUNT(CASE WHEN {wrong} THEN 1 END) FROM ({relation})"
+    assert reading.source.columns == ("number", "file_row_number", "c0", "__row")
+    assert bench.engine.rows(query) == [(300_000, 0)]
+    [first] = bench.engine.rows(
+        f"SELECT * FROM ({bench.engine.relation(reading.source, numbered=False)}) LIMIT 1"
+    )
+    assert len(first) == 4
+
+
 def test_a_file_cut_short_is_damaged(bench: ReadBench, tmp_path: Path) -> None:
     content = made(tmp_path, "SELECT 1 AS a")
     with pytest.raises(NotCsv):

@@ -163,8 +163,8 @@ class Plan:
         try:
             lesson = self._lesson(wanted)
         except DataError as error:
-            told = zip(waiting, wanted, strict=True)
-            about = [each for each, (_, needs) in told if error.column in {need.column for need in needs}]
+            asked = zip(waiting, wanted, strict=True)
+            about = [each for each, (_, needs) in asked if error.column in {need.column for need in needs}]
             raise _placed(error, about) from None
         self.warnings += lesson.warnings
         for (place, step), (_, needs) in zip(waiting, wanted, strict=True):

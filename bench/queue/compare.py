@@ -21,6 +21,8 @@ HERE = Path(__file__).parent
 sys.path[:0] = [str(HERE.parents[1]), str(HERE.parents[1] / "tests")]
 
 BURST, SINGLE = 100, 20
+WITHIN = 300
+"""Seconds for a burst: a worker that has died would be waited for without end."""
 
 
 def main() -> None:
@@ -63,7 +65,10 @@ def _measured(put: object) -> tuple[float, float]:
         return [float(line) for line in ENDS.read_text().splitlines()] if ENDS.exists() else []
 
     def await_ends(number: int) -> list[float]:
+        deadline = time.monotonic() + WITHIN
         while len(found := ends()) < number:
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"{len(found)} of {number} jobs have ended in {WITHIN} s")
             time.sleep(0.002)
         return found
 

@@ -3,7 +3,7 @@ before one is run."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import islice
 from typing import Any
@@ -44,7 +44,7 @@ def check(names: Sequence[str], steps: Sequence[Step], sql: Sql, tables: Mapping
 
 
 def _faults(names: Sequence[str], steps: Sequence[Step], sql: Sql) -> Iterator[DataError]:
-    columns = Columns(Column(name, f"c{place}") for place, name in enumerate(names))
+    columns = _columns(names)
     doubted: Doubted = ()
     for place, step in enumerate(steps):
         after, faults = _through(step, columns, sql, doubted)
@@ -56,7 +56,12 @@ def _faults(names: Sequence[str], steps: Sequence[Step], sql: Sql) -> Iterator[D
             # What it was to leave out may be there again.
             after = Columns({column.name: column for column in (*columns, *after)}.values())
             doubted = doubted or BEHIND_A_FAULT
-        columns = after or columns
+        # By new names: with what each step writes put into the next, the text would double at every one.
+        columns = _columns((after or columns).names)
+
+
+def _columns(names: Iterable[str]) -> Columns:
+    return Columns(Column(name, f"c{place}") for place, name in enumerate(names))
 
 
 def _through(

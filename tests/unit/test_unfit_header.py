@@ -2,11 +2,13 @@
 
 import pytest
 
-from csvjobs.engines.base import SideTable
+from csvjobs.engines.base import SideTable, Sql
 from csvjobs.engines.duckdb import DuckSql
 from csvjobs.errors import CsvjobsError, DataError, UnfitPipeline, UnknownColumn
 from csvjobs.pipelines.header import check
 from csvjobs.pipelines.spec import parse
+from csvjobs.pipelines.step import Change, Column, Columns, Learnt
+from csvjobs.pipelines.steps.trim import Trim
 
 TABLES = {"cities": SideTable(("zip", "city"), "SELECT NULL AS c0, NULL AS c1 WHERE FALSE")}
 
@@ -127,3 +129,16 @@ def test_behind_a_step_whose_columns_the_rows_tell_no_column_is_refused(step: st
 def test_what_only_follows_from_a_fault_is_none(steps: str) -> None:
     assert told("name,age", steps)[1:] == []
     assert told("name,age", steps)[0][2] == "nmae"
+
+
+def test_what_steps_write_is_not_put_into_each_other() -> None:
+    """A step may write a cell several times: at the second step squared, that would soon fill all memory."""
+    given: list[int] = []
+
+    class Twice(Trim):
+        def change(self, columns: Columns, learnt: Learnt, sql: Sql) -> Change:
+            given.append(max(len(column.sql) for column in columns))
+            return Change(Columns(Column(column.name, f"{column.sql} || {column.sql}") for column in columns))
+
+    check(["a", "b"], [Twice(columns=("a",))] * 8, DuckSql(), {})
+    assert given == [len("c0")] * 8

@@ -1,6 +1,7 @@
 """Queries over the table: the user's SELECT is parsed to a tree, and becomes the changes steps are made of.
 
-What stands in it are expressions, and aggregates of them; all else is refused.
+What stands in it are expressions, and aggregates of them; all else is refused. One behind FROM or in WITH
+comes first, and the other is of what it makes.
 """
 
 from __future__ import annotations
@@ -27,14 +28,16 @@ from csvjobs.pipelines.windows import Asking, OfGroups, OfWindows, over
 STEP = "sql"
 TABLE = "input"
 PLACES = (
-    "windows stand in the select list and ORDER BY, none within another; to keep rows by what one gives, put "
-    "filter or another sql behind this step"
+    "windows stand in the select list, QUALIFY and ORDER BY, none within another; QUALIFY keeps rows by what "
+    "one gives"
 )
 SELECT = {
-    "type", "modifiers", "select_list", "from_table", "where_clause", "having", "cte_map",
+    "type", "modifiers", "select_list", "from_table", "where_clause", "having", "qualify", "cte_map",
     "group_expressions", "group_sets", "aggregate_handling",
 }  # fmt: skip
 FROM = {"type", "table_name", "qualified_name", "query_location", "query_location_length"}
+BRACKETS = {"type", "alias", "subquery", "query_location", "query_location_length"}
+WITH = {"materialized", "query_node"}
 MODIFIERS = {"DISTINCT_MODIFIER": set[str](), "ORDER_MODIFIER": {"orders"}, "LIMIT_MODIFIER": {"limit"}}
 """What each part of a query may hold; all else changes its meaning."""
 
@@ -58,6 +61,7 @@ class Query:
     where: Node | None
     groups: tuple[Node, ...]
     having: Node | None
+    qualify: Node | None
     order: tuple[tuple[Node, bool], ...]
     limit: int | None
     distinct: bool
@@ -72,7 +76,7 @@ class Query:
     @property
     def windows(self) -> list[Node]:
         """Those that are asked for, each once."""
-        nodes = [*(item.node for item in self.items), *(node for node, _ in self.order)]
+        nodes = [*(item.node for item in self.items), *self._last]
         return list({_key(node): node for node in _windows(nodes)}.values())
 
     @property
@@ -92,18 +96,94 @@ class Query:
     @property
     def _later(self) -> list[Node]:
         """Where names that the query gives are known."""
-        return [*([self.having] if self.having else []), *(node for node, _ in self.order)]
+        return [*([self.having] if self.having else []), *self._last]
+
+    @property
+    def _last(self) -> list[Node]:
+        """What is asked for when windows are known."""
+        return [*([self.qualify] if self.qualify else []), *(node for node, _ in self.order)]
+
+    def needed(self, behind: Iterable[str]) -> list[str]:
+        """The columns of the table that this query and one of its result need, which names these."""
+        if not any(item.star for item in self.items):
+            return self.names
+        given = {item.name for item in self.items}
+        return list(dict.fromkeys([*self.names, *(name for name in behind if name not in given)]))
+
+
+Chain = tuple[Query, ...]
+"""Queries, each of what the one before it makes."""
 
 
 @lru_cache(maxsize=128)
-def parse(text: str) -> Query:
-    """The query that the text is. Raises NotParsed, Wrong for what cannot be used here."""
-    tree = query(text)
-    if tree["type"] != "SELECT_NODE" or tree["cte_map"]:
-        raise NotParsed("it is not one SELECT; WITH and UNION cannot be used here")
+def parse(text: str) -> Chain:
+    """The queries that the text is made of. Raises NotParsed, Wrong for what cannot be used here."""
+    return _chain(query(text), {TABLE: ()})
+
+
+def needed(chain: Chain) -> list[str]:
+    """The columns of the table that the queries need, each once."""
+    names: list[str] = []
+    for each in reversed(chain):
+        names = each.needed(names)
+    return names
+
+
+def try_out(chain: Chain, sql: Sql) -> None:
+    """Finds all faults but names of columns, which are known only with the file.
+
+    Raises Wrong, BadPattern, DuplicateColumn; UnknownColumn for a name that a query within does not give.
+    """
+    columns_of(_answered(chain, Columns(Column(name, "c0") for name in needed(chain)), sql))
+
+
+def changes(chain: Chain, columns: Columns, sql: Sql) -> Changes:
+    """What the queries make of the table. Raises UnknownColumn, DuplicateColumn, BadPattern."""
+    check_known(needed(chain), columns, STEP)
+    return _answered(chain, columns, sql)
+
+
+def _answered(chain: Chain, columns: Columns, sql: Sql) -> Changes:
+    for each in chain:
+        check_known(each.names, columns, STEP)
+        columns = yield from _changes(each, columns, sql)
+
+
+def _chain(tree: Node, tables: Mapping[str, Chain]) -> Chain:
+    """The queries within and behind a tree; `tables`: what makes those that may stand in it."""
+    if tree["type"] != "SELECT_NODE":
+        raise NotParsed("it is not one SELECT; UNION and its like cannot be used here")
     if odd := sorted(tree.keys() - SELECT):
         raise NotParsed(f"{odd[0].replace('_', ' ').upper()} cannot be used here")
-    _check_table(tree["from_table"])
+    made: dict[str, Chain] = {}
+    for entry in tree["cte_map"].get("map", ()):
+        if entry["value"].keys() - WITH:
+            raise NotParsed(f"{entry['key'][:40]!r} in WITH is a name and a SELECT, nothing else")
+        made[entry["key"].lower()] = _chain(entry["value"]["query_node"], {**tables, **made})
+    chain = (*_within(tree["from_table"], {**tables, **made}), _query(tree))
+    for name, within in made.items():
+        if not any(each is within[-1] for each in chain):
+            raise NotParsed(f"nothing is selected from {name[:40]!r}, which WITH makes")
+    return chain
+
+
+def _within(node: Node, tables: Mapping[str, Chain]) -> Chain:
+    """The queries that make what stands behind FROM. Raises Wrong."""
+    if node["type"] == "EMPTY":
+        raise NotParsed("FROM input is missing")
+    if node["type"] == "SUBQUERY" and not node.keys() - BRACKETS and node["subquery"].keys() == {"node"}:
+        return _chain(node["subquery"]["node"], tables)
+    name = str(node.get("table_name", ""))
+    known = node["type"] == "BASE_TABLE" and node["qualified_name"] == {"path": [name]}
+    if not known or name.lower() not in tables:
+        listed = ", ".join(table[:40] for table in tables)
+        raise Wrong(f"FROM holds the name of one table ({listed}), or a query in brackets", node)
+    if node.keys() - FROM:
+        raise Wrong(f"{name} has no other name here, and nothing behind it", node)
+    return tables[name.lower()]
+
+
+def _query(tree: Node) -> Query:
     items = tuple(map(_item, tree["select_list"]))
     modifiers = {modifier["type"]: modifier for modifier in map(_modifier, tree.get("modifiers", ()))}
     orders = modifiers.get("ORDER_MODIFIER", {}).get("orders", ())
@@ -112,24 +192,15 @@ def parse(text: str) -> Query:
         tree.get("where_clause"),
         tuple(_group(node, items) for node in _groups(tree)),
         tree.get("having"),
+        tree.get("qualify"),
         tuple(_ordered(order, items) for order in orders),
         _limit(modifiers.get("LIMIT_MODIFIER")),
         "DISTINCT_MODIFIER" in modifiers,
     )
 
 
-def try_out(query: Query, sql: Sql) -> None:
-    """Finds all faults but names of columns, which are known only with the file.
-
-    Raises Wrong, BadPattern, DuplicateColumn.
-    """
-    columns_of(_changes(query, Columns(Column(name, "c0") for name in query.names), sql))
-
-
-def changes(query: Query, columns: Columns, sql: Sql) -> Changes:
-    """What the query makes of the table. Raises UnknownColumn, DuplicateColumn, BadPattern."""
-    check_known(query.names, columns, STEP)
-    return _changes(query, columns, sql)
+Made = Generator[Change, Columns, Columns]
+"""Changes, and the columns that come of the last."""
 
 
 @dataclass(frozen=True)
@@ -183,7 +254,7 @@ class TableWriter(Writer):
         return self._table.columns.pick([name], STEP)[0]
 
 
-def _changes(query: Query, columns: Columns, sql: Sql) -> Changes:
+def _changes(query: Query, columns: Columns, sql: Sql) -> Made:
     if query.where:
         columns = yield Change(columns, Keep(Table(columns, sql).condition(query.where)))
     table = Table(columns, sql)
@@ -195,7 +266,10 @@ def _changes(query: Query, columns: Columns, sql: Sql) -> Changes:
         table, _ = yield from _beside(table, Columns(), Keep(condition))
     if query.windows:
         table = yield from _windowed(query, table)
-    yield from _selected(query, table)
+    if query.qualify:
+        condition = table.naming(query).condition(query.qualify)
+        table, _ = yield from _beside(table, Columns(), Keep(condition))
+    return (yield from _selected(query, table))
 
 
 def _beside(
@@ -261,7 +335,7 @@ def _asked(nodes: Sequence[Node], asking: Asking, table: Table) -> Generator[Cha
     return replace(table, known={**table.known, **known})
 
 
-def _selected(query: Query, table: Table) -> Changes:
+def _selected(query: Query, table: Table) -> Made:
     """The columns of the result, then the order and the number of the rows."""
     made, doubts = list[Column](), list[Doubt]()
     for item in query.items:
@@ -286,7 +360,8 @@ def _selected(query: Query, table: Table) -> Changes:
     if query.limit is not None:
         columns = yield Change(columns, Take(query.limit))
     if keys:
-        yield Change(Columns(columns[:shown]))
+        columns = yield Change(Columns(columns[:shown]))
+    return columns
 
 
 class Aggregate(NamedTuple):
@@ -321,16 +396,6 @@ def _aggregate(node: Node, table: Table) -> Aggregate:
 def _of_group(term: Term, key: Text, sql: Sql) -> Term:
     """The value of a group, in each of its rows: its key, where it is a text."""
     return replace(term, sql=key.sql) if isinstance(term, Text) else parts.safe(term, sql)
-
-
-def _check_table(node: Node) -> None:
-    name = str(node.get("table_name", ""))
-    if node["type"] == "EMPTY":
-        raise NotParsed("FROM input is missing")
-    if node["type"] != "BASE_TABLE" or name.lower() != TABLE or node["qualified_name"] != {"path": [name]}:
-        raise Wrong("the only table is input, by itself: FROM input", node)
-    if node.keys() - FROM:
-        raise Wrong("input has no other name here, and nothing behind it", node)
 
 
 def _item(node: Node) -> Item:

@@ -8,7 +8,7 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from test_queries import shown, sql
 from workbench import Bench
@@ -52,7 +52,7 @@ REFUSED = {
     "sum(a) OVER (ORDER BY random())": "there is no function 'random' here",
     "sum(a) OVER (ORDER BY b NULLS FIRST)": "NULL stands last, in both orders",
     "sum((SELECT max(a) FROM input)) OVER ()": "subquery cannot be used here",
-    "sum(lag(a) OVER ()) OVER ()": "lag OVER cannot stand here: windows stand in the select list and",
+    "sum(lag(a) OVER ()) OVER ()": "lag OVER cannot stand here: windows stand in the select list, QUALIFY",
 }
 PLACES = [
     "SELECT a FROM input WHERE row_number() OVER () > 1",
@@ -72,8 +72,8 @@ def test_what_is_not_known_of_windows_is_refused_with_its_place(window: str, sai
 
 
 @pytest.mark.parametrize("query", PLACES)
-def test_windows_stand_in_the_select_list_and_the_order_only(query: str) -> None:
-    with pytest.raises(InvalidPipeline, match=r"row_number OVER cannot stand here: .* put filter"):
+def test_windows_stand_where_rows_and_groups_are_known_only(query: str) -> None:
+    with pytest.raises(InvalidPipeline, match=r"row_number OVER cannot stand here: .* QUALIFY keeps rows"):
         build({"steps": [sql(query)]})
 
 
@@ -287,6 +287,26 @@ def test_windows_over_groups_give_what_sqlite_gives(bench: Bench, rows: Any, mad
     query = Both(
         f"SELECT c, {made.ours} AS r, count(*) AS n {groups}",
         f"SELECT c, {made.theirs} AS r, count(*) AS n {groups} ORDER BY min(id)",
+    )
+    found, expected = results(bench, rows, query)
+    assert found == expected
+
+
+@given(
+    rows=tables,
+    made=windows(["a + b", "coalesce(b, 7)"], KEYS, "id"),
+    kept=st.sampled_from(["{} = 1", "{} > 1", "{} IS NULL"]),
+    named=st.booleans(),
+)
+def test_rows_are_kept_by_what_windows_give(
+    bench: Bench, rows: Any, made: Both, kept: str, named: bool
+) -> None:
+    assume("more" not in made.ours)
+    condition = kept.format("r" if named else f"({made.ours})")
+    query = Both(
+        f"SELECT id, {made.ours} AS r FROM input WHERE id <> 3 QUALIFY {condition}",
+        f"SELECT * FROM (SELECT id, {made.theirs} AS r FROM input WHERE id <> 3) "
+        f"WHERE {kept.format('r')} ORDER BY id",
     )
     found, expected = results(bench, rows, query)
     assert found == expected

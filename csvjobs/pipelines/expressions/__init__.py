@@ -142,6 +142,8 @@ def faults(kind: str, text: str, before: str = "") -> Iterator[None]:
         raise _fault(kind, str(error), 0) from None
     except (BadPattern, DuplicateColumn) as error:
         raise _fault(kind, error.message.rstrip("."), None) from None
+    except UnknownColumn as error:
+        raise _fault(kind, f"{error.message} {error.hint}".rstrip("."), None) from None
 
 
 def _fault(kind: str, said: str, place: int | None) -> PydanticCustomError:

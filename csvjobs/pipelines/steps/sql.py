@@ -20,11 +20,13 @@ def _check(text: str) -> str:
 class Sql(Step):
     """Makes another table of the table, by one `SELECT … FROM input`.
 
-    It may have `WHERE`, `GROUP BY`, `HAVING`, `ORDER BY`, `LIMIT` and `DISTINCT`, and the aggregates `count`,
-    `sum`, `avg`, `min` and `max`. All that stands in these is an expression and means what it means in
-    `derive`: [expressions.md](expressions.md). `input` is the table as the steps before have left it; there
-    is no other table, no sub-query and no join. All that is computed is named: `count(*) AS orders`. Such a
-    name is known in `GROUP BY`, `HAVING` and `ORDER BY`, before one of `input`.
+    It may have `WHERE`, `GROUP BY`, `HAVING`, `QUALIFY`, `ORDER BY`, `LIMIT` and `DISTINCT`, and the
+    aggregates `count`, `sum`, `avg`, `min` and `max`. All that stands in these is an expression and means
+    what it means in `derive`: [expressions.md](expressions.md). `input` is the table as the steps before have
+    left it. A query may be of what another one makes, `FROM (SELECT … FROM input)` or
+    `WITH paid AS (SELECT … FROM input) SELECT … FROM paid`, as often as wanted; there is no join, and none in
+    an expression. All that is computed is named: `count(*) AS orders`. Such a name is known in `GROUP BY`,
+    `HAVING`, `QUALIFY` and `ORDER BY`, before one of the table.
 
     Cells that a query takes as they are come out unchanged, all else as in `derive`. A cell that is no number
     is NULL where one is needed, and aggregates leave NULL out; a warning counts such rows. `sum` and `avg`
@@ -44,8 +46,9 @@ class Sql(Step):
     out) or `other` where no row is, `first_value`, `last_value`, `row_number()`, `rank()`, `dense_rank()` and
     `ntile(n)`. Frames are counted in `ROWS`; without one, an aggregate with `ORDER BY` is of all rows up to
     this one and those that are equal to it. Where equal rows must be told apart they are taken as they
-    stand, and so are all where there is no `ORDER BY`. Windows stand in the select list and `ORDER BY`, and
-    see the columns of `input` or what groups have; to keep rows by one, put `filter` behind this step.
+    stand, and so are all where there is no `ORDER BY`. Windows stand in the select list, `QUALIFY` and
+    `ORDER BY`, and see the columns of the table or what groups have. `QUALIFY` keeps rows by one:
+    `SELECT * FROM input QUALIFY row_number() OVER (PARTITION BY customer ORDER BY sent DESC) = 1`.
     An aggregate with neither `ORDER BY` nor a frame takes memory for its groups only. All else puts rows in
     order, on disk where they are many; an aggregate with one of them takes up to 7 bytes beside that for
     each row of the largest group of `PARTITION BY`, or of the table. A query that has too little memory ends
@@ -70,7 +73,7 @@ class Sql(Step):
 
     @property
     def makes_rows(self) -> bool:
-        return parse(self.query).grouped
+        return any(query.grouped for query in parse(self.query))
 
     def change(self, columns: Columns, learnt: Learnt, sql: base.Sql) -> Changes:
         return changes(parse(self.query), columns, sql)

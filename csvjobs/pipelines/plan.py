@@ -6,7 +6,7 @@ user's names never become SQL.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Literal, get_args
@@ -16,7 +16,7 @@ from csvjobs.errors import DataError, UnknownColumn
 from csvjobs.pipelines.fit import Lesson, learn
 from csvjobs.pipelines.learnt import LearntStep, Wanted, check, counted, recall, told
 from csvjobs.pipelines.rows import ROW, Condition, Counted, Key, RowChange, Sound, terms
-from csvjobs.pipelines.step import Change, Changes, Column, Columns, Step, Type
+from csvjobs.pipelines.step import Change, Changes, Column, Columns, Doubt, Step, Type
 
 NO_CHANGES = (
     f"SELECT 1 AS {ROW}, 0 AS step, '' AS label, 0 AS place, '' AS name, '' AS before, '' AS after "
@@ -62,11 +62,21 @@ class Checked:
     of_file: bool
 
 
+@dataclass(frozen=True)
+class Doubted:
+    """What is counted in a relation, to be warned of; nothing where a copy has not moved the `counter`."""
+
+    relation: str
+    doubts: tuple[Doubt, ...]
+    counter: int
+
+
 @dataclass
 class Plan:
     """The steps put on top of a relation, one after the other; ready when all are on.
 
-    `counters`: so many count the rows that pass them, before and behind each step by which rows go or come.
+    `counters`: so many count the rows that pass them, before and behind each step by which rows go or come,
+    and those with a cell in doubt.
     `order`: the columns, beside those of the table, by which the rows stand; none where no step asks.
     `known`: what the steps that learn have learnt elsewhere; None to learn it here. `late`: do without what
     steps can do without, so that a query may raise Unsure. `count_cells`: whether to count the cells that
@@ -84,6 +94,7 @@ class Plan:
     count_cells: bool = False
     list_cells: bool = False
     tallies: list[Tally] = field(default_factory=list)
+    doubted: list[Doubted] = field(default_factory=list)
     checked: list[Checked] = field(default_factory=list)
     fitted: list[LearntStep] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
@@ -96,6 +107,7 @@ class Plan:
     _counts: dict[str, Counts] = field(default_factory=dict)
     _uncounted: dict[str, str] = field(default_factory=dict)
     _unlisted: list[str] = field(default_factory=list)
+    _unsaid: list[Doubt] = field(default_factory=list)
     _listings: list[str] = field(default_factory=list)
     _waiting: list[tuple[int, Step]] = field(default_factory=list)
 
@@ -130,20 +142,25 @@ class Plan:
             self._apply(place, step, Lesson({}, [], {}))
 
     def count(self, passed: Sequence[int] | None = None) -> dict[str, Counts]:
-        """What each step so far did to rows and cells, by its label. `passed`: what the counters say, where
-        a copy has counted the rows."""
+        """What each step so far did to rows and cells, by its label; warns of cells in doubt. `passed`: what
+        the counters say, where a copy has counted the rows."""
+        self.settle()
+        for each in self.doubted:
+            if passed is None or passed[each.counter]:
+                self.warnings += told(each.doubts, counted(self.engine, each.relation, each.doubts))
+        self.doubted = []
         if self._uncounted:
             self._tally("", RowChange())
         for tally in self.tallies:
-            counted = passed is not None and not tally.changed
-            [(rows, *cells)] = [(0,)] if counted else self.engine.rows(tally.query)
+            of_use = passed is None or tally.changed
+            [(rows, *cells)] = self.engine.rows(tally.query) if of_use else [(0,)]
             if tally.counts:
                 gone = tally.rows(passed) if passed is not None else int(rows or 0)
-                told = self._counts[tally.label]
-                told[tally.counts] = told.get(tally.counts, 0) + gone
+                did = self._counts[tally.label]
+                did[tally.counts] = did.get(tally.counts, 0) + gone
             for changed, number in zip(tally.changed, cells, strict=True):
-                told = self._counts[changed]
-                told["changed"] = told.get("changed", 0) + int(number or 0)
+                did = self._counts[changed]
+                did["changed"] = did.get("changed", 0) + int(number or 0)
         self.tallies = []
         return self._counts
 
@@ -222,7 +239,11 @@ class Plan:
     def _change(self, place: int, called: str, change: Change) -> None:
         rows = change.rows or RowChange()
         self.warnings += change.warnings
-        self.warnings += told(change.doubts, counted(self.engine, self.relation, change.doubts))
+        carried = [*self._carried, *self._doubt(change.doubts)]
+        if change.rows:
+            if change.doubts:
+                self._layer(self.columns, RowChange(), carried)
+            self.settle()
         for asked in change.checks:
             [(count, example)] = self.engine.rows(asked.query(self.relation))
             self.warnings += [asked.said(count, example)] if count else []
@@ -233,11 +254,34 @@ class Plan:
             self._list()
         self._moved = self._moved or rows.moves
         self._of_file = self._of_file and rows.counts not in ("merged", "added")
-        carried = [*self._uncounted, *self._unlisted]
+        carried = self._carried if change.rows else carried
         if rows.counts not in ("merged", "added"):
             carried += self._changed(place, called, change.columns)
         self._layer(change.columns, rows, carried)
         self.types |= {c.sql: change.types[c.name] for c in self.columns if c.name in change.types}
+
+    @property
+    def _carried(self) -> list[str]:
+        """What the layers hold beside the table, until it is counted or listed."""
+        return [*self._uncounted, *self._unlisted, *(cell for cell, _ in self._unsaid)]
+
+    def _doubt(self, doubts: Iterable[Doubt]) -> Iterator[str]:
+        """Texts of cells in doubt, as columns, in which they are counted while the rows are the same."""
+        for cell, said in doubts:
+            self._made += 1
+            self._unsaid.append((f"q{self._made}", said))
+            yield f"{cell} AS q{self._made}"
+
+    def settle(self) -> None:
+        """Has the cells counted that are in doubt up to here: in a scan, if a copy meets one."""
+        if not self._unsaid:
+            return
+        self.doubted.append(Doubted(self.relation, tuple(self._unsaid), self.counters))
+        sure = " AND ".join(f"{cell} IS NULL" for cell, _ in self._unsaid)
+        passes = f"CASE WHEN {sure} THEN TRUE ELSE {self.sql.counted(self.counters)} > 0 END"
+        self._counting = f"SELECT * FROM ({self._counting}) WHERE {passes}"
+        self.counters += 1
+        self._unsaid = []
 
     def _check(self, label: str, rows: Sound) -> None:
         lenient = [condition for condition in rows.conditions if not condition.strict]
@@ -283,7 +327,7 @@ class Plan:
             yield f"{self.sql.differing(pairs)} AS e{self._made}"
 
     def _layer(self, made: Columns, rows: RowChange, carried: Sequence[str]) -> None:
-        """`carried`: changed cells, and numbers of them, until they are listed and counted."""
+        """`carried`: what it holds beside the columns."""
         columns, keys = self._named(made), self._keys(rows.keys(self.order))
         parts = [f"{c.sql} AS {n.sql}" for c, n in zip(made, columns, strict=True)]
         parts += [f"{k.sql} AS {n.sql}" for k, n in zip(rows.keys(self.order), keys, strict=True)]
@@ -395,6 +439,7 @@ def plan(
     for place, step in enumerate(steps):
         made.add(place, step)
     made.fit()
+    made.settle()
     return made
 
 

@@ -128,7 +128,7 @@ example."""
 class Change:
     """What a step makes of the rows: new columns, and what becomes of the rows as a whole.
 
-    doubts: what is counted in the rows before they change, all in one scan, to be warned of. types: of the
+    doubts: what is counted in the rows before they change, to be warned of. types: of the
     columns whose cells are all of one now, by name.
     """
 

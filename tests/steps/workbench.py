@@ -15,7 +15,7 @@ from csvjobs.engines.duckdb import DuckEngine
 from csvjobs.jobs.job import StepCounts
 from csvjobs.pipelines.fitted import read, write
 from csvjobs.pipelines.header import check
-from csvjobs.pipelines.learnt import LearntStep
+from csvjobs.pipelines.learnt import LearntStep, counted
 from csvjobs.pipelines.plan import needs_row_numbers, plan
 from csvjobs.pipelines.spec import Pipeline, parse
 from csvjobs.reading.source import Dialect, Source
@@ -173,12 +173,16 @@ class Bench:
         self.fitted = planned.fitted
         self._engine.counting(planned.counters)
         written = self._engine.copy(planned.query(counting=True), planned.columns.names, out)
-        tallies, counted = list(planned.tallies), planned.count()
+        passed, tallies = self._engine.passed(), list(planned.tallies)
+        for each in planned.doubted:
+            met = any(cells for cells, _ in counted(self._engine, each.relation, each.doubts))
+            assert met == bool(passed[each.counter]), "cells in doubt were not met where they are counted"
+        counts_of = planned.count()
         told: Counter[tuple[str, Any]] = Counter()
         for tally in tallies:
-            told[tally.label, tally.counts] += tally.rows(self._engine.passed()) if tally.counts else 0
-        assert all(counted[label][counts] == rows for (label, counts), rows in told.items() if counts)
-        counts = StepCounts.chain(count, counted)
+            told[tally.label, tally.counts] += tally.rows(passed) if tally.counts else 0
+        assert all(counts_of[label][counts] == rows for (label, counts), rows in told.items() if counts)
+        counts = StepCounts.chain(count, counts_of)
         assert written == (counts[-1].out if counts else count), "the account does not add up"
         changes = f"SELECT __row, label, name, before, after FROM ({planned.changes()})"
         found = self._engine.rows(f"{changes} ORDER BY __row, step, place") if listed else []

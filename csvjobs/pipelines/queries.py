@@ -171,6 +171,8 @@ def _within(node: Node, tables: Mapping[str, Chain]) -> Chain:
     """The queries that make what stands behind FROM. Raises Wrong."""
     if node["type"] == "EMPTY":
         raise NotParsed("FROM input is missing")
+    if node["type"] == "JOIN":
+        raise Wrong("tables are not joined here, but by the step lookup", node)
     if node["type"] == "SUBQUERY" and not node.keys() - BRACKETS and node["subquery"].keys() == {"node"}:
         return _chain(node["subquery"]["node"], tables)
     name = str(node.get("table_name", ""))

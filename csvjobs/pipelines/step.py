@@ -300,9 +300,19 @@ def missing(sql: Sql, expression: str, texts: Sequence[str] = ("",)) -> str:
 def number(sql: Sql, expression: str) -> str:
     """The cell as a double, NULL where it is missing or no number: one of the file's nulls may look like
     one."""
+    return sql.number(_there(sql, expression))
+
+
+def sure_number(sql: Sql, expression: str) -> str:
+    """The same of a cell that is a number or missing, as `strict_numbers` has seen to: that engines' casts
+    take more for numbers does not matter, and to look for it costs as much as the cast."""
+    return f"TRY_CAST({_there(sql, expression)} AS DOUBLE)"
+
+
+def _there(sql: Sql, expression: str) -> str:
     if not sql.nulls:
-        return sql.number(expression)
-    return sql.number(f"(CASE WHEN NOT {missing(sql, expression)} THEN {expression} END)")
+        return expression
+    return f"(CASE WHEN NOT {missing(sql, expression)} THEN {expression} END)"
 
 
 def shortest(number: float) -> str:

@@ -191,6 +191,8 @@ def test_a_fault_within_says_what_there_is() -> None:
         build({"steps": [sql(query)]})
     with pytest.raises(InvalidPipeline, match=r"the name of one table \(input, x\)"):
         build({"steps": [sql(query.replace("FROM x", "FROM y"))]})
+    with pytest.raises(InvalidPipeline, match="by the step lookup"):
+        build({"steps": [sql("SELECT a FROM input JOIN rates USING (a)")]})
 
 
 def test_columns_are_asked_for_through_queries_that_take_all(bench: Bench) -> None:

@@ -18,7 +18,7 @@ from csvjobs.pipelines.step import (
     Need,
     Statistic,
     constant,
-    number,
+    sure_number,
 )
 
 STATISTICS: dict[str, tuple[tuple[Statistic, float], ...]] = {
@@ -61,7 +61,7 @@ class Scale(ColumnStep):
     def change(self, columns: Columns, learnt: Learnt, sql: Sql) -> Change:
         def cell(column: Column) -> str:
             centre, spread = self._centre_and_spread(column.name, learnt)
-            scaled = f"({number(sql, column.sql)} - {constant(centre)}) / {constant(spread)}"
+            scaled = f"({sure_number(sql, column.sql)} - {constant(centre)}) / {constant(spread)}"
             return f"COALESCE(CAST({scaled} AS VARCHAR), {column.sql})"
 
         return Change(self.rewrite(columns, cell))

@@ -24,9 +24,9 @@ class Sql(Step):
     aggregates `count`, `sum`, `avg`, `min` and `max`. All that stands in these is an expression and means
     what it means in `derive`: [expressions.md](expressions.md). `input` is the table as the steps before have
     left it. A query may be of what another one makes, `FROM (SELECT … FROM input)` or
-    `WITH paid AS (SELECT … FROM input) SELECT … FROM paid`, as often as wanted; there is no join, and none in
-    an expression. All that is computed is named: `count(*) AS orders`. Such a name is known in `GROUP BY`,
-    `HAVING`, `QUALIFY` and `ORDER BY`, before one of the table.
+    `WITH paid AS (SELECT … FROM input) SELECT … FROM paid`, as often as wanted. No query stands within an
+    expression, and tables are joined by `lookup`. All that is computed is named: `count(*) AS orders`. Such a
+    name is known in `GROUP BY`, `HAVING`, `QUALIFY` and `ORDER BY`, before one of the table.
 
     Cells that a query takes as they are come out unchanged, all else as in `derive`. A cell that is no number
     is NULL where one is needed, and aggregates leave NULL out; a warning counts such rows. `sum` and `avg`

@@ -19,25 +19,33 @@ from csvjobs.worker import log as logs
 log = logging.getLogger("csvjobs.worker")
 
 EVERY = 1.0
+QUEUE = "the queue"
 
 
 def forever(reconciler: Reconciler) -> None:
-    """A round a second, whatever happens; tells once when the queue goes and when it comes back."""
-    away = False
+    """A round a second, whatever happens."""
+    told = ""
     while True:
-        try:
-            reconciler.once()
-            if away:
-                log.info("the queue is back")
-            away = False
-        except QueueUnavailable as error:
-            if not away:
-                log.warning("%s", error)
-            away = True
-        except Exception:
-            # The next round may find the disk or the folder well again; nobody else would look.
-            log.exception("a round of the reconciler failed")
+        told = attempt(reconciler, told)
         time.sleep(EVERY)
+
+
+def attempt(reconciler: Reconciler, told: str) -> str:
+    """A round. Returns what is wrong, if anything is: it is not told again while it lasts, and its end is."""
+    try:
+        reconciler.once()
+    except QueueUnavailable as error:
+        if told != QUEUE:
+            log.warning("%s", error)
+        return QUEUE
+    except Exception as error:
+        # The next round may find the disk or the folder well again; nobody else would look.
+        if told != repr(error):
+            log.exception("a round of the reconciler failed; it tries again every second")
+        return repr(error)
+    if told:
+        log.info("%s again", "the queue is there" if told == QUEUE else "the reconciler's rounds go well")
+    return ""
 
 
 def main() -> None:

@@ -1,0 +1,39 @@
+"""The reconciler's process: what is wrong for long is told once."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+import pytest
+
+from csvjobs import wiring
+from csvjobs.flow.reconcile import Reconciler
+from csvjobs.settings import Settings
+from csvjobs.worker.reconciler import attempt
+
+
+def test_what_is_wrong_for_many_rounds_is_told_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """A folder that was deleted, or a disk that is not mounted, would fill the log."""
+    caplog.set_level(logging.INFO)
+    reconciler = Reconciler(wiring.local(Settings(), tmp_path / "jobs"))
+    folder, aside = tmp_path / "jobs", tmp_path / "aside"
+    folder.rename(aside)
+    told = ""
+    for _ in range(3):
+        told = attempt(reconciler, told)
+    assert "No such file" in told
+    aside.rename(folder)
+    assert attempt(reconciler, told) == ""
+    assert [record.levelname for record in caplog.records] == ["ERROR", "INFO"]
+
+
+def test_a_queue_that_is_away_for_many_rounds_is_told_of_once(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    away = wiring.services(Settings(jobs_dir=tmp_path, redis_url="redis://127.0.0.1:1/0"))
+    told = ""
+    for _ in range(3):
+        told = attempt(Reconciler(away), told)
+    assert [record.levelname for record in caplog.records] == ["WARNING"]

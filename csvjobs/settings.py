@@ -52,7 +52,7 @@ class Settings(BaseSettings):
     jobs_dir: Path = Field(Path("jobs"), description="Folder that holds one folder for each job.")
     pipelines_dir: Path = Field(Path("pipelines"), description="Folder of named pipelines (*.yaml).")
     host: str = Field("127.0.0.1", description="Address that the API listens on.")
-    port: int = Field(8000, ge=0, le=65535, description="Port that the API listens on.")
+    port: int = Field(8000, ge=1, le=65535, description="Port that the API listens on.")
     workers: int = Field(2, ge=1, le=256, description="Worker processes that `csvjobs up` starts.")
     owner_header: str | None = Field(
         None,

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import logging
 import os
-import signal
 import sys
 import time
 from collections.abc import Sequence
@@ -28,7 +27,7 @@ from rq.serializers import JSONSerializer
 from rq.utils import now
 from rq.worker import BaseWorker
 
-from csvjobs.errors import BadSetup, JobNotFound, MemoryLimit, QueueUnavailable, TimeLimit
+from csvjobs.errors import JobNotFound, MemoryLimit, QueueUnavailable, TimeLimit
 from csvjobs.priority import Priority
 from csvjobs.queues.rq import RqQueue, queue
 from csvjobs.settings import Settings, load
@@ -36,6 +35,7 @@ from csvjobs.storage.base import Storage
 from csvjobs.wiring import connect, shared_name, storage
 from csvjobs.worker import log as logs
 from csvjobs.worker.child import PROGRAM, Child, Children
+from csvjobs.worker.exits import how_it_ended, well_set_up
 
 log = logging.getLogger("csvjobs.worker")
 
@@ -158,8 +158,8 @@ class CsvWorker(BaseWorker):
             return self._watched(child, job, execution)
         except (EOFError, OSError):
             status = child.kill()
-            log.warning("job %s: its process died (%s)", job.id, _how(status))
-            return _how(status)
+            log.warning("job %s: its process died (%s)", job.id, how_it_ended(status))
+            return how_it_ended(status)
 
     def _watched(self, child: Child, job: Job, execution: Execution) -> str:
         began = beaten = time.monotonic()
@@ -188,7 +188,7 @@ class CsvWorker(BaseWorker):
                 # It was told to leave: that it took too long costs its job no try.
                 self.storage.forgive(job.id)
                 return "left"
-        return _how(status)
+        return how_it_ended(status)
 
     def _to_stop(self, child: Child, job: Job) -> bool:
         """Whether the run has nothing more to do: its job has ended, or it was just told to leave it."""
@@ -283,24 +283,19 @@ def _shown(url: str) -> str:
     return parts.path if parts.scheme == "unix" else f"{parts.hostname}:{parts.port or 6379}"
 
 
-def _how(status: int) -> str:
-    return signal.Signals(-status).name if status < 0 else f"exit status {status}"
-
-
 def main(program: Sequence[str] = PROGRAM, priority: Priority = Priority.NORMAL) -> None:
     """program: what its children run."""
     logs.start()
-    settings = load()
-    children = Children(program)
-    try:
-        await_server(settings.redis_url)
-        children.ready()
-        log.info("worker %d waits for jobs", os.getpid())
-        worker(patient(settings.redis_url), settings, children, priority).work(logging_level="ERROR")
-    except BadSetup as error:
-        sys.exit(error.message)
-    finally:
-        children.end()
+    with well_set_up():
+        settings = load()
+        children = Children(program)
+        try:
+            await_server(settings.redis_url)
+            children.ready()
+            log.info("worker %d waits for jobs", os.getpid())
+            worker(patient(settings.redis_url), settings, children, priority).work(logging_level="ERROR")
+        finally:
+            children.end()
 
 
 if __name__ == "__main__":

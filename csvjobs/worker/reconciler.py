@@ -1,4 +1,4 @@
-"""The reconciler's process: apart from the workers, because a worker forks and must have no other thread.
+"""The reconciler's process: one beside all workers, which goes on whatever they are at.
 
 python -m csvjobs.worker.reconciler     the supervisor starts it so
 """
@@ -15,6 +15,7 @@ from csvjobs.flow.reconcile import Reconciler
 from csvjobs.settings import load
 from csvjobs.wiring import services
 from csvjobs.worker import log as logs
+from csvjobs.worker.exits import well_set_up
 
 log = logging.getLogger("csvjobs.worker")
 
@@ -52,7 +53,9 @@ def main() -> None:
     logs.start()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: sys.exit(0))
-    forever(Reconciler(services(load())))
+    with well_set_up():
+        reconciler = Reconciler(services(load()))
+    forever(reconciler)
 
 
 if __name__ == "__main__":

@@ -20,13 +20,14 @@ from queue import SimpleQueue
 
 import psutil
 
-from csvjobs.errors import BadSetup, CsvjobsError, JobNotFound, MemoryLimit, TimeLimit
+from csvjobs.errors import CsvjobsError, JobNotFound, MemoryLimit, TimeLimit
 from csvjobs.flow.process import give_up, process
 from csvjobs.flow.pulse import HandedBack
 from csvjobs.flow.services import Services
 from csvjobs.settings import load
 from csvjobs.wiring import services
 from csvjobs.worker import log as logs
+from csvjobs.worker.exits import well_set_up
 from csvjobs.worker.tied import die_with
 
 log = logging.getLogger(__name__)
@@ -129,10 +130,8 @@ def main() -> None:
         signal.signal(number, signal.SIG_IGN)
     _go_first()
     logs.start()
-    try:
+    with well_set_up():
         _warm_up()
-    except BadSetup as error:
-        sys.exit(error.message)
     # A worker that goes away needs no answer.
     with Connection(int(sys.argv[1])) as socket, suppress(BrokenPipeError):
         serve(socket)

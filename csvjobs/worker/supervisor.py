@@ -16,11 +16,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 
+from pydantic import SecretStr
+
 import csvjobs
 from csvjobs.errors import BadSetup
 from csvjobs.priority import Priority
 from csvjobs.settings import Settings, load
 from csvjobs.worker.embedded import Embedded
+from csvjobs.worker.exits import how_it_ended, well_set_up
 from csvjobs.worker.tied import tied
 
 LOOK_EVERY = 0.1
@@ -84,7 +87,8 @@ class Child:
             pause = min(0.25 * 2**self.failures, LONGEST_PAUSE)
             self.failures += 1
             self.due = time.monotonic() + pause
-            say("csvjobs", f"{self.program.name} ended ({_how(self.process)}); again in {pause:g} s")
+            how = how_it_ended(self.process.returncode)
+            say("csvjobs", f"{self.program.name} ended ({how}); again in {pause:g} s")
         elif time.monotonic() > self.due:
             self.due = 0.0
             self.start()
@@ -174,10 +178,8 @@ def work(settings: Settings, workers: int = 1) -> None:
 
 def main() -> None:
     """What `python worker.py` does."""
-    try:
+    with well_set_up():
         work(load())
-    except BadSetup as error:
-        sys.exit(" ".join(filter(None, (error.message, error.hint))))
 
 
 @contextmanager
@@ -226,7 +228,10 @@ def environment(settings: Settings) -> dict[str, str]:
     path = [root, *filter(None, [os.environ.get("PYTHONPATH")])]
     env = {**os.environ, "PYTHONPATH": os.pathsep.join(path), "PYTHONUNBUFFERED": "1"}
     for name in settings.model_fields_set:
-        env[Settings.variable(name)] = str(getattr(settings, name))
+        value = getattr(settings, name)
+        env[Settings.variable(name)] = (
+            value.get_secret_value() if isinstance(value, SecretStr) else str(value)
+        )
     return env
 
 
@@ -299,8 +304,3 @@ def _relay(name: str, process: subprocess.Popen[bytes]) -> None:
     with process.stdout or nullcontext(()) as output:
         for line in output:
             say(name, line.decode(errors="replace").rstrip())
-
-
-def _how(process: subprocess.Popen[bytes]) -> str:
-    status = process.returncode
-    return signal.Signals(-status).name if status < 0 else f"exit status {status}"

@@ -74,7 +74,10 @@ def test_a_disk_that_is_full_is_wrong(at: Terminal) -> None:
     assert line.startswith("WRONG  jobs       Only ")
 
 
-@pytest.mark.parametrize(("variable", "value"), [("CSVJOBS_WORKER", "2"), ("REDIS_URL", "localhost")])
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [("CSVJOBS_WORKER", "2"), ("REDIS_URL", "localhost"), ("CSVJOBS_PORT", "0")],
+)
 def test_a_wrong_setting_is_named(at: Terminal, variable: str, value: str) -> None:
     typed = at.types("doctor", **{variable: value})
     first = typed.out.splitlines()[0]

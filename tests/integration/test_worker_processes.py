@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hmac
 import signal
 import subprocess
 import sys
@@ -18,12 +19,15 @@ from rq.serializers import JSONSerializer
 from rq.utils import now
 
 from csvjobs.errors import BadSetup
+from csvjobs.jobs.job import Status
 from csvjobs.queues.rq import RUN
 from csvjobs.settings import Settings
 from csvjobs.worker import embedded, process
 from csvjobs.worker.child import PROGRAM, Children
 from csvjobs.worker.embedded import LONGEST_SOCKET, Embedded
+from csvjobs.worker.exits import how_it_ended
 from csvjobs.worker.run_job import run_job
+from csvjobs.worker.supervisor import environment
 from csvjobs.worker.tied import tied
 
 PARENT = """
@@ -198,6 +202,38 @@ def test_a_dead_worker_is_noticed_within_half_a_minute(redis_url: str, tmp_path:
         one._begin(job, ours)
         [(_, expires)] = redis.zrange(ours.started_job_registry.key, 0, -1, withscores=True)
         assert expires - now().timestamp() <= process.HEARTBEAT_TTL
+
+
+def test_masks_are_made_with_the_key_that_was_set(tmp_path: Path, redis_url: str) -> None:
+    key = "a key that nobody guesses"
+    service = Service(tmp_path, redis_url, mask_key=key)
+    try:
+        service.start_worker()
+        job_id = service.submit(
+            pipeline='{"steps": [{"step": "mask", "columns": ["age"], "method": "hash"}]}'
+        )
+        [job] = service.judge()
+        assert job.status is Status.DONE
+        made = service.services.storage.read(job_id, "output.csv").decode()
+        assert hmac.new(key.encode(), b"42", "sha256").hexdigest() in made
+    finally:
+        service.stop()
+
+
+@pytest.mark.parametrize(
+    ("status", "told"), [(1, "exit status 1"), (-9, "SIGKILL"), (-40, "signal 40"), (-64, "SIGRTMAX")]
+)
+def test_how_a_process_ended_is_told(status: int, told: str) -> None:
+    assert how_it_ended(status) == told
+
+
+@pytest.mark.parametrize("program", ["process", "reconciler"])
+def test_a_wrong_setting_is_told_in_one_line(program: str) -> None:
+    command = [sys.executable, "-m", f"csvjobs.worker.{program}"]
+    env = {**environment(Settings()), "CSVJOBS_WORKRES": "3"}
+    run = subprocess.run(command, env=env, capture_output=True, text=True, check=False)
+    assert run.returncode == 1
+    assert run.stderr == "Unknown setting CSVJOBS_WORKRES. Did you mean CSVJOBS_WORKERS?\n"
 
 
 def test_an_address_is_shown_without_its_password() -> None:

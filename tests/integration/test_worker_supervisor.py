@@ -128,12 +128,20 @@ def test_a_killed_supervisor_leaves_nothing_and_can_be_started_again(
         assert again.process.wait() == 0
 
 
-@pytest.mark.parametrize("victim", ["worker.process", "worker.reconciler", "valkey-server"])
-def test_what_dies_is_started_again(up: Run, client: Service, victim: str) -> None:
+@pytest.mark.parametrize(
+    ("victim", "number", "told"),
+    [
+        # One that has no name.
+        ("worker.process", signal.SIGRTMIN + 6, f"signal {signal.SIGRTMIN + 6}"),
+        ("worker.reconciler", signal.SIGKILL, "SIGKILL"),
+        ("valkey-server", signal.SIGKILL, "SIGKILL"),
+    ],
+)
+def test_what_dies_is_started_again(up: Run, client: Service, victim: str, number: int, told: str) -> None:
     ready(up)
     [dead, *_] = up.members(victim)
-    os.kill(dead, signal.SIGKILL)
-    eventually(lambda: "SIGKILL" in up.printed)
+    os.kill(dead, number)
+    eventually(lambda: f"ended ({told})" in up.printed)
     eventually(lambda: dead not in up.members(victim) and up.members(victim))
     for _ in range(3):
         client.submit()

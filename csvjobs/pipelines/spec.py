@@ -54,9 +54,12 @@ class Pipeline(BaseModel):
         return made
 
     def yaml(self) -> str:
-        """The pipeline as YAML, from which `parse` makes the same one again."""
-        # What is not set is left out: in a pipeline file, null would be a text like any other.
-        document = self.model_dump(mode="json", by_alias=True, exclude_none=True)
+        """The pipeline as YAML, without defaults; `parse` makes the same one again."""
+        # None too: in a pipeline file, null would be a text like any other.
+        document = self.model_dump(mode="json", by_alias=True, exclude_defaults=True, exclude_none=True)
+        if self.steps:
+            options = zip(self.steps, document["steps"], strict=True)
+            document["steps"] = [{"step": step.step, **given} for step, given in options]
         return yaml.safe_dump(document, sort_keys=False, allow_unicode=True)
 
     def document(self) -> dict[str, Any]:

@@ -41,6 +41,16 @@ def test_what_is_not_given_is_as_it_was(api: Served) -> None:
     assert third["pipeline"]["name"] == "tidy"
 
 
+def test_the_pipeline_can_be_had_changed_and_sent_again(api: Served) -> None:
+    first = api.done(b"a,b\n x,1\n", pipeline="steps: [{step: trim}, {step: drop, columns: [a]}]")
+    answer = api.client.get(f"/jobs/{first['job_id']}/pipeline.yaml")
+    assert answer.headers["content-type"] == "application/yaml"
+    assert answer.text == "steps:\n- step: trim\n- step: drop\n  columns:\n  - a\n"
+    second = again(api, first["job_id"], pipeline=answer.text.replace("- a", "- b"))
+    assert output(api, second["job_id"]) == "a\nx\n"
+    refused(api.client.get(f"/jobs/{NOBODY}/pipeline.yaml"), 404, "job-not-found")
+
+
 def test_the_jobs_do_not_depend_on_each_other(api: Served) -> None:
     first = api.done(b"a,b\n1,2\n")
     second = again(api, first["job_id"])

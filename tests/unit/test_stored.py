@@ -16,8 +16,10 @@ from csvjobs.errors import (
     TooManyPipelines,
 )
 from csvjobs.pipelines import versions
+from csvjobs.pipelines.catalogue import STEPS, wire_name
 from csvjobs.pipelines.named import NamedPipelines
-from csvjobs.pipelines.spec import parse
+from csvjobs.pipelines.spec import build, parse
+from csvjobs.pipelines.step import Step
 
 TRIM = "steps: [{step: trim}]"
 SELECT = "steps: [{step: select, columns: ['NO', '1.10', 'null', ' é ']}]"
@@ -163,3 +165,14 @@ def test_their_number_is_bounded(named: NamedPipelines, monkeypatch: pytest.Monk
 @pytest.mark.parametrize("text", [TRIM, SELECT, "read: {nulls: ['NA', '-']}\nsteps: [{step: trim}]"])
 def test_a_pipeline_as_yaml_is_the_same_pipeline(text: str) -> None:
     assert parse(parse(text).yaml()) == parse(text)
+
+
+def test_a_pipeline_as_yaml_says_no_more_than_its_author() -> None:
+    assert parse(TRIM).yaml() == "steps:\n- step: trim\n"
+    assert parse("{}").yaml() == "{}\n"
+
+
+@pytest.mark.parametrize("step", STEPS, ids=wire_name)
+def test_every_step_as_yaml_is_the_same_step(step: type[Step]) -> None:
+    pipeline = build({"steps": [{"step": wire_name(step), **step.example.options}]})
+    assert parse(pipeline.yaml()) == pipeline

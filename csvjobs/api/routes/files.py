@@ -8,9 +8,12 @@ from starlette.responses import Response
 
 from csvjobs.api.downloads import MEDIA_TYPES, download
 from csvjobs.api.problems import responses
+from csvjobs.api.routes.catalogue import YAML
 from csvjobs.api.routes.deps import Given
 from csvjobs.flow.deliver import deliver
 from csvjobs.flow.services import Services
+from csvjobs.flow.view import request_of
+from csvjobs.pipelines.spec import build
 
 router = APIRouter(tags=["files"])
 
@@ -44,6 +47,18 @@ async def _send(request: Request, services: Services, job_id: str, name: str | N
 async def download_csv(job_id: str, request: Request, services: Given) -> Response:
     """The processed file, once the job is done; CSV unless the pipeline's write options say otherwise."""
     return await _send(request, services, job_id)
+
+
+@router.get(
+    "/jobs/{job_id}/pipeline.yaml",
+    operation_id="get_job_pipeline",
+    response_class=Response,
+    responses={200: {"content": {YAML: {"schema": {"type": "string"}}}}, **responses(404, 410)},
+)
+async def get_job_pipeline(job_id: str, services: Given) -> Response:
+    """The pipeline that the job was sent with, as YAML, to be changed and sent again."""
+    asked = await to_thread.run_sync(request_of, services, job_id)
+    return Response(build(asked.pipeline).yaml(), media_type=YAML)
 
 
 @router.get(

@@ -54,7 +54,7 @@ class Value(BaseModel):
 def _parsed(given: Any) -> Any:
     if given == "count":
         return {"function": "count"}
-    if isinstance(given, dict) and len(given) == 1:
+    if isinstance(given, dict) and len(given) == 1 and "function" not in given:
         [(function, column)] = given.items()
         return {"function": function, "column": column}
     return given

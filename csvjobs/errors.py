@@ -9,7 +9,8 @@
     │   ├── TableNotFound · TableInUse · TooManyTables
     │   ├── JobNotFinished · JobAlreadyEnded · JobHasNoOutput
     │   ├── KeyInUse · KeyReused
-    │   └── UploadTooLarge · UnsupportedMediaType · DigestMismatch · RangeNotSatisfiable
+    │   ├── UnsupportedMediaType · UnsupportedCoding
+    │   └── UploadTooLarge · DigestMismatch · RangeNotSatisfiable
     ├── DataError        the file or the pipeline ends the job calmly; never retried
     │   ├── EmptyFile · NotCsv · BadEncoding · TooManyColumns · FieldTooLong
     │   ├── DamagedArchive · EncryptedArchive · SeveralFiles · UnpackedTooLarge
@@ -259,6 +260,13 @@ class UnsupportedMediaType(RequestError):
     """The body has a media type that this service does not read."""
 
     code = "unsupported-media-type"
+    status = 415
+
+
+class UnsupportedCoding(RequestError):
+    """The body is packed in a way that this service does not read."""
+
+    code = "unsupported-coding"
     status = 415
 
 

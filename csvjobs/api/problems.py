@@ -23,12 +23,13 @@ log = logging.getLogger(__name__)
 MEDIA_TYPE = "application/problem+json"
 CONTENT = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
 
-# Asking again soon can help with these.
-RETRY_AFTER = {
-    "job-not-finished": "1",
-    "idempotency-key-in-use": "1",
-    "queue-unavailable": "5",
-    "disk-full": "60",
+# Asking again soon can help with some; RFC 9110 section 15.5.16 for what may be packed.
+HEADERS = {
+    "job-not-finished": {"Retry-After": "1"},
+    "idempotency-key-in-use": {"Retry-After": "1"},
+    "queue-unavailable": {"Retry-After": "5"},
+    "disk-full": {"Retry-After": "60"},
+    "unsupported-coding": {"Accept-Encoding": "gzip, zstd, identity"},
 }
 
 
@@ -56,10 +57,9 @@ class Problem(BaseModel):
 
 def problem(request: Request, error: CsvjobsError, headers: Mapping[str, str] | None = None) -> Response:
     """The error as a response to the request."""
-    retry = {"Retry-After": RETRY_AFTER[error.code]} if error.code in RETRY_AFTER else {}
     return _answer(
         request,
-        {**retry, **(headers or {})},
+        {**HEADERS.get(error.code, {}), **(headers or {})},
         code=error.code,
         title=error.title(),
         status=error.status,

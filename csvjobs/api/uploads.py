@@ -14,13 +14,14 @@ from fastapi import Request
 from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
 
-from csvjobs.errors import BadRequest, DigestMismatch, InvalidOption, UnsupportedMediaType
+from csvjobs.errors import BadRequest, DigestMismatch, InvalidOption, UnsupportedCoding, UnsupportedMediaType
 from csvjobs.flow.services import Services
 from csvjobs.flow.submit import Incoming, base_name, check_size
 from csvjobs.flow.terms import granted
 from csvjobs.jobs.job import Terms
 from csvjobs.pipelines.fitted import MAX_TEXT
 from csvjobs.pipelines.spec import from_file
+from csvjobs.reading.charset import codec_of
 
 CHUNK = 1024**2
 MAX_FIELDS = 32
@@ -43,6 +44,13 @@ RAW_TYPES = (
     "",
 )
 
+OTHER_TEXTS = ("application/csv", "application/jsonl", "application/x-ndjson")
+"""Raw types that are text, beside text/*."""
+
+HEADERS = {"present": "true", "absent": "false"}
+PACKED = ("gzip", "x-gzip", "zstd")
+"""Content codings in which a raw file may come: it is kept so, and unpacked when it is read."""
+
 T = TypeVar("T")
 
 
@@ -61,13 +69,15 @@ async def receive(
     """
     _check_length(request, services.settings.max_upload_bytes)
     query = {name: value for name, value in request.query_params.items() if name not in aside}
-    kind, options = parse_options_header(request.headers.get("content-type"))
+    given = request.headers.get("content-type", "")
+    kind, options = parse_options_header(given)
+    _check_coding(request, kind)
     incoming = await to_thread.run_sync(Incoming, services)
     try:
         if kind == b"multipart/form-data":
             form = await _multipart(request, incoming, options.get(b"boundary", b""), query)
         elif kind.decode("latin-1") in RAW_TYPES:
-            form = await _raw(request, incoming, query)
+            form = await _raw(request, incoming, Form(fields=query, has_file=True, declared=declared(given)))
         else:
             raise UnsupportedMediaType(
                 f"The body is {kind.decode('latin-1')!r}.",
@@ -81,12 +91,13 @@ async def receive(
 @dataclass
 class Form:
     """What stands beside the file: its name, and the fields; `pipeline_file`: of the file that the pipeline
-    came as, if it did."""
+    came as, if it did; `declared`: read options by name, of the file's media type."""
 
     filename: str = "input.csv"
     pipeline_file: str = ""
     fields: dict[str, str] = field(default_factory=dict)
     has_file: bool = False
+    declared: dict[str, str] = field(default_factory=dict)
 
     @property
     def called(self) -> str:
@@ -107,15 +118,53 @@ class Form:
 
     @property
     def options(self) -> dict[str, str]:
-        """Read options by name. A form sends its empty fields too; they say nothing."""
+        """Read options by name; fields win over the media type. A form sends its empty fields too; they say
+        nothing."""
         others = ("pipeline", "filename", "apply", "retention", "priority")
-        return {name: value for name, value in self.fields.items() if value and name not in others}
+        fields = {name: value for name, value in self.fields.items() if value and name not in others}
+        return {**self.declared, **fields}
 
 
 def resolve(incoming: Incoming, form: Form) -> None:
     """Refuses what is wrong with the fields. Raises: as `Incoming.resolve`."""
     form.terms(incoming.services)
     incoming.resolve(form.pipeline, form.options, form.apply)
+
+
+def declared(content_type: str) -> dict[str, str]:
+    """The read options that the media type of a text declares (RFC 4180 section 3): what its `charset` is and
+    whether it has a `header`. Raises UnsupportedMediaType for a value that neither can have."""
+    kind, parameters = parse_options_header(content_type)
+    if not kind.startswith(b"text/") and kind.decode("latin-1") not in OTHER_TEXTS:
+        return {}
+    charset = parameters.get(b"charset", b"").decode("latin-1").strip()
+    header = parameters.get(b"header", b"").decode("latin-1").strip()
+    if charset and codec_of(charset) is None:
+        raise UnsupportedMediaType(
+            f"The file's media type declares the charset {charset[:80]!r}, which is not known here.",
+            hint="Name a text encoding, such as utf-8, windows-1252 or iso-8859-15, or leave charset out.",
+        )
+    if header and header.lower() not in HEADERS:
+        raise UnsupportedMediaType(
+            f"The file's media type declares header={header[:80]!r}.", hint="It is present or absent."
+        )
+    said = {"encoding": charset, "header": HEADERS.get(header.lower(), "")}
+    return {name: value for name, value in said.items() if value}
+
+
+def _check_coding(request: Request, kind: bytes) -> None:
+    """Refuses a body that is packed in a way that is not read here; a form is not packed at all.
+
+    Raises UnsupportedCoding."""
+    given = request.headers.get("content-encoding", "").lower()
+    codings = [coding for part in given.split(",") if (coding := part.strip()) not in ("", "identity")]
+    if not codings or (codings[0] in PACKED and len(codings) == 1 and kind != b"multipart/form-data"):
+        return
+    what = "a form" if kind == b"multipart/form-data" else "the file"
+    raise UnsupportedCoding(
+        f"The body comes with Content-Encoding {given[:80]!r}.",
+        hint=f"Send {what} as it is, or a packed file (gzip, zstandard, zip) as the raw body.",
+    )
 
 
 def _check_length(request: Request, limit: int) -> None:
@@ -126,8 +175,7 @@ def _check_length(request: Request, limit: int) -> None:
         check_size(int(length) - (ENVELOPE if multipart else 0), limit)
 
 
-async def _raw(request: Request, incoming: Incoming, query: dict[str, str]) -> Form:
-    form = Form(fields=query, has_file=True)
+async def _raw(request: Request, incoming: Incoming, form: Form) -> Form:
     await to_thread.run_sync(resolve, incoming, form)
     buffer = bytearray()
     async for chunk in _verified(request):
@@ -201,7 +249,7 @@ class Parts:
         self.ended = False
         self._header = bytearray()
         self._value = bytearray()
-        self._disposition = b""
+        self._disposition = self._type = b""
         self._name: str | None = None
         self._field = bytearray()
 
@@ -218,12 +266,14 @@ class Parts:
         }
 
     def _begin(self) -> None:
-        self._disposition = b""
+        self._disposition = self._type = b""
         self._field.clear()
 
     def _header_end(self) -> None:
         if self._header.lower() == b"content-disposition":
             self._disposition = bytes(self._value)
+        if self._header.lower() == b"content-type":
+            self._type = bytes(self._value)
         self._header.clear()
         self._value.clear()
 
@@ -234,6 +284,7 @@ class Parts:
             if self.form.has_file:
                 raise BadRequest("There are two files.", hint="Send one file a job.")
             self.form.has_file = True
+            self.form.declared = declared(self._type.decode("latin-1"))
             self.form.filename = options.get(b"filename", b"input.csv").decode("utf-8", "replace")
         if self._name == "pipeline":
             self.form.pipeline_file = options.get(b"filename", b"").decode("utf-8", "replace")

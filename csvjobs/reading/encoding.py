@@ -57,10 +57,10 @@ CONTROLS = frozenset(map(chr, range(32))) - frozenset("\t\n\v\f\r\x1a\x1b")
 
 
 def check_text(path: Path, facts: Facts, declared: str | None = None) -> None:
-    """Raises NotCsv for a file that is plainly no text, read as `declared`; BadEncoding as below."""
+    """Raises NotCsv for a file that is plainly no text, read as `declared`."""
     with path.open("rb") as file:
         head = file.read(HEAD)
-    encoding = (_wide(path, facts) or "latin-1") if declared is None else _codec(declared)
+    encoding = (_wide(path, facts) or "latin-1") if declared is None else codecs.lookup(declared).name
     controls = _controls(head, encoding)
     text = facts.utf8 and not controls
     magics = [magic for magic in MAGIC if head.startswith(magic) and not (text and magic in LETTERS)]
@@ -72,9 +72,9 @@ def check_text(path: Path, facts: Facts, declared: str | None = None) -> None:
 
 
 def find_encoding(path: Path, facts: Facts, declared: str | None) -> Found:
-    """The encoding's Python codec name. Raises BadEncoding for a declared one that does not exist."""
+    """The encoding's Python codec name; `declared`: as ReadOptions have it."""
     if declared is not None:
-        return Found(_codec(declared))
+        return Found(codecs.lookup(declared).name)
     if facts.bom:
         return Found(facts.bom)
     if wide := _wide(path, facts):
@@ -164,17 +164,6 @@ def _controls(head: bytes, encoding: str) -> int:
     except UnicodeError:
         # A few codecs replace nothing; the transcoder says what does not fit.
         return 0
-
-
-def _codec(name: str) -> str:
-    try:
-        codec = codecs.lookup(name)
-    except (LookupError, ValueError):
-        codec = None
-    # Other codecs (base64, zip …) turn bytes into bytes.
-    if codec is None or not codec._is_text_encoding:
-        raise BadEncoding(f"There is no text encoding {name!r}.", hint="Try utf-8, cp1252 or latin-1.")
-    return codec.name
 
 
 def _wide(path: Path, facts: Facts) -> str | None:

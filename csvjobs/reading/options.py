@@ -6,7 +6,9 @@ import json
 from decimal import Decimal
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+
+from csvjobs.reading.charset import codec_of
 
 MAX_COLUMNS = 20_000
 MAX_RECORD_BYTES = 16 * 1024**2
@@ -44,6 +46,12 @@ def _listed(given: Any) -> Any:
 Texts = Annotated[tuple[str, ...], BeforeValidator(_listed, json_schema_input_type=str)]
 
 
+def _known(encoding: str) -> str:
+    if codec_of(encoding) is None:
+        raise ValueError("it is not the name of a text encoding, such as utf-8, cp1252 or latin-1")
+    return encoding
+
+
 class ReadOptions(BaseModel):
     """None means: find out."""
 
@@ -71,7 +79,9 @@ class ReadOptions(BaseModel):
         pattern=r"^\\?$",
         description="What makes a quote within quotes plain text: a backslash, or empty where it is doubled.",
     )
-    encoding: str | None = Field(None, description="Name of the text encoding, for example latin-1.")
+    encoding: Annotated[str, AfterValidator(_known)] | None = Field(
+        None, description="Name of the text encoding, for example latin-1."
+    )
     comment: str = Field(
         "",
         pattern=r"^[^\r\n\x00]{0,4}$",

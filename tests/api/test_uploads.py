@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import gzip
 import hashlib
 import json
 import socket
@@ -10,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import httpx
 import pytest
 from chaos import eventually
 from served import Serve, Served, refused
@@ -156,6 +158,74 @@ def test_other_media_types_are_refused(api: Served, kind: str) -> None:
     refused(answer, 415, "unsupported-media-type")
 
 
+EURO = "preis\n5 \u20ac\n".encode("iso-8859-15")
+
+
+def send(api: Served, content: bytes, kind: str, form: bool, **options: str) -> httpx.Response:
+    if form:
+        return api.client.post("/upload_csv", files={"file": ("a.csv", content, kind)}, data=options)
+    return api.client.post("/upload_csv", content=content, headers={"Content-Type": kind}, params=options)
+
+
+@pytest.mark.parametrize("form", [True, False])
+@pytest.mark.parametrize(
+    ("content", "kind", "options", "output"),
+    [
+        (EURO, "text/csv; charset=iso-8859-15", {}, "preis\n5 \u20ac\n"),
+        (EURO, 'Text/CSV; Charset="ISO-8859-15"; header=present', {}, "preis\n5 \u20ac\n"),
+        (EURO, "text/csv; charset=utf-8", {"encoding": "iso-8859-15"}, "preis\n5 \u20ac\n"),
+        (
+            EURO,
+            "text/csv; charset=iso-8859-15",
+            {"pipeline": "read: {encoding: koi8-r}"},
+            "preis\n5 \u20ac\n",
+        ),
+        (EURO, "text/csv; charset=iso-8859-15", {"encoding": ""}, "preis\n5 \u20ac\n"),
+        (b"x,y\np,q\n", "text/csv; header=absent", {}, "column_1,column_2\nx,y\np,q\n"),
+        (b"1,2\n3,4\n", "text/csv; header=present", {}, "1,2\n3,4\n"),
+        (b"x,y\np,q\n", "text/csv; header=absent", {"header": "true"}, "x,y\np,q\n"),
+        (b"a\nb\n", "application/octet-stream; charset=binary", {}, "a\nb\n"),
+    ],
+)
+def test_what_the_media_type_of_a_file_declares_holds_unless_an_option_says_otherwise(
+    api: Served, content: bytes, kind: str, options: dict[str, str], output: str, form: bool
+) -> None:
+    job = api.ended(send(api, content, kind, form, **options).json()["job_id"])
+    assert api.client.get(f"/download_csv/{job['job_id']}/").text == output
+
+
+@pytest.mark.parametrize("form", [True, False])
+def test_a_row_that_is_not_in_the_declared_charset_is_set_aside(api: Served, form: bool) -> None:
+    job = api.ended(send(api, b"a\nb\n" + EURO, "text/csv; charset=utf-8", form).json()["job_id"])
+    assert (job["rows"]["out"], job["rows"]["rejected"]) == (2, 1)
+    assert job["rejected"]["groups"][0]["code"] == "bad-bytes"
+
+
+@pytest.mark.parametrize("form", [True, False])
+@pytest.mark.parametrize(
+    "kind", ["text/csv; charset=klingon", "text/csv; charset=zlib", "text/csv; header=no"]
+)
+def test_a_declaration_that_cannot_be_is_refused(api: Served, kind: str, form: bool) -> None:
+    body = refused(send(api, CSV, kind, form), 415, "unsupported-media-type")
+    assert kind.rpartition("=")[2] in body["detail"]
+
+
+@pytest.mark.parametrize("coding", ["gzip", "x-gzip", "GZIP", "zstd", "identity", "identity, gzip"])
+def test_a_packed_body_stays_as_it_came(api: Served, coding: str) -> None:
+    content = gzip.compress(CSV)
+    answer = api.client.post("/upload_csv", content=content, headers={"Content-Encoding": coding})
+    assert api.ended(answer.json()["job_id"])["status"] == "done"
+
+
+@pytest.mark.parametrize("coding", ["deflate", "br", "gzip, gzip", "compress"])
+def test_a_body_packed_in_another_way_is_refused(api: Served, coding: str) -> None:
+    answer = api.client.post("/upload_csv", content=CSV, headers={"Content-Encoding": coding})
+    refused(answer, 415, "unsupported-coding")
+    assert answer.headers["accept-encoding"] == "gzip, zstd, identity"
+    form = api.client.post("/upload_csv", files={"file": CSV}, headers={"Content-Encoding": "gzip"})
+    refused(form, 415, "unsupported-coding")
+
+
 @pytest.mark.parametrize(
     ("query", "status", "code"),
     [
@@ -167,6 +237,7 @@ def test_other_media_types_are_refused(api: Served, kind: str) -> None:
         ({"delimiter": "abcde"}, 422, "invalid-pipeline"),
         ({"nosuch": "1"}, 422, "invalid-pipeline"),
         ({"nulls": "[NA]"}, 422, "invalid-pipeline"),
+        ({"encoding": "rot13"}, 422, "invalid-pipeline"),
     ],
 )
 @pytest.mark.parametrize("form", [True, False])

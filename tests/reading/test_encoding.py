@@ -81,13 +81,6 @@ def test_a_guess_says_how_sure_it_is(tmp_path: Path) -> None:
     assert find_encoding(path, facts, None).confidence == 1
 
 
-@pytest.mark.parametrize("name", ["klingon", "base64", "zip", "rot13", ""])
-def test_what_is_no_encoding_is_refused(tmp_path: Path, name: str) -> None:
-    path, facts = write(tmp_path, b"a\n")
-    with pytest.raises(BadEncoding, match="no text encoding"):
-        find_encoding(path, facts, name)
-
-
 @pytest.mark.parametrize(
     ("content", "encoding"), [(b"a\xff\n", "utf-8"), (b"a\x81\n", "cp1252"), (b"abc", "utf-16-le")]
 )

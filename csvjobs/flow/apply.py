@@ -28,7 +28,8 @@ def learnt(services: Services, apply: str) -> Fitted:
     except FileNotFound:
         said = f"Job {request.job_id} has learnt nothing that could be applied."
         raise NothingFitted(
-            said, hint="Steps that learn are fill_missing, clip, bin, scale, pivot and the encoders."
+            said,
+            hint="Steps that learn are fill_missing, clip, bin, scale, pivot, encoders, and cast to dates.",
         ) from None
 
 

@@ -13,7 +13,10 @@ from csvjobs.errors import InvalidFitted, InvalidPipeline, PipelineMismatch
 from csvjobs.pipelines.learnt import LearntStep
 from csvjobs.pipelines.spec import Pipeline, build, digest
 
-FORMAT = 2
+FORMAT = 3
+READABLE = (2, FORMAT)
+"""Format 2 lacks what a cast has settled, which is then settled by the file at hand."""
+
 MAX_TEXT = 8 * 1024**2
 NAMED = 12
 """Columns that a note names; it counts them all."""
@@ -84,9 +87,11 @@ def write(pipeline: Pipeline, columns: Sequence[str], steps: Iterable[LearntStep
 def read(text: str) -> Fitted:
     """A fitted.json as it was written. Raises InvalidFitted."""
     raw = _load(text)
-    if raw.get("format") != FORMAT:
+    if raw.get("format") not in READABLE:
         found = f"The fitted.json is of format {str(raw.get('format'))[:20]}"
-        raise InvalidFitted(f"{found}; only format {FORMAT} can be applied.", hint="Learn again.")
+        raise InvalidFitted(
+            f"{found}; only formats {READABLE[0]} and {FORMAT} can be applied.", hint="Learn again."
+        )
     if raw.get("sha256") != digest({name: value for name, value in raw.items() if name != "sha256"}):
         changed = "The fitted.json was changed after it was written: its content has another sha256."
         raise InvalidFitted(changed, hint="Take the fitted.json as the job has it, or learn again.")

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, FiniteFloat, model_validator
 
@@ -17,8 +18,8 @@ Wanted = Sequence[tuple[Step, tuple[Need, ...]]]
 
 
 class LearntValue(BaseModel):
-    """One Need of one step, and its value: texts for `values` and `sample`, a text for `mode`, else a
-    number; `by` groups, pairs of a group's cells and its value."""
+    """One Need of one step, and its value: texts for `values` and `sample`, a text for `mode`, formats for
+    `reading`, else a number; `by` groups, pairs of a group's cells and its value."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -30,7 +31,8 @@ class LearntValue(BaseModel):
 
     @model_validator(mode="after")
     def _of_its_kind(self) -> LearntValue:
-        kind = list if self.by else {"values": list, "sample": list, "mode": str}.get(self.statistic, float)
+        kinds = {"values": list, "sample": list, "reading": list, "mode": str}
+        kind = list if self.by else kinds.get(self.statistic, float)
         if not isinstance(self.value, kind):
             raise ValueError(f"{self.statistic} has a value of another kind")
         return self
@@ -47,35 +49,66 @@ class LearntStep(BaseModel):
     @classmethod
     def of(cls, step: Step, learnt: Learnt) -> LearntStep:
         values = (
-            LearntValue(
-                column=need.column,
-                statistic=need.statistic,
-                argument=need.argument,
-                by=need.by.columns if need.by else (),
-                value=value,
-            )
-            for need, value in learnt.items()
+            LearntValue(**_key(need)._asdict(), value=_written(need, value)) for need, value in learnt.items()
         )
         return cls(step=step.step, learnt=tuple(values))
 
 
-def recall(steps: Iterator[LearntStep], wanted: Wanted) -> Learnt:
-    """All needs, taken from the next of `steps` in place of learning. Raises NotLearnt."""
+class _Key(NamedTuple):
+    """What tells the values of a step apart."""
+
+    column: str
+    statistic: Statistic
+    argument: float
+    by: tuple[str, ...]
+
+
+def _key(need: Need) -> _Key:
+    argument = 0.0 if need.statistic == "reading" else need.argument
+    return _Key(need.column, need.statistic, argument, need.by.columns if need.by else ())
+
+
+def _written(need: Need, value: Any) -> Any:
+    return [reading.format for reading in value["settled"]] if need.statistic == "reading" else value
+
+
+def recall(steps: deque[LearntStep], wanted: Wanted) -> Learnt:
+    """All needs, taken from the next of `steps` in place of learning; readings are the formats that were
+    settled. Raises NotLearnt."""
     learnt: Learnt = {}
     for step, needs in wanted:
-        if needs:
-            learnt |= _recalled(next(steps, None), step, needs)
+        readings, others = _parted(needs)
+        there = bool(steps) and steps[0].step == step.step
+        # Documents of format 2 have no readings, and no entry for the steps that learn nothing else.
+        if others or (readings and there):
+            learnt |= _recalled(steps.popleft() if there else None, step, needs)
     return learnt
 
 
+def settled(need: Need, learnt: Learnt) -> Need:
+    """The need for a reading, of the formats that were settled elsewhere, if any were.
+
+    Raises NotLearnt where the step does not have them.
+    """
+    if not (formats := learnt.get(need)):
+        return need
+    if unknown := set(formats) - {reading.format for reading in need.argument}:
+        raise NotLearnt(f"The format {min(unknown)[:80]!r} is not one of the step's.", column=need.column)
+    return need._replace(argument=tuple(each for each in need.argument if each.format in formats))
+
+
+def _parted(needs: Iterable[Need]) -> tuple[list[Need], list[Need]]:
+    readings = [need for need in needs if need.statistic == "reading"]
+    return readings, [need for need in needs if need.statistic != "reading"]
+
+
 def _recalled(entry: LearntStep | None, step: Step, needs: Iterable[Need]) -> Learnt:
-    if entry is None or entry.step != step.step:
+    if entry is None:
         raise NotLearnt(f"Step {step.step} has learnt nothing.")
-    known = {(one.column, one.statistic, one.argument, one.by): one.value for one in entry.learnt}
+    known = {_Key(one.column, one.statistic, one.argument, one.by): one.value for one in entry.learnt}
     learnt: Learnt = {}
     for need in needs:
-        wanted = (*need[:3], need.by.columns if need.by else ())
-        if wanted not in known:
+        if (wanted := _key(need)) not in known:
             said = f"Step {step.step} has learnt nothing of the column {need.column!r}."
             raise NotLearnt(said, column=need.column, hint="Name the columns of the step, and learn again.")
         learnt[need] = known[wanted]

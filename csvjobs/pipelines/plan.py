@@ -6,6 +6,7 @@ user's names never become SQL.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -14,9 +15,9 @@ from typing import Literal, get_args
 from csvjobs.engines.base import Engine, Pair, SideTable, Sql
 from csvjobs.errors import DataError, UnknownColumn
 from csvjobs.pipelines.fit import Lesson, learn
-from csvjobs.pipelines.learnt import LearntStep, Wanted, check, counted, recall, told
+from csvjobs.pipelines.learnt import LearntStep, Wanted, check, counted, recall, settled, told
 from csvjobs.pipelines.rows import ROW, Condition, Counted, Key, RowChange, Sound, terms
-from csvjobs.pipelines.step import Change, Changes, Column, Columns, Doubt, Step, Type
+from csvjobs.pipelines.step import Change, Changes, Column, Columns, Doubt, Learnt, Step, Type
 
 NO_CHANGES = (
     f"SELECT 1 AS {ROW}, 0 AS step, '' AS label, 0 AS place, '' AS name, '' AS before, '' AS after "
@@ -89,7 +90,7 @@ class Plan:
     relation: str
     columns: Columns
     order: tuple[Key, ...] = ()
-    known: Iterator[LearntStep] | None = None
+    known: deque[LearntStep] | None = None
     late: bool = False
     count_cells: bool = False
     list_cells: bool = False
@@ -186,8 +187,7 @@ class Plan:
         self.warnings += lesson.warnings
         for (place, step), (_, needs) in zip(waiting, wanted, strict=True):
             own = lesson.of(needs)
-            if not step.always_learns:
-                elsewhere = {need: value for need, value in own.learnt.items() if not step.holds_here(need)}
+            if elsewhere := {need: v for need, v in own.learnt.items() if not step.holds_here(need)}:
                 self.fitted.append(LearntStep.of(step, elsewhere))
             self._apply(place, step, own)
 
@@ -197,10 +197,25 @@ class Plan:
         elsewhere = [(step, tuple(n for n in needs if not step.holds_here(n))) for step, needs in wanted]
         learnt = recall(self.known, elsewhere)
         checked = check(self.engine, self.sql, self.relation, self.columns, elsewhere, learnt)
-        here = [(step, tuple(n for n in needs if step.holds_here(n))) for step, needs in wanted]
-        own = self._learn(here) if any(needs for _, needs in here) else Lesson({}, [], {})
+        own = self._learnt_here(wanted, learnt)
         warnings = checked.warnings + own.warnings
         return Lesson(learnt | own.learnt, warnings, checked.unparsed | own.unparsed)
+
+    def _learnt_here(self, wanted: Wanted, learnt: Learnt) -> Lesson:
+        """What is of the rows at hand, where `learnt` was learnt elsewhere: readings too, of the formats that
+        were settled there."""
+        asked = {
+            need: settled(need, learnt)
+            for step, needs in wanted
+            for need in needs
+            if step.holds_here(need) or need.statistic == "reading"
+        }
+        if not asked:
+            return Lesson({}, [], {})
+        here = [(step, tuple(asked[need] for need in needs if need in asked)) for step, needs in wanted]
+        own = self._learn(here)
+        unparsed = {need: own.unparsed[one] for need, one in asked.items() if one in own.unparsed}
+        return Lesson({need: own.learnt[one] for need, one in asked.items()}, own.warnings, unparsed)
 
     def _learn(self, wanted: Wanted) -> Lesson:
         return learn(self.engine, self.sql, self.relation, self.columns, wanted)
@@ -435,7 +450,7 @@ def plan(
     made = Plan(
         engine, sql, relation, columns, order, late=late, count_cells=count_cells, list_cells=list_cells
     )
-    made.known = None if known is None else iter(known)
+    made.known = None if known is None else deque(known)
     for place, step in enumerate(steps):
         made.add(place, step)
     made.fit()

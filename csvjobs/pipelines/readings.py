@@ -138,10 +138,11 @@ class Moment(NamedTuple):
 
 
 class Chosen(TypedDict):
-    """The place of the reading that fits a column (none where no cell fits any), how many cells do not fit,
-    and one of these."""
+    """The reading of a column, none where no cell fits any; all that fit it and make the same of its cells;
+    how many cells do not fit, and one of these."""
 
-    reading: int | None
+    reading: Reading | None
+    settled: tuple[Reading, ...]
     odd: int
     example: str | None
 
@@ -167,7 +168,9 @@ def choose(
         _ask_of_many(engine, relation, column, readings, fits)
     for one, other in combinations(whole, 2):
         _ask_which(engine, relation, column, readings, one, other)
-    return {"reading": whole[0] if whole else None, "odd": odds, "example": example}
+    settled = tuple(readings[place] for place in whole)
+    first = next(iter(settled), readings[0] if len(readings) == 1 else None)
+    return {"reading": first, "settled": settled, "odd": odds, "example": example}
 
 
 def _ask_of_many(

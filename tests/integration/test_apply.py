@@ -223,7 +223,7 @@ def test_what_cannot_be_applied_is_refused_before_there_is_a_job(services: Servi
         plain.job_id: NothingFitted,
         waiting: JobNotFinished,
         fitted.replace("2.0", "2.5"): InvalidFitted,
-        fitted.replace('"format": 2', '"format": 3'): InvalidFitted,
+        fitted.replace('"format": 3', '"format": 4'): InvalidFitted,
         fitted[:-10]: InvalidFitted,
     }.items():
         with pytest.raises(error):

@@ -23,7 +23,15 @@ from sklearn.preprocessing import (
 )
 from workbench import Bench, Cell, Output
 
-from csvjobs.errors import DuplicateColumn, NotANumber, NotLearnt, UnknownCategory, UnknownColumn
+from csvjobs.errors import (
+    AmbiguousFormat,
+    DuplicateColumn,
+    InvalidCell,
+    NotANumber,
+    NotLearnt,
+    UnknownCategory,
+    UnknownColumn,
+)
 from csvjobs.pipelines.catalogue import BY_NAME
 
 SCALERS = {
@@ -219,6 +227,54 @@ def test_what_holds_for_the_rows_at_hand_only_is_learnt_from_them(bench: Bench) 
     out = bench.applied([total], (("x", "y"), [("1", "a"), ("2", "b")]), ("x", "y"), [("1e300", "a")] * 2)
     assert float(out.rows[0][0]) == 2e300
     assert bench.fitted == []
+
+
+DATES: dict[str, Any] = {"step": "cast", "columns": ["x"], "to": "date"}
+ISO = ["2026-03-04"]
+
+
+@pytest.mark.parametrize(
+    ("fit", "cells", "made"),
+    [
+        (["03/04/2026", "28/04/2026"], ["04/03/2026"], ISO),
+        (["04/03/2026", "04/28/2026"], ["03/04/2026"], ISO),
+        # What has settled nothing leaves it to the rows at hand.
+        ([None, ""], ["04/03/2026", "25/03/2026"], [*ISO, "2026-03-25"]),
+        ([None, ""], ["2026-03-04"], ISO),
+        (["1 Mar 2026"], ["4 March 2026"], InvalidCell),
+        (["05/05/2026"], ["04/03/2026"], AmbiguousFormat),
+        (["05/05/2026"], ["2026-03-04"], InvalidCell),
+        (["03/04/2026", "28/04/2026"], ["04/03/2026", "12/25/2026"], InvalidCell),
+    ],
+)
+def test_dates_are_read_in_the_format_that_the_first_table_settled(
+    bench: Bench, fit: list[Cell], cells: list[Cell], made: Any
+) -> None:
+    if isinstance(made, list):
+        assert [row[1] for row in applied(bench, DATES, fit, cells).rows] == made
+        return
+    with pytest.raises(made):
+        applied(bench, DATES, fit, cells)
+
+
+def test_a_cell_of_another_format_than_the_settled_one_is_counted(bench: Bench) -> None:
+    out = applied(bench, {**DATES, "invalid": "empty"}, ["28/04/2026"], ["04/03/2026", "12/25/2026"])
+    assert [row[1] for row in out.rows] == [*ISO, ""]
+    assert out.steps[0].unparsed == 1
+    [warning] = out.warnings
+    assert "a date of the format %d/%m/%Y, for example '12/25/2026'; left empty" in warning
+
+
+def test_dates_are_settled_anew_where_nothing_of_them_was_kept(bench: Bench) -> None:
+    """Format 2 of the document has no entries of casts."""
+    steps = [DATES, {"step": "one_hot", "columns": ["y"]}, {**DATES, "columns": ["z"]}]
+    names, row = ("x", "y", "z"), ("28/04/2026", "a", "28.04.2026")
+    bench.table(steps, names, [row])
+    old = [entry for entry in bench.fitted if entry.step != "cast"]
+    out = bench.table(steps, names, [("04/28/2026", "b", "2026-04-28")], known=old)
+    assert out.rows == [["2026-04-28", "0", "2026-04-28"]]
+    with pytest.raises(InvalidCell):
+        bench.table(steps, names, [("28/04/2026", "b", "2026-04-28")], known=bench.fitted)
 
 
 @pytest.mark.parametrize("name", BY_NAME)

@@ -57,6 +57,10 @@ def test_a_document_survives_being_laid_out_anew() -> None:
     assert read(backwards).sha256 == read(written()).sha256 == raw["sha256"]
 
 
+def test_a_document_of_the_format_before_is_read() -> None:
+    assert read(changed(format=2)).steps == read(written()).steps
+
+
 def test_any_change_is_noticed() -> None:
     raw = json.loads(written())
     raw["steps"][0]["learnt"][0]["value"] = 2.6
@@ -92,7 +96,8 @@ def test_what_is_no_such_document_is_refused(text: str, told: str) -> None:
 @pytest.mark.parametrize(
     ("statistic", "value"),
     [("mean", "2"), ("mean", ["2"]), ("mean", None), ("mean", float("inf")), ("values", "x"), ("values", 1.0),
-     ("mode", 1.0), ("mode", ["x"]), ("sum", 1.0)],
+     ("mode", 1.0), ("mode", ["x"]), ("sum", 1.0),
+     ("reading", 1.0), ("reading", "%Y")],
 )  # fmt: skip
 def test_a_value_is_of_the_kind_of_its_statistic(statistic: str, value: Any) -> None:
     learnt = [{"column": "a", "statistic": statistic, "argument": 0, "value": value}]

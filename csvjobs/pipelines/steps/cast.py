@@ -35,6 +35,8 @@ class Cast(ColumnStep):
     without), and at the end `%z` (Z or +02:00). One format holds for a whole column: of several the one that
     fits every cell. Where none is given, common ones are tried, with four digits of the year. Where two fit
     all cells but give different dates (03/04/2026), or each fits some, the job ends and asks for `format`.
+    The format that one file has settled is in its `fitted.json`: applied to another file, it holds there too,
+    and a cell of another format does not fit.
 
     A missing cell stays as it is. Any other cell that does not fit ends the job, unless `invalid` says else.
     An output in Parquet or XLSX has the column as that type, if no later step changes its cells.
@@ -45,8 +47,6 @@ class Cast(ColumnStep):
         before="item,sold\nchair,03/04/2026\ntable,28/04/2026\nlamp,\n",
         after="item,sold\nchair,2026-04-03\ntable,2026-04-28\nlamp,\n",
     )
-
-    always_learns: ClassVar = True
 
     step: Literal["cast"] = "cast"
     columns: Names = Field(description="Names of the columns to bring to the type.")
@@ -70,13 +70,17 @@ class Cast(ColumnStep):
         check_notation(self, self, "to", self.to)
         return self
 
+    def holds_here(self, need: Need) -> bool:
+        """Of a single format there is nothing to settle."""
+        return len(need.argument) == 1
+
     def needs(self, columns: Columns) -> tuple[Need, ...]:
         return tuple(self._need(c.name) for c in self.chosen(columns))
 
     def change(self, columns: Columns, learnt: Learnt, sql: Sql) -> Change:
         def cell(column: Column) -> str:
-            place = learnt[self._need(column.name)]["reading"]
-            value = "NULL" if place is None else self._readings[place].read(column.sql, sql)
+            reading = learnt[self._need(column.name)]["reading"]
+            value = reading.read(column.sql, sql) if reading else "NULL"
             odd = column.sql if self.invalid == "keep" else "NULL"
             gone = missing(sql, column.sql)
             return f"CASE WHEN {gone} THEN {column.sql} ELSE COALESCE({value}, {odd}) END"
@@ -103,7 +107,5 @@ class Cast(ColumnStep):
             raise InvalidCell(f"{said}.", column=name, hint=hint)
         return f"{said}; {'left empty' if self.invalid == 'empty' else 'left as found'}."
 
-    def _called(self, reading: int | None) -> str:
-        if reading is None and len(self._readings) > 1:
-            return f"a {self.to} of any format that was tried"
-        return self._readings[reading or 0].called
+    def _called(self, reading: Reading | None) -> str:
+        return reading.called if reading else f"a {self.to} of any format that was tried"

@@ -140,6 +140,31 @@ def test_an_unknown_name_is_told_with_the_nearest_and_how_texts_are_written(benc
     assert "A text stands in single quotes." in (caught.value.hint or "")
 
 
+pieces = st.text("ab.é😀", max_size=6)
+
+
+def _part(text: str, number: int) -> str:
+    parts = text.split(".")
+    return parts[number - (number > 0)] if -len(parts) <= number <= len(parts) else ""
+
+
+@pytest.mark.parametrize("written", [True, False])
+@given(text=pieces.filter(bool), n=st.integers(-7, 7))
+def test_places_in_a_text_are_those_of_postgres(bench: Bench, text: str, n: int, *, written: bool) -> None:
+    """A number in the expression, or one of the row's."""
+    number = str(n) if written else "n"
+    expected = {f"left(t, {number})": text[:n] if n else "", f"right(t, {number})": text[-n:] if n else ""}
+    if n or not written:
+        expected[f"split_part(t, '.', {number})"] = _part(text, n) if n else ""
+    if n >= 0 or not written:
+        start = max(n - 1, 0)
+        expected[f"substring(t, {number})"] = text[start:] if n >= 0 else ""
+        expected[f"substring(t, {number}, 2)"] = text[start : n + 1] if n >= 0 else ""
+    step = {"step": "derive", "values": {each: each for each in expected}}
+    [row] = bench.table([step], ("t", "n"), [(text, str(n))]).rows
+    assert dict(zip(expected, row[2:], strict=True)) == expected
+
+
 def test_all_unknown_names_of_a_step_are_told_at_once(bench: Bench) -> None:
     values = {"r": "pric * 2", "s": "upper(nme) || price", "t": "nothing"}
     with pytest.raises(UnknownColumn) as caught:

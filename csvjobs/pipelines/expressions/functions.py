@@ -17,12 +17,11 @@ from csvjobs.pipelines.expressions.terms import (
     but,
     defined,
     extreme,
-    literal,
     mapped,
     rounded,
     whole,
 )
-from csvjobs.pipelines.expressions.values import Values
+from csvjobs.pipelines.expressions.values import Loss, Values
 from csvjobs.pipelines.patterns import Pattern
 from csvjobs.pipelines.readings import BLANKS
 
@@ -56,16 +55,47 @@ def _any(values: Values, term: Term) -> Term:
     return term
 
 
-def _count(values: Values, term: Term) -> str:
-    return f"GREATEST({values.whole(term)}, 0)"
+class Whole(NamedTuple):
+    """A whole number, and what it is where the user wrote it."""
+
+    sql: str
+    known: int | None = None
+
+    def by_sign(self, above: str, below: str) -> str:
+        """The one where it is 0 or above, the other where it is below; NULL where it is NULL."""
+        if self.known is not None:
+            return above if self.known >= 0 else below
+        return f"(CASE WHEN {self.sql} >= 0 THEN {above} WHEN {self.sql} < 0 THEN {below} END)"
+
+
+def _whole(values: Values, term: Term) -> Whole:
+    number = values.number(term)
+    return Whole(values.whole(number), None if number.literal is None else int(number.literal))
+
+
+def _not_negative(called: str, hint: str) -> Taken:
+    """A whole number that must not be below 0: what that would mean differs from database to database."""
+
+    def taken(values: Values, term: Term) -> str:
+        number = _whole(values, term)
+        if number.known is None:
+            lost = Loss(f"{called} is negative", f"{number.sql} < 0", f"CAST({number.sql} AS VARCHAR)")
+            values.losses.append(lost)
+        elif number.known < 0:
+            raise Misfit(f"{called} cannot be negative: {number.known}{hint}")
+        return number.by_sign(number.sql, "NULL")
+
+    return taken
 
 
 def _digit(values: Values, term: Term) -> int:
     """A whole number that stands in the expression itself."""
-    for digit in range(10):
-        if term == literal(str(digit)):
-            return digit
-    raise Misfit("a whole number from 0 to 9 should stand here, and no column")
+    number = term.literal if isinstance(term, Number) else None
+    if number is None:
+        raise Misfit("write a whole number from 0 to 9 here; it cannot be computed")
+    if number not in range(10):
+        raise Misfit(f"write a whole number from 0 to 9 here, not {number}")
+    return int(number)
 
 
 def _pattern(values: Values, term: Term) -> str:
@@ -86,12 +116,26 @@ def _one_of(*known: str) -> Taken:
 
 
 def _from(values: Values, text: Text, start: str, length: str | None = None) -> Text:
-    rest = "" if length is None else f" FOR {length}"
-    return Text(f"SUBSTRING({text.sql} FROM GREATEST({start}, 1){rest})")
+    # Before the first character there is one place, 0, which counts.
+    first = f"CASE WHEN {start} = 0 THEN 1 ELSE {start} END"
+    if length is None:
+        return Text(f"SUBSTRING({text.sql} FROM {first})")
+    count = f"CASE WHEN {start} = 0 AND {length} > 0 THEN {length} - 1 ELSE {length} END"
+    return Text(f"SUBSTRING({text.sql} FROM {first} FOR {count})")
 
 
-def _right(values: Values, text: Text, count: str) -> Text:
-    return Text(f"SUBSTRING({text.sql} FROM GREATEST(CHAR_LENGTH({text.sql}) - {count}, 0) + 1)")
+def _left(values: Values, text: Text, count: Whole) -> Text:
+    but_last = f"GREATEST(CHAR_LENGTH({text.sql}) + {count.sql}, 0)"
+    return Text(f"SUBSTRING({text.sql} FROM 1 FOR {count.by_sign(count.sql, but_last)})")
+
+
+def _right(values: Values, text: Text, count: Whole) -> Text:
+    return Text(f"SUBSTRING({text.sql} FROM {count.by_sign(_last(text, count.sql), f'1 - {count.sql}')})")
+
+
+def _last(text: Text, count: str) -> str:
+    """Where so many last characters begin."""
+    return f"GREATEST(CHAR_LENGTH({text.sql}) - {count}, 0) + 1"
 
 
 def _trim(side: str) -> Callable[..., Text]:
@@ -106,10 +150,14 @@ def _concat(values: Values, *texts: Text) -> Text:
     return Text(f"({' || '.join(there)})")
 
 
-def _split_part(values: Values, text: Text, by: str, number: str) -> Text:
+def _split_part(values: Values, text: Text, by: str, number: Whole) -> Text:
     if not by:
         raise Misfit("the text to split at is empty")
-    return Text(f"SPLIT_PART({text.sql}, {values.sql.text(by)}, GREATEST({number}, 1))")
+    if number.known == 0:
+        raise Misfit("there is no part 0: parts are counted from 1, and from -1 at the end")
+    if number.known is None:
+        values.losses.append(Loss("the number of a part is 0", f"{number.sql} = 0", "'0'"))
+    return Text(f"SPLIT_PART({text.sql}, {values.sql.text(by)}, {but(number.sql, '0')})")
 
 
 def _position(values: Values, text: Text, part: Text) -> Number:
@@ -125,7 +173,8 @@ def _starts(values: Values, text: Text, part: Text) -> Truth:
 
 
 def _ends(values: Values, text: Text, part: Text) -> Truth:
-    return Truth(f"({_right(values, text, f'CHAR_LENGTH({part.sql})').sql} = {part.sql})")
+    start = _last(text, f"CHAR_LENGTH({part.sql})")
+    return Truth(f"(SUBSTRING({text.sql} FROM {start}) = {part.sql})")
 
 
 def _matches(values: Values, text: Text, pattern: str) -> Truth:
@@ -185,15 +234,24 @@ FUNCTIONS: dict[str, Function] = {
     ),
     "left": Function(
         "left(text, n)",
-        "the first n characters",
-        (TEXT, _count),
-        lambda v, text, count: Text(f"SUBSTRING({text.sql} FROM 1 FOR {count})"),
+        "the first n characters; with a negative n all but the last -n",
+        (TEXT, _whole),
+        _left,
     ),
-    "right": Function("right(text, n)", "the last n characters", (TEXT, _count), _right),
+    "right": Function(
+        "right(text, n)",
+        "the last n characters; with a negative n all but the first -n",
+        (TEXT, _whole),
+        _right,
+    ),
     "substring": Function(
         "substring(text, start, n)",
-        "n characters from the one at `start`, counted from 1; without n all that come",
-        (TEXT, Values.whole, _count),
+        "n characters from the one at `start`, counted from 1; without n all that come; neither is negative",
+        (
+            TEXT,
+            _not_negative("the start of a part", "; right counts from the end"),
+            _not_negative("a length", ""),
+        ),
         _from,
         1,
     ),
@@ -204,7 +262,10 @@ FUNCTIONS: dict[str, Function] = {
         lambda v, text, old, new: Text(f"REPLACE({text.sql}, {old.sql}, {new.sql})"),
     ),
     "split_part": Function(
-        "split_part(text, at, n)", "the n-th part, counted from 1", (TEXT, WRITTEN, _count), _split_part
+        "split_part(text, at, n)",
+        "the n-th part, counted from 1; with a negative n counted from the end, the last one is -1",
+        (TEXT, WRITTEN, _whole),
+        _split_part,
     ),
     "concat": Function(
         "concat(a, b, …)",

@@ -44,11 +44,13 @@ class Text:
 
 @dataclass(frozen=True)
 class Number:
-    """`exact` has `places` decimals; None where there is no exact one."""
+    """`exact` has `places` decimals; None where there is no exact one. `literal`: what it is, where the user
+    wrote it."""
 
     about: str
     exact: str | None = None
     places: int = 0
+    literal: Decimal | None = None
 
 
 @dataclass(frozen=True)
@@ -96,8 +98,8 @@ def literal(text: str) -> Number:
     about = f"CAST('{float(value)!r}' AS {NUMBERS})"
     places = max(0, -int(value.normalize().as_tuple().exponent))
     if places > PLACES or abs(value) >= Decimal(10) ** (DIGITS - PLACES):
-        return Number(about)
-    return Number(about, decimal(f"'{value:f}'", places), places)
+        return Number(about, literal=value)
+    return Number(about, decimal(f"'{value:f}'", places), places, value)
 
 
 def of_text(text: Text, sql: Sql) -> Number:

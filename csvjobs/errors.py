@@ -2,6 +2,7 @@
 
     CsvjobsError
     ├── RequestError     what prevents a job from starting (4xx); the caller can mend it
+    │   ├── ForeignOrigin · UnknownHost
     │   ├── BadRequest · EmptyUpload · InvalidPipeline · InvalidOption
     │   ├── InvalidFitted · PipelineMismatch · NothingFitted
     │   ├── PipelineFixed · PreconditionFailed · TooManyPipelines
@@ -96,6 +97,20 @@ class RequestError(CsvjobsError):
 
 class BadRequest(RequestError):
     """The request is not well formed."""
+
+
+class ForeignOrigin(RequestError):
+    """A page of another site may change nothing here."""
+
+    code = "foreign-origin"
+    status = 403
+
+
+class UnknownHost(RequestError):
+    """The service does not answer under this name."""
+
+    code = "unknown-host"
+    status = 421
 
 
 class EmptyUpload(RequestError):

@@ -53,6 +53,11 @@ class Settings(BaseSettings):
     pipelines_dir: Path = Field(Path("pipelines"), description="Folder of named pipelines (*.yaml).")
     host: str = Field("127.0.0.1", description="Address that the API listens on.")
     port: int = Field(8000, ge=1, le=65535, description="Port that the API listens on.")
+    allowed_hosts: str | None = Field(
+        None,
+        description="Names under which the API answers, between commas, * for any: what stands in the header "
+        "Host. Addresses, names without a dot, and those in .localhost, .local and .internal always do.",
+    )
     workers: int = Field(2, ge=1, le=256, description="Worker processes that `csvjobs up` starts.")
     owner_header: str | None = Field(
         None,

@@ -13,6 +13,7 @@ import csvjobs
 from csvjobs import settings, wiring
 from csvjobs.api import problems
 from csvjobs.api.middleware import EarlyAnswer, Head, RequestId
+from csvjobs.api.origin import OwnSite
 from csvjobs.api.routes import catalogue, errors, files, health, jobs, submit, tables
 from csvjobs.api.watch import Watch
 from csvjobs.flow.services import Services
@@ -40,7 +41,7 @@ def create_app(services: Services | None = None) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
-        middleware=[Middleware(each) for each in (RequestId, EarlyAnswer, Head)],
+        middleware=[Middleware(each) for each in (RequestId, EarlyAnswer, OwnSite, Head)],
     )
     problems.install(app)
     plain = app.openapi

@@ -34,7 +34,8 @@ class RequestId:
                 headers = MutableHeaders(scope=message)
                 headers["X-Request-ID"] = scope["request_id"]
                 headers.setdefault("X-Content-Type-Options", "nosniff")
-                headers.setdefault("Referrer-Policy", "no-referrer")
+                # With no-referrer a form of the page itself would come with the Origin null.
+                headers.setdefault("Referrer-Policy", "same-origin")
             await send(message)
 
         return await self.app(scope, receive, named)

@@ -89,9 +89,13 @@ def describe(openapi: dict[str, Any]) -> dict[str, Any]:
         schemas.pop(name, None)
     _, defined = models_json_schema([(Problem, "serialization")], ref_template="#/components/schemas/{model}")
     schemas.update(defined["$defs"])
-    for operation in (each for path in openapi["paths"].values() for each in path.values()):
-        if "422" in operation["responses"]:
-            operation["responses"]["422"] = responses(422)[422]
+    for path in openapi["paths"].values():
+        for method, operation in path.items():
+            told = operation["responses"]
+            anywhere = (421,) if method == "get" else (403, 421)
+            told.update({str(s): r for s, r in responses(*anywhere).items()})
+            if "422" in told:
+                told["422"] = responses(422)[422]
     return openapi
 
 

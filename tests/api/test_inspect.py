@@ -119,7 +119,7 @@ def test_what_means_missing_counts_as_empty_and_is_shown_as_it_stands(api: Serve
         (b"\n\n", {}, 422, "empty-file"),
         (b"\x89PNG\r\n\x1a\n" + bytes(500), {}, 422, "not-csv"),
         (b"a\n", {"delimiter": "too long"}, 422, "invalid-pipeline"),
-        (b"a\n", {"encoding": "klingon"}, 422, "bad-encoding"),
+        (b"a\n", {"encoding": "klingon"}, 422, "invalid-pipeline"),
     ],
 )
 def test_what_cannot_be_read_is_refused_at_once(

@@ -91,7 +91,7 @@ def test_a_wrong_setting_is_named(at: Terminal, variable: str, value: str) -> No
         ("CSVJOBS_WORKER", "Did you mean CSVJOBS_WORKERS?"),
         ("CSVJOBS_REDIS_URL", "Did you mean REDIS_URL?"),
         ("CSVJOBS_MAX_UPLOAD", "Did you mean CSVJOBS_MAX_UPLOAD_BYTES?"),
-        ("CSVJOBS_COLOUR", "Known settings: CSVJOBS_DRAIN, CSVJOBS_HOST, CSVJOBS_JOBS_DIR, "),
+        ("CSVJOBS_COLOUR", "Known settings: CSVJOBS_ALLOWED_HOSTS, CSVJOBS_DRAIN, CSVJOBS_HOST, "),
     ],
 )
 def test_a_misspelt_setting_is_told_with_the_nearest_name(at: Terminal, misspelt: str, hint: str) -> None:

@@ -24,7 +24,8 @@
     │   └── TimeLimit · MemoryLimit
     ├── Cancelled        not a fault: the job's owner asked for the end
     └── ServiceError     our side (5xx); retried where that can help, always logged
-        └── QueueUnavailable · DiskFull · AccountMismatch · WorkerLost · InternalError · BadSetup
+        ├── QueueUnavailable · StorageUnavailable · DiskFull
+        └── AccountMismatch · WorkerLost · InternalError · BadSetup
 
 A class's docstring is its title; `code` never changes once released; the message says what, where
 and what was found; `hint` says what to do next.
@@ -564,6 +565,16 @@ class QueueUnavailable(ServiceError):
     """The queue cannot be reached."""
 
     code = "queue-unavailable"
+    status = 503
+
+
+BRING_BACK = "See whether its disk is there and can be written to; nothing has to be started anew."
+
+
+class StorageUnavailable(ServiceError):
+    """The jobs folder cannot be reached."""
+
+    code = "storage-unavailable"
     status = 503
 
 

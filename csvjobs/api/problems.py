@@ -13,6 +13,7 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 from pydantic.json_schema import models_json_schema
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.routing import Match
 
@@ -28,6 +29,7 @@ HEADERS = {
     "job-not-finished": {"Retry-After": "1"},
     "idempotency-key-in-use": {"Retry-After": "1"},
     "queue-unavailable": {"Retry-After": "5"},
+    "storage-unavailable": {"Retry-After": "5"},
     "disk-full": {"Retry-After": "60"},
     "unsupported-coding": {"Accept-Encoding": "gzip, zstd, identity"},
 }
@@ -74,6 +76,7 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(CsvjobsError, _ours)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http)
+    app.add_exception_handler(ClientDisconnect, _left)
     app.add_exception_handler(Exception, _unexpected)
 
 
@@ -131,6 +134,11 @@ async def _http(request: Request, error: Exception) -> Response:
         status=error.status_code,
         detail=f"{request.method} {request.url.path}: {phrase.lower()}.",
     )
+
+
+async def _left(request: Request, error: Exception) -> Response:
+    log.info("%s %s: the client went away before the end", request.method, request.url.path)
+    return Response()  # which nobody reads
 
 
 async def _unexpected(request: Request, error: Exception) -> Response:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, Field
 
@@ -57,10 +57,18 @@ class TableInfo(TableRef):
 
 
 class Health(BaseModel):
-    """`status` is ok, or what is wrong."""
+    """The API, as it is asked."""
 
-    status: str
+    status: Literal["ok"]
     version: str
+
+
+class Readiness(BaseModel):
+    """Whether jobs can be accepted, and who runs them: without workers they wait."""
+
+    status: Literal["ok", "no-workers"]
+    version: str
+    workers: int = Field(description="How many there are, on all machines, but for those of priority=high.")
 
 
 def document(job: Job) -> JobDocument:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from types import TracebackType
 
 from csvjobs.engines.base import Engine, Interrupted
-from csvjobs.errors import Cancelled, CsvjobsError, DiskFull, JobNotFound, TimeLimit
+from csvjobs.errors import Cancelled, CsvjobsError, DiskFull, JobNotFound, StorageUnavailable, TimeLimit
 from csvjobs.flow.ending import publish
 from csvjobs.flow.room import LARGE, check_free
 from csvjobs.flow.services import Services
@@ -136,7 +136,7 @@ class Pulse:
             return self.services.storage.ended(self.job.job_id) or not self.services.storage.leased(
                 self.job.job_id
             )
-        except JobNotFound:
+        except (JobNotFound, StorageUnavailable):
             return True
 
     def _interrupt(self) -> None:

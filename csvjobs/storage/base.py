@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from csvjobs.errors import MAKE_ROOM, DiskFull, FileNotFound, JobNotFound
+from csvjobs.errors import BRING_BACK, MAKE_ROOM, DiskFull, FileNotFound, JobNotFound, StorageUnavailable
 
 REQUEST = "job.json"
 REPORT = "report.json"
@@ -28,16 +28,23 @@ KEPT_FOR = 24 * 3600.0
 TOLD_FOR = 30 * 24 * 3600.0
 """Seconds for which it is told of a job that it was deleted."""
 
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+FAILING = (errno.EACCES, errno.EROFS, errno.EIO, errno.ESTALE, errno.ENOTCONN)
+
 
 @contextmanager
 def writing(what: str) -> Iterator[None]:
-    """For a block that writes files. Raises DiskFull, about `what`, where the system takes no more."""
+    """For a block that writes files. Raises, about `what`, DiskFull where the system takes no more,
+    StorageUnavailable where the disk fails."""
     try:
         yield
     except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-            raise
-        raise DiskFull(f"{what} cannot be kept: {error.strerror}.", hint=MAKE_ROOM) from error
+        said = f"{what} cannot be kept: {error.strerror}."
+        if error.errno in FULL:
+            raise DiskFull(said, hint=MAKE_ROOM) from error
+        if error.errno in FAILING:
+            raise StorageUnavailable(said, hint=BRING_BACK) from error
+        raise
 
 
 @dataclass(frozen=True)
@@ -64,7 +71,7 @@ class Storage(ABC):
     """Files by (job id, name).
 
     Raises: JobNotFound, FileNotFound for what is not there, JobGone for what was deleted; DiskFull where the
-    disk is.
+    disk is; StorageUnavailable where all of it is away.
     """
 
     @abstractmethod

@@ -29,7 +29,15 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
-from csvjobs.errors import BadSetup, DiskFull, FileNotFound, JobGone, JobNotFound
+from csvjobs.errors import (
+    BRING_BACK,
+    BadSetup,
+    DiskFull,
+    FileNotFound,
+    JobGone,
+    JobNotFound,
+    StorageUnavailable,
+)
 from csvjobs.storage.base import KEPT_FOR, REPORT, REQUEST, TOLD_FOR, Slot, Stat, Storage, writing
 
 UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
@@ -218,7 +226,11 @@ class LocalStorage(Storage):
         return _ids(self._pending)
 
     def free_bytes(self) -> int:
-        return shutil.disk_usage(self.root).free
+        try:
+            # Of a disk that is not mounted the folder is there, and empty.
+            return shutil.disk_usage(self._incoming).free
+        except OSError as error:
+            raise _away(self.root, error) from error
 
     def sweep_runs(self) -> None:
         for folder in self._scratch.iterdir():
@@ -286,7 +298,9 @@ class LocalStorage(Storage):
     def _missing(self, job_id: str) -> JobNotFound:
         try:
             return JobGone((self._gone / job_id).read_text("utf-8"))
-        except FileNotFoundError:
+        except FileNotFoundError as error:
+            if not self._gone.is_dir():
+                raise _away(self.root, error) from error
             return _not_found(job_id)
 
 
@@ -322,7 +336,10 @@ def _held(path: Path) -> Iterator[int | None]:
 def _open_locked(path: Path) -> int | None:
     while True:
         with writing("The key"):
-            descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+            try:
+                descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+            except FileNotFoundError as error:
+                raise _away(path.parent.parent, error) from error
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -343,6 +360,10 @@ def _checked(job_id: str) -> str:
 
 def _not_found(job_id: str) -> JobNotFound:
     return JobNotFound(f"There is no job {job_id!r}.")
+
+
+def _away(root: Path, error: OSError) -> StorageUnavailable:
+    return StorageUnavailable(f"The jobs folder {root} cannot be reached: {error.strerror}.", hint=BRING_BACK)
 
 
 def _ids(folder: Path) -> list[str]:

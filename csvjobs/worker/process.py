@@ -27,7 +27,7 @@ from rq.serializers import JSONSerializer
 from rq.utils import now
 from rq.worker import BaseWorker
 
-from csvjobs.errors import JobNotFound, MemoryLimit, QueueUnavailable, TimeLimit
+from csvjobs.errors import JobNotFound, MemoryLimit, QueueUnavailable, StorageUnavailable, TimeLimit
 from csvjobs.priority import Priority
 from csvjobs.queues.rq import RqQueue, queue
 from csvjobs.settings import Settings, load
@@ -183,7 +183,7 @@ class CsvWorker(BaseWorker):
         """Ends a run that did not stop when it was to."""
         status = child.kill()
         log.warning("job %s: its process did not stop, and was killed", job.id)
-        with suppress(JobNotFound):
+        with suppress(JobNotFound, StorageUnavailable):
             if not self.storage.ended(job.id):
                 # It was told to leave: that it took too long costs its job no try.
                 self.storage.forgive(job.id)
@@ -195,7 +195,7 @@ class CsvWorker(BaseWorker):
         if time.monotonic() > self._stopped_at + self.drain:
             child.tell("leave")
             return True
-        with suppress(JobNotFound):
+        with suppress(JobNotFound, StorageUnavailable):
             return self.storage.ended(job.id)
         return True
 

@@ -324,10 +324,50 @@ def test_a_disk_that_is_short_refuses(serve: Serve) -> None:
     full = serve(min_free_bytes=2**60)
     body = refused(full.client.post("/upload_csv", content=CSV), 507, "disk-full")
     assert body["hint"]
+    refused(full.client.get("/readyz"), 507, "disk-full")
+
+
+@pytest.mark.parametrize("empty", [True, False])
+def test_while_the_jobs_folder_is_away_that_is_told(
+    serve: Serve, empty: bool, capfd: pytest.CaptureFixture[str]
+) -> None:
+    alone = serve()
+    job_id = alone.post(CSV)["job_id"]
+    away = alone.root.rename(alone.root.with_name("jobs.gone"))
+    if empty:
+        alone.root.mkdir()
+    capfd.readouterr()
+    keyed = {"Idempotency-Key": "k"}
+    answers = [
+        alone.client.get("/readyz"),
+        alone.client.get(f"/jobs/{job_id}"),
+        *(alone.client.post(path, content=CSV) for path in ("/upload_csv", "/inspect", "/preview")),
+        alone.client.post("/upload_csv", content=CSV, headers=keyed),
+        alone.client.post(f"/jobs/{job_id}/rerun"),
+    ]
+    for answer in answers:
+        assert refused(answer, 503, "storage-unavailable")["hint"]
+        assert answer.headers["retry-after"]
+    assert len(capfd.readouterr().err.splitlines()) == len(answers)
+    if empty:
+        alone.root.rmdir()
+    away.rename(alone.root)
+    assert alone.client.get("/readyz").status_code == 200
+    assert alone.client.post("/upload_csv", content=CSV, headers=keyed).status_code == 202
+
+
+def test_where_nobody_works_the_service_is_ready_to_accept(api: Served, serve: Serve) -> None:
+    eventually(lambda: api.client.get("/readyz").json()["workers"] == 1)
+    assert api.client.get("/readyz").json()["status"] == "ok"
+    alone = serve()
+    answer = alone.client.get("/readyz")
+    assert (answer.status_code, answer.json()["status"], answer.json()["workers"]) == (200, "no-workers", 0)
 
 
 @pytest.mark.parametrize("kind", [b"text/csv", b"multipart/form-data; boundary=x"])
-def test_of_an_upload_that_breaks_off_nothing_is_left(serve: Serve, kind: bytes) -> None:
+def test_of_an_upload_that_breaks_off_nothing_is_left(
+    serve: Serve, kind: bytes, capfd: pytest.CaptureFixture[str]
+) -> None:
     alone = serve()
     parts = urlsplit(alone.url)
     head = b"POST /upload_csv HTTP/1.1\r\nHost: x\r\nContent-Type: %b\r\nContent-Length: 5000000\r\n\r\n"
@@ -337,6 +377,8 @@ def test_of_an_upload_that_breaks_off_nothing_is_left(serve: Serve, kind: bytes)
         eventually(lambda: any(path.stat().st_size for path in alone.root.glob(".incoming/*/input.csv")))
     eventually(lambda: not alone.leftovers())
     assert alone.service.services.storage.list() == []
+    assert alone.client.get("/healthz").status_code == 200
+    assert len(capfd.readouterr().err.splitlines()) <= 1
 
 
 def digest(content: bytes) -> str:

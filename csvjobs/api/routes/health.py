@@ -8,7 +8,8 @@ from fastapi import APIRouter
 import csvjobs
 from csvjobs.api.problems import responses
 from csvjobs.api.routes.deps import Given
-from csvjobs.api.schemas import Health
+from csvjobs.api.schemas import Health, Readiness
+from csvjobs.flow.room import check_free
 from csvjobs.flow.services import Services
 
 router = APIRouter(tags=["service"])
@@ -20,13 +21,15 @@ async def healthz() -> Health:
     return Health(status="ok", version=csvjobs.__version__)
 
 
-@router.get("/readyz", operation_id="readyz", responses=responses(503))
-async def readyz(services: Given) -> Health:
-    """Jobs can be accepted and will be run: the jobs folder and the queue are there."""
-    await to_thread.run_sync(_check, services)
-    return Health(status="ok", version=csvjobs.__version__)
+@router.get("/readyz", operation_id="readyz", responses=responses(503, 507))
+async def readyz(services: Given) -> Readiness:
+    """Jobs can be accepted: the queue is there, and the jobs folder, which has room. With `no-workers` they
+    wait, be it for the moment of a restart."""
+    workers = await to_thread.run_sync(_check, services)
+    return Readiness(status="ok" if workers else "no-workers", version=csvjobs.__version__, workers=workers)
 
 
-def _check(services: Services) -> None:
-    services.storage.free_bytes()
-    services.queue.census()
+def _check(services: Services) -> int:
+    """How many workers there are. Raises StorageUnavailable, DiskFull, QueueUnavailable."""
+    check_free(services)
+    return services.queue.workers()

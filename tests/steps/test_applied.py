@@ -113,6 +113,13 @@ def test_bins_of_equal_width(bench: Bench, fit: list[float], column: list[float]
         assert int(label) in {int(np.searchsorted(edges, cell + off, "right")) for off in offs}
 
 
+@pytest.mark.parametrize("ranges", ["count", "quantiles"])
+def test_a_range_holds_every_number_that_is_put_into_it(bench: Bench, ranges: str) -> None:
+    step = {"step": "bin", "columns": ["x"], ranges: 3}
+    out = applied(bench, step, ["10", "20", "30", "40"], ["-5", "10", "20", "40", "1000"])
+    assert [row[1] for row in out.rows] == ["(-inf, 20)"] * 2 + ["[20, 30)"] + ["[30, inf)"] * 2
+
+
 @given(fit=spread, column=gaps)
 def test_clips_at_the_quantiles_of_the_first_table(
     bench: Bench, fit: list[float], column: list[float | None]

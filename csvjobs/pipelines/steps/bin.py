@@ -47,8 +47,9 @@ class Bin(ColumnStep):
     `edges: [18, 65]` makes three ranges: below 18, from 18 to below 65, and from 65. `count: 4` cuts the way
     from the smallest number to the largest into four ranges of equal width; `quantiles: 4` cuts so that each
     holds about as many numbers (linear interpolation; where many are equal, a range may stay empty). The
-    largest number belongs to the last range. A range is written as `[18, 65)`: from 18, 65 left out; or as
-    `labels` say.
+    first range has no lower end and the last no upper one, so that where learnt ranges are applied to another
+    file, smaller and larger numbers belong to them. A range is written as `[18, 65)`: from 18, 65 left out;
+    or as `labels` say.
 
     The ranges of `count` are those of scikit-learn's KBinsDiscretizer and numpy's histogram, those of `edges`
     are those of pandas' cut with `right=False`.
@@ -87,10 +88,9 @@ class Bin(ColumnStep):
         def cell(column: Column) -> str:
             value, edges = number(sql, column.sql), self._edges(column.name, learnt)
             *lower, last = (sql.text(label) for label in self.labels or self._named(edges))
-            inner = edges if self.edges else edges[1:-1]
             ranges = (
                 f"WHEN {value} < {constant(edge)} THEN {label}"
-                for edge, label in zip(inner, lower, strict=True)
+                for edge, label in zip(edges, lower, strict=True)
             )
             return f"CASE {' '.join(ranges)} WHEN {value} IS NOT NULL THEN {last} ELSE {column.sql} END"
 
@@ -106,27 +106,21 @@ class Bin(ColumnStep):
         return [Need(name, "quantile", part / parts) for part in range(parts + 1)]
 
     def _edges(self, name: str, learnt: Learnt) -> Sequence[float]:
-        """Raises NotANumber."""
+        """Where one range ends and the next begins. Raises NotANumber."""
         if self.edges:
             return self.edges
         found = [learnt[need] for need in self._needs(name)]
         if not isfinite(found[-1] - found[0]):
             raise NotANumber(f"The numbers of column {name!r} lie too far apart to cut.", column=name)
-        return _equal(found[0], found[-1], self.count) if self.count else found
+        return _equal(found[0], found[-1], self.count) if self.count else found[1:-1]
 
     def _named(self, edges: Sequence[float]) -> list[str]:
         shown = [shortest(edge) for edge in edges]
-        if self.edges:
-            return [
-                f"(-inf, {shown[0]})",
-                *(f"[{a}, {b})" for a, b in pairwise(shown)),
-                f"[{shown[-1]}, inf)",
-            ]
-        *lower, (a, b) = pairwise(shown)
-        return [*(f"[{a}, {b})" for a, b in lower), f"[{a}, {b}]"]
+        inner = (f"[{a}, {b})" for a, b in pairwise(shown))
+        return [f"(-inf, {shown[0]})", *inner, f"[{shown[-1]}, inf)"]
 
 
 def _equal(low: float, high: float, count: int) -> list[float]:
-    """As numpy's linspace reckons, to the last digit."""
+    """The inner edges, as numpy's linspace reckons, to the last digit."""
     width = (high - low) / count
-    return [*(low + place * width for place in range(count)), high]
+    return [low + place * width for place in range(1, count)]

@@ -17,6 +17,7 @@ from csvjobs.cli.run import processed, submitted
 from csvjobs.cli.tables import SHOWN_COLUMNS, print_notes, shown, table
 from csvjobs.flow.deliver import PROFILE
 from csvjobs.pipelines.profile import ColumnSummary, Profiles, TableProfile
+from csvjobs.pipelines.step import shortest
 
 PIPELINE = json.dumps({"name": "profile", "report": {"profile": True}})
 
@@ -65,5 +66,5 @@ def _print(found: TableProfile) -> None:
 def _bounds(column: ColumnSummary) -> tuple[str, str]:
     """Of the numbers, where all cells are such."""
     if column.numbers and column.numbers.count == column.filled:
-        return f"{column.numbers.low:g}", f"{column.numbers.high:g}"
+        return shortest(column.numbers.low), shortest(column.numbers.high)
     return (column.first or "")[:20], (column.last or "")[:20]

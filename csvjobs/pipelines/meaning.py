@@ -25,12 +25,14 @@ FORMS = {
     "url": re.compile(r"(?:https?|ftp)://\S+"),
 }
 CODE = re.compile(r"[\w./:-]+")
+LEADING_ZEROS = "code with leading zeros"
+"""Digits that no number would be written with: as one they would lose the zeros."""
 
 
 def meaning(column: ColumnProfile, cells: Sequence[str]) -> str:
-    """One of empty, boolean, email, phone, iban, card, national_id, id, integer, decimal, url, category and
-    text; or date or datetime and the formats that fit all cells, as `cast` takes them: `date %d/%m/%Y`.
-    `cells`: those of the profile that hold something."""
+    """One of empty, boolean, email, phone, iban, card, national_id, id, integer, decimal, url, category, text
+    and LEADING_ZEROS; or date or datetime and the formats that fit all cells, as `cast` takes them: `date
+    %d/%m/%Y`. `cells`: those of the profile that hold something."""
     if not cells:
         return "empty"
     texts = {cell.strip() for cell in cells}
@@ -39,8 +41,10 @@ def meaning(column: ColumnProfile, cells: Sequence[str]) -> str:
             return kind
     if len(texts) == 2 and {text.lower() for text in texts} <= {*TRUE, *FALSE}:
         return "boolean"
-    if formats := _formats(texts):
-        return f"{'date' if formats[0] in DATES else 'datetime'} {', '.join(formats)}"
+    if fitting := formats(cells):
+        return f"{'date' if fitting[0] in DATES else 'datetime'} {', '.join(fitting)}"
+    if any(re.fullmatch(r"0\d+", text, re.ASCII) for text in texts) and all(map(str.isdecimal, texts)):
+        return LEADING_ZEROS
     alone = column.distinct == column.filled >= FEWEST
     if alone and all(map(CODE.fullmatch, texts)) and not _all("decimal", texts - _of("integer", texts)):
         return "id"
@@ -58,7 +62,9 @@ def _all(form: str, texts: set[str]) -> bool:
     return bool(texts) and len(_of(form, texts)) == len(texts)
 
 
-def _formats(texts: set[str]) -> list[str]:
+def formats(cells: Sequence[str]) -> list[str]:
+    """Those of dates and times that fit all cells."""
+    texts = {cell.strip() for cell in cells}
     return [one for one in chain(DATES, TIMES) if all(_fits(text, one) for text in texts)]
 
 

@@ -10,13 +10,14 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from decimal import Decimal
 from math import isfinite
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from csvjobs.engines.base import NUMBER, Engine, Sql
-from csvjobs.pipelines.meaning import meaning
+from csvjobs.pipelines.meaning import LEADING_ZEROS, formats, meaning
 from csvjobs.pipelines.rows import ROW
 from csvjobs.pipelines.step import Columns, missing
 from csvjobs.reading.profile import ColumnProfile, profiled
@@ -24,6 +25,8 @@ from csvjobs.reading.profile import ColumnProfile, profiled
 DRAWN = 2000
 BARS = 12
 QUARTERS = (0.25, 0.5, 0.75)
+SURE = 2**53
+"""Below it a double holds each whole number."""
 DIGITS = 8
 """Hexadecimal ones of the hash by which rows are drawn."""
 
@@ -31,15 +34,16 @@ MOST_COLUMNS = 200
 
 
 class Spread(BaseModel):
-    """The numbers of a column; `bars`: how many of those drawn lie in each of equal parts from the lowest to
+    """The numbers of a column, bounds as doubles, or as integers where whole ones are too large for those;
+    `bars`: how many of those drawn lie in each of equal parts from the lowest to
     the highest drawn."""
 
     model_config = ConfigDict(frozen=True)
 
     count: int
-    low: float
-    high: float
-    about_quartiles: list[float]
+    low: int | float
+    high: int | float
+    about_quartiles: list[float] = Field(description="By linear interpolation, as numpy's, in small tables.")
     bars: list[int]
 
 
@@ -54,7 +58,10 @@ class ColumnSummary(BaseModel):
     empty: int = Field(description="Cells that are empty or one of the read option `nulls`.")
     quoted_empty: int = Field(description="Those of them that are empty texts in quotes.")
     about_distinct: int = Field(description="Different values among the filled cells; exact in small tables.")
-    first: str | None = Field(description="The lowest text, in code point order.")
+    first: str | None = Field(
+        description="The lowest cell: of dates the earliest, in the first format that fits, else of texts in "
+        "code point order."
+    )
     last: str | None
     shortest: int | None
     longest: int | None
@@ -82,7 +89,8 @@ class Profiles(BaseModel):
 
 
 def profile(engine: Engine, sql: Sql, relation: str, columns: Columns, rows: int) -> TableProfile:
-    """One scan of the relation, which has ROW and about so many `rows`."""
+    """One scan of the relation, which has ROW and about so many `rows`; another one for bounds that only the
+    kind of a column tells."""
     columns = Columns(columns[:MOST_COLUMNS])
     numbers = ", ".join(f"{sql.number(_there(sql, c.sql))} AS n{i}" for i, c in enumerate(columns))
     facts = [fact for i, c in enumerate(columns) for fact in _facts(sql, c.sql, f"n{i}")]
@@ -97,7 +105,54 @@ def profile(engine: Engine, sql: Sql, relation: str, columns: Columns, rows: int
         _summary(one, count, part, _filled(sample or [], i, sql.nulls), whole=whole)
         for i, (one, part) in enumerate(zip(close, parts, strict=True))
     ]
-    return TableProfile(rows=count, drawn=len(sample or []), columns=summaries)
+    cells = [_filled(sample or [], place, sql.nulls) for place in range(len(columns))]
+    exactly = _bounded(engine, sql, relation, columns, summaries, cells)
+    return TableProfile(rows=count, drawn=len(sample or []), columns=exactly)
+
+
+def _bounded(
+    engine: Engine,
+    sql: Sql,
+    relation: str,
+    columns: Columns,
+    summaries: Sequence[ColumnSummary],
+    cells: Sequence[Sequence[str]],
+) -> list[ColumnSummary]:
+    """The same with the bounds of dates, and of whole numbers that no double holds."""
+    asked = {}
+    for place, (column, one, some) in enumerate(zip(columns, summaries, cells, strict=True)):
+        there = _there(sql, column.sql)
+        if strptime := _ordered_by(one, some):
+            asked[place] = f"CAST({sql.moment(there, strptime)} AS VARCHAR) || ' ' || {there}"
+        elif one.numbers and max(map(abs, (one.numbers.low, one.numbers.high))) >= SURE:
+            asked[place] = f"TRY_CAST({there} AS DECIMAL(38, 10))"
+    if not asked:
+        return list(summaries)
+    facts = ", ".join(f"COUNT({sql}), MIN({sql}), MAX({sql})" for sql in asked.values())
+    [found] = engine.rows(f"SELECT {facts} FROM ({relation})")
+    bounds = zip(found[::3], found[1::3], found[2::3], strict=True)
+    exact = {place: _exact(summaries[place], *each) for place, each in zip(asked, bounds, strict=True)}
+    return [exact.get(place, one) for place, one in enumerate(summaries)]
+
+
+def _ordered_by(summary: ColumnSummary, cells: Sequence[str]) -> str | None:
+    """The format by which its cells are put in order, None where that is their text."""
+    if not summary.meaning.startswith("date"):
+        return None
+    # Of a time with a zone the format is year first anyway.
+    return next((one for one in formats(cells) if not one.endswith("%z")), None)
+
+
+def _exact(summary: ColumnSummary, count: int, low: Any, high: Any) -> ColumnSummary:
+    """With these bounds, if they are of all its cells: numbers, or texts behind a moment, which has one blank
+    in it."""
+    if summary.numbers and isinstance(low, Decimal) and count == summary.numbers.count:
+        whole = {name: int(n) for name, n in (("low", low), ("high", high)) if n == n.to_integral_value()}
+        return summary.model_copy(update={"numbers": summary.numbers.model_copy(update=whole)})
+    if isinstance(low, str) and count == summary.filled:
+        first, last = (text.split(" ", 2)[2] for text in (low, high))
+        return summary.model_copy(update={"first": first, "last": last})
+    return summary
 
 
 def _facts(sql: Sql, cell: str, number: str) -> Iterator[str]:
@@ -127,9 +182,10 @@ def _summary(
     close: ColumnProfile, rows: int, facts: Sequence[Any], cells: Sequence[str], *, whole: bool
 ) -> ColumnSummary:
     filled, quoted, distinct, first, last, shortest, longest, *numbers = facts
+    looks_like = meaning(close, cells)
     return ColumnSummary(
         name=close.name,
-        meaning=meaning(close, cells),
+        meaning=looks_like,
         filled=filled,
         empty=rows - filled,
         quoted_empty=quoted,
@@ -138,7 +194,7 @@ def _summary(
         last=last,
         shortest=shortest,
         longest=longest,
-        numbers=_spread(numbers, cells) if numbers[0] else None,
+        numbers=_spread(numbers, cells, whole=whole) if numbers[0] and looks_like != LEADING_ZEROS else None,
         drawn=close,
     )
 
@@ -147,10 +203,21 @@ def _filled(rows: Sequence[Sequence[str | None]], place: int, nulls: Sequence[st
     return [cell for row in rows if (cell := row[place]) and cell not in nulls]
 
 
-def _spread(facts: Sequence[Any], cells: Sequence[str]) -> Spread:
+def _spread(facts: Sequence[Any], cells: Sequence[str], *, whole: bool) -> Spread:
     count, low, high, quartiles = facts
     drawn = [float(cell) for cell in cells if re.fullmatch(NUMBER, cell, re.ASCII)]
+    numbers = sorted(filter(isfinite, drawn))
+    if whole and numbers:
+        quartiles = [_quantile(numbers, part) for part in QUARTERS]
     return Spread(count=count, low=low, high=high, about_quartiles=quartiles, bars=_bars(drawn))
+
+
+def _quantile(numbers: Sequence[float], part: float) -> float:
+    """Interpolated linearly between the two nearest of the sorted numbers."""
+    place = part * (len(numbers) - 1)
+    below = int(place)
+    above = min(below + 1, len(numbers) - 1)
+    return numbers[below] + (numbers[above] - numbers[below]) * (place - below)
 
 
 def _bars(numbers: Sequence[float]) -> list[int]:

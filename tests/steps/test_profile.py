@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from statistics import median
 
+import numpy as np
 import pytest
 
 from csvjobs.engines.duckdb import DuckEngine
@@ -45,6 +46,37 @@ def test_a_small_table_is_told_exactly(engine: DuckEngine, tmp_path: Path) -> No
     assert y.drawn.top == {"b": 2}
 
 
+def test_quartiles_of_a_small_table_are_those_of_numpy(engine: DuckEngine, tmp_path: Path) -> None:
+    for cells in (range(1, 12), range(1, 11), [3, 3, 7.5, -2]):
+        found = column(engine, tmp_path, list(map(str, cells)))
+        assert found.numbers is not None
+        assert found.numbers.about_quartiles == np.quantile(cells, [0.25, 0.5, 0.75]).tolist()
+
+
+@pytest.mark.parametrize(
+    ("cells", "bounds"),
+    [
+        (["31/12/2025", "01/05/2026", "30/04/2026"], ("31/12/2025", "01/05/2026")),
+        (["3 Mar 2026 ", "12 Jan 2026", "", "1 Feb 2026"], ("12 Jan 2026", "3 Mar 2026 ")),
+        (["31/12/2025 9:00", "31/12/2025 10:00"], ("31/12/2025 9:00", "31/12/2025 10:00")),
+        (["b", "B", "a10", "a9"], ("B", "b")),
+        (["01067", "00042"], ("00042", "01067")),
+    ],
+)
+def test_bounds_are_by_what_the_cells_are(
+    engine: DuckEngine, tmp_path: Path, cells: list[str], bounds: tuple[str, str]
+) -> None:
+    found = column(engine, tmp_path, cells)
+    assert (found.first, found.last, found.numbers) == (*bounds, None)
+
+
+@pytest.mark.parametrize("numbers", [[2**53 + 1, -5], [-(2**60) - 1, 2**63 + 1], [10**25 + 3, 1]])
+def test_bounds_of_whole_numbers_are_exact(engine: DuckEngine, tmp_path: Path, numbers: list[int]) -> None:
+    found = column(engine, tmp_path, list(map(str, numbers))).numbers
+    assert found is not None
+    assert (found.low, found.high) == (min(numbers), max(numbers))
+
+
 def test_of_a_large_table_some_rows_are_drawn(engine: DuckEngine, tmp_path: Path) -> None:
     numbers = range(10 * DRAWN)
     text = "id,kind\n" + "".join(f"{n},{'ab'[n % 2]}\n" for n in numbers)
@@ -70,7 +102,9 @@ def test_a_table_without_rows_has_a_profile(engine: DuckEngine, tmp_path: Path) 
     ("cells", "meaning"),
     [
         (["1", "2", "2", ""], "integer"),
-        (["007", "12", "12"], "decimal"),
+        (["007", "12", "12"], "code with leading zeros"),
+        ([f"{n:05}" for n in range(30)], "code with leading zeros"),
+        (["00.5", "12", "12"], "decimal"),
         (["1.5", "2", "1e3", "2"], "decimal"),
         (["yes", "no", "yes", "no"], "boolean"),
         (["2026-04-03", "2026-05-28"], "date %Y-%m-%d"),

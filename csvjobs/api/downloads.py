@@ -22,7 +22,7 @@ from csvjobs.storage.base import INPUT
 CHUNK = 1024**2
 
 MEDIA_TYPES = {
-    "csv": "text/csv; charset=utf-8",
+    "csv": "text/csv",
     "json": "application/json",
     "txt": "text/plain; charset=utf-8",
     "jsonl": "application/x-ndjson",
@@ -99,8 +99,9 @@ def _media_type(delivery: Delivery) -> str:
     known = MEDIA_TYPES.get(ending, "application/octet-stream")
     if ending != "csv":
         return known
-    header = "present" if delivery.header else "absent"
-    return f"{known.replace('utf-8', delivery.encoding)}; header={header}"
+    charset = f"; charset={delivery.encoding}" if delivery.encoding else ""
+    header = {True: "; header=present", False: "; header=absent", None: ""}[delivery.header]
+    return f"{known}{charset}{header}"
 
 
 def _unchanged(request: Request, headers: dict[str, str]) -> bool:

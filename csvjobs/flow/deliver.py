@@ -11,6 +11,7 @@ from csvjobs.errors import FileNotFound, JobHasNoOutput, JobNotFinished
 from csvjobs.flow.services import Services
 from csvjobs.flow.view import request_of, view
 from csvjobs.jobs.job import Job, Output, Status
+from csvjobs.reading.charset import charset_of
 from csvjobs.storage.base import APPLIED, INPUT, REPORT
 
 OUTPUT = "output.csv"
@@ -26,7 +27,8 @@ FILES = (INPUT, APPLIED, *FILENAMES, REJECTED, FITTED, PROFILE, CHANGES, REPORT,
 class Delivery:
     """An open file and what a client is told of it; sha256 (hex) where the report or request knows it.
 
-    header, encoding: whether its first row names the columns, and what it is in, where it is CSV.
+    header, encoding: whether its first row names the columns, and what it is in, where it is CSV and that is
+    known.
     """
 
     file: BinaryIO
@@ -35,8 +37,8 @@ class Delivery:
     modified: float
     sha256: str | None
     download_name: str
-    header: bool
-    encoding: str
+    header: bool | None
+    encoding: str | None
 
 
 def deliver(services: Services, job_id: str, name: str | None = None) -> Delivery:
@@ -54,9 +56,19 @@ def deliver(services: Services, job_id: str, name: str | None = None) -> Deliver
         raise JobHasNoOutput(_why(job), hint=job.error.hint if job.error else None)
     stat = services.storage.stat(job_id, name)
     file = services.storage.open(job_id, name)
-    form = job.output if name == job.output.name else Output()
     sha256, called = _sha256(services, job, name), _called(job, name)
-    return Delivery(file, name, stat.bytes, stat.modified, sha256, called, form.header, form.encoding)
+    return Delivery(file, name, stat.bytes, stat.modified, sha256, called, *_form(job, name))
+
+
+def _form(job: Job, name: str) -> tuple[bool | None, str | None]:
+    """Whether the file has a header, and its encoding."""
+    if name != INPUT:
+        form = job.output if name == job.output.name else Output()
+        return form.header, form.encoding
+    if "compression" in job.detected:
+        return None, None
+    found = {what: finding.value for what, finding in job.detected.items()}
+    return found.get("header"), charset_of(found["encoding"]) if "encoding" in found else None
 
 
 def _why(job: Job) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import gzip
 import hashlib
 import io
 from contextlib import suppress
@@ -246,6 +247,36 @@ def test_each_format_goes_in_and_out_under_its_media_type(api: Served) -> None:
     assert made.headers["content-type"] == XLSX
     assert "Book.output.xlsx" in made.headers["content-disposition"]
     assert load_workbook(io.BytesIO(made.content)).active["A2"].value == "00042"
+
+
+@pytest.mark.parametrize(
+    ("content", "options", "kind"),
+    [
+        (
+            "ž;š\n1;2\n".encode("cp1250"),
+            {"encoding": "cp1250", "header": "false"},
+            "windows-1250; header=absent",
+        ),
+        ("é,b\n1,2\n".encode(), {"header": "true"}, "utf-8; header=present"),
+        (b"\xef\xbb\xbfa,b\n1,2\n", {"header": "true"}, "utf-8; header=present"),
+        ("é\n".encode("latin-1"), {"encoding": "latin-1", "header": "true"}, "iso-8859-1; header=present"),
+        ("a\n1\n".encode("utf-16-le"), {"header": "true"}, "utf-16le; header=present"),
+    ],
+)
+def test_the_input_is_labelled_with_what_was_found(
+    api: Served, content: bytes, options: dict[str, str], kind: str
+) -> None:
+    job = api.done(content, **options)
+    given = api.client.get(f"/jobs/{job['job_id']}/input.csv")
+    assert (given.content, given.headers["content-type"]) == (content, f"text/csv; charset={kind}")
+
+
+def test_an_input_of_which_nothing_is_known_is_not_labelled(api: Served, serve: Serve) -> None:
+    waiting = serve()
+    packed = api.done(gzip.compress(CSV))
+    for served, job_id in ((waiting, waiting.post(CSV)["job_id"]), (api, packed["job_id"])):
+        answer = served.client.get(f"/jobs/{job_id}/input.csv")
+        assert answer.headers["content-type"] == "text/csv"
 
 
 def test_the_encoding_of_the_output_is_told(api: Served) -> None:

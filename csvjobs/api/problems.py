@@ -95,7 +95,7 @@ def describe(openapi: dict[str, Any]) -> dict[str, Any]:
     for path in openapi["paths"].values():
         for method, operation in path.items():
             told = operation["responses"]
-            anywhere = (421,) if method == "get" else (403, 421)
+            anywhere = (421, 503) if method == "get" else (403, 421, 503)
             told.update({str(s): r for s, r in responses(*anywhere).items()})
             if "422" in told:
                 told["422"] = responses(422)[422]
@@ -158,9 +158,10 @@ def _answer(request: Request, headers: Mapping[str, str] | None = None, **member
 
 
 def _allowed(request: Request) -> str:
-    """The methods of all routes at this path; the framework knows of the first one only."""
+    """The methods of all routes at this path; the framework knows of the first one only. What has no route
+    is a file of the page."""
     there = (r for r in request.app.state.routes if r.matches(request.scope)[0] is not Match.NONE)
-    methods = {method for route in there for method in route.methods or ()}
+    methods = {method for route in there for method in route.methods or ()} or {"GET"}
     return ", ".join(sorted(methods | ({"HEAD"} if "GET" in methods else set())))
 
 

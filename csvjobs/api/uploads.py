@@ -8,6 +8,7 @@ import re
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
+from urllib.parse import parse_qsl
 
 from anyio import to_thread
 from fastapi import Request
@@ -25,6 +26,7 @@ from csvjobs.reading.charset import codec_of
 
 CHUNK = 1024**2
 MAX_FIELDS = 32
+MAX_PARTS = MAX_FIELDS + 1  # and the file
 MAX_FIELD_BYTES = 256 * 1024
 MAX_APPLY_BYTES = MAX_TEXT
 # What the parts around the file may take, so that a file of the largest size still fits.
@@ -48,6 +50,9 @@ OTHER_TEXTS = ("application/csv", "application/jsonl", "application/x-ndjson")
 """Raw types that are text, beside text/*."""
 
 HEADERS = {"present": "true", "absent": "false"}
+MULTIPART = b"multipart/form-data"
+URLENCODED = b"application/x-www-form-urlencoded"
+
 PACKED = ("gzip", "x-gzip", "zstd")
 """Content codings in which a raw file may come: it is kept so, and unpacked when it is read."""
 
@@ -71,10 +76,10 @@ async def receive(
     query = {name: value for name, value in request.query_params.items() if name not in aside}
     given = request.headers.get("content-type", "")
     kind, options = parse_options_header(given)
-    _check_coding(request, kind)
+    _check_coding(request, () if kind == MULTIPART else PACKED)
     incoming = await to_thread.run_sync(Incoming, services)
     try:
-        if kind == b"multipart/form-data":
+        if kind == MULTIPART:
             form = await _multipart(request, incoming, options.get(b"boundary", b""), query)
         elif kind.decode("latin-1") in RAW_TYPES:
             form = await _raw(request, incoming, Form(fields=query, has_file=True, declared=declared(given)))
@@ -86,6 +91,23 @@ async def receive(
         return await to_thread.run_sync(finish, incoming, form)
     finally:
         await to_thread.run_sync(incoming.discard)
+
+
+async def asked(request: Request) -> Form:
+    """What a request without a file asks for, in its query and in its form, which wins.
+
+    Raises: RequestError for what is wrong with it; ClientDisconnect when the client is gone.
+    """
+    form = Form(fields=dict(request.query_params))
+    kind, options = parse_options_header(request.headers.get("content-type"))
+    _check_coding(request)
+    if kind != MULTIPART:
+        form.fields |= await _urlencoded(request, kind)
+        return form
+    async for _ in _parsed(request, options.get(b"boundary", b""), Parts(form)):
+        if form.has_file:
+            raise BadRequest("The file is the job's own.", hint="Send another file to /upload_csv.")
+    return form
 
 
 @dataclass
@@ -152,19 +174,15 @@ def declared(content_type: str) -> dict[str, str]:
     return {name: value for name, value in said.items() if value}
 
 
-def _check_coding(request: Request, kind: bytes) -> None:
-    """Refuses a body that is packed in a way that is not read here; a form is not packed at all.
-
-    Raises UnsupportedCoding."""
+def _check_coding(request: Request, packed: Sequence[str] = ()) -> None:
+    """Refuses a body that is packed in another way than those in `packed`. Raises UnsupportedCoding."""
     given = request.headers.get("content-encoding", "").lower()
     codings = [coding for part in given.split(",") if (coding := part.strip()) not in ("", "identity")]
-    if not codings or (codings[0] in PACKED and len(codings) == 1 and kind != b"multipart/form-data"):
-        return
-    what = "a form" if kind == b"multipart/form-data" else "the file"
-    raise UnsupportedCoding(
-        f"The body comes with Content-Encoding {given[:80]!r}.",
-        hint=f"Send {what} as it is, or a packed file (gzip, zstandard, zip) as the raw body.",
-    )
+    if codings and not (codings[0] in packed and len(codings) == 1):
+        raise UnsupportedCoding(
+            f"The body comes with Content-Encoding {given[:80]!r}.",
+            hint="Send it without, or a packed file (gzip, zstandard, zip) as the raw body.",
+        )
 
 
 def _check_length(request: Request, limit: int) -> None:
@@ -186,30 +204,53 @@ async def _raw(request: Request, incoming: Incoming, form: Form) -> Form:
 
 
 async def _multipart(request: Request, incoming: Incoming, boundary: bytes, query: dict[str, str]) -> Form:
-    if not boundary:
-        raise BadRequest("The multipart body has no boundary.")
     parts = Parts(Form(fields=query))
-    try:
-        parser = MultipartParser(boundary, parts.callbacks())  # type: ignore[arg-type]
-        resolved = False
-        async for chunk in _verified(request):
-            parser.write(chunk)
-            if parts.form.has_file and not resolved:
-                # What stands before the file can be refused before it arrives.
-                await to_thread.run_sync(resolve, incoming, parts.form)
-                resolved = True
-            await _flush(parts.file, incoming.write, CHUNK)
-        parser.finalize()
-    except FormParserError as error:
-        raise BadRequest(f"The multipart body is broken: {error}") from None
-    if not parts.ended:
-        raise BadRequest("The multipart body ends before its last boundary.")
+    resolved = False
+    async for _ in _parsed(request, boundary, parts):
+        if parts.form.has_file and not resolved:
+            # What stands before the file can be refused before it arrives.
+            await to_thread.run_sync(resolve, incoming, parts.form)
+            resolved = True
+        await _flush(parts.file, incoming.write, CHUNK)
     if not parts.form.has_file:
         raise BadRequest(
             "There is no file.", hint="Send it as the multipart field file: curl -F file=@my.csv …"
         )
     await _flush(parts.file, incoming.write, 1)
     return parts.form
+
+
+async def _parsed(request: Request, boundary: bytes, parts: Parts) -> AsyncIterator[None]:
+    """Lets `parts` hear of a multipart body, a chunk at a time. Raises BadRequest."""
+    if not boundary:
+        raise BadRequest("The multipart body has no boundary.")
+    try:
+        parser = MultipartParser(boundary, parts.callbacks())  # type: ignore[arg-type]
+        async for chunk in _verified(request):
+            parser.write(chunk)
+            yield
+        parser.finalize()
+    except FormParserError as error:
+        raise BadRequest(f"The multipart body is broken: {error}") from None
+    if not parts.ended:
+        raise BadRequest("The multipart body ends before its last boundary.")
+
+
+async def _urlencoded(request: Request, kind: bytes) -> dict[str, str]:
+    body = bytearray()
+    async for chunk in _verified(request):
+        body += chunk
+        check_size(len(body), 3 * ENVELOPE)
+    if body and kind != URLENCODED:
+        raise UnsupportedMediaType(
+            f"The body is {kind.decode('latin-1')!r}.",
+            hint="Send what is asked as a form, as query parameters, or nothing.",
+        )
+    try:
+        pairs = parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True, max_num_fields=MAX_FIELDS)
+    except ValueError:
+        raise InvalidOption(f"The form has more than {MAX_FIELDS} fields.") from None
+    return dict(pairs)
 
 
 async def _verified(request: Request) -> AsyncIterator[bytes]:
@@ -252,6 +293,7 @@ class Parts:
         self._disposition = self._type = b""
         self._name: str | None = None
         self._field = bytearray()
+        self._count = 0
 
     def callbacks(self) -> dict[str, Callable[..., Any]]:
         return {
@@ -278,6 +320,9 @@ class Parts:
         self._value.clear()
 
     def _headers_finished(self) -> None:
+        self._count += 1
+        if self._count > MAX_PARTS:
+            raise InvalidOption(f"The form has more than {MAX_FIELDS} fields.")
         _, options = parse_options_header(self._disposition)
         self._name = options.get(b"name", b"").decode("utf-8", "replace")
         if self._name == "file":
@@ -295,9 +340,8 @@ class Parts:
             return
         self._field += data[start:end]
         bound = MAX_APPLY_BYTES if self._name == "apply" else MAX_FIELD_BYTES
-        if len(self._field) > bound or len(self.form.fields) >= MAX_FIELDS:
-            most = f"at most {MAX_FIELDS} fields, and this of {bound} bytes"
-            raise InvalidOption(f"The field {self._name!r} is too much: {most}.")
+        if len(self._field) > bound:
+            raise InvalidOption(f"The field {self._name!r} is longer than {bound} bytes.")
 
     def _end(self) -> None:
         if self._name and self._name != "file":

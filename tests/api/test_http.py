@@ -21,6 +21,7 @@ def test_an_unknown_path_is_a_problem(api: Served) -> None:
         ("GET", "/upload_csv", "POST"),
         ("PATCH", "/jobs/x", "DELETE, GET, HEAD"),
         ("POST", "/download_csv/x/", "GET, HEAD"),
+        ("POST", "/static/page.js", "GET, HEAD"),
     ],
 )
 def test_a_wrong_method_is_told_all_right_ones(api: Served, method: str, path: str, allow: str) -> None:
@@ -91,6 +92,37 @@ def test_every_reference_of_the_document_leads_somewhere(api: Served) -> None:
     schemas = document["components"]["schemas"]
     found = list(references(document))
     assert {ref.removeprefix("#/components/schemas/") for ref in found} == set(schemas)
+
+
+@pytest.mark.parametrize(
+    "path", ["/upload_csv", "/upload", "/jobs", "/inspect", "/preview", "/jobs/{job_id}/rerun"]
+)
+def test_the_fields_of_a_form_are_the_parameters_of_the_query(api: Served, path: str) -> None:
+    operation = api.client.get("/openapi.json").json()["paths"][path]["post"]
+    query = {each["name"] for each in operation["parameters"] if each["in"] == "query"}
+    for kind in set(operation["requestBody"]["content"]) - {"text/csv"}:
+        form = set(operation["requestBody"]["content"][kind]["schema"]["properties"])
+        assert form - {"file"} == query - {"partial"}
+    assert {"pipeline", "apply", "encoding", "retention"} <= query
+    assert ("filename" in query) is (path != "/jobs/{job_id}/rerun")
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "statuses"),
+    [
+        ("get", "/jobs/{job_id}/errors", {410}),
+        ("put", "/tables/{name}", {410}),
+        ("post", "/preview", {409, 410}),
+        ("post", "/inspect", {410}),
+        ("put", "/pipelines/{name}", {400}),
+        ("put", "/pipelines/{name}/schema", {400}),
+        ("post", "/jobs/{job_id}/rerun", {400, 413, 415}),
+        ("delete", "/jobs/{job_id}", {403, 421, 503}),
+    ],
+)
+def test_what_may_be_refused_is_told(api: Served, method: str, path: str, statuses: set[int]) -> None:
+    told = api.client.get("/openapi.json").json()["paths"][path][method]["responses"]
+    assert set(map(str, statuses)) <= set(told)
 
 
 def references(node: Any) -> Any:

@@ -51,6 +51,40 @@ def test_the_pipeline_can_be_had_changed_and_sent_again(api: Served) -> None:
     refused(api.client.get(f"/jobs/{NOBODY}/pipeline.yaml"), 404, "job-not-found")
 
 
+@pytest.mark.parametrize("multipart", [True, False])
+def test_what_is_asked_may_stand_in_a_form(api: Served, multipart: bool) -> None:
+    first = api.done(b"a;b\n 1;2\n", header="true")
+    pipeline = "steps: [{step: trim}] # " + "x" * 100_000
+    asked = {"pipeline": pipeline, "header": "false", "delimiter": ";"}
+    sent: Any = {"files": {n: (None, text) for n, text in asked.items()}} if multipart else {"data": asked}
+    url = f"/jobs/{first['job_id']}/rerun"
+    answer = api.client.post(url, params={"header": "true"}, **sent)
+    assert output(api, api.ended(answer.json()["job_id"])["job_id"]) == "column_1,column_2\na,b\n1,2\n"
+    empty = {"files": {"pipeline": (None, "")}} if multipart else {"data": {"pipeline": ""}}
+    again = api.ended(api.client.post(url, **empty).json()["job_id"])
+    assert output(api, again["job_id"]) == output(api, first["job_id"])
+
+
+@pytest.mark.parametrize(
+    ("sent", "status", "code"),
+    [
+        ({"json": {"pipeline": "tidy"}}, 415, "unsupported-media-type"),
+        ({"content": b"steps: []"}, 415, "unsupported-media-type"),
+        ({"files": {"file": b"a\n"}}, 400, "bad-request"),
+        ({"data": {"pipeline": "nosuch"}}, 404, "pipeline-not-found"),
+        ({"data": {"colour": "red"}}, 422, "invalid-pipeline"),
+        ({"data": {f"f{n}": "" for n in range(33)}}, 422, "invalid-option"),
+        ({"files": {f"f{n}": (None, "") for n in range(34)}}, 422, "invalid-option"),
+        ({"data": {"pipeline": "x" * 50_000_000}}, 413, "upload-too-large"),
+    ],
+)
+def test_what_a_body_asks_in_vain_is_refused(
+    api: Served, sent: dict[str, Any], status: int, code: str
+) -> None:
+    job_id = api.done(b"a\n1\n")["job_id"]
+    refused(api.client.post(f"/jobs/{job_id}/rerun", **sent), status, code)
+
+
 def test_the_jobs_do_not_depend_on_each_other(api: Served) -> None:
     first = api.done(b"a,b\n1,2\n")
     second = again(api, first["job_id"])

@@ -141,6 +141,13 @@ def test_two_files_are_refused(api: Served) -> None:
     refused(api.client.post("/upload_csv", files=files), 400, "bad-request")
 
 
+@pytest.mark.parametrize("content", ["", "1"])
+def test_more_fields_than_a_form_can_have_are_refused_however_short(api: Served, content: str) -> None:
+    fields = [("same", (None, content))] * 1000
+    answer = api.client.post("/upload_csv", files=[*fields, ("file", ("a.csv", CSV))])
+    assert "32 fields" in refused(answer, 422, "invalid-option")["detail"]
+
+
 @pytest.mark.parametrize("kind", ["multipart/form-data", "multipart/form-data; boundary="])
 def test_a_form_without_a_boundary_is_refused(api: Served, kind: str) -> None:
     refused(api.client.post("/upload_csv", content=CSV, headers={"Content-Type": kind}), 400, "bad-request")

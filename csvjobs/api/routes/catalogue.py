@@ -90,7 +90,7 @@ async def diff_pipelines(
             "content": {YAML: {"schema": {"type": "string"}}, "application/json": {"schema": {}}},
         }
     },
-    responses={201: {"model": PipelineInfo}, **responses(409, 412, 413, 422, 507)},
+    responses={201: {"model": PipelineInfo}, **responses(400, 409, 412, 413, 422, 507)},
 )
 async def put_pipeline(
     name: str,
@@ -130,7 +130,7 @@ async def get_schema(
     "/pipelines/{name}/schema",
     operation_id="put_schema",
     openapi_extra={"requestBody": {"required": True, "content": {"application/json": {"schema": {}}}}},
-    responses={201: {"model": PipelineInfo}, **responses(409, 413, 422, 507)},
+    responses={201: {"model": PipelineInfo}, **responses(400, 409, 413, 422, 507)},
 )
 async def put_schema(
     name: str,

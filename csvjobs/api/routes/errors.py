@@ -18,7 +18,7 @@ router = APIRouter(tags=["files"])
     "/jobs/{job_id}/errors",
     operation_id="list_errors",
     response_model_exclude_none=True,
-    responses=responses(404, 409, 422),
+    responses=responses(404, 409, 410, 422),
 )
 async def list_errors(
     job_id: str,

@@ -68,6 +68,6 @@ async def get_job_pipeline(job_id: str, services: Given) -> Response:
     responses=_answers(_CONTENT),
 )
 async def get_file(job_id: str, name: str, request: Request, services: Given) -> Response:
-    """One file of the job: input.csv, applied.json, its output, rejected.csv, fitted.json, report.json or
-    error.txt."""
+    """One file of the job: input.csv, applied.json, its output, rejected.csv, fitted.json, profile.json,
+    changes.csv, report.json or error.txt."""
     return await _send(request, services, job_id, name)

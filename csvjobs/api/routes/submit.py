@@ -11,7 +11,7 @@ from fastapi import APIRouter, Query, Request, Response
 from csvjobs.api.problems import responses
 from csvjobs.api.routes.deps import Given, Held, Owner
 from csvjobs.api.schemas import JobDocument, document
-from csvjobs.api.uploads import Form, receive
+from csvjobs.api.uploads import Form, asked, receive
 from csvjobs.flow.inspect import Inspection, inspect
 from csvjobs.flow.outlook import with_outlook
 from csvjobs.flow.preview import Preview, preview
@@ -49,31 +49,39 @@ _TERMS = {
 }
 
 
-def _body() -> dict[str, Any]:
-    """The OpenAPI of a body that is streamed, and so no parameter of the function."""
+_FILENAME = {"type": "string", "description": "What the file is called; in a form, instead of its own name."}
+
+
+def _upload() -> dict[str, Any]:
+    """The OpenAPI of a file that is streamed, and of what is asked with it, and so no parameters of the
+    function. Beside a raw file that stands in the query, and in a form it may."""
     csv = {"contentMediaType": "text/csv", "minLength": 1}
-    options = ReadOptions.model_json_schema()["properties"]
-    fields = {
-        "file": {**csv, "type": "string", "description": "The file: CSV, JSON lines, Parquet or XLSX."},
-        "pipeline": _PIPELINE,
-        "apply": _APPLY,
-        **_TERMS,
-        **options,
-    }
-    form = {"type": "object", "required": ["file"], "properties": fields, "additionalProperties": False}
-    return {
-        "requestBody": {
-            "required": True,
-            "content": {"multipart/form-data": {"schema": form}, "text/csv": {"schema": csv}},
-        }
-    }
+    file = {**csv, "type": "string", "description": "The file: CSV, JSON lines, Parquet or XLSX."}
+    fields = {"filename": _FILENAME, **_fields()}
+    form = _form({"file": file, **fields}, "file")
+    content = {"multipart/form-data": form, "text/csv": {"schema": csv}}
+    return {"requestBody": {"required": True, "content": content}, "parameters": _query(fields)}
 
 
-def _options() -> list[dict[str, Any]]:
-    """The OpenAPI of a query of options."""
+def _rerun() -> dict[str, Any]:
+    """The OpenAPI of what is asked without a file."""
+    form = _form(_fields())
+    content = {"multipart/form-data": form, "application/x-www-form-urlencoded": form}
+    return {"requestBody": {"content": content}, "parameters": _query(_fields())}
+
+
+def _fields() -> dict[str, Any]:
     ours = {"pipeline": _PIPELINE, "apply": _APPLY, **_TERMS}
-    properties = {**ours, **ReadOptions.model_json_schema()["properties"]}
-    return [{"name": name, "in": "query", "schema": schema} for name, schema in properties.items()]
+    return {**ours, **ReadOptions.model_json_schema()["properties"]}
+
+
+def _form(fields: dict[str, Any], *required: str) -> dict[str, Any]:
+    schema = {"type": "object", "properties": fields, "additionalProperties": False}
+    return {"schema": {**schema, "required": list(required)} if required else schema}
+
+
+def _query(fields: dict[str, Any]) -> list[dict[str, Any]]:
+    return [{"name": name, "in": "query", "schema": schema} for name, schema in fields.items()]
 
 
 DESCRIPTION = """Send a file of any size (CSV in any dialect, JSON Lines, Parquet or XLSX) as the multipart
@@ -87,8 +95,8 @@ async def submit(
     request: Request, response: Response, services: Given, owner: Owner, slot: Held
 ) -> JobDocument:
     def finish(incoming: Incoming, form: Form) -> Job:
-        asked = (form.called, form.pipeline, form.options, form.apply)
-        return incoming.submit(*asked, terms=form.terms(services, owner), slot=slot)
+        what = (form.called, form.pipeline, form.options, form.apply)
+        return incoming.submit(*what, terms=form.terms(services, owner), slot=slot)
 
     job = await receive(request, services, finish)
     return await _accepted(job, response, services)
@@ -110,7 +118,7 @@ for _path, _name in (("/upload_csv", "upload_csv"), ("/upload", "upload"), ("/jo
         summary="Submit a file",
         description=DESCRIPTION,
         response_model_exclude_none=True,
-        openapi_extra=_body(),
+        openapi_extra=_upload(),
         responses=responses(400, 404, 409, 410, 413, 415, 422, 507),
     )
 
@@ -121,18 +129,26 @@ for _path, _name in (("/upload_csv", "upload_csv"), ("/upload", "upload"), ("/jo
     summary="Process a job's file again",
     status_code=202,
     response_model_exclude_none=True,
-    openapi_extra={"parameters": _options()},
-    responses=responses(400, 404, 409, 410, 422, 507),
+    openapi_extra=_rerun(),
+    responses=responses(400, 404, 409, 410, 413, 415, 422, 507),
 )
 async def run_again(
     job_id: str, request: Request, response: Response, services: Given, owner: Owner, slot: Held
 ) -> JobDocument:
-    """A new job over the stored bytes, without another upload: with the same pipeline or the query's
-    `pipeline`, with what the old job applied or the query's `apply` says, and with the query's read options
-    instead of what was declared or found before."""
-    form = Form(fields=dict(request.query_params))
-    asked = (job_id, form.pipeline, form.options, form.apply)
-    ask = bind(rerun, services, *asked, terms=form.terms(services, owner), slot=slot)
+    """A new job over the stored bytes, without another upload: with the same pipeline or `pipeline`, with
+    what the old job applied or what `apply` says, and with the given read options instead of what was
+    declared or found before. They stand in a form or are query parameters."""
+    form = await asked(request)
+    ask = bind(
+        rerun,
+        services,
+        job_id,
+        form.pipeline,
+        form.options,
+        form.apply,
+        terms=form.terms(services, owner),
+        slot=slot,
+    )
     job = await to_thread.run_sync(ask)
     return await _accepted(job, response, services)
 
@@ -141,8 +157,8 @@ async def run_again(
     "/inspect",
     operation_id="inspect",
     summary="Look at a file",
-    openapi_extra=_body(),
-    responses=responses(400, 404, 409, 413, 415, 422, 507),
+    openapi_extra=_upload(),
+    responses=responses(400, 404, 409, 410, 413, 415, 422, 507),
 )
 async def look_at(request: Request, services: Given, partial: Partial = False) -> Inspection:
     """How the file would be read: what was found out, how sure that is, what else it may be; its first
@@ -158,8 +174,8 @@ async def look_at(request: Request, services: Given, partial: Partial = False) -
     "/preview",
     operation_id="preview",
     summary="Try a pipeline on the first rows of a file",
-    openapi_extra=_body(),
-    responses=responses(400, 404, 413, 415, 422, 507),
+    openapi_extra=_upload(),
+    responses=responses(400, 404, 409, 410, 413, 415, 422, 507),
 )
 async def try_out(request: Request, services: Given, partial: Partial = False) -> Preview:
     """What each step of the pipeline makes of the first rows, some thousand of them: rows that go, columns

@@ -40,7 +40,7 @@ async def get_table(
 @router.put(
     "/tables/{name}",
     operation_id="put_table",
-    responses={201: {"model": TableInfo}, **responses(404, 409, 422, 507)},
+    responses={201: {"model": TableInfo}, **responses(404, 409, 410, 422, 507)},
 )
 async def put_table(
     name: str,

@@ -47,6 +47,9 @@ class CsvjobsError(Exception):
     errors: Sequence[CsvjobsError] = ()
     """All of several at once, each with its own message and JSON pointer (RFC 6901)."""
 
+    row: int | None = None
+    """Where `cell`, a text in `column`, is found first: the number of a record that can be read, from 1."""
+
     def __init__(
         self,
         message: str | None = None,
@@ -54,12 +57,14 @@ class CsvjobsError(Exception):
         hint: str | None = None,
         line: int | None = None,
         column: str | None = None,
+        cell: str | None = None,
         pointer: str | None = None,
     ) -> None:
         self.message = message or self.title()
         self.hint = hint
         self.line = line
         self.column = column
+        self.cell = cell
         self.pointer = pointer
         super().__init__(self.message)
 

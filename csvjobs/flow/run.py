@@ -9,7 +9,7 @@ from itertools import count
 from pathlib import Path
 
 from csvjobs.engines.base import Engine, ReadFailed, Unsure
-from csvjobs.errors import AccountMismatch, MemoryLimit, NoRowsLeft, TooManyBadRows
+from csvjobs.errors import AccountMismatch, DataError, MemoryLimit, NoRowsLeft, TooManyBadRows
 from csvjobs.flow.apply import kept
 from csvjobs.flow.changes import write_changes
 from csvjobs.flow.check import failures
@@ -31,7 +31,7 @@ from csvjobs.pipelines.step import Column, Columns
 from csvjobs.pipelines.typed import typed
 from csvjobs.reading.linenumbers import LineNumbers
 from csvjobs.reading.options import ReadOptions
-from csvjobs.reading.reading import Look, Reading, look, read, reject
+from csvjobs.reading.reading import Look, Reading, line_of, look, read, reject
 from csvjobs.reading.rejects import UNREADABLE, RejectSummary
 from csvjobs.reading.source import Source
 
@@ -173,8 +173,30 @@ class Run:
         return planned
 
     def _plan(self, engine: Engine, source: Source, *, late: bool) -> Plan:
+        """Raises DataError, with the line of the cell that it is about."""
+        numbered = self.pipeline.report.changes or needs_row_numbers(self.pipeline.steps)
+        try:
+            return self._planned(engine, source, late=late, numbered=numbered)
+        except DataError as error:
+            if error.cell is not None and error.line is None:
+                error.line = self._line(engine, source, error, numbered=numbered)
+            raise
+
+    def _line(self, engine: Engine, source: Source, error: DataError, *, numbered: bool) -> int | None:
+        """On which line the cell stands that the error is about. Only numbered rows know: to number them
+        always would cost time also where nothing is wrong."""
+        if not numbered:
+            try:
+                self._planned(engine, source, late=False, numbered=True)
+            except DataError as again:
+                error = again
+        if error.row is None:
+            return None
+        tick, scratch = _ticker(self.services, self.pulse), self.scratch / "passed.csv"
+        return line_of(self.found, self.pipeline.read, error.row, scratch, tick)
+
+    def _planned(self, engine: Engine, source: Source, *, late: bool, numbered: bool) -> Plan:
         steps, report = self.pipeline.steps, self.pipeline.report
-        numbered = report.changes or needs_row_numbers(steps)
         beside = relations(engine, self.tables)
         check(source.columns, steps, engine.sql, beside)
         planned = plan(

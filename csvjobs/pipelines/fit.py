@@ -170,7 +170,7 @@ def not_a_number(cells: Cells, count: int, example: str) -> str:
     said = f"{found} {'are' if count > 1 else 'is'} not a number, for example {example[:80]!r}"
     if cells.strict:
         hint = "Clean the column first, for example with filter or fill_missing and its option missing."
-        raise NotANumber(f"{said}.", column=cells.column, hint=hint)
+        raise NotANumber(f"{said}.", column=cells.column, cell=example, hint=hint)
     return said
 
 
@@ -220,7 +220,7 @@ def _nothing(cells: Cells, what: str) -> NothingToLearn:
     return NothingToLearn(
         f"Column {cells.column!r} holds no {what} to learn from.",
         column=cells.column,
-        hint="Use with: constant, or leave the column out of the step.",
+        hint="Leave the column out of the step, or fill it with the step fill_missing and with: constant.",
     )
 
 

@@ -178,5 +178,5 @@ def _unseen(unseen: Unseen, count: int, example: str) -> str:
     said = f"{found} {'hold' if count > 1 else 'holds'} an unknown value, for example {example[:80]!r}"
     if unseen.fate is None:
         hint = "Leave such rows out beforehand, or learn again with unknown: empty."
-        raise UnknownCategory(f"{said}.", column=name, hint=hint)
+        raise UnknownCategory(f"{said}.", column=name, cell=example, hint=hint)
     return f"{said}; {unseen.fate}."

@@ -183,7 +183,7 @@ class Plan:
         except DataError as error:
             asked = zip(waiting, wanted, strict=True)
             about = [each for each, (_, needs) in asked if error.column in {need.column for need in needs}]
-            raise _placed(error, about) from None
+            raise self._placed(error, about) from None
         self.warnings += lesson.warnings
         for (place, step), (_, needs) in zip(waiting, wanted, strict=True):
             own = lesson.of(needs)
@@ -236,9 +236,21 @@ class Plan:
             for change in self._changes(step.change(self.columns, lesson.learnt, self.sql)):
                 self._change(place, called, change)
         except DataError as error:
-            raise _placed(error, [(place, step)]) from None
+            raise self._placed(error, [(place, step)]) from None
         if lesson.unparsed:
             self._counts[called]["unparsed"] = lesson.cells_unparsed
+
+    def _placed(self, error: DataError, steps: Sequence[tuple[int, Step]]) -> DataError:
+        """What is wrong with a column, with its place where only one step can be meant, and the row of its
+        cell where rows are numbered and still those of the file."""
+        if error.column is not None and error.pointer is None and len(steps) == 1:
+            [(place, step)] = steps
+            error.at(f"/steps/{place}", step.step)
+        if error.column is not None and error.cell is not None and self.order and self._of_file:
+            [column] = self.columns.pick([error.column], error.code)
+            there = f"{column.sql} = {self.sql.text(error.cell)}"
+            [(error.row,)] = self.engine.rows(f"SELECT MIN({ROW}) FROM ({self.relation}) WHERE {there}")
+        return error
 
     def _changes(self, made: Change | Changes) -> Iterator[Change]:
         """Each of them when the one before is made."""
@@ -398,14 +410,6 @@ class Plan:
             return sql
         self._made += 1
         return f"s{self._made}"
-
-
-def _placed(error: DataError, steps: Sequence[tuple[int, Step]]) -> DataError:
-    """What is wrong with a column, with its place where only one step can be meant."""
-    if error.column is not None and error.pointer is None and len(steps) == 1:
-        [(place, step)] = steps
-        error.at(f"/steps/{place}", step.step)
-    return error
 
 
 def _left(label: str, condition: Condition, count: int, example: str) -> str:

@@ -184,6 +184,7 @@ def _ask_of_many(
         f"Column {column!r} mixes formats: some cells are {readings[best].called}, "
         f"but {example[:80]!r} is of another.",
         column=column,
+        cell=example,
         hint="Say with format which one is meant; cells of others are then invalid.",
     )
 
@@ -197,5 +198,6 @@ def _ask_which(
             f"Column {column!r} can be read in more than one way: {cell!r} is {first}, "
             f"{readings[one].called}, or {second}, {readings[other].called}.",
             column=column,
+            cell=cell,
             hint="Say with format which one is meant.",
         )

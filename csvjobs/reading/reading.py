@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from itertools import dropwhile, islice
 from pathlib import Path
 
-from csvjobs.errors import EmptyFile, FieldTooLong
+from csvjobs.errors import EmptyFile, FieldTooLong, RuleBroken
 from csvjobs.reading.careful import careful, set_aside
 from csvjobs.reading.clean import PLAIN
 from csvjobs.reading.compression import unpack
@@ -23,7 +23,7 @@ from csvjobs.reading.header import Header, header_of
 from csvjobs.reading.linenumbers import UNASKED, LineNumbers
 from csvjobs.reading.options import ReadOptions
 from csvjobs.reading.records import Line, lines
-from csvjobs.reading.rejects import Failed, RejectSummary
+from csvjobs.reading.rejects import UNSOUND, Failed, RejectSummary
 from csvjobs.reading.resent import LAYOUT, as_written, own_columns
 from csvjobs.reading.source import Dialect, Found, Source
 from csvjobs.reading.structure import find_beginning
@@ -185,6 +185,19 @@ def reject(
     return set_aside(
         found.text, found.dialect, found.header, options, failed, rejected, tick, check_bytes=check
     )
+
+
+def line_of(
+    found: Look, options: ReadOptions, row: int, scratch: Path, tick: Callable[[int], None]
+) -> int | None:
+    """On which line the record begins that is the `row`-th of those that can be read: the file is read again
+    up to there, and `scratch` is a file to be made. Other arguments as those of `look`."""
+    there = Failed(row, next(iter(UNSOUND)), "", "", "", ends=True)
+    try:
+        reject(found, options, [there], scratch, tick)
+    except RuleBroken as broken:
+        return broken.line
+    return None
 
 
 def _look_at(table: Table, facts: Facts, path: Path, known: dict[str, Found]) -> Look:

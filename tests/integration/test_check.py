@@ -122,6 +122,33 @@ def test_a_rule_that_no_row_may_break_ends_the_job_at_the_first_that_does(servic
     assert OUTPUT not in job.files
 
 
+CAST = {"step": "cast", "columns": ["v"], "to": "decimal"}
+ODD = b'id,v\n1,1\n\n2,"a\nb"\n"3\n",1.5x\n4,1.5x\n'
+
+
+@pytest.mark.parametrize(
+    ("steps", "content", "line"),
+    [
+        ([CAST], ODD, 6),
+        ([{"step": "dedupe", "by": ["id"]}, {"step": "trim"}, CAST], ODD, 6),
+        ([{"step": "filter", "where": "id > 3"}, CAST], ODD, 8),
+        ([{**CAST, "to": "date"}], b"id,v\n1,03/04/2026\n2,04/04/2026\n", 2),
+        ([{**CAST, "to": "date"}], b"id,v\n1,2026-04-03\n2,28/04/2026\n", 3),
+        ([CAST], b'{"id": 1, "v": 1}\n\n{"id": 2, "v": "1.5x"}\n', 3),
+        ([{"step": "scale", "columns": ["v"], "method": "minmax"}], b"id,v\n1,1\n\n2,1.5x\n", 4),
+        ([{"step": "aggregate", "values": {"t": {"sum": "v"}}}], b"id,v\n1,1\n\n2,1.5x\n", 4),
+        # Merged rows are none of the file.
+        ([{"step": "aggregate", "by": ["v"], "values": {"n": "count"}}, CAST], ODD, None),
+    ],
+)
+def test_a_cell_that_ends_the_job_is_told_with_its_line(
+    services: Services, steps: list[dict[str, Any]], content: bytes, line: int | None
+) -> None:
+    job = run(services, content, steps)
+    assert job.status is Status.ERROR
+    assert (job.error.line, job.error.column) == (line, "v")
+
+
 def test_rows_that_are_none_of_the_file_may_end_the_job_but_not_be_rejected(services: Services) -> None:
     count = {"step": "aggregate", "by": ["id"], "values": {"n": "count"}}
     rule = {"column": "n", "at_most": 1}

@@ -104,7 +104,7 @@ class Cast(ColumnStep):
         said += f", for example {(chosen['example'] or '')[:80]!r}"
         if self.invalid == "fail":
             hint = "Clean the column first, say what its cells look like, or set invalid: empty or keep."
-            raise InvalidCell(f"{said}.", column=name, hint=hint)
+            raise InvalidCell(f"{said}.", column=name, cell=chosen["example"], hint=hint)
         return f"{said}; {'left empty' if self.invalid == 'empty' else 'left as found'}."
 
     def _called(self, reading: Reading | None) -> str:

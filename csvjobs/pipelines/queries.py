@@ -250,6 +250,10 @@ class TableWriter(Writer):
             raise Wrong(f"{node['function_name']} is of many rows; it cannot stand here", node)
         return super().term(node)
 
+    def _unknown(self, node: Node) -> str:
+        aggregates = ", ".join(name for name in AGGREGATES if name != "count_star")
+        return f"{super()._unknown(node)}; aggregates are {aggregates}"
+
     def _called(self, name: str) -> Column:
         if self._table.grouped:
             raise Misfit(f"column {name[:40]!r} stands neither in GROUP BY nor within an aggregate")

@@ -41,6 +41,14 @@ COMPARISONS = {
 }
 TEXTS = ("VARCHAR", "TEXT", "STRING", "CHAR")
 NUMBERS = ("DECIMAL", "NUMERIC", "DOUBLE", "FLOAT", "REAL")
+OTHERS = {"+", "-", "*", "/", "%", "mod", "||", "nullif", "if", "~~", "!~~", "~~*", "!~~*"}
+"""Functions that are no calls, or take conditions."""
+
+NO_ESCAPE = "LIKE has no ESCAPE here; use contains, starts_with, ends_with or regexp_full_match"
+UNKNOWN = {"//": "there is no operator // here; write floor(a / b)"}
+UNKNOWN |= {f"{no}{like}_escape": NO_ESCAPE for no in ("", "not_") for like in ("like", "ilike")}
+"""What to say of what the parser calls a function, and no user does."""
+
 LIKES = {"~~": ("", ""), "!~~": ("NOT ", ""), "~~*": ("", "(?i)"), "!~~*": ("NOT ", "(?i)")}
 
 
@@ -165,6 +173,8 @@ class Writer:
 
     def _function(self, node: Node) -> Term:
         name = node["function_name"].lower()
+        if ALIASES.get(name, name) not in FUNCTIONS and name not in OTHERS:
+            raise Misfit(UNKNOWN.get(name) or self._unknown(node))
         terms = self._all([plain(each) for each in node.get("arguments", ())])
         if name in LIKES:
             return self._like(name, *terms)
@@ -176,8 +186,12 @@ class Writer:
             return self.values.chosen([self.values.truth(terms[0]).sql], [terms[1]], terms[2])
         known = FUNCTIONS.get(ALIASES.get(name, name))
         if known is None:
-            raise Misfit(f"there is no {_called(node)} here{_near(name)}")
+            raise Misfit(f"{name[:40]} does not take {len(terms)} values")
         return known.call(self.values, terms)
+
+    def _unknown(self, node: Node) -> str:
+        """What to say of a function that there is not."""
+        return f"there is no {_called(node)} here{_near(node['function_name'].lower())}"
 
     def _arithmetic(self, name: str, terms: list[Term]) -> Term | None:
         values = self.values
@@ -242,6 +256,9 @@ UNSORTED = {"type": "ORDER_MODIFIER"}
 def only(node: Node, *known: str) -> None:
     if "alias" in node:
         raise Wrong("an operator is missing in front of what follows", node)
+    if "filter" in node:
+        instead = "count(CASE WHEN … THEN 1 END)" if "star" in node["function_name"] else "CASE within it"
+        raise Wrong(f"FILTER cannot be used here; write {instead}", node)
     for key, value in node.items():
         if key not in HARMLESS and key not in known and not (key == "order_bys" and value == UNSORTED):
             raise Wrong(f"{_called(node)} cannot be written so ({key.replace('_', ' ')})", node)

@@ -1,7 +1,7 @@
 """Makes one row of all rows that belong together."""
 
 from collections.abc import Mapping
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal, get_args
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
@@ -22,6 +22,9 @@ from csvjobs.pipelines.step import (
     unique,
 )
 
+OF_A_COLUMN = [function for function in get_args(Function) if function != "count"]
+HOW = f"Write count, or {{function: column}} with one of {', '.join(OF_A_COLUMN)}"
+
 
 class Value(BaseModel):
     """One column of the result."""
@@ -34,8 +37,7 @@ class Value(BaseModel):
     @model_validator(mode="after")
     def _of_a_column(self) -> "Value":
         if (self.column is None) != (self.function == "count"):
-            said = "Write count, or {function: column} with one of filled, distinct, sum, mean, min, max"
-            raise PydanticCustomError("no_value", said)
+            raise PydanticCustomError("no_value", HOW)
         return self
 
     @property
@@ -57,6 +59,10 @@ def _parsed(given: Any) -> Any:
     if isinstance(given, dict) and len(given) == 1 and "function" not in given:
         [(function, column)] = given.items()
         return {"function": function, "column": column}
+    if given in OF_A_COLUMN:
+        raise PydanticCustomError("no_value", "Name a column: {how}", {"how": f"{{{given}: column}}"})
+    if not isinstance(given, (dict, Value)):
+        raise PydanticCustomError("no_value", HOW)
     return given
 
 

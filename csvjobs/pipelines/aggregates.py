@@ -1,11 +1,17 @@
 """What can be said of many cells at once, as text: counts, and sums that no order of adding changes."""
 
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Mapping, Sequence
 from math import frexp, ldexp
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, Protocol
 
 from csvjobs.engines.base import Sql
+from csvjobs.errors import NotANumber
 from csvjobs.pipelines.derive import there
-from csvjobs.pipelines.step import Column, Learnt, Need, constant, missing, number
+from csvjobs.pipelines.rows import Merge
+from csvjobs.pipelines.step import Check, Column, Learnt, Need, constant, missing, number
 
 Function = Literal["count", "filled", "distinct", "sum", "mean", "min", "max"]
 NUMERIC = ("sum", "mean", "min", "max")
@@ -13,17 +19,40 @@ NUMERIC = ("sum", "mean", "min", "max")
 EXACT = "DECIMAL(28, 10)"
 """Of the 38 digits that a sum may have that leaves room for 10^10 numbers."""
 
-BITS = 62
-"""Of the integers that other numbers are added as, so that no order of adding makes a difference."""
+WIDE = "DECIMAL(38, 10)"
+MOST = 1e28
+ROOM = 1e18
+"""Numbers that are nearer to 0 are added as they are, others up to MOST in two parts."""
+
+WIDTH = 40
+"""Binary digits of a bin: doubles of similar size, which are added as integers of WIDTH + 53 digits. With 126
+of them there is room for 10^9 numbers."""
+
+GAP = 4
+"""Bins over which what is carried of one, of 126 digits, is used up."""
+
+LARGEST = 2.0**980
+"""Doubles that are nearer to 0 have a sum that is one."""
+
+Layers = tuple[Mapping[str, str], ...]
 
 
-def aggregated(function: Function, cell: Column | None, learnt: Learnt, sql: Sql) -> str:
-    """The aggregate of a column's cells; `count`, which is of rows, needs none. For those in NUMERIC the
-    column's `need` must be learnt."""
+class Cells(Protocol):
+    """A column of numbers that is to be aggregated: expressions beside the rows, and of these the value."""
+
+    @property
+    def layers(self) -> Layers: ...
+
+    def made(self, function: str) -> str: ...
+
+
+def aggregated(function: Function, cell: Column | None, numbers: Mapping[str, Cells], sql: Sql) -> str:
+    """The aggregate of a column's cells; `count`, which is of rows, needs none. `numbers`: the columns of
+    those in NUMERIC, by name."""
     if cell is None or function == "count":
         return "CAST(COUNT(*) AS VARCHAR)"
     if function in NUMERIC:
-        return _numeric(function, number(sql, cell.sql), cell.sql, learnt[need(cell.name)])
+        return numbers[cell.name].made(function)
     among = "DISTINCT " if function == "distinct" else ""
     return f"CAST(COUNT({among}{there(sql, cell.sql)}) AS VARCHAR)"
 
@@ -33,57 +62,209 @@ def need(column: str) -> Need:
     return Need(column, "reach")
 
 
+def cells(columns: Iterable[Column], learnt: Learnt, sql: Sql) -> dict[str, Cells]:
+    """Columns of numbers, by name; where the need of one is not learnt, those cells of it are refused that
+    are not exact as decimals."""
+    return {
+        c.name: Measured(c.sql, place, learnt[need(c.name)], sql)
+        if need(c.name) in learnt
+        else Certain(c.sql, place, sql)
+        for place, c in enumerate(columns)
+    }
+
+
+def together(numbers: Iterable[Cells]) -> Layers:
+    """The layers of all of these columns."""
+    layers = zip(*(each.layers for each in numbers), strict=True)
+    return tuple({name: sql for each in layer for name, sql in each.items()} for layer in layers)
+
+
+def sums_fit(names: Iterable[str], by: Sequence[str], numbers: Mapping[str, Cells]) -> tuple[Check, ...]:
+    """What to see to before these columns are added up, in groups with equal `by`."""
+    large = {name: each for name in names if isinstance(each := numbers[name], Measured) and each.large}
+    return tuple(_sum_fits(name, by, each) for name, each in large.items())
+
+
+def _sum_fits(name: str, by: Sequence[str], numbers: Measured) -> Check:
+    grouped = Merge(tuple(by), beside=numbers.layers)
+    beyond = f"ABS({numbers.total}) > {constant(sys.float_info.max)}"
+
+    def ask(relation: str) -> str:
+        return f"SELECT COUNT(*), NULL FROM (SELECT 1 FROM {grouped.source(relation, ())} HAVING {beyond})"
+
+    def refuse(count: int, example: str | None) -> str:
+        sums = "1 sum" if count == 1 else f"{count} sums"
+        raise NotANumber(f"{sums} of column {name!r} would be larger than any number here.", column=name)
+
+    return Check(ask, refuse)
+
+
 class Certain(NamedTuple):
     """A cell as a decimal, NULL where it is missing; one that is no number, or is not exact as a decimal, is
     refused."""
 
     cell: str
     place: int
+    sql: Sql
 
     @property
-    def name(self) -> str:
-        """What it is called, after both layers."""
-        return f"__certain{self.place}"
+    def layers(self) -> Layers:
+        exact, double = f"__decimal{self.place}", f"__double{self.place}"
+        read = {exact: f"TRY_CAST({self.cell} AS {EXACT})", double: self.sql.number(self.cell)}
+        gone = missing(self.sql, self.cell)
+        fits = f"ABS({double}) < {constant(ROOM)} AND CAST({exact} AS DOUBLE) = {double}"
+        checked = f"CASE WHEN {gone} THEN NULL WHEN {fits} THEN {exact} ELSE {self.sql.refused()} END"
+        return read, {self._exact: checked}
 
-    def read(self, sql: Sql) -> dict[str, str]:
-        """The first layer."""
-        exact = f"TRY_CAST({self.cell} AS {EXACT})"
-        return {f"__exact{self.place}": exact, f"__double{self.place}": sql.number(self.cell)}
+    @property
+    def _exact(self) -> str:
+        return f"__exact{self.place}"
 
-    def checked(self, sql: Sql) -> dict[str, str]:
-        """The second."""
-        exact, gone = f"__exact{self.place}", missing(sql, self.cell)
-        fits = f"CAST({exact} AS DOUBLE) = __double{self.place}"
-        return {self.name: f"CASE WHEN {gone} THEN NULL WHEN {fits} THEN {exact} ELSE {sql.refused()} END"}
-
-
-def exactly(function: str, exact: str) -> str:
-    """The aggregate of decimals."""
-    match function:
-        case "sum":
-            return _shortest(f"SUM({exact})")
-        case "mean":
-            return f"CAST({_quotient(_shortest(f'SUM({exact})'), f'COUNT({exact})')} AS VARCHAR)"
-        case _:
-            return _shortest(f"{function.upper()}({exact})")
+    def made(self, function: str) -> str:
+        match function:
+            case "sum":
+                return _shortest(f"SUM({self._exact})")
+            case "mean":
+                return _quotient(_shortest(f"SUM({self._exact})"), f"COUNT({self._exact})")
+            case _:
+                return _shortest(f"{function.upper()}({self._exact})")
 
 
-def _numeric(function: str, number: str, text: str, bound: float) -> str:
-    """Exact where all numbers of the group have few enough digits, else as doubles are."""
-    exact = f"TRY_CAST({text} AS {EXACT})"
-    exact = f"CASE WHEN CAST({exact} AS DOUBLE) = {number} THEN {exact} END"
-    about = f"CAST({_about(function, number, bound)} AS VARCHAR)"
-    return f"CASE WHEN COUNT({exact}) = COUNT({number}) THEN {exactly(function, exact)} ELSE {about} END"
+class Measured(NamedTuple):
+    """A cell as a double, and as a decimal where it is exact as one; NULL where it is missing or no number.
+
+    reach: how far from 0 the numbers of the column lie, in spans.
+    """
+
+    cell: str
+    place: int
+    reach: Sequence[tuple[float, float]]
+    sql: Sql
+
+    @property
+    def layers(self) -> Layers:
+        wide = f"__wide{self.place}"
+        read = {wide: f"TRY_CAST({self.cell} AS {WIDE})", self._double: number(self.sql, self.cell)}
+        fits = f"CAST({wide} AS DOUBLE) = {self._double}"
+        if self._farthest >= MOST:
+            # An engine makes a decimal of 1e28 that has more digits than its type.
+            fits += f" AND ABS({wide}) <= CAST('{'9' * 28}.{'9' * 10}' AS {WIDE})"
+        return read, {self._exact: f"CASE WHEN {fits} THEN {wide} END"}
+
+    @property
+    def _double(self) -> str:
+        return f"__double{self.place}"
+
+    @property
+    def _exact(self) -> str:
+        return f"__exact{self.place}"
+
+    @property
+    def _farthest(self) -> float:
+        return max((high for _, high in self.reach), default=0.0)
+
+    @property
+    def large(self) -> bool:
+        """Whether the sum may be too large for a double."""
+        return self._farthest >= LARGEST
+
+    def made(self, function: str) -> str:
+        """Exact where all numbers of the group have few enough digits, for the least and the largest where
+        that one has; else as doubles are."""
+        if function in ("min", "max"):
+            exact, about = f"{function.upper()}({self._exact})", f"{function.upper()}({self._double})"
+            same = f"CAST({exact} AS DOUBLE) = {about}"
+            return f"CASE WHEN {same} THEN {_shortest(exact)} ELSE {_text(about)} END"
+        count, exact, about = f"COUNT({self._double})", self._decimal, _text(self.total)
+        if function == "mean":
+            exact, about = _quotient(exact, count), _text(_added(self._sums, count))
+        whens = (
+            f"WHEN {count} = 0 THEN NULL WHEN COUNT({self._exact}) = {count} THEN COALESCE({exact}, {about})"
+        )
+        return f"CASE {whens} ELSE {about} END"
+
+    @property
+    def _decimal(self) -> str:
+        """The sum of the decimals, NULL where it has more than 38 digits."""
+        if self._farthest < ROOM:
+            return _shortest(f"SUM({self._exact})")
+        whole, rest = f"SUM(TRUNC({self._exact}))", f"SUM({self._exact} - TRUNC({self._exact}))"
+        fits = f"ABS({whole}) < CAST('9e27' AS DECIMAL(38, 0))"
+        both = _shortest(f"(CAST({whole} AS {WIDE}) + {rest})")
+        return f"CASE WHEN {fits} THEN {both} WHEN {rest} = 0 THEN CAST({whole} AS VARCHAR) END"
+
+    @property
+    def total(self) -> str:
+        """The sum of the doubles."""
+        return _added(self._sums)
+
+    @property
+    def _sums(self) -> dict[int, str]:
+        """By bins, an integer each, of those that the numbers fall into."""
+        size = f"ABS({self._double})"
+        bins = sorted({nth for low, high in self.reach for nth in range(_bin(low), _bin(high) + 1)})
+        made = dict[int, str]()
+        for nth in bins:
+            above = [f"{size} >= {constant(ldexp(1.0, nth * WIDTH))}"] if nth != bins[0] else []
+            below = [f"{size} < {constant(ldexp(1.0, (nth + 1) * WIDTH))}"] if nth != bins[-1] else []
+            part = f"CAST({_scaled(self._double, -_unit(nth))} AS HUGEINT)"
+            within = " AND ".join([*above, *below])
+            part = f"CASE WHEN {within} THEN {part} END" if within else part
+            made[nth] = f"COALESCE(SUM({part}), 0)"
+        return made
 
 
-def _about(function: str, number: str, bound: float) -> str:
-    match function:
-        case "sum":
-            return _sum(number, bound)
-        case "mean":
-            return f"{_sum(number, bound)} / COUNT({number})"
-        case _:
-            return f"{function.upper()}({number})"
+def _bin(size: float) -> int:
+    _, exponent = frexp(size)
+    return (exponent - 1) // WIDTH
+
+
+def _unit(nth: int) -> int:
+    """The power of two of which all doubles in the bin are multiples."""
+    return max(nth * WIDTH - 52, -1074)
+
+
+def _scaled(number: str, power: int) -> str:
+    """The double times a power of two, which may be none of a double itself."""
+    first = max(-1000, min(power, 1000))
+    made = f"{number} * {constant(ldexp(1.0, first))}"
+    return made if first == power else f"{made} * {constant(ldexp(1.0, power - first))}"
+
+
+def _added(sums: Mapping[int, str], count: str = "1") -> str:
+    """The double next to the sum of all bins, give or take its last digit, by the count.
+
+    What exceeds a bin is carried to the next: so the first one that is not 0 is larger than all behind it,
+    and what is left where large numbers cancel each other out is as exact as any other sum.
+    """
+    terms, carried, left = list[str](), "", 0
+    for nth in range(min(sums, default=0), max(sums, default=-1) + 1):
+        left = GAP if nth in sums else left - 1
+        total = " + ".join(filter(None, [sums.get(nth, ""), carried]))
+        if not total:
+            continue
+        adjacent = _unit(nth + 1) - _unit(nth) == WIDTH and nth < max(sums)
+        kept, carried = _split(total) if adjacent and left else (total, "")
+        terms.append(_scaled(f"(CAST({kept} AS DOUBLE) / {count})", _unit(nth)))
+    return f"({' + '.join(terms) or constant(0.0)})"
+
+
+def _split(total: str) -> tuple[str, str]:
+    """What of an integer stays in its bin, at most half of one in the next, and what is carried to that."""
+    step, half, large = 2**WIDTH, 2 ** (WIDTH - 1), 2**126
+    above = f"({total} + {_integer(large + half)})"
+    return (
+        f"({above} % {_integer(step)} - {half})",
+        f"({above} // {_integer(step)} - {_integer(large // step)})",
+    )
+
+
+def _integer(value: int) -> str:
+    return f"CAST('{value}' AS HUGEINT)"
+
+
+def _text(double: str) -> str:
+    return f"CAST({double} AS VARCHAR)"
 
 
 def _shortest(decimal: str) -> str:
@@ -91,12 +272,10 @@ def _shortest(decimal: str) -> str:
 
 
 def _quotient(decimal: str, count: str) -> str:
-    """Of two whole numbers, 2776 / (50 * 10) for 277.6 / 50: a double holds these as they are."""
-    digits, places = f"REPLACE({decimal}, '.', '')", f"LENGTH(SPLIT_PART({decimal}, '.', 2))"
-    return f"CAST({digits} AS DOUBLE) / ({count} * POWER(10, {places}))"
-
-
-def _sum(number: str, bound: float) -> str:
-    _, exponent = frexp(bound)
-    scale = ldexp(1.0, BITS - max(exponent, BITS - 1000))
-    return f"SUM(CAST(ROUND({number} * {constant(scale)}) AS BIGINT)) / {constant(scale)}"
+    """Of two whole numbers, 2776 / (50 * 10) for 277.6 / 50: a double holds these as they are, and of larger
+    ones what the division leaves."""
+    digits = f"CAST(REPLACE({decimal}, '.', '') AS HUGEINT)"
+    divisor = f"({count} * CAST(POWER(10, LENGTH(SPLIT_PART({decimal}, '.', 2))) AS HUGEINT))"
+    small = f"ABS({digits}) < {_integer(2**53)}"
+    large = f"CAST({digits} // {divisor} AS DOUBLE) + CAST({digits} % {divisor} AS DOUBLE) / {divisor}"
+    return _text(f"CASE WHEN {small} THEN CAST({digits} AS DOUBLE) / {divisor} ELSE {large} END")

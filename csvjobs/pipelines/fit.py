@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from csvjobs.engines.base import Engine, Sql
 from csvjobs.errors import NotANumber, NothingToLearn, TooManyCategories
 from csvjobs.pipelines.grouped import grouped
-from csvjobs.pipelines.numbers import Numbers
+from csvjobs.pipelines.numbers import Numbers, Span
 from csvjobs.pipelines.readings import choose
 from csvjobs.pipelines.step import Columns, Learnt, Need, Step, missing
 
@@ -186,11 +186,11 @@ def _text(engine: Engine, sql: Sql, table: str, need: Need, cells: Cells) -> Any
             return _mode(engine, table, cells)
 
 
-def _number(cells: Cells, numbers: Numbers, need: Need) -> float:
+def _number(cells: Cells, numbers: Numbers, need: Need) -> float | list[Span]:
     if need.statistic == "count":
         return numbers.count
-    if need.statistic == "reach" and not numbers.count:
-        return 0.0
+    if need.statistic == "reach":
+        return numbers.reach()
     if not numbers.count:
         raise _nothing(cells, "number")
     value = _statistic(numbers, need)
@@ -210,8 +210,6 @@ def _statistic(numbers: Numbers, need: Need) -> float:
             return numbers.quantile(need.argument)
         case "min":
             return numbers.low
-        case "reach":
-            return max(abs(numbers.low), abs(numbers.high))
         case _:
             return numbers.high
 

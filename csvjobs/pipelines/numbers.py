@@ -19,6 +19,9 @@ BITS = 62
 """Of the integers that are added: parts of the column's reach, so that its rounding is below a double's."""
 
 BINS = 4096
+SPAN = 40
+"""Binary digits by which numbers of one span differ at most."""
+
 FEW = 100_000
 """So many numbers are sorted; more are narrowed down first."""
 
@@ -29,6 +32,13 @@ class Bin(NamedTuple):
     low: float
     high: float
     size: int
+
+
+class Span(NamedTuple):
+    """The smallest and the largest of numbers above 0."""
+
+    low: float
+    high: float
 
 
 class Numbers:
@@ -70,6 +80,12 @@ class Numbers:
         # Of many large numbers near each other no double is the mean: its rounding is taken out again.
         off, squared = self._averages(distance, f"{distance} * {distance}")
         return math.sqrt(squared - off * off) / scale
+
+    def reach(self) -> list[Span]:
+        """How far from 0 they are, 0 itself left out: spans, in order, outside of which none is."""
+        size = f"ABS({self._ref})"
+        within = f"WHERE {self._ref} <> 0 GROUP BY FLOOR(LOG2({size}) / {SPAN}) ORDER BY 1"
+        return [Span(*row) for row in self._rows(f"MIN({size}), MAX({size})", within)]
 
     def quantile(self, q: float) -> float:
         """Interpolated linearly, as numpy does by default: type 7 of Hyndman and Fan (1996)."""

@@ -314,13 +314,16 @@ class Merge(RowChange):
     moves = True
 
     def source(self, relation: str, order: Sequence[Key]) -> str:
-        for layer in self.beside:
-            listed = ", ".join(["*", *(f"{sql} AS {name}" for name, sql in layer.items())])
-            relation = f"SELECT {listed} FROM ({relation})"
-        return f"({relation}) GROUP BY {', '.join(self.by) or ONE}"
+        return f"({self._layered(relation)}) GROUP BY {', '.join(self.by) or ONE}"
 
     def keys(self, order: Sequence[Key]) -> tuple[Key, ...]:
         return (Key(f"MIN({ROW})"),)
+
+    def _layered(self, relation: str) -> str:
+        for layer in self.beside:
+            listed = ", ".join(["*", *(f"{sql} AS {name}" for name, sql in layer.items())])
+            relation = f"SELECT {listed} FROM ({relation})"
+        return relation
 
     def tally(self, relation: str, sums: Sequence[str] = ()) -> str:
         return f"SELECT SUM(n - 1){_summed(sums)} FROM ({_groups(relation, self.by, sums)})"
@@ -345,7 +348,7 @@ class Spread(Merge):
             nth = f"ROW_NUMBER() OVER (PARTITION BY {alike} ORDER BY {terms(order)})"
             rows = f"(SELECT *, {nth} AS __nth FROM ({relation})) WHERE __nth = 1"
         elif self.rows == "all":
-            rows, number = f"({relation}) GROUP BY {alike}", f"MIN({ROW}) AS {ROW}"
+            rows, number = f"({self._layered(relation)}) GROUP BY {alike}", f"MIN({ROW}) AS {ROW}"
         keys = [f"{key} AS {BY}{place}" for place, key in enumerate(self.by)]
         made = ", ".join([*keys, f"{self.name} AS {NAME}", f"{self.cell} AS {CELL}", number])
         among = ", ".join(f"{BY}{place}" for place in range(len(self.by)))

@@ -91,8 +91,8 @@ class Need(NamedTuple):
     """One statistic of one column over all rows, missing cells left out.
 
     mean, deviation (population), min, max, quantile (linear interpolation, as numpy's default): floats
-    of the cells that are numbers; count: how many these are; reach: how far from 0 the farthest of them is, 0
-    where there is none. mode: the commonest text (the smallest of equals). values: all different texts in
+    of the cells that are numbers; count: how many these are; reach: how far from 0 they are, as a
+    list of Span. mode: the commonest text (the smallest of equals). values: all different texts in
     code point order, at most `argument` of them (TooManyCategories beyond). sample: the first `argument` of
     them, however many there are. reading: the one Chosen of the readings in `argument`.
     missing: the number of missing cells, or with an `argument` their part of all.

@@ -11,6 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from workbench import Bench
 
+from csvjobs.errors import NotANumber
+
 keys = st.sampled_from(["a", "b", "ä", ""])
 decimals = st.decimals(
     min_value=-(10**15), max_value=10**15, places=4, allow_nan=False, allow_infinity=False
@@ -41,13 +43,52 @@ def test_decimals_are_added_digit_for_digit(bench: Bench, rows: list[tuple[str, 
         assert (int(count), int(filled), int(different)) == (len(cells), len(cells), len(set(cells)))
 
 
-@given(cells=st.lists(doubles, min_size=1, max_size=30))
-def test_doubles_are_added_as_exactly_as_the_largest_of_them_is(bench: Bench, cells: list[str]) -> None:
-    numbers = [float(cell) for cell in cells]
-    bound = max(map(abs, numbers))
-    out = bench.table([{"step": "aggregate", "values": VALUES}], ("x",), [(cell,) for cell in cells]).rows[0]
-    assert math.isclose(float(out[0]), math.fsum(numbers), rel_tol=1e-15, abs_tol=max(bound * 1e-15, 1e-280))
-    assert (float(out[1]), float(out[2])) == (min(numbers), max(numbers))
+numbers = st.one_of(
+    doubles,
+    st.tuples(st.floats(-10, 10), st.integers(-30, 18)).map(lambda parts: repr(parts[0] * 10.0 ** parts[1])),
+    st.sampled_from(["0", "0.5", "1e-25", "1e20", "-1e20", "1099511627776.5", "-1099511627776.25", "5e-324"]),
+)
+
+
+@pytest.mark.parametrize("name", ["aggregate", "pivot"])
+@given(rows=st.lists(st.tuples(keys, numbers), min_size=1, max_size=30))
+def test_doubles_are_added_as_exactly_as_each_group_alone_would_be(
+    bench: Bench, name: str, rows: list[tuple[str, str]]
+) -> None:
+    def column(function: str) -> list[float]:
+        if name == "aggregate":
+            steps = [{"step": "aggregate", "by": ["key"], "values": {function: {function: "x"}}}]
+            return [float(cell) for _, cell in bench.table(steps, ("key", "x"), rows).rows]
+        steps = [{"step": "pivot", "by": ["key"], "name": "n", "value": "x", "function": function}]
+        long = [(key, "n", cell) for key, cell in rows]
+        return [float(cell) for _, cell in bench.table(steps, ("key", "n", "x"), long).rows]
+
+    of_groups = [[float(cell) for cell in cells] for cells in groups(rows).values()]
+    assert column("min") == list(map(min, of_groups))
+    for total, mean, cells in zip(column("sum"), column("mean"), of_groups, strict=True):
+        assert math.isclose(total, math.fsum(cells), rel_tol=1e-15, abs_tol=1e-322)
+        assert math.isclose(mean, math.fsum(cells) / len(cells), rel_tol=1e-15, abs_tol=1e-322)
+
+
+def test_sums_of_doubles_are_the_same_in_any_order(bench: Bench) -> None:
+    cells = [repr((-1.1) ** place * 10.0 ** (place % 37 - 18)) for place in range(300)]
+    step = {"step": "aggregate", "values": {name: {name: "x"} for name in ("sum", "mean")}}
+    tries = (cells, cells[::-1], sorted(cells))
+    assert len({bench.table([step], ("x",), [(cell,) for cell in some]).text for some in tries}) == 1
+
+
+@pytest.mark.parametrize("value", ["1e308", "-1e308"])
+@pytest.mark.parametrize(
+    "step",
+    [
+        {"step": "aggregate", "values": {"total": {"sum": "x"}}},
+        {"step": "pivot", "by": ["key"], "name": "n", "value": "x", "function": "sum"},
+    ],
+)
+def test_a_sum_that_is_too_large_ends_the_job(bench: Bench, step: dict[str, object], value: str) -> None:
+    rows = [("a", "p", value), ("a", "p", value), ("b", "p", "1")]
+    with pytest.raises(NotANumber, match="'x'"):
+        bench.table([step], ("key", "n", "x"), rows)
 
 
 @given(

@@ -7,7 +7,16 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_valida
 from pydantic_core import PydanticCustomError
 
 from csvjobs.engines.base import Sql
-from csvjobs.pipelines.aggregates import NUMERIC, Certain, Function, aggregated, exactly, need
+from csvjobs.pipelines.aggregates import (
+    NUMERIC,
+    Cells,
+    Function,
+    aggregated,
+    cells,
+    need,
+    sums_fit,
+    together,
+)
 from csvjobs.pipelines.derive import there
 from csvjobs.pipelines.rows import Merge
 from csvjobs.pipelines.step import (
@@ -44,13 +53,9 @@ class Value(BaseModel):
     def numeric(self) -> bool:
         return self.function in NUMERIC
 
-    def sql(
-        self, columns: Columns, certain: Mapping[str, Certain], learnt: Learnt, sql: Sql, step: str
-    ) -> str:
-        if self.column and self.numeric and self.column in certain:
-            return exactly(self.function, certain[self.column].name)
+    def sql(self, columns: Columns, numbers: Mapping[str, Cells], sql: Sql, step: str) -> str:
         cell = columns.pick([self.column], step)[0] if self.column else None
-        return aggregated(self.function, cell, learnt, sql)
+        return aggregated(self.function, cell, numbers, sql)
 
 
 def _parsed(given: Any) -> Any:
@@ -72,8 +77,10 @@ class Aggregate(Step):
     `count`: how many rows. `{filled: column}`: how many cells of the column are not missing;
     `{distinct: column}`: how many different ones. `{sum: column}`, `mean`, `min` and `max` are of
     numbers: missing cells are left out, any other cell that is no number ends the job. They are exact
-    where no number has more than ten decimals, 0.1 + 0.2 = 0.3, else as exact as doubles are; of no
-    number at all, the cell is empty.
+    where no number of the group has more than 28 digits before the point and ten behind it, 0.1 + 0.2 = 0.3;
+    `min` and `max` where theirs has no more. Else they are as exact as doubles are (15 digits), be the
+    numbers of very different sizes, and the same in whatever order they are added. A mean is always a double.
+    Of no number at all, the cell is empty; a sum that is too large for a double ends the job.
 
     The rows come in the order in which the first of each group stands in the file; put `sort` behind
     for another one. Missing cells in `by` are one group, whose cell is empty.
@@ -105,13 +112,13 @@ class Aggregate(Step):
     def change(self, columns: Columns, learnt: Learnt, sql: Sql) -> Change:
         """With nothing learnt, cells that are not exact as decimals are refused."""
         groups = [Column(c.name, there(sql, c.sql)) for c in columns.pick(self.by or [], self.step)]
-        numeric = Columns() if learnt else self._numeric(columns)
-        certain = {c.name: Certain(c.sql, place) for place, c in enumerate(numeric)}
-        made = [Column(n, v.sql(columns, certain, learnt, sql, self.step)) for n, v in self.values.items()]
-        read = {name: each for one in certain.values() for name, each in one.read(sql).items()}
-        checked = {name: each for one in certain.values() for name, each in one.checked(sql).items()}
-        merged = Merge(tuple(c.sql for c in groups), beside=(read, checked) if certain else ())
-        return Change(unique(Columns([*groups, *made]), self.step), merged)
+        by, numbers = tuple(c.sql for c in groups), cells(self._numeric(columns), learnt, sql)
+        made = [Column(n, v.sql(columns, numbers, sql, self.step)) for n, v in self.values.items()]
+        added = dict.fromkeys(v.column for v in self.values.values() if v.column and v.function == "sum")
+        merged = Merge(by, beside=together(numbers.values()))
+        return Change(
+            unique(Columns([*groups, *made]), self.step), merged, checks=sums_fit(added, by, numbers)
+        )
 
     def columns_after(self, columns: Columns, sql: Sql) -> Columns:
         return self.change(columns, {}, sql).columns

@@ -7,7 +7,7 @@ from pydantic_core import PydanticCustomError
 
 from csvjobs.engines.base import Sql
 from csvjobs.errors import DuplicateKey, NoColumnsLeft
-from csvjobs.pipelines.aggregates import NUMERIC, Function, aggregated, need
+from csvjobs.pipelines.aggregates import NUMERIC, Function, aggregated, cells, need, sums_fit, together
 from csvjobs.pipelines.derive import there
 from csvjobs.pipelines.rows import BY, CELL, NAME, Spread
 from csvjobs.pipelines.step import (
@@ -77,8 +77,7 @@ class Pivot(Step):
 
     def needs(self, columns: Columns) -> tuple[Need, ...]:
         columns.pick([self.name, self.value or self.name], self.step)
-        numeric = [need(self.value)] if self.value and self.function in NUMERIC else []
-        return (self._names, *numeric)
+        return (self._names, *([need(self.value)] if self.value and self._numeric else []))
 
     def holds_here(self, need: Need) -> bool:
         return need != self._names
@@ -87,15 +86,19 @@ class Pivot(Step):
         name, value = columns.pick([self.name, self.value or self.name], self.step)
         groups, key = self._groups(columns), there(sql, name.sql)
         by = tuple(c.sql for c in groups)
+        numbers = cells([value] if self._numeric else [], learnt, sql)
         if self.function == "only" or self.function == "first":
             spread = Spread(by, key, value.sql, self.function)
         else:
-            spread = Spread(by, key, aggregated(self.function, value, learnt, sql), "all")
+            cell, beside = aggregated(self.function, value, numbers, sql), together(numbers.values())
+            spread = Spread(by, key, cell, "all", beside=beside)
         made = [Column(c.name, f"{BY}{place}") for place, c in enumerate(groups)]
         made += [Column(text, self._one(text, sql)) for text in learnt[self._names]]
         if not made:
             raise NoColumnsLeft("Step pivot would leave no column: there is no name to make one of.")
-        return Change(unique(Columns(made), self.step), spread, checks=self._checks(groups, key))
+        added = numbers if self.function == "sum" else ()
+        checks = (*self._checks(groups, key), *sums_fit(added, (*by, key), numbers))
+        return Change(unique(Columns(made), self.step), spread, checks=checks)
 
     def columns_after(self, columns: Columns, sql: Sql) -> None:
         self.needs(columns)
@@ -104,6 +107,10 @@ class Pivot(Step):
     def unseen(self, columns: Columns, learnt: Learnt) -> tuple[Unseen, ...]:
         (name,) = columns.pick([self.name], self.step)
         return (Unseen(name, learnt[self._names], "left out, as no column is called so"),)
+
+    @property
+    def _numeric(self) -> bool:
+        return self.function in NUMERIC
 
     @property
     def _names(self) -> Need:

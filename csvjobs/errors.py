@@ -21,7 +21,8 @@
     │   ├── NotANumber · InvalidCell · AmbiguousFormat · TooManyCategories · UnknownCategory
     │   ├── NothingToLearn · NotLearnt · BadPattern · NoMaskKey
     │   ├── BadTable · TableGone · DuplicateKey · UnknownKey
-    │   └── TimeLimit · MemoryLimit
+    │   ├── TimeLimit · MemoryLimit
+    │   └── PreviewTimeout · PreviewTooLarge
     ├── Cancelled        not a fault: the job's owner asked for the end
     └── ServiceError     our side (5xx); retried where that can help, always logged
         ├── QueueUnavailable · StorageUnavailable · DiskFull
@@ -549,6 +550,18 @@ class MemoryLimit(DataError):
     """The job needs more memory than its limit."""
 
     code = "memory-limit"
+
+
+class PreviewTimeout(DataError):
+    """The preview took too long."""
+
+    code = "preview-timeout"
+
+
+class PreviewTooLarge(DataError):
+    """More comes of the file's first rows than a preview shows."""
+
+    code = "preview-too-large"
 
 
 class Cancelled(CsvjobsError):

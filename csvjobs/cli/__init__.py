@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import sys
+from contextlib import suppress
 from importlib import import_module
 
 import typer
 
 import csvjobs
-from csvjobs.cli.output import EXIT_STATUS, INTERRUPTED, Failed, complain, remark
+from csvjobs.cli.output import EXIT_STATUS, INTERRUPTED, SIGNALLED, Failed, complain, remark
 from csvjobs.errors import CsvjobsError, InvalidOption
 
 COMMANDS = (
@@ -51,7 +53,24 @@ def _main(
 
 def main() -> None:
     """Exit status: see EXIT_STATUS."""
-    sys.exit(_run())
+    try:
+        status = _run()
+    except SystemExit as left:
+        if not isinstance(left.code, int):
+            raise
+        status = left.code
+    if status >= SIGNALLED:
+        # DuckDB's binding would complain at length about what a query that was cut off keeps.
+        _flush()
+        os._exit(status)
+    sys.exit(status)
+
+
+def _flush() -> None:
+    """Brings out what was printed, unless nobody reads it any more."""
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError):
+            stream.flush()
 
 
 def _run() -> int:

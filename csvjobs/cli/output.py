@@ -30,6 +30,9 @@ from csvjobs.reading.rejects import RejectGroup
 console = Console(stderr=True, highlight=False)
 
 WELL, ENDED_BADLY, IMPOSSIBLE, FAILED, INTERRUPTED = 0, 1, 2, 3, 130
+SIGNALLED = 128
+"""An exit status from here on says which signal it was."""
+
 CELLS = {"changed": "cells changed", "unparsed": "cells that could not be read"}
 KINDS = 5
 """Kinds of bad rows that are told; rejected.csv has them all."""
@@ -113,7 +116,7 @@ def clean_end() -> Iterator[None]:
 
 
 def _leave(number: int, frame: FrameType | None) -> None:
-    sys.exit(128 + number)
+    sys.exit(SIGNALLED + number)
 
 
 def _outlook(job: Job) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import Annotated
 
 import typer
@@ -12,8 +13,10 @@ from csvjobs.cli.options import FileArgument, PipelineOption, ReadOption, pipeli
 from csvjobs.cli.output import ENDED_BADLY
 from csvjobs.cli.tables import bad_ones, print_notes, print_rows, shown
 from csvjobs.client import shown_name
+from csvjobs.flow.deadline import Deadline
 from csvjobs.flow.preview import Preview, StepPreview
 from csvjobs.flow.preview import preview as try_out
+from csvjobs.flow.submit import Incoming
 
 
 def preview(
@@ -29,14 +32,31 @@ def preview(
     Example: `csvjobs preview examples/contacts.csv -p crm-clean`
     """
     with beginning(file) as (incoming, partial):
-        text = pipeline_text(pipeline)
-        found = try_out(incoming, shown_name(file), text, read_options(read), partial=partial)
+        asked = (shown_name(file), pipeline_text(pipeline), read_options(read))
+        found = _tried(incoming, *asked, partial=partial)
     if as_json:
         typer.echo(found.model_dump_json(indent=1))
     else:
         _print(found)
     if found.fault:
         raise typer.Exit(ENDED_BADLY)
+
+
+def _tried(
+    incoming: Incoming, filename: str, pipeline: str, options: dict[str, str], *, partial: bool
+) -> Preview:
+    """As long as it takes, or until a signal comes."""
+    deadline = Deadline()
+    # Not in the thread that signals interrupt: the engine would take one for a fault of its own.
+    with ThreadPoolExecutor(1) as beside:
+        run = beside.submit(
+            try_out, incoming, filename, pipeline, options, partial=partial, deadline=deadline
+        )
+        try:
+            return run.result()
+        except BaseException:
+            deadline.stop()
+            raise
 
 
 def _print(found: Preview) -> None:

@@ -9,9 +9,10 @@ from pathlib import Path
 from pydantic import Field
 
 from csvjobs.engines.base import Engine, SideTable
-from csvjobs.errors import BadRow, DataError, NoRowsLeft, RuleBroken, TooManyBadRows
+from csvjobs.errors import BadRow, DataError, NoRowsLeft, PreviewTooLarge, RuleBroken, TooManyBadRows
 from csvjobs.flow.apply import choose, learnt
 from csvjobs.flow.check import first
+from csvjobs.flow.deadline import Deadline
 from csvjobs.flow.inspect import glance
 from csvjobs.flow.submit import Incoming, base_name
 from csvjobs.flow.tables import opened, pinned, relations
@@ -29,8 +30,20 @@ from csvjobs.storage.base import writing
 
 SHOWN_ROWS = 20
 SHOWN_CHANGES = 5
+SHOWN_CHARACTERS = 1000
 MOST_CELLS = 400_000
-"""Of a table between two steps that are looked at: a step may make many rows of one."""
+"""Of a table between two steps that are compared: a step may make many rows of one."""
+
+MOST_ROWS = 1_000_000
+"""Of a table between two steps."""
+
+MOST_CHARACTERS = 64 * 1024**2
+"""Of such a table, if all cells of a column are as long as its longest, and of all that is shown."""
+
+LONGEST = 10.0
+"""Seconds that somebody waits for a preview."""
+
+CUT = f"Of more than {SHOWN_CHARACTERS:,} characters the first, and an ellipsis."
 
 Cell = str | None
 
@@ -40,8 +53,8 @@ class CellChange(Model):
 
     row: int
     column: str
-    before: Cell
-    after: Cell
+    before: Cell = Field(description=CUT)
+    after: Cell = Field(description=CUT)
 
 
 class RowReject(Model):
@@ -57,9 +70,9 @@ class RowReject(Model):
 class Table(Model):
     """The first of so many `records`; null is an empty cell, "" a quoted empty one."""
 
-    columns: list[str]
+    columns: list[str] = Field(description=f"Their names. {CUT}")
     records: int
-    rows: list[list[Cell]]
+    rows: list[list[Cell]] = Field(description=f"Their cells. {CUT}")
 
 
 class StepPreview(Model):
@@ -81,7 +94,8 @@ class StepPreview(Model):
 class Preview(Model):
     """The sample as it was read, and after each step; the whole file where it is `complete`. A step that
     cannot do its work is the last. `fault`: what the job would end in, if it would, as far as these rows
-    tell: bad rows first, where it may have none, then what does not fit the columns, in whatever step."""
+    tell: bad rows first, where it may have none, then what does not fit the columns, in whatever step. With
+    `preview-timeout` and `preview-too-large` it is the preview alone that ends: a job has not its limits."""
 
     filename: str
     complete: bool
@@ -98,15 +112,15 @@ class _Seen:
 
     def __init__(self, engine: Engine, planned: Plan) -> None:
         self.columns = planned.columns.names
-        listed = ", ".join([ROW, *(column.sql for column in planned.columns)])
-        first = f"ORDER BY {planned.terms} LIMIT {max(SHOWN_ROWS, MOST_CELLS // len(self.columns))}"
-        found = engine.rows(f"SELECT {listed} FROM ({planned.relation}) {first}")
+        self.records, longest = _measured(engine, planned)
+        cells = (_bounded(column.sql, most) for column, most in zip(planned.columns, longest, strict=True))
+        first = f"ORDER BY {planned.terms} LIMIT {_fetched(self.columns)}"
+        found = engine.rows(f"SELECT {', '.join([ROW, *cells])} FROM ({planned.relation}) {first}")
         self.rows: dict[int, Sequence[Cell]] = {place: cells for place, *cells in found}
-        [(self.records,)] = engine.rows(f"SELECT COUNT(*) FROM ({planned.relation})")
 
     def table(self) -> Table:
-        rows = [list(row) for row in list(self.rows.values())[:SHOWN_ROWS]]
-        return Table(columns=self.columns, records=self.records, rows=rows)
+        rows = [list(map(_shown, row)) for row in list(self.rows.values())[:SHOWN_ROWS]]
+        return Table(columns=list(map(_cut, self.columns)), records=self.records, rows=rows)
 
     def changes(self, before: _Seen) -> Iterator[CellChange]:
         """Cells that differ from those of the same row and column before."""
@@ -116,7 +130,47 @@ class _Seen:
             for name, now, then in places:
                 old, new = before.rows[row][then], self.rows[row][now]
                 if old != new:
-                    yield CellChange(row=row, column=name, before=old, after=new)
+                    yield CellChange(row=row, column=_cut(name), before=_shown(old), after=_shown(new))
+
+
+def _fetched(columns: Sequence[str]) -> int:
+    """How many rows of a table with these columns are compared."""
+    return max(SHOWN_ROWS, MOST_CELLS // len(columns))
+
+
+def _measured(engine: Engine, planned: Plan) -> tuple[int, list[int]]:
+    """How many rows there are, and how long is the longest cell of each column. Raises PreviewTooLarge."""
+    lengths = (f"COALESCE(MAX(CHAR_LENGTH({column.sql})), 0)" for column in planned.columns)
+    some = f"SELECT * FROM ({planned.relation}) LIMIT {MOST_ROWS + 1}"
+    [(records, *longest)] = engine.rows(f"SELECT COUNT(*), {', '.join(lengths)} FROM ({some})")
+    if records > MOST_ROWS:
+        raise _too_large(f"{MOST_ROWS:,} rows")
+    rows = min(records, _fetched(planned.columns.names))
+    if rows * sum(min(length, SHOWN_CHARACTERS) for length in longest) > MOST_CHARACTERS:
+        raise _too_large(f"{MOST_CHARACTERS:,} characters")
+    return records, longest
+
+
+def _too_large(most: str) -> PreviewTooLarge:
+    said = f"More than {most} come of the first rows, and a preview goes no further."
+    hint = "The job itself has no such limit. To try fewer rows, put the step limit before this one."
+    return PreviewTooLarge(said, hint=hint)
+
+
+def _bounded(cell: str, longest: int) -> str:
+    """The cell; of a long one as much as is shown, and what tells it from others that begin alike."""
+    if longest <= SHOWN_CHARACTERS:
+        return cell
+    most = f"CONCAT(SUBSTRING({cell} FROM 1 FOR {SHOWN_CHARACTERS}), MD5({cell}))"
+    return f"CASE WHEN CHAR_LENGTH({cell}) > {SHOWN_CHARACTERS} THEN {most} ELSE {cell} END"
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= SHOWN_CHARACTERS else f"{text[:SHOWN_CHARACTERS]}…"
+
+
+def _shown(cell: Cell) -> Cell:
+    return cell and _cut(cell)
 
 
 def preview(
@@ -127,9 +181,12 @@ def preview(
     apply: str | None = None,
     *,
     partial: bool = False,
+    deadline: Deadline | None = None,
 ) -> Preview:
     """Runs a pipeline over the first rows of an upload, which is discarded afterwards; arguments and errors
-    as for `inspect`. What steps learn they learn from these rows only, or not at all with `apply`."""
+    as for `inspect`. What steps learn they learn from these rows only, or not at all with `apply`. It ends
+    at the deadline, which is in LONGEST seconds where none is given."""
+    deadline = deadline or Deadline(LONGEST)
     fitted = learnt(incoming.services, apply) if apply else None
     resolved = choose(incoming.services, pipeline, options, fitted)
     _, found = glance(incoming, resolved.read, partial=partial)
@@ -138,11 +195,13 @@ def preview(
     with writing("The first rows"):
         source = _source(folder / "sample.csv", found.header.columns, rows)
     engine = incoming.services.engine(folder)
+    # These rows are few, and others are served beside: the processor and the memory are not all for them.
+    engine.spare()
     tables = pinned(incoming.services, resolved)
     try:
-        with opened(incoming.services, tables, folder, lambda _: None) as sources:
+        with opened(incoming.services, tables, folder, lambda _: deadline.check()) as sources:
             beside = relations(engine, sources)
-            before, steps, warnings, fault = _run(engine, source, resolved, fitted, beside)
+            before, steps, warnings, fault = _run(engine, source, resolved, fitted, beside, deadline)
     finally:
         engine.close()
     faults += found.faults
@@ -179,25 +238,34 @@ def _run(
     pipeline: Pipeline,
     fitted: Fitted | None,
     tables: Mapping[str, SideTable],
+    deadline: Deadline,
 ) -> tuple[Table, list[StepPreview], list[str], Fault | None]:
     relation = engine.relation(source, numbered=True)
     known, nulls = fitted.steps if fitted else None, pipeline.read.nulls
     planned = plan(engine, relation, source.columns, (), True, nulls, known, tables)
     planned.warnings = fitted.notes(source.columns) if fitted else []
-    first = before = _Seen(engine, planned)
+    with deadline.over(engine):
+        first = before = _Seen(engine, planned)
     steps: list[StepPreview] = []
+    shown = 0
     fault = _fault_of_header(engine, source, pipeline, tables)
     try:
-        for place, step in enumerate(pipeline.steps):
-            planned.add(place, step)
-            planned.fit()
-            rejects = _rejects(engine, planned, label(step, place))
-            after = _Seen(engine, planned)
-            called = label(step, place)
-            counts = planned.count()[called]
-            rows = {str(how): counts[how] for how in ROWS if how in counts}
-            steps.append(_step(called, before, after, rows, rejects))
-            before = after
+        with deadline.over(engine):
+            for place, step in enumerate(pipeline.steps):
+                deadline.check()
+                called = label(step, place)
+                planned.add(place, step)
+                planned.fit()
+                rejects = _rejects(engine, planned, called)
+                after = _Seen(engine, planned)
+                counts = planned.count()[called]
+                rows = {str(how): counts[how] for how in ROWS if how in counts}
+                done = _step(called, before, after, rows, rejects)
+                shown += sum(len(cell or "") for row in done.after.rows for cell in row)
+                if shown > MOST_CHARACTERS:
+                    raise _too_large(f"{MOST_CHARACTERS:,} characters")
+                steps.append(done)
+                before = after
     except DataError as error:
         if error.pointer is None:
             error.at(f"/steps/{len(steps)}", pipeline.steps[len(steps)].step)
@@ -235,8 +303,8 @@ def _step(
         step=name,
         **counts,
         rejects=rejects,
-        new_columns=[name for name in after.columns if name not in before.columns],
-        lost_columns=[name for name in before.columns if name not in after.columns],
+        new_columns=[_cut(name) for name in after.columns if name not in before.columns],
+        lost_columns=[_cut(name) for name in before.columns if name not in after.columns],
         changed=len(changes),
         changes=changes[:SHOWN_CHANGES],
         after=after.table(),

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import signal
 
 import pytest
+from chaos import eventually
 from terminal import Terminal
 
 WIDE = {"COLUMNS": "150"}
@@ -75,6 +77,20 @@ def test_rejected_rows_are_told_with_what_they_break(terminal: Terminal) -> None
     assert typed.status == 0
     assert "validate (step 1): 1 rows rejected" in typed.out
     assert "row 2, a: x: wrong-type. The cell is not an integer." in typed.out
+
+
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_ends_it(terminal: Terminal, number: int, status: int) -> None:
+    doubled = "{step: derive, values: {b: a}}, {step: unpivot, columns: [a, b], value: a}"
+    doubled += ", {step: select, columns: [a]}"
+    terminal.write("slow.yaml", f"steps: [{', '.join([doubled] * 9 + ['{step: sort, by: [a]}'] * 100)}]")
+    terminal.write("in.csv", "a\n" + "x\n" * 1500)
+    running = terminal.starts("preview", "in.csv", "-p", "slow.yaml")
+    eventually(lambda: list(terminal.temporary.glob("csvjobs-*/.incoming/*/sample.csv")))
+    running.send_signal(number)
+    typed = terminal.ended(running)
+    assert (typed.status, typed.out) == (status, "")
+    assert typed.err in ("", "      Interrupted.\n")
 
 
 def test_all_of_it_is_json(terminal: Terminal) -> None:

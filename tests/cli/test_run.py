@@ -366,6 +366,7 @@ def test_a_signal_while_it_writes_leaves_the_old_output(at: Terminal, number: in
     running.send_signal(number)
     typed = at.ended(running)
     assert (typed.status, at.read("out.csv")) == (status, "old")
+    assert typed.err in ("", "      Interrupted.\n")
     assert names(at) == {"big.csv", "out.csv"}
 
 

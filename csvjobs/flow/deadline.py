@@ -1,0 +1,57 @@
+"""Deadline: for how long somebody waits while an engine works."""
+
+from __future__ import annotations
+
+import math
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from csvjobs.engines.base import Engine, Interrupted
+from csvjobs.errors import PreviewTimeout
+
+AGAIN = 0.05
+"""Seconds between two interruptions: one that comes between two queries stops none."""
+
+
+class Deadline:
+    """So many seconds from now, or earlier: when another thread says `stop`."""
+
+    def __init__(self, seconds: float = math.inf) -> None:
+        self._seconds, self._began = seconds, time.monotonic()
+        self._stopped = threading.Event()
+
+    def stop(self) -> None:
+        """Nobody waits any longer."""
+        self._stopped.set()
+
+    def check(self) -> None:
+        """Raises PreviewTimeout once it is over."""
+        if self._left() <= 0:
+            said = f"The preview was not done after {self._seconds:g} seconds, and goes no further."
+            hint = "The job itself has no such limit. To try fewer rows, put the step limit before this one."
+            raise PreviewTimeout(said, hint=hint)
+
+    @contextmanager
+    def over(self, engine: Engine) -> Iterator[None]:
+        """Interrupts the engine once it is over. Raises PreviewTimeout then."""
+        done = threading.Event()
+        watch = threading.Thread(target=self._watch, args=(engine, done), name="deadline", daemon=True)
+        watch.start()
+        try:
+            yield
+        except Interrupted:
+            self.check()
+            raise
+        finally:
+            done.set()
+            watch.join()
+
+    def _left(self) -> float:
+        return 0.0 if self._stopped.is_set() else self._began + self._seconds - time.monotonic()
+
+    def _watch(self, engine: Engine, done: threading.Event) -> None:
+        while not done.wait(AGAIN):
+            if self._left() <= 0:
+                engine.interrupt()

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import math
 import re
+from datetime import datetime
 from decimal import Decimal
 
+import duckdb
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
@@ -163,6 +165,20 @@ def test_places_in_a_text_are_those_of_postgres(bench: Bench, text: str, n: int,
     step = {"step": "derive", "values": {each: each for each in expected}}
     [row] = bench.table([step], ("t", "n"), [(text, str(n))]).rows
     assert dict(zip(expected, row[2:], strict=True)) == expected
+
+
+moments = st.datetimes(datetime(1990, 1, 1), datetime(2040, 1, 1))
+
+
+@given(a=moments, b=moments)
+def test_parts_between_times_are_those_of_duckdb(bench: Bench, a: datetime, b: datetime) -> None:
+    parts = ("year", "quarter", "month", "day", "hour", "minute", "second")
+    step = {"step": "derive", "values": {part: f"date_diff('{part}', a, b)" for part in parts}}
+    [row] = bench.table([step], ("a", "b"), [(a.isoformat(), b.isoformat())]).rows
+    asked = ", ".join(f"date_diff('{part}', $1, $2)" for part in parts)
+    with duckdb.connect() as database:
+        [theirs] = database.execute(f"SELECT {asked}", [a, b]).fetchall()
+    assert row[2:] == [str(number) for number in theirs]
 
 
 def test_all_unknown_names_of_a_step_are_told_at_once(bench: Bench) -> None:

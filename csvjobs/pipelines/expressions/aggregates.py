@@ -7,7 +7,17 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from csvjobs.pipelines.expressions.parts import each, listed
-from csvjobs.pipelines.expressions.terms import DIGITS, NUMBERS, Date, Number, Term, Text, divided, whole
+from csvjobs.pipelines.expressions.terms import (
+    DIGITS,
+    NUMBERS,
+    Date,
+    Number,
+    Term,
+    Text,
+    Time,
+    divided,
+    whole,
+)
 from csvjobs.pipelines.expressions.values import Values
 
 SPARE = 10
@@ -64,7 +74,7 @@ def _all_exact(about: str, exact: str, asked: Asked) -> str:
 
 def _comparable(values: Values, term: Term) -> Term:
     """As it is; a cell as a number, as nothing says what it is."""
-    sure = isinstance(term, Date) or (isinstance(term, Text) and term.sure)
+    sure = isinstance(term, (Date, Time)) or (isinstance(term, Text) and term.sure)
     return term if sure else values.number(term)
 
 

@@ -13,6 +13,7 @@ from csvjobs.pipelines.expressions.terms import (
     Number,
     Term,
     Text,
+    Time,
     Truth,
     but,
     defined,
@@ -25,6 +26,7 @@ from csvjobs.pipelines.expressions.values import Loss, Values
 from csvjobs.pipelines.patterns import Pattern
 from csvjobs.pipelines.readings import BLANKS
 
+CLOCK = ("hour", "minute", "second")
 PARTS = ("year", "quarter", "month", "day", "isodow")
 PATTERN: TypeAdapter[str] = TypeAdapter(Pattern)
 
@@ -196,6 +198,8 @@ def _double(function: str) -> Callable[..., Number]:
 
 def _extreme(function: str) -> Callable[..., Term]:
     def made(values: Values, *terms: Term) -> Term:
+        if any(isinstance(term, Time) for term in terms):
+            return Time(f"{function}({', '.join(values.time(term).sql for term in terms)})")
         if any(isinstance(term, Date) for term in terms):
             return Date(f"{function}({', '.join(values.date(term).sql for term in terms)})")
         return extreme(function, [values.number(term) for term in terms])
@@ -203,12 +207,40 @@ def _extreme(function: str) -> Callable[..., Term]:
     return made
 
 
-def _date_part(values: Values, part: str, date: Date) -> Number:
-    return whole(f"EXTRACT({part} FROM {date.sql})")
+def _date_part(values: Values, part: str, term: Term) -> Number:
+    return whole(_part(values, part, term))
 
 
-def _part_of(part: str) -> Callable[[Values, Date], Number]:
-    return lambda values, date: _date_part(values, part, date)
+def _part(values: Values, part: str, term: Term) -> str:
+    moment = values.time(term) if part in CLOCK else values.date(term)
+    return f"EXTRACT({part} FROM {moment.sql})"
+
+
+def _part_of(part: str) -> Callable[[Values, Term], Number]:
+    return lambda values, term: _date_part(values, part, term)
+
+
+def _date_diff(values: Values, part: str, since: Term, until: Term) -> Number:
+    """How many parts later the one is than the other, each taken by its beginning."""
+    later, earlier = (_since(values, part, term) for term in (until, since))
+    if part in ("day", *CLOCK):
+        days = f"({values.date(until).sql} - {values.date(since).sql})"
+        return whole(f"({days} * {PER_DAY[part]} + {later} - {earlier})")
+    return whole(f"({later} - {earlier})")
+
+
+PER_DAY = {"day": 1, "hour": 24, "minute": 24 * 60, "second": 24 * 60 * 60}
+PER_YEAR = {"year": 1, "quarter": 4, "month": 12}
+
+
+def _since(values: Values, part: str, term: Term) -> str:
+    """Parts since the year 0, or since the beginning of the day."""
+    if part in PER_YEAR:
+        within = "" if part == "year" else f" + {_part(values, part, term)}"
+        return f"({_part(values, 'year', term)} * {PER_YEAR[part]}{within})"
+    units = CLOCK[: CLOCK.index(part) + 1] if part in CLOCK else ()
+    parts = (f"{_part(values, unit, term)} * {PER_DAY[part] // PER_DAY[unit]}" for unit in units)
+    return f"({' + '.join(parts) or '0'})"
 
 
 def _date_trunc(values: Values, part: str, date: Date) -> Date:
@@ -340,14 +372,25 @@ FUNCTIONS: dict[str, Function] = {
     "ln": Function("ln(number)", "the natural logarithm", (NUMBER,), _double("LN")),
     "log10": Function("log10(number)", "the decimal logarithm", (NUMBER,), _double("LOG10")),
     **{
-        part: Function(f"{part}(date)", f"the {part} of a date, as a number", (DATE,), _part_of(part))
+        part: Function(f"{part}(date)", f"the {part} of a date, as a number", (_any,), _part_of(part))
         for part in ("year", "quarter", "month", "day")
     },
+    **{
+        part: Function(f"{part}(time)", f"the {part} of a time, as a number", (_any,), _part_of(part))
+        for part in CLOCK
+    },
     "date_part": Function(
-        "extract(part from date)",
-        f"one of {', '.join(PARTS)} (1 is Monday, 7 Sunday)",
-        (_one_of(*PARTS), DATE),
+        "extract(part from time)",
+        f"one of {', '.join(PARTS)} (1 is Monday, 7 Sunday), {', '.join(CLOCK)}",
+        (_one_of(*PARTS, *CLOCK), _any),
         _date_part,
+    ),
+    "date_diff": Function(
+        "date_diff(part, a, b)",
+        "how often a new year, quarter, month, day, hour, minute or second begins after a and up to b; "
+        "negative where b is before a",
+        (_one_of(*PER_YEAR, *PER_DAY), _any, _any),
+        _date_diff,
     ),
     "date_trunc": Function(
         "date_trunc(part, date)",
@@ -360,6 +403,6 @@ FUNCTIONS: dict[str, Function] = {
 ALIASES = {
     "substr": "substring", "ceiling": "ceil", "pow": "power", "strpos": "position", "instr": "position",
     "prefix": "starts_with", "^@": "starts_with", "suffix": "ends_with", "char_length": "length",
-    "**": "power", "^": "power", "len": "length",
+    "datediff": "date_diff", "**": "power", "^": "power", "len": "length",
 }  # fmt: skip
 """Other names of the same, as SQL has them."""

@@ -59,6 +59,13 @@ class Date:
 
 
 @dataclass(frozen=True)
+class Time:
+    """A time of a day, as a clock on a wall shows it."""
+
+    sql: str
+
+
+@dataclass(frozen=True)
 class Truth:
     sql: str
 
@@ -68,7 +75,7 @@ class Nothing:
     """NULL as the user wrote it."""
 
 
-Term = Text | Number | Date | Truth | Nothing
+Term = Text | Number | Date | Time | Truth | Nothing
 
 
 def decimal(sql: str, places: int) -> str:

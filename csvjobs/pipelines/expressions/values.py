@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from csvjobs.engines.base import Sql
+from csvjobs.engines.base import DIRECTIVES, Sql
 from csvjobs.pipelines.expressions.terms import (
     NUMBERS,
     Date,
@@ -16,6 +16,7 @@ from csvjobs.pipelines.expressions.terms import (
     Number,
     Term,
     Text,
+    Time,
     Truth,
     but,
     case,
@@ -27,10 +28,23 @@ from csvjobs.pipelines.expressions.terms import (
     of_text,
     printed,
 )
+from csvjobs.pipelines.readings import ZONE
 
-DAY = "%Y-%m-%d"
+DAY = rf"{DIRECTIVES['%Y']}-\d\d-\d\d"
+CLOCK = r"[T ](?:[01]\d|2[0-3]):[0-5]\d(?::[0-5]\d(?:\.\d{1,6})?)?"
+ISO_DAY = rf"^\s*({DAY})(?:{CLOCK}{ZONE}?)?\s*$"
+ISO_TIME = rf"^\s*({DAY}(?:{CLOCK})?){ZONE}?\s*$"
+"""Days and times as `cast` writes them: what is before the offset, as it is written."""
+
 ORDERS = ("<", "<=", ">", ">=")
-CALLED = {Text: "a text", Number: "a number", Date: "a date", Truth: "a condition", Nothing: "NULL"}
+CALLED = {
+    Text: "a text",
+    Number: "a number",
+    Date: "a date",
+    Time: "a time",
+    Truth: "a condition",
+    Nothing: "NULL",
+}
 
 
 class Loss(NamedTuple):
@@ -60,6 +74,9 @@ class Values:
                 # Beyond year 9999 and before year 1 there is no date of this form.
                 found = self.sql.group(f"CAST({sql} AS VARCHAR)", r"^(\d{4}-\d\d-\d\d)$", 1)
                 return Text(but(found, "''"))
+            case Time(sql):
+                written = self.sql.group(f"CAST({sql} AS VARCHAR)", rf"^({DAY} \d.*)$", 1)
+                return Text(but(f"REPLACE({written}, ' ', 'T')", "''"))
             case Truth(sql):
                 return Text(f"CAST({sql} AS VARCHAR)")
             case Nothing():
@@ -81,12 +98,15 @@ class Values:
                 raise Misfit(f"{CALLED[type(term)]} stands where a number should")
 
     def date(self, term: Term) -> Date:
-        """The date that a text spells as 2026-04-03, NULL where it spells none. Raises Misfit."""
+        """The date of a time, or that a text spells as 2026-04-03 or begins with where it spells a time, NULL
+        where it spells none. Raises Misfit."""
         match term:
             case Date():
                 return term
+            case Time(sql):
+                return Date(f"CAST({sql} AS DATE)")
             case Text():
-                made = Date(f"CAST({self.sql.moment(f'({term.sql})', DAY)} AS DATE)")
+                made = Date(f"TRY_CAST({self.sql.group(f'({term.sql})', ISO_DAY, 1)} AS DATE)")
                 if term.literal is None:
                     self._lose("no date like 2026-04-03", term, made.sql)
                 elif not re.fullmatch(r"\d{4}-\d\d-\d\d", term.literal):
@@ -96,6 +116,26 @@ class Values:
                 return Date("CAST(NULL AS DATE)")
             case _:
                 raise Misfit(f"{CALLED[type(term)]} stands where a date should")
+
+    def time(self, term: Term) -> Time:
+        """The time that a text spells as 2026-04-03T10:30:00, of a date its beginning; NULL where it spells
+        none. An offset is left out. Raises Misfit."""
+        match term:
+            case Time():
+                return term
+            case Date(sql):
+                return Time(f"CAST({sql} AS TIMESTAMP)")
+            case Text():
+                made = Time(f"TRY_CAST({self.sql.group(f'({term.sql})', ISO_TIME, 1)} AS TIMESTAMP)")
+                if term.literal is None:
+                    self._lose("no time like 2026-04-03T10:30:00", term, made.sql)
+                elif not re.match(ISO_TIME, term.literal, re.ASCII):
+                    raise Misfit(f"{term.literal[:40]!r} is no time like 2026-04-03T10:30:00")
+                return made
+            case Nothing():
+                return Time("CAST(NULL AS TIMESTAMP)")
+            case _:
+                raise Misfit(f"{CALLED[type(term)]} stands where a time should")
 
     def truth(self, term: Term) -> Truth:
         """Raises Misfit for anything but a condition."""
@@ -130,6 +170,8 @@ class Values:
             raise Misfit("nothing is equal to NULL; write IS NULL")
         if Number in kinds:
             return Truth(compared(sign, self.number(left), self.number(right), self.sql))
+        if Time in kinds:
+            return Truth(f"({self.time(left).sql} {sign} {self.time(right).sql})")
         if Date in kinds:
             return Truth(f"({self.date(left).sql} {sign} {self.date(right).sql})")
         if Truth in kinds:
@@ -161,6 +203,8 @@ class Values:
             return chosen(conditions, numbers, otherwise)
         if kind is Date:
             return Date(case(conditions, [self.date(each).sql for each in every]))
+        if kind is Time:
+            return Time(case(conditions, [self.time(each).sql for each in every]))
         if kind is Truth:
             return Truth(case(conditions, [self.truth(each).sql for each in every]))
         sure = any(term.sure for term in every if isinstance(term, Text))

@@ -41,6 +41,7 @@ COMPARISONS = {
 }
 TEXTS = ("VARCHAR", "TEXT", "STRING", "CHAR")
 NUMBERS = ("DECIMAL", "NUMERIC", "DOUBLE", "FLOAT", "REAL")
+TIMES = ("TIMESTAMP", "DATETIME")
 OTHERS = {"+", "-", "*", "/", "%", "mod", "||", "nullif", "if", "~~", "!~~", "~~*", "!~~*"}
 """Functions that are no calls, or take conditions."""
 
@@ -167,9 +168,12 @@ class Writer:
             return self.values.number(term)
         if kind == "DATE":
             return self.values.date(term)
+        if kind in TIMES:
+            return self.values.time(term)
         if kind == "BOOLEAN":
             return self.values.truth(term)
-        raise Misfit(f"cells are cast to DECIMAL, DATE or VARCHAR, not to {kind[:40]}; see also round, floor")
+        known = "DECIMAL, DATE, TIMESTAMP or VARCHAR"
+        raise Misfit(f"cells are cast to {known}, not to {kind[:40]}; see also round, floor")
 
     def _function(self, node: Node) -> Term:
         name = node["function_name"].lower()

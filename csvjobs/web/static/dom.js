@@ -4,6 +4,7 @@ export const $ = (id) => document.getElementById(id);
 export const number = new Intl.NumberFormat("en");
 export const SHOWN_COLUMNS = 100;
 const SHOWN_CHARACTERS = 200;
+const AWAY = { detail: "The service cannot be reached.", hint: "Check that it runs and that you are online, then try again." };
 
 export function element(name, text = "", attributes = {}) {
   const made = Object.assign(document.createElement(name), attributes);
@@ -25,12 +26,38 @@ export function bytes(count) {
   return `${unit ? count.toFixed(1) : count} ${units[unit]}`;
 }
 
-export function fault(box, problem) {
-  const lines = [element("p", problem.detail || problem.message || problem.title)];
-  for (const one of problem.errors || []) {
-    const said = one.detail || one.message;
-    lines.push(element("p", one.hint ? `${said} ${one.hint}` : said));
+// What the service answers to a request; that it does not answer is a problem like others, of status 0.
+export async function ask(path, options = {}) {
+  try {
+    const answer = await fetch(path, options);
+    const text = await answer.text();
+    const json = text && answer.headers.get("Content-Type")?.includes("json");
+    return { ok: answer.ok, status: answer.status, body: json ? JSON.parse(text) : text };
+  } catch (why) {
+    if (options.signal?.aborted) throw why;
+    return { ok: false, status: 0, body: AWAY };
   }
+}
+
+// To those who cannot see the page, and once.
+export function say(text) {
+  $("said").textContent = text;
+}
+
+// Whether somebody means it: resolves when the question is answered.
+export function confirmed(question, yes) {
+  const box = $("confirm");
+  box.querySelector("p").textContent = question;
+  box.querySelector("[value=yes]").textContent = yes;
+  box.returnValue = "";
+  box.showModal();
+  return new Promise((answer) => box.addEventListener("close", () => answer(box.returnValue === "yes"), { once: true }));
+}
+
+export function fault(box, problem) {
+  const each = (problem.errors || []).map((one) => [one.detail || one.message, one.hint].filter(Boolean).join(" "));
+  const all = problem.detail || problem.message || problem.title;
+  const lines = [...(each[0]?.startsWith(all) ? [] : [all]), ...each].map((text) => element("p", text));
   const where = [problem.line && `line ${problem.line}`, problem.column && `column ${problem.column}`].filter(Boolean);
   if (where.length) lines.push(element("p", `Where: ${where.join(", ")}.`));
   if (problem.hint) lines.push(element("p", problem.hint));

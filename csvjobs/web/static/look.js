@@ -1,6 +1,6 @@
 // How a file would be read, seen from its beginning, and the options that say it otherwise.
 
-import { $, SHOWN_COLUMNS, bytes, element, fault, fill, many, number } from "./dom.js";
+import { $, SHOWN_COLUMNS, ask, bytes, element, fault, fill, many, number } from "./dom.js";
 import { hide, preview } from "./preview.js";
 
 const BEGINNING = 256_000;
@@ -9,8 +9,12 @@ const WHOLE = /\.(xlsx|parquet|zip)$/i;
 const MOST_WHOLE = 20_000_000;
 const UNSURE = 0.8;
 const OTHERS = 3;
+const PLAIN = "tidy";
+const OF_PIPELINES = ["invalid-pipeline", "pipeline-not-found"];
 const CHARACTERS = { ",": "comma", ";": "semicolon", "\t": "tab", "|": "pipe", " ": "space", ":": "colon", "^": "caret", "~": "tilde", "#": "hash", '"': 'double "', "'": "single '", "": "none" };
 const HEADER = { true: "names", false: "data" };
+// No way of reading helps with these.
+const HOPELESS = ["damaged-archive", "empty-file", "empty-upload", "encrypted-archive", "not-csv"];
 
 let asking = null;
 
@@ -61,7 +65,7 @@ export function tell(box, detected) {
 
 function offer(field, value) {
   if (field.tagName === "INPUT") field.placeholder = value;
-  else field.options[0].text = value || "find out";
+  else field.options[0].text = value || field.dataset.usual || "find out";
 }
 
 export function sure(name, { confidence, alternatives }) {
@@ -76,10 +80,11 @@ export function forget() {
   for (const field of fields($("look-options"))) field.value = "";
 }
 
-// Sends the beginning of the file to be looked at; what is asked later counts.
+// Sends the beginning of the file to be looked at; what is asked later counts. Resolves to a fault of the
+// pipeline, where that is at fault and not the file.
 export async function look(file, pipeline) {
   asking?.abort();
-  if (!file) return;
+  if (!file) return null;
   const mine = (asking = new AbortController());
   const most = WHOLE.test(file.name) ? MOST_WHOLE : BEGINNING;
   const partial = file.size > most;
@@ -89,29 +94,39 @@ export async function look(file, pipeline) {
   form.append("file", file.slice(0, most), file.name);
   $("look").setAttribute("aria-busy", "true");
   try {
-    const answer = await fetch(`/inspect?partial=${partial}`, { method: "POST", body: form, signal: mine.signal });
-    const found = await answer.json();
-    if (mine.signal.aborted) return;
-    if (answer.ok) show(found, file);
-    else refuse(found, partial);
-    $("look").hidden = false;
-    $("look").removeAttribute("aria-busy");
-    if (answer.ok) await preview(form, partial, found.warnings, mine.signal);
-    else hide();
-  } catch {
-    // Nobody needs the look: sending the file tells what is wrong with the service.
+    return await tried(form, file, partial, mine.signal);
+  } catch (why) {
+    if (!mine.signal.aborted) throw why;
+    return null;
   } finally {
     if (mine === asking) $("look").removeAttribute("aria-busy");
   }
 }
 
+async function tried(form, file, partial, signal) {
+  const { ok, body } = await ask(`/inspect?partial=${partial}`, { method: "POST", body: form, signal });
+  const pipeline = form.get("pipeline");
+  if (!ok && OF_PIPELINES.includes(body.code) && pipeline !== PLAIN) {
+    form.set("pipeline", PLAIN);
+    await tried(form, file, partial, signal);
+    return body;
+  }
+  if (ok) show(body, file);
+  else refuse(body, partial);
+  $("look").hidden = false;
+  $("look").removeAttribute("aria-busy");
+  if (ok) await preview(form, partial, body.warnings, signal);
+  else hide();
+  return null;
+}
+
 function refuse(problem, partial) {
   // Of some packed files the beginning tells nothing.
   const quiet = partial && problem.code === "damaged-archive";
-  $("look-about").textContent = quiet ? `${problem.detail} The job will look at all of it.` : "So it cannot be read:";
+  $("look-about").textContent = quiet ? `${problem.detail} The job will look at all of it.` : "";
   $("look-fault").hidden = quiet;
   if (!quiet) fault($("look-fault"), problem);
-  $("look-options").hidden = quiet;
+  $("look-options").hidden = !problem.code || HOPELESS.includes(problem.code);
   $("look-warnings").replaceChildren();
   $("look-hints").replaceChildren();
   $("look-rows").hidden = true;
@@ -133,7 +148,8 @@ function show(found, file) {
 function about(found, file) {
   const width = found.rows[0]?.length ?? found.columns.length;
   const columns = `${many(width, "column")}${width > SHOWN_COLUMNS ? ` (the first ${SHOWN_COLUMNS} are shown)` : ""}`;
-  const rows = `${found.complete ? "" : "the first "}${many(found.records, "row")}`;
+  const bad = Object.values(found.faults).reduce((sum, count) => sum + count, 0);
+  const rows = `${found.complete ? "" : "the first "}${many(found.records, bad ? "good row" : "row")}`;
   const packed = found.detected.compression ? `, unpacked from ${found.detected.compression.value}` : "";
   const seen = found.bytes < file.size ? ` (${bytes(found.bytes)} of ${bytes(file.size)})` : "";
   const rest = found.partial ? ` Only the beginning was looked at${seen}; the job reads all of it.` : "";

@@ -1,6 +1,6 @@
 // What the chosen pipeline makes of a file's first rows, step by step.
 
-import { $, element, fault, fill, number } from "./dom.js";
+import { $, ask, element, fault, fill, number } from "./dom.js";
 import { did } from "./steps.js";
 
 export function hide() {
@@ -12,10 +12,9 @@ export function hide() {
 export async function preview(form, partial, told, signal) {
   $("preview-steps").setAttribute("aria-busy", "true");
   try {
-    const answer = await fetch(`/preview?partial=${partial}`, { method: "POST", body: form, signal });
-    const found = await answer.json();
-    if (!signal.aborted && answer.ok && (found.steps.length || found.fault)) show(found, told);
-    else if (!signal.aborted) hide();
+    const { ok, body } = await ask(`/preview?partial=${partial}`, { method: "POST", body: form, signal });
+    if (ok && (body.steps.length || body.fault)) show(body, told);
+    else hide();
   } finally {
     if (!signal.aborted) $("preview-steps").removeAttribute("aria-busy");
   }

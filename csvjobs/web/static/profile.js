@@ -1,23 +1,24 @@
 // What the columns of a job's file and output hold, as a table with small pictures.
 
-import { $, SHOWN_COLUMNS, element, many, number } from "./dom.js";
+import { $, SHOWN_COLUMNS, ask, element, many, number } from "./dom.js";
 
 const SVG = "http://www.w3.org/2000/svg";
 const WIDTH = 96;
 const HEIGHT = 24;
 const TOP = 3;
 
-let shown = null;
+let wanted = null;
 
 export async function showProfile(job) {
   const link = job.files["profile.json"];
-  $("job-profile").hidden = !link;
-  if (!link || shown === job.job_id) return;
-  const answer = await fetch(link.href);
-  if (!answer.ok) return;
-  shown = job.job_id;
-  const both = await answer.json();
-  for (const side of ["input", "output"]) fillSide($(`profile-${side}`), both[side]);
+  if (link && wanted === job.job_id) return;
+  wanted = link ? job.job_id : null;
+  $("job-profile").hidden = true;
+  if (!link) return;
+  const { ok, body } = await ask(link.href);
+  if (!ok || wanted !== job.job_id) return;
+  for (const side of ["input", "output"]) fillSide($(`profile-${side}`), body[side]);
+  $("job-profile").hidden = false;
 }
 
 function fillSide(box, profile) {

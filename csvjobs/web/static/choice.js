@@ -1,0 +1,90 @@
+// The choice of a pipeline: one that has a name, or one that is written here.
+
+import { $, ask, confirmed, element, fault } from "./dom.js";
+
+const OWN = "own:";
+const YAML = { headers: { Accept: "application/yaml" } };
+
+// The choice among the elements whose ids begin with `prefix`; `source` gives the address of what is chosen
+// where that has no name.
+export function choice(prefix, source = () => null) {
+  const [select, about, text, own, edit, refused] = ["pipeline", "about", "text", "own", "edit", "pipeline-fault"].map((id) => $(prefix + id));
+  const descriptions = {};
+
+  const show = () => {
+    own.hidden = select.value !== OWN;
+    text.required = !own.hidden;
+    edit.hidden = !own.hidden;
+    about.textContent = descriptions[select.value] ?? "";
+    refused.hidden = true;
+  };
+
+  const write = (yaml) => {
+    text.value = yaml;
+    select.value = OWN;
+    show();
+    text.focus();
+    text.dispatchEvent(new Event("change", { bubbles: true }));
+  };
+
+  edit.onclick = async () => {
+    if (text.value.trim() && !(await confirmed("Replace the pipeline that you have written?", "Replace"))) return;
+    const { ok, body } = await ask(select.value ? `/pipelines/${encodeURIComponent(select.value)}` : source(), YAML);
+    if (ok) write(body);
+    else fault(refused, body);
+  };
+  select.addEventListener("change", show);
+
+  return {
+    value: () => (select.value === OWN ? text.value.trim() : select.value),
+    blame: (problem) => fault(refused, problem),
+    clear: () => (refused.hidden = true),
+    add: (step) => write(added(text.value, step)),
+    offer(known) {
+      const before = select.value;
+      for (const one of known) descriptions[one.name] = one.description;
+      const named = known.map((one) => element("option", one.name, { value: one.name }));
+      const first = source() === null ? [] : [element("option", "the same as before", { value: "" })];
+      select.replaceChildren(...first, ...named, element("option", "your own, written here", { value: OWN }));
+      if ([...select.options].some((option) => option.value === before)) select.value = before;
+      show();
+    },
+    reset() {
+      select.selectedIndex = 0;
+      text.value = "";
+      show();
+    },
+  };
+}
+
+// The pipeline with one more step behind its last one.
+function added(yaml, step) {
+  const lines = (yaml.trimEnd() || "steps:").split("\n");
+  const last = lines.findLastIndex((line) => /^ *- /.test(line) && line.includes("step:"));
+  const indent = last < 0 ? "" : lines[last].match(/^ */)[0];
+  const rest = last < 0 ? -1 : lines.findIndex((line, place) => place > last && /^[^\s#-]/.test(line));
+  lines.splice(rest < 0 ? lines.length : rest, 0, ...step.map((line) => indent + line));
+  return `${lines.join("\n")}\n`;
+}
+
+// The steps that there are; a click adds the example of one to the pipeline.
+export function steps(box, add) {
+  box.addEventListener("toggle", async () => {
+    const list = box.querySelector("ul");
+    if (!box.open || list.children.length) return;
+    const { ok, body } = await ask("/steps");
+    if (ok) list.replaceChildren(...body.map((one) => item(one, add)));
+    else fault(box.querySelector(".fault"), body);
+    box.querySelector(".fault").hidden = ok;
+  });
+}
+
+function item({ step, summary, example }, add) {
+  const button = element("button", step, { type: "button", className: "small" });
+  // JSON is YAML too.
+  const options = Object.entries(example.options).map(([name, value]) => `  ${name}: ${JSON.stringify(value)}`);
+  button.onclick = () => add([`- step: ${step}`, ...options]);
+  const line = element("li");
+  line.append(button, ` ${summary}`);
+  return line;
+}

@@ -1,0 +1,242 @@
+// One job: how it goes on, what came out, what can be done with it.
+
+import { $, ask, bytes, confirmed, element, fault, number, say } from "./dom.js";
+import { showAgain } from "./again.js";
+import { sure, told } from "./look.js";
+import { showOutput } from "./output.js";
+import { showProfile } from "./profile.js";
+import { mark, recent } from "./recent.js";
+import { did } from "./steps.js";
+
+const KINDS = 8;
+const LOOK_AGAIN = 5000;
+const TITLE = document.title;
+const STAGES = { read: "Reading", fit: "Learning from the rows", check: "Checking the rows", transform: "Writing the output", changes: "Listing the changes", profile: "Looking at the columns", publish: "Finishing" };
+const ENDS = { done: "✓", error: "✗", cancelled: "✗" };
+
+let stream = null;
+let timer = null;
+let shown = null;
+
+function open() {
+  return decodeURIComponent(location.hash.slice(1));
+}
+
+function path(id) {
+  return `/jobs/${encodeURIComponent(id)}`;
+}
+
+function follow() {
+  shown = null;
+  $("job").hidden = $("gone").hidden = true;
+  document.title = TITLE;
+  say("");
+  mark();
+  connect();
+}
+
+// Whoever looks gets events. A page in the background asks now and then: a browser opens few connections to
+// one service, and a tab each would use them up.
+function connect() {
+  stream?.close();
+  clearTimeout(timer);
+  const id = open();
+  if (!id || shown?.finished_at) return;
+  if (document.hidden) timer = setTimeout(poll, LOOK_AGAIN, id);
+  else listen(id);
+}
+
+function listen(id) {
+  const mine = (stream = new EventSource(`${path(id)}/events`));
+  mine.addEventListener("job", (event) => show(JSON.parse(event.data)));
+  mine.addEventListener("end", (event) => {
+    mine.close();
+    show(JSON.parse(event.data));
+    recent();
+  });
+  mine.onerror = () => lost(id, mine);
+}
+
+async function poll(id) {
+  const { ok, body } = await ask(path(id));
+  if (id !== open() || !document.hidden) return;
+  if (ok) show(body);
+  connect();
+}
+
+// Why there are no events: the job may be gone, or the service. Of itself a stream only tries again.
+async function lost(id, mine) {
+  const { ok, status, body } = await ask(path(id));
+  if (ok || mine !== stream || id !== open()) return;
+  if (!status && shown) {
+    $("job-lost").hidden = false;
+  } else {
+    fault($("gone"), body);
+    $("job").hidden = true;
+  }
+  if (status && status < 500) mine.close();
+  else if (mine.readyState === EventSource.CLOSED) timer = setTimeout(connect, LOOK_AGAIN);
+}
+
+function show(job) {
+  const before = shown;
+  const first = before?.job_id !== job.job_id;
+  shown = job;
+  $("job").hidden = false;
+  $("gone").hidden = $("job-lost").hidden = true;
+  $("job-name").textContent = job.filename;
+  $("job-status").textContent = job.status;
+  $("job-status").className = `badge ${job.status}`;
+  const kept = job.expires_at ? `, kept until ${new Date(job.expires_at).toLocaleString()}` : "";
+  $("job-about").textContent = `Pipeline ${job.pipeline.name}, sent ${new Date(job.created_at).toLocaleString()}${kept}`;
+  showProgress(job, first ? null : before);
+  if (job.error) fault($("job-error"), job.error);
+  else $("job-error").hidden = true;
+  $("job-rows").replaceChildren(...figures(job.rows));
+  showSteps(job.steps);
+  showRejected(job);
+  $("job-warnings").replaceChildren(...(job.warnings || []).map((text) => element("li", text)));
+  showFound(job.detected);
+  showActions(job, first ? null : before);
+  showAgain(job);
+  showProfile(job);
+  showOutput(job);
+  if (first) arrive();
+}
+
+function arrive() {
+  recent();
+  $("job-name").focus({ preventScroll: true });
+  $("job").scrollIntoView({ block: "start" });
+}
+
+function showProgress(job, before) {
+  const running = job.status === "processing";
+  // What is left to do can turn out to be more; a bar that goes back says nothing to anybody.
+  const same = before?.status === job.status && before.attempts === job.attempts;
+  const part = Math.max(job.progress?.fraction ?? 0, same ? $("job-bar").value : 0);
+  $("job-progress").hidden = !running;
+  $("job-bar").value = part;
+  const percent = `${Math.round(part * 100)} %`;
+  const stage = stageOf(job);
+  $("job-stage").textContent = running ? `${stage}, ${percent}` : stage;
+  document.title = [ENDS[job.status] ?? (running && percent), job.filename].filter(Boolean).join(" ");
+  if (stage !== (before && stageOf(before))) say(stage || `The job ended: ${job.status}.`);
+}
+
+function stageOf(job) {
+  if (job.status === "queued") return outlook(job);
+  if (job.status === "processing") return STAGES[job.progress?.stage] ?? "Starting";
+  const seconds = (new Date(job.finished_at) - new Date(job.started_at ?? job.created_at)) / 1000;
+  return job.status === "done" ? `Done in ${seconds.toFixed(1)} seconds` : "";
+}
+
+function outlook(job) {
+  if (job.position === undefined) return "Waiting";
+  const before = { 0: "Next in line", 1: "One job waits before this one" }[job.position] ?? `${job.position} jobs wait before this one`;
+  const start = job.estimated_start_at && new Date(job.estimated_start_at).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" });
+  return start ? `${before}; it may start at about ${start}, if they take as long as the last jobs` : before;
+}
+
+// Rows that were dropped, merged or added, by the step that did it; lines that hold no row are nobody's.
+function said(how, counts = {}) {
+  return Object.entries(counts).map(([who, count]) => [who.includes("(step ") ? `${how} by ${who}` : who, count]);
+}
+
+function figures(rows) {
+  if (!rows) return [];
+  const named = [["Rows in", rows.in], ["Rows out", rows.out], ["Rejected", rows.rejected], ...said("dropped", rows.dropped), ...said("merged", rows.merged), ...said("added", rows.added)];
+  return named.map(([name, count]) => {
+    const pair = document.createElement("div");
+    pair.append(element("dt", name), element("dd", number.format(count)));
+    return pair;
+  });
+}
+
+function showSteps(steps = []) {
+  $("job-steps").hidden = !steps.length;
+  $("job-steps").querySelector("ol").replaceChildren(
+    ...steps.map((one) => did(one, one.changed === undefined ? "done" : "changed nothing")),
+  );
+}
+
+// Bad rows by kind: how many, why, where the first of them are, what to do.
+function showRejected(job) {
+  const box = $("job-rejected");
+  const link = job.files["rejected.csv"];
+  box.hidden = !(job.rejected && link);
+  if (box.hidden) return;
+  const { groups, others } = job.rejected;
+  const kinds = groups.slice(0, KINDS);
+  const rest = others + groups.slice(KINDS).reduce((sum, one) => sum + one.count, 0);
+  box.querySelector("ul").replaceChildren(...kinds.map(kind), ...(rest ? [element("li", `${number.format(rest)} of other kinds`)] : []));
+  box.querySelector("a").href = link.href;
+}
+
+function kind(group) {
+  const item = document.createElement("li");
+  const where = group.column ? ` Column ${group.column}.` : "";
+  const lines = `${group.count > group.lines.length ? "First lines" : "Lines"}: ${group.lines.join(", ")}.`;
+  item.append(element("strong", `${number.format(group.count)} × `), element("code", group.code));
+  item.append(element("p", `${group.message}${where} ${lines}`), element("p", group.hint, { className: "quiet" }));
+  return item;
+}
+
+function showFound(detected) {
+  const named = { format: "Format", sheet: "Sheet", encoding: "Encoding", delimiter: "Delimiter", quote: "Quote", header: "First row", skip: "Lines skipped", compression: "Packed with" };
+  const known = Object.entries(named).filter(([name]) => detected[name]);
+  $("job-found").hidden = !known.length;
+  $("job-found").querySelector("dl").replaceChildren(...known.map(([name, label]) => {
+    const pair = document.createElement("div");
+    const { value, confidence } = detected[name];
+    pair.append(element("dt", label), element("dd", told(name, value)));
+    if (confidence < 1) pair.append(element("dd", sure(name, detected[name]), { className: "hint" }));
+    return pair;
+  }));
+}
+
+// A button that is made anew while it is pressed misses the press.
+function showActions(job, before) {
+  if (before?.status === job.status) return;
+  $("cancel").hidden = !job.links.cancel;
+  $("cancel").disabled = false;
+  $("delete").hidden = !job.finished_at;
+  $("act-fault").hidden = true;
+  $("job-files").replaceChildren(...files(job));
+}
+
+function files(job) {
+  const output = job.output.name;
+  const order = [output, "rejected.csv", "changes.csv", "fitted.json", "profile.json", "error.txt"];
+  return order.filter((name) => job.files[name]).map((name) => {
+    const text = `${name === output ? "Download " : ""}${name} (${bytes(job.files[name].bytes)})`;
+    return element("a", text, { href: job.files[name].href, className: name === output ? "button primary" : "button" });
+  });
+}
+
+async function cancel() {
+  $("cancel").disabled = true;
+  const { ok, status, body } = await ask(shown.links.cancel, { method: "POST" });
+  // It has ended already, which the next event says.
+  if (ok || status === 409) return;
+  $("cancel").disabled = false;
+  fault($("act-fault"), body);
+}
+
+async function remove() {
+  const job = shown;
+  if (!(await confirmed(`Delete ${job.filename} and all that was made of it? This cannot be undone.`, "Delete"))) return;
+  const { ok, body } = await ask(job.links.self, { method: "DELETE" });
+  if (!ok) return fault($("act-fault"), body);
+  await recent();
+  if (shown === job) location.hash = "";
+  $("recent-title").focus();
+}
+
+export function following() {
+  $("cancel").onclick = cancel;
+  $("delete").onclick = remove;
+  addEventListener("hashchange", follow);
+  document.addEventListener("visibilitychange", connect);
+  follow();
+}

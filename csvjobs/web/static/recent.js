@@ -1,0 +1,56 @@
+// What was sent lately, newest first.
+
+import { $, ask, element, many } from "./dom.js";
+
+const PAGE = 20;
+const LOOK_AGAIN = 5000;
+
+let count = PAGE;
+let timer = null;
+
+export async function recent() {
+  clearTimeout(timer);
+  const { ok, status, body } = await ask(`/jobs?limit=${count}`);
+  $("away").hidden = ok || !status;
+  $("offline").hidden = ok || Boolean(status);
+  if (ok) show(body);
+  if (!document.hidden && (!ok || body.jobs.some((job) => !job.finished_at))) timer = setTimeout(recent, LOOK_AGAIN);
+}
+
+function show({ jobs, next_cursor }) {
+  const focused = document.activeElement?.closest("#recent a")?.hash;
+  $("none").hidden = jobs.length > 0;
+  $("more").hidden = !next_cursor || count >= 200;
+  $("recent").replaceChildren(...jobs.map(entry));
+  if (focused) $("recent").querySelector(`a[href="${focused}"]`)?.focus({ preventScroll: true });
+  mark();
+}
+
+function entry(job) {
+  const link = element("a", "", { href: `#${job.job_id}` });
+  const time = element("time", new Date(job.created_at).toLocaleString(), { dateTime: job.created_at });
+  const about = element("span", "", { className: "about" });
+  const rows = job.rows ? `, ${many(job.rows.out, "row")} out` : "";
+  about.append(`${job.pipeline.name}${rows}, `, time);
+  link.append(element("span", job.filename, { className: "name" }), about, element("span", job.status, { className: `badge ${job.status}` }));
+  const item = document.createElement("li");
+  item.append(link);
+  return item;
+}
+
+// Which of them is open.
+export function mark() {
+  for (const link of $("recent").querySelectorAll("a")) {
+    if (link.hash === location.hash) link.setAttribute("aria-current", "true");
+    else link.removeAttribute("aria-current");
+  }
+}
+
+export function listing() {
+  $("more").onclick = () => {
+    count += PAGE;
+    recent();
+  };
+  document.addEventListener("visibilitychange", () => document.hidden || recent());
+  recent();
+}

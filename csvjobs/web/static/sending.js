@@ -1,0 +1,134 @@
+// A file is chosen, looked at and sent.
+
+import { $, ask, bytes, fault } from "./dom.js";
+import { choice, steps } from "./choice.js";
+import { chosen, forget, look, options } from "./look.js";
+
+const INVITATION = [$("chosen").textContent, $("chosen-size").textContent];
+const CHANGED = { detail: "The file was changed or moved after you chose it.", hint: "Choose it again." };
+
+const pipeline = choice("");
+let request = null;
+
+function file() {
+  return $("file").files[0];
+}
+
+function choose() {
+  [$("chosen").textContent, $("chosen-size").textContent] = file() ? [file().name, bytes(file().size)] : INVITATION;
+  forget();
+  inspect();
+}
+
+async function inspect() {
+  pipeline.clear();
+  const problem = await look(file(), pipeline.value() || "tidy");
+  if (problem) pipeline.blame(problem);
+}
+
+function progress(part, sent, total) {
+  const size = part < 1 ? `Sending ${file().name}: ${bytes(sent)} of ${bytes(total)}` : `Sent ${file().name}; making it safe …`;
+  $("upload-bar").value = part;
+  $("upload-text").textContent = size;
+}
+
+function busy(sending) {
+  $("asked").disabled = $("look").inert = sending;
+  $("upload").hidden = !sending;
+}
+
+// `opened` is told the id of the new job, and what was open when it was sent.
+function send(event, opened) {
+  event.preventDefault();
+  const form = new FormData();
+  form.append("pipeline", pipeline.value());
+  for (const [name, value] of chosen($("look-options"))) form.append(name, value);
+  form.append("file", file());
+  const open = location.hash;
+  request = new XMLHttpRequest();
+  request.upload.onprogress = (at) => progress(at.loaded / at.total, at.loaded, at.total);
+  request.onloadend = () => ended(opened, open);
+  request.open("POST", "/upload_csv");
+  $("refused").hidden = true;
+  progress(0, 0, file().size);
+  busy(true);
+  $("stop").focus();
+  request.send(form);
+}
+
+async function ended(opened, open) {
+  const { status, responseText } = request;
+  const stopped = request.stopped;
+  request = null;
+  busy(false);
+  if (status !== 202) {
+    document.querySelector("#submit .primary").focus();
+    if (!stopped) fault($("refused"), await why(status, responseText));
+    return;
+  }
+  $("file").value = "";
+  choose();
+  opened(JSON.parse(responseText).job_id, open);
+}
+
+async function why(status, text) {
+  if (!status) return unreadable();
+  try {
+    return JSON.parse(text);
+  } catch {
+    return { detail: `The service answered with status ${status}.`, hint: "Try again in a moment." };
+  }
+}
+
+// A browser does not say why it could not send a file.
+async function unreadable() {
+  try {
+    await file().slice(0, 1).arrayBuffer();
+  } catch {
+    return CHANGED;
+  }
+  const { body, ok } = await ask("/healthz");
+  return ok ? { detail: "The connection was lost while the file was sent.", hint: "Send it again." } : body;
+}
+
+function dropping() {
+  const drop = $("drop");
+  for (const name of ["dragenter", "dragover"]) drop.addEventListener(name, (event) => { event.preventDefault(); drop.classList.add("over"); });
+  for (const name of ["dragleave", "drop"]) drop.addEventListener(name, () => drop.classList.remove("over"));
+  drop.addEventListener("drop", (event) => {
+    event.preventDefault();
+    const given = [...event.dataTransfer.files];
+    if (!given.length || $("asked").disabled) return;
+    const first = new DataTransfer();
+    first.items.add(given[0]);
+    $("file").files = first.files;
+    choose();
+    $("refused").hidden = true;
+    if (given.length > 1) fault($("refused"), { detail: `One file at a time: only ${given[0].name} was taken.`, hint: "Send the others after it." });
+  });
+}
+
+export function sending(known, opened) {
+  options($("look-options"), "look");
+  steps($("steps"), pipeline.add);
+  $("file").addEventListener("change", choose);
+  $("file").addEventListener("click", () => ($("refused").hidden = true));
+  for (const id of ["pipeline", "text", "look-options"]) $(id).addEventListener("change", inspect);
+  // Enter in one of them means that, and not the whole form.
+  $("look-options").addEventListener("keydown", (event) => {
+    if (event.key !== "Enter" || event.target.tagName !== "INPUT") return;
+    event.preventDefault();
+    inspect();
+  });
+  $("submit").addEventListener("submit", (event) => send(event, opened));
+  $("stop").onclick = () => {
+    request.stopped = true;
+    request.abort();
+  };
+  addEventListener("beforeunload", (event) => request && event.preventDefault());
+  dropping();
+  known.then((all) => {
+    pipeline.offer(all);
+    if (file()) choose();
+  });
+}

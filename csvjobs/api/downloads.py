@@ -13,8 +13,9 @@ from anyio import to_thread
 from fastapi import Request
 from starlette.responses import Response, StreamingResponse
 
+from csvjobs.api.conditions import changed, unchanged
 from csvjobs.api.problems import problem
-from csvjobs.errors import RangeNotSatisfiable
+from csvjobs.errors import PreconditionFailed, RangeNotSatisfiable
 from csvjobs.flow.deliver import Delivery
 from csvjobs.storage.base import INPUT
 
@@ -44,9 +45,13 @@ class Span(NamedTuple):
 
 
 def download(request: Request, delivery: Delivery) -> Response:
-    """The response to GET or HEAD: 200, 206, 304 or 416. A range is for GET alone (section 14.2)."""
+    """The response to GET or HEAD: 200, 206, 304, 412 or 416. A range is for GET alone (section 14.2)."""
     headers = _headers(delivery)
-    if _unchanged(request, headers):
+    if changed(request.headers, headers.get("ETag"), delivery.modified):
+        delivery.file.close()
+        other = PreconditionFailed("The file is another one now.", hint="Fetch it anew, from its beginning.")
+        return problem(request, other)
+    if unchanged(request.headers, headers.get("ETag"), delivery.modified):
         delivery.file.close()
         kept = {n: v for n, v in headers.items() if n in ("ETag", "Cache-Control", "Last-Modified")}
         return Response(status_code=304, headers=kept)
@@ -102,15 +107,6 @@ def _media_type(delivery: Delivery) -> str:
     charset = f"; charset={delivery.encoding}" if delivery.encoding else ""
     header = {True: "; header=present", False: "; header=absent", None: ""}[delivery.header]
     return f"{known}{charset}{header}"
-
-
-def _unchanged(request: Request, headers: dict[str, str]) -> bool:
-    """If-None-Match, compared weakly as RFC 9110 section 13.1.2 says."""
-    given = request.headers.get("if-none-match")
-    if given is None or "ETag" not in headers:
-        return False
-    tags = [tag.strip().removeprefix("W/") for tag in given.split(",")]
-    return "*" in tags or headers["ETag"] in tags
 
 
 def _span(request: Request, delivery: Delivery, headers: dict[str, str]) -> Span | None:

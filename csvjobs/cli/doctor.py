@@ -132,7 +132,7 @@ def _pipelines(settings: Settings) -> str:
     for name in named.names():
         try:
             named.get(name)
-        except (InvalidPipeline, UnicodeDecodeError) as error:
+        except InvalidPipeline as error:
             raise BadSetup(f"{settings.pipelines_dir / name}.yaml: {error}") from None
     return f"{len(named.names())} in {settings.pipelines_dir}"
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from csvjobs.errors import InvalidOption, InvalidPipeline, PipelineFixed, PipelineNotFound
 from csvjobs.pipelines.spec import Pipeline, parse
-from csvjobs.pipelines.stored import StoredPipelines
+from csvjobs.pipelines.stored import Fits, StoredPipelines, whatever
 
 TIDY = Pipeline(
     name="tidy",
@@ -45,24 +45,24 @@ class NamedPipelines:
         path = self.folder / f"{name}.yaml"
         if not path.is_file():
             return TIDY
-        return parse(path.read_text("utf-8")).model_copy(update={"name": name})
+        return parse(_text(path)).model_copy(update={"name": name})
 
     def versions(self, name: str) -> builtins.list[int]:
         """The numbers of its versions, oldest first; none of what is a file."""
         named = NAME.fullmatch(name) and not self._fixed(name)
         return self.stored.versions(name) if named else []
 
-    def put(self, name: str, text: str, expected: str | None = None) -> tuple[Pipeline, bool]:
+    def put(self, name: str, text: str, fits: Fits = whatever) -> tuple[Pipeline, bool]:
         """Stores YAML or JSON as the newest version of that name, and says whether it made one.
 
-        expected: as for StoredPipelines.put.
+        fits: as for StoredPipelines.put.
         Raises InvalidPipeline, InvalidOption, PipelineFixed; as StoredPipelines.put.
         """
         if not NAME.fullmatch(name):
             hint = "Letters, digits, dot, - and _; at most 100, a letter or digit first."
             raise InvalidOption(f"A pipeline cannot be called {name[:120]!r}.", hint=hint)
         self._check_free(name)
-        return self.stored.put(parse(text).model_copy(update={"name": name}), expected)
+        return self.stored.put(parse(text).model_copy(update={"name": name}), fits)
 
     def delete(self, name: str) -> None:
         """Takes back what is stored under that name. Raises PipelineNotFound, PipelineFixed."""
@@ -109,3 +109,13 @@ class NamedPipelines:
             return self.get(name)
         except InvalidPipeline:
             return None
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text("utf-8")
+    except UnicodeDecodeError as error:
+        why = f"is not UTF-8 text: {error}"
+    except OSError as error:
+        why = f"cannot be read: {error.strerror}"
+    raise InvalidPipeline([InvalidOption(f"The file {path.name} {why}.")])

@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 from csvjobs.errors import PipelineNotFound, PreconditionFailed, TooManyPipelines
 from csvjobs.pipelines.spec import Pipeline, build
 from csvjobs.pipelines.versions import Versions, listed, most
+
+Fits = Callable[[str], bool]
+
+
+def whatever(_: str) -> bool:
+    """What fits always."""
+    return True
 
 
 class StoredPipelines:
@@ -27,16 +35,16 @@ class StoredPipelines:
         number = version or there[-1]
         return build(json.loads(self._stored.read(name, number))).numbered(number)
 
-    def put(self, pipeline: Pipeline, expected: str | None = None) -> tuple[Pipeline, bool]:
+    def put(self, pipeline: Pipeline, fits: Fits = whatever) -> tuple[Pipeline, bool]:
         """Stores it under its name, and says whether that made a new version: the newest may be the same.
 
-        expected: sha256 of what must be the newest now, "*" for any, "" for none, None for whatever there is.
+        fits: whether what is the newest now may be followed, by its sha256, or "" for none.
         Raises PreconditionFailed, TooManyPipelines.
         """
         while True:
             # The number first: what another process stores after that takes it.
             number, newest = self._stored.following(pipeline.name), self._newest(pipeline.name)
-            _check(newest, expected)
+            _check(newest, fits)
             if newest and newest.sha256 == pipeline.sha256:
                 return newest, False
             if self._stored.full(number):
@@ -54,8 +62,8 @@ class StoredPipelines:
         return self.get(name) if self.versions(name) else None
 
 
-def _check(newest: Pipeline | None, expected: str | None) -> None:
+def _check(newest: Pipeline | None, fits: Fits) -> None:
     now = newest.sha256 if newest else ""
-    if expected is not None and expected != now and not (expected == "*" and newest):
+    if not fits(now):
         found = f"The newest version is {newest.version}, sha256 {now}." if newest else "There is none now."
         raise PreconditionFailed(found, hint="Look at what is there now, and send If-Match with its ETag.")

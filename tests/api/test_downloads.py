@@ -118,6 +118,28 @@ def test_what_the_client_has_is_not_sent_again(api: Served, url: str) -> None:
     assert api.client.get(url, headers={"If-None-Match": '"other"'}).status_code == 200
 
 
+def test_what_has_changed_since_is_not_sent(api: Served, url: str) -> None:
+    headers = api.client.get(url).headers
+    etag, long_ago = headers["etag"], "Thu, 01 Jan 1970 00:00:00 GMT"
+    for kept in (
+        {"If-Match": "*"},
+        {"If-Match": f'"other", {etag}', "If-Unmodified-Since": long_ago},
+        {"If-Unmodified-Since": headers["last-modified"]},
+        {"If-Unmodified-Since": "yesterday"},
+    ):
+        assert api.client.get(url, headers=kept).content == CSV
+    for gone in ({"If-Match": '"other"'}, {"If-Match": f"W/{etag}"}, {"If-Unmodified-Since": long_ago}):
+        refused(api.client.get(url, headers={**gone, "If-None-Match": etag}), 412, "precondition-failed")
+
+
+def test_what_is_not_newer_is_not_sent_again(api: Served, url: str) -> None:
+    changed = api.client.get(url).headers["last-modified"]
+    assert api.client.get(url, headers={"If-Modified-Since": changed}).status_code == 304
+    both = {"If-Modified-Since": changed, "If-None-Match": '"other"'}
+    assert api.client.get(url, headers=both).status_code == 200
+    assert api.client.get(url, headers={"If-Modified-Since": "yesterday"}).status_code == 200
+
+
 def test_head_tells_what_get_would_send_and_knows_no_range(api: Served, url: str) -> None:
     got, head = api.client.get(url), api.client.head(url, headers={"Range": "bytes=0-1"})
     assert (head.status_code, head.content) == (200, b"")

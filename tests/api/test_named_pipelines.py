@@ -24,8 +24,8 @@ def put(at: Served, name: str, text: str, **headers: str) -> dict[str, Any]:
     answer = at.client.put(f"/pipelines/{name}", content=text, headers=headers)
     assert answer.status_code in (200, 201), answer.text
     body: dict[str, Any] = answer.json()
-    assert answer.headers["etag"] == f'"{body["sha256"]}"'
-    assert at.client.get(answer.headers["location"]).json() == body
+    got = at.client.get(answer.headers["location"])
+    assert (got.json(), got.headers["etag"]) == (body, answer.headers["etag"])
     return body
 
 
@@ -55,10 +55,56 @@ def test_it_is_given_as_yaml_too(at: Served) -> None:
     answer = at.client.get("/pipelines/mine", headers={"Accept": "application/yaml"})
     assert answer.headers["content-type"].startswith("application/yaml")
     assert parse(answer.text).sha256 == answer.headers["etag"].strip('"')
-    seen = {"If-None-Match": answer.headers["etag"]}
+    seen = {"If-None-Match": answer.headers["etag"], "Accept": "application/yaml"}
     assert at.client.get("/pipelines/mine", headers=seen).status_code == 304
     put(at, "mine", TRIM)
     assert at.client.get("/pipelines/mine", headers=seen).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("accept", "kind"),
+    [
+        ("application/yaml, */*;q=0.1", "application/yaml"),
+        ("Application/YAML", "application/yaml"),
+        ("text/yaml;q=0.9, application/json;q=0.8", "application/yaml"),
+        ("application/json;q=0, */*", "application/yaml"),
+        ("text/*", "application/yaml"),
+        ("application/yaml;q=0", "application/json"),
+        ("application/yaml;q=0, */*", "application/json"),
+        ("application/yaml;q=0.5, application/*", "application/json"),
+        ("*/*", "application/json"),
+        ("text/html, ;q=x, application/yaml;q=none", "application/json"),
+    ],
+)
+def test_it_is_given_as_the_client_likes_it_best(api: Served, accept: str, kind: str) -> None:
+    answer = api.client.get("/pipelines/tidy", headers={"Accept": accept})
+    assert answer.headers["content-type"].partition(";")[0] == kind
+
+
+def test_each_form_of_it_has_a_tag_of_its_own_and_any_names_what_is_to_be_followed(at: Served) -> None:
+    url, yaml = "/pipelines/mine", {"Accept": "application/yaml"}
+    put(at, "mine", TRIM)
+    first = at.client.get(url, params={"version": 1}).headers["etag"]
+    tag = at.client.get(url, headers=yaml).headers["etag"]
+    assert tag != first
+    refused(at.client.put(url, content=SELECT, headers={"If-None-Match": tag}), 412, "precondition-failed")
+    refused(at.client.put(url, content=SELECT, headers={"If-Match": f"W/{tag}"}), 412, "precondition-failed")
+    put(at, "mine", SELECT, **{"If-Match": f'"a", {first}'})
+    assert at.client.get(url, params={"version": 1}).headers["etag"] != first, "it lists another version"
+    put(at, "mine", TRIM, **{"If-None-Match": f'"a", {first}', "If-Match": "*"})
+    current = at.client.get(url).headers["etag"]
+    for seen in (f'"a", W/{current}', "*"):
+        assert at.client.get(url, headers={"If-None-Match": seen}).status_code == 304
+    put(at, "mine", SELECT, **{"If-Match": at.client.get(url, headers=yaml).headers["etag"]})
+
+
+def test_a_file_that_is_no_text_is_named_and_left_out_of_the_list(at: Served) -> None:
+    folder = at.service.settings.pipelines_dir
+    folder.mkdir(exist_ok=True)
+    (folder / "good.yaml").write_text("steps: []")
+    (folder / "bad.yaml").write_bytes(b"\xff\xfe")
+    assert [each["name"] for each in at.client.get("/pipelines").json()] == ["good", "tidy"]
+    assert "bad.yaml" in refused(at.client.get("/pipelines/bad"), 422, "invalid-pipeline")["detail"]
 
 
 def test_a_change_of_what_is_no_longer_there_is_refused(at: Served) -> None:

@@ -20,6 +20,7 @@ from csvjobs.pipelines.catalogue import STEPS, wire_name
 from csvjobs.pipelines.named import NamedPipelines
 from csvjobs.pipelines.spec import build, parse
 from csvjobs.pipelines.step import Step
+from csvjobs.pipelines.stored import Fits
 
 TRIM = "steps: [{step: trim}]"
 SELECT = "steps: [{step: select, columns: ['NO', '1.10', 'null', ' é ']}]"
@@ -74,12 +75,16 @@ def test_of_many_at_once_each_gets_a_version_of_its_own(named: NamedPipelines) -
     assert [path.name for path in (named.folder / "stored").iterdir()] == ["mine"]
 
 
+def is_now(sha256: str) -> Fits:
+    return lambda now: now == sha256
+
+
 def test_of_many_that_follow_the_same_one_wins(named: NamedPipelines) -> None:
     first, _ = named.put("mine", TRIM)
 
     def follow(rows: int) -> bool:
         try:
-            return named.put("mine", f"steps: [{{step: limit, rows: {rows}}}]", first.sha256)[1]
+            return named.put("mine", f"steps: [{{step: limit, rows: {rows}}}]", is_now(first.sha256))[1]
         except PreconditionFailed:
             return False
 
@@ -102,19 +107,19 @@ def test_who_comes_between_a_look_and_a_change_is_not_overrun(
 
     monkeypatch.setattr(named.stored, "_newest", slow)
     with pytest.raises(PreconditionFailed):
-        named.put("mine", "steps: []", first.sha256)
+        named.put("mine", "steps: []", is_now(first.sha256))
     assert named.versions("mine") == [1, 2]
 
 
 def test_what_is_expected_must_be_there(named: NamedPipelines) -> None:
     with pytest.raises(PreconditionFailed):
-        named.put("mine", TRIM, "*")
-    first, _ = named.put("mine", TRIM, "")
+        named.put("mine", TRIM, bool)
+    first, _ = named.put("mine", TRIM, is_now(""))
     for expected in ("", "0" * 64):
         with pytest.raises(PreconditionFailed):
-            named.put("mine", SELECT, expected)
-    assert named.put("mine", SELECT, first.sha256)[0].version == 2
-    assert named.put("mine", TRIM, "*")[0].version == 3
+            named.put("mine", SELECT, is_now(expected))
+    assert named.put("mine", SELECT, is_now(first.sha256))[0].version == 2
+    assert named.put("mine", TRIM, bool)[0].version == 3
 
 
 def test_files_and_tidy_are_not_changed(named: NamedPipelines) -> None:

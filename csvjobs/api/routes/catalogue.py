@@ -8,6 +8,8 @@ from anyio import to_thread
 from fastapi import APIRouter, Header, Query, Request, Response
 from fastapi.responses import PlainTextResponse
 
+from csvjobs.api.accept import preferred
+from csvjobs.api.conditions import tags, unchanged
 from csvjobs.api.problems import responses
 from csvjobs.api.routes.deps import Given
 from csvjobs.api.schemas import PipelineInfo, StepInfo
@@ -18,11 +20,13 @@ from csvjobs.pipelines.named import NamedPipelines
 from csvjobs.pipelines.schemas import as_yaml, from_schema, to_schema
 from csvjobs.pipelines.spec import MAX_TEXT, Pipeline
 from csvjobs.pipelines.step import Step
+from csvjobs.pipelines.stored import Fits, whatever
 from csvjobs.storage.base import writing
 
 router = APIRouter(tags=["pipelines"])
 
 YAML = "application/yaml"
+YAMLS = (YAML, "application/x-yaml", "text/yaml")
 MAX_BYTES = 4 * MAX_TEXT
 
 
@@ -45,6 +49,7 @@ async def list_pipelines(services: Given) -> list[PipelineInfo]:
 )
 async def get_pipeline(
     name: str,
+    request: Request,
     services: Given,
     response: Response,
     version: Annotated[int | None, Query(ge=1, description="The newest when left out.")] = None,
@@ -54,10 +59,12 @@ async def get_pipeline(
     """One named pipeline; as YAML alone with `Accept: application/yaml`."""
     known = services.pipelines
     info, pipeline = await to_thread.run_sync(_read, known, name, version)
-    headers = {"ETag": f'"{pipeline.sha256}"', "Cache-Control": "no-cache", "Vary": "Accept"}
-    if _tag(if_none_match) == pipeline.sha256:
+    as_json = preferred(accept, ("application/json", *YAMLS)) not in YAMLS
+    etag = _etag(info) if as_json else f'"{info.sha256}"'
+    headers = {"ETag": etag, "Cache-Control": "no-cache", "Vary": "Accept"}
+    if unchanged(request.headers, etag):
         return Response(status_code=304, headers=headers)
-    if accept.partition(";")[0].strip() in (YAML, "application/x-yaml", "text/yaml"):
+    if not as_json:
         return Response(pipeline.yaml(), media_type=YAML, headers=headers)
     response.headers.update(headers)
     return info
@@ -98,13 +105,20 @@ async def put_pipeline(
     response: Response,
     services: Given,
     if_match: Annotated[str | None, Header(description="The ETag of the version to be followed.")] = None,
-    if_none_match: Annotated[str | None, Header(description="* where there must be none yet.")] = None,
+    if_none_match: Annotated[
+        str | None,
+        Header(description="* where there must be none yet, or the ETags of versions not to be followed."),
+    ] = None,
 ) -> PipelineInfo:
     """Stores a pipeline, as YAML or JSON, as the newest version of that name. Versions never change; what is
     the same as the newest makes none."""
-    expected = "" if if_none_match == "*" else _tag(if_match)
+
+    def fits(sha256: str) -> bool:
+        matched = if_match is None or _means(if_match, sha256, strong=True)
+        return matched and not (if_none_match is not None and _means(if_none_match, sha256))
+
     text, known = await _text(request), services.pipelines
-    return await _stored(known, name, text, expected, response)
+    return await _stored(known, name, text, fits, response)
 
 
 @router.delete(
@@ -143,7 +157,7 @@ async def put_schema(
     a Data Package, as the newest version of that name. What cannot be checked is refused."""
     text, known = await _text(request), services.pipelines
     made = as_yaml(await to_thread.run_sync(from_schema, text, name, resource))
-    return await _stored(known, name, made, None, response)
+    return await _stored(known, name, made, whatever, response)
 
 
 @router.get("/steps", operation_id="list_steps")
@@ -169,23 +183,33 @@ def _read(known: NamedPipelines, name: str, version: int | None) -> tuple[Pipeli
 
 
 async def _stored(
-    known: NamedPipelines, name: str, text: str, expected: str | None, response: Response
+    known: NamedPipelines, name: str, text: str, fits: Fits, response: Response
 ) -> PipelineInfo:
-    pipeline, new = await to_thread.run_sync(_put, known, name, text, expected)
+    pipeline, new = await to_thread.run_sync(_put, known, name, text, fits)
+    info = await to_thread.run_sync(_info, known, pipeline)
     response.status_code = 201 if new else 200
-    response.headers["ETag"] = f'"{pipeline.sha256}"'
+    response.headers["ETag"] = _etag(info)
     response.headers["Location"] = f"/pipelines/{name}?version={pipeline.version}"
-    return await to_thread.run_sync(_info, known, pipeline)
+    return info
 
 
-def _put(known: NamedPipelines, name: str, text: str, expected: str | None) -> tuple[Pipeline, bool]:
+def _put(known: NamedPipelines, name: str, text: str, fits: Fits) -> tuple[Pipeline, bool]:
     with writing("The pipeline"):
-        return known.put(name, text, expected)
+        return known.put(name, text, fits)
 
 
-def _tag(header: str | None) -> str | None:
-    """The sha256 that an entity tag stands for."""
-    return header.strip().removeprefix("W/").strip('"') if header else None
+def _etag(info: PipelineInfo) -> str:
+    """Of the JSON, in which all versions are listed; of the YAML it is the sha256 alone."""
+    ends = "-".join(map(str, info.versions[:1] + info.versions[-1:]))
+    return f'"{info.sha256}-{ends}"'
+
+
+def _means(header: str, sha256: str, *, strong: bool = False) -> bool:
+    """Whether one of the header's entity tags is of that pipeline, be it as JSON or as YAML; sha256: empty
+    where there is none."""
+    found = [tag for tag in tags(header) if not (strong and tag.startswith("W/"))]
+    named = {tag.removeprefix("W/").strip('"').partition("-")[0] for tag in found}
+    return sha256 != "" and bool({"*", sha256} & named)
 
 
 async def _text(request: Request) -> str:

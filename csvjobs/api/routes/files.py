@@ -29,7 +29,7 @@ def _answers(content: dict[str, dict[str, dict[str, str]]]) -> dict[int | str, d
         200: {"description": "The file", "content": content},
         206: {"description": "The range asked for", "content": content},
         304: {"description": "Not Modified"},
-        **responses(404, 409, 410, 416),
+        **responses(404, 409, 410, 412, 416),
     }
 
 

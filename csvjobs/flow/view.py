@@ -41,9 +41,13 @@ def request_of(services: Services, job_id: str) -> Request:
 def listing(
     services: Services, limit: int, before: str | None = None, status: Status | None = None
 ) -> list[Job]:
-    """At most `limit` jobs, newest first, older than the id `before`. Raises QueueUnavailable."""
-    found = services.index.list(limit, before, status)
-    return [job for entry in found if (job := _still_there(services, entry))]
+    """At most `limit` jobs, newest first, older than the id `before`; fewer only where there are no more.
+    Raises QueueUnavailable."""
+    jobs: list[Job] = []
+    while len(jobs) < limit and (found := services.index.list(limit, before, status)):
+        jobs += [job for entry in found if (job := _still_there(services, entry))]
+        before = found[-1].job_id
+    return jobs[:limit]
 
 
 def _still_there(services: Services, entry: Job) -> Job | None:

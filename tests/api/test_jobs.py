@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import signal
 import threading
 from collections.abc import Iterator
@@ -99,6 +100,11 @@ def test_the_status_has_a_weak_etag_until_it_changes(serve: Serve) -> None:
     assert etag.startswith('W/"')
     same = alone.client.get(url, headers={"If-None-Match": etag})
     assert (same.status_code, same.content) == (304, b"")
+    for condition in ("*", f'"other", {etag}', etag.removeprefix("W/")):
+        for wait in ("0", "0.1"):
+            seen = alone.client.get(url, params={"wait": wait}, headers={"If-None-Match": condition})
+            assert seen.status_code == 304
+    assert alone.client.get(url, headers={"If-None-Match": '"other"'}).status_code == 200
     finish(alone, url.rpartition("/")[2])
     changed = alone.client.get(url, headers={"If-None-Match": etag})
     assert (changed.status_code, changed.json()["status"]) == (200, "done")
@@ -168,7 +174,10 @@ def test_a_listener_that_comes_back_is_not_told_again_what_it_knows(serve: Serve
 def test_a_job_that_has_ended_has_one_event(api: Served) -> None:
     job = api.done(CSV)
     with api.client.stream("GET", f"/jobs/{job['job_id']}/events") as answer:
-        assert [event["event"] for event in events(answer)] == ["end"]
+        [end] = list(events(answer))
+    assert end["event"] == "end"
+    answer = api.client.get(f"/jobs/{job['job_id']}/events", headers={"Last-Event-ID": end["id"]})
+    assert (answer.status_code, answer.content) == (204, b"")
 
 
 def test_the_api_ends_although_somebody_listens(serve: Serve) -> None:
@@ -205,6 +214,10 @@ def test_jobs_are_listed_newest_first_a_page_at_a_time(serve: Serve) -> None:
     ]
     done = [job["job_id"] for page in pages(alone, limit=1, status="done") for job in page["jobs"]]
     assert done == posted[1::-1]
+    for job_id in posted[3:]:
+        shutil.rmtree(alone.root / job_id)
+    left = [job["job_id"] for page in pages(alone, limit=2) for job in page["jobs"]]
+    assert left == posted[2::-1]
 
 
 @pytest.mark.parametrize("query", ["limit=0", "limit=201", "limit=x", "status=nosuch", "cursor=zzz"])

@@ -8,6 +8,7 @@ from anyio import to_thread
 from fastapi import APIRouter, Header, Query, Request, Response
 from starlette.responses import StreamingResponse
 
+from csvjobs.api.conditions import unchanged
 from csvjobs.api.events import events
 from csvjobs.api.problems import responses
 from csvjobs.api.routes.deps import Given, Watching
@@ -15,9 +16,8 @@ from csvjobs.api.schemas import JobDocument, JobList, document
 from csvjobs.flow.cancel import cancel
 from csvjobs.flow.delete import delete
 from csvjobs.flow.outlook import look_at
-from csvjobs.flow.services import Services
 from csvjobs.flow.view import listing, view
-from csvjobs.jobs.job import Status
+from csvjobs.jobs.job import Job, Status
 
 router = APIRouter(tags=["jobs"])
 
@@ -56,6 +56,7 @@ async def list_jobs(
 )
 async def get_job(
     job_id: str,
+    request: Request,
     response: Response,
     services: Given,
     watch: Watching,
@@ -65,15 +66,13 @@ async def get_job(
     if_none_match: Annotated[str | None, Header()] = None,
 ) -> JobDocument | Response:
     """The job as it stands. With `wait` and `If-None-Match`, as soon as it is another than that."""
-    seen = if_none_match.strip().removeprefix("W/").strip('"') if if_none_match else None
-    if wait:
-        job = await watch.changes(job_id, seen or await _version(services, job_id), wait)
-    else:
-        job = await to_thread.run_sync(look_at, services, job_id)
-    headers = {"ETag": f'W/"{job.version}"', "Cache-Control": "no-cache"}
+    job = await to_thread.run_sync(look_at, services, job_id)
+    if wait and (if_none_match is None or unchanged(request.headers, _etag(job))):
+        job = await watch.changes(job_id, job.version, wait)
+    headers = {"ETag": _etag(job), "Cache-Control": "no-cache"}
     if not job.status.final:
         headers["Retry-After"] = "1"
-    if job.version == seen:
+    if unchanged(request.headers, _etag(job)):
         return Response(status_code=304, headers=headers)
     response.headers.update(headers)
     return document(job)
@@ -83,7 +82,11 @@ async def get_job(
     "/jobs/{job_id}/events",
     operation_id="job_events",
     response_class=StreamingResponse,
-    responses={200: {"content": {"text/event-stream": {}}}, **responses(404, 410)},
+    responses={
+        200: {"content": {"text/event-stream": {}}},
+        204: {"description": "There is nothing more to come."},
+        **responses(404, 410),
+    },
 )
 async def job_events(
     job_id: str,
@@ -92,8 +95,11 @@ async def job_events(
     watch: Watching,
     last_event_id: Annotated[str | None, Header()] = None,
 ) -> Response:
-    """The job as server-sent events: `job` on each change, `end` at the end, each the whole document."""
-    await to_thread.run_sync(view, services, job_id)
+    """The job as server-sent events: `job` on each change, `end` at the end, each the whole document. Who has
+    the end, as Last-Event-ID says, is answered with 204 and comes back no more."""
+    job = await to_thread.run_sync(view, services, job_id)
+    if job.status.final and job.version == last_event_id:
+        return Response(status_code=204)
     stream = events(
         watch, job_id, last_event_id, lambda job: document(job).model_dump_json(exclude_none=True)
     )
@@ -124,5 +130,5 @@ async def delete_job(job_id: str, services: Given) -> None:
     await to_thread.run_sync(delete, services, job_id)
 
 
-async def _version(services: Services, job_id: str) -> str:
-    return (await to_thread.run_sync(look_at, services, job_id)).version
+def _etag(job: Job) -> str:
+    return f'W/"{job.version}"'

@@ -29,11 +29,13 @@ class Fuse:
     def before(self, what: str) -> Iterator[None]:
         """For a block that talks to the server. Raises QueueUnavailable, about `what`, where it does not
         answer or, but for one at a time, did not a moment ago."""
-        if self._blown is None:
+        # Once: another thread may clear it between two looks.
+        blown = self._blown
+        if blown is None:
             with self._watching(what):
                 yield
             return
-        if time.monotonic() < self._blown + RESTS or not self._looking.acquire(blocking=False):
+        if time.monotonic() < blown + RESTS or not self._looking.acquire(blocking=False):
             raise QueueUnavailable(f"{what} cannot be reached: the server did not answer a moment ago.")
         try:
             with self._watching(what):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 
+from pydantic import ValidationError
+
 from csvjobs.errors import JobAlreadyEnded, QueueUnavailable, TableInUse
 from csvjobs.flow.cancel import cancel
 from csvjobs.flow.services import Services
@@ -22,7 +24,8 @@ def remove(services: Services, job_id: str, told: str) -> None:
             f"The output of job {job_id} is the table {', '.join(names)}.",
             hint="Give the name to another job's output, or take it back: DELETE /tables/{name}.",
         )
-    with contextlib.suppress(JobAlreadyEnded):
+    # One whose files are damaged shall be deleted all the more.
+    with contextlib.suppress(JobAlreadyEnded, ValidationError):
         cancel(services, job_id)
     services.storage.delete(job_id, told)
     with contextlib.suppress(QueueUnavailable):

@@ -46,10 +46,13 @@ def give_up(services: Services, job_id: str, error: CsvjobsError) -> None:
 def _attempt(services: Services, request: Request, leave: threading.Event) -> None:
     number = services.storage.attempt(request.job_id)
     bound = services.settings.job_attempts
-    job = Job.queued(request).moved(Status.PROCESSING, attempts=number)
+    # This time ends the job, and is no try.
+    tries = number - 1 if number > bound else number
+    job = Job.queued(request).moved(Status.PROCESSING, attempts=tries)
     try:
-        if number > bound:
-            lost = f"The job's process died, or could not end it, {bound} times, so it was given up."
+        if tries < number:
+            times = "once" if tries == 1 else f"{tries} times"
+            lost = f"The job's process died, or could not end it, {times}, so it was given up."
             raise WorkerLost(lost, hint="The service's log tells more; report it with the file if you can.")
         check_run(services, request.facts.bytes)
         _run(services, request, job, leave)

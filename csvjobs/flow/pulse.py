@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections.abc import Iterator
@@ -15,6 +16,8 @@ from csvjobs.flow.ending import publish
 from csvjobs.flow.room import LARGE, check_free
 from csvjobs.flow.services import Services
 from csvjobs.jobs.job import Job, Progress
+
+log = logging.getLogger(__name__)
 
 EVERY = 0.5
 
@@ -102,12 +105,22 @@ class Pulse:
             raise self._stop
 
     def _beat(self) -> None:
+        told = False
         while not self._done.wait(EVERY):
-            self._stop = self._stop or self._reason()
-            if self._stop:
-                self._interrupt()
-            else:
-                publish(self.services, self._snapshot())
+            try:
+                self._look()
+            except Exception:
+                # No descriptor or no room may be free for a while; nobody else would stop the run.
+                if not told:
+                    log.exception("job %s: a look at its run failed; the next follows", self.job.job_id)
+                told = True
+
+    def _look(self) -> None:
+        self._stop = self._stop or self._reason()
+        if self._stop:
+            self._interrupt()
+        else:
+            publish(self.services, self._snapshot())
 
     def _reason(self) -> CsvjobsError | HandedBack | None:
         if self._ended_elsewhere():

@@ -5,11 +5,12 @@ from __future__ import annotations
 import logging
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 
 from csvjobs.errors import JobNotFound
+from csvjobs.flow.apart import Apart
 from csvjobs.flow.clock import SteadyClock
 from csvjobs.flow.expire import Expiry
 from csvjobs.flow.services import Services
@@ -31,7 +32,8 @@ BACK_OFF_ROUNDS = 2
 """Rounds more for each time that a job was tried: what failed a moment ago would fail again."""
 
 SWEEP_EVERY = 60.0
-PAGE = 500
+SHOWN_AT_ONCE = 2000
+"""Jobs that are corrected in the index in one such round; the others have time until the next."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +57,8 @@ class Reconciler:
         self._missed: Counter[str] = Counter()
         self._swept = float("-inf")
         self._clock = SteadyClock()
-        self._expiry = Expiry(services)
+        self._apart = Apart()
+        self._expiry = Expiry(services, self._apart)
         self._witness: str | None = None
 
     def once(self) -> Mended:
@@ -111,18 +114,19 @@ class Reconciler:
             self._put(job_id)
 
     def _put(self, job_id: str) -> None:
-        with suppress(JobNotFound):
+        with self._apart.each(job_id):
             terms = request_of(self._services, job_id).terms
             self._services.queue.put(job_id, terms.owner, lane(self._services, terms))
 
     def _in_nobodys_hands(self, job_id: str) -> bool:
         """Whether the job has begun, has not ended, and no live run holds it."""
         storage = self._services.storage
-        if storage.ended(job_id):
+        with self._apart.each(job_id):
+            if not storage.ended(job_id):
+                # Without a request its commit is under way, or it was deleted since.
+                return not storage.leased(job_id) and storage.has(job_id, REQUEST)
             self._settle(job_id)
-            return False
-        # Without a request its commit is under way, or it was deleted since.
-        return not storage.leased(job_id) and storage.has(job_id, REQUEST)
+        return False
 
     def _patience(self, job_id: str, *, in_flight: bool) -> int:
         """Rounds in which the job must be missed before it is put back."""
@@ -133,10 +137,9 @@ class Reconciler:
 
     def _settle(self, job_id: str) -> None:
         """Finishes an end that was killed between its report and what follows it."""
-        with suppress(JobNotFound):
-            report = self._services.storage.read(job_id, REPORT)
-            self._services.index.put(Job.model_validate_json(report))
-            self._services.storage.end(job_id, report)
+        report = self._services.storage.read(job_id, REPORT)
+        self._services.index.put(Job.model_validate_json(report))
+        self._services.storage.end(job_id, report)
 
     def _restore_index(self) -> list[str]:
         """Puts all jobs back into an index that has lost a job that it had, which is to say all."""
@@ -144,31 +147,28 @@ class Reconciler:
         if self._witness and services.index.get(self._witness):
             return []
         for job_id in reversed(services.storage.list()):
-            if services.index.get(job_id) is None:
-                self._show(job_id)
+            if services.index.get(job_id) is None and self._show(job_id):
                 listed.append(job_id)
             self._witness = job_id
         return listed
 
     def _refresh_index(self) -> list[str]:
-        """Corrects what the index shows as living although it is not: its last change was never told."""
-        pending = set(self._services.storage.pending())
-        dead = [job.job_id for job in self._shown_as_living() if job.job_id not in pending]
-        for job_id in dead:
-            self._show(job_id)
-        return dead
+        """Corrects what was never told, because Redis was away: jobs that the index lacks, that were deleted,
+        and that it shows as living although they are not. The newest first, some in a round."""
+        storage, index = self._services.storage, self._services.index
+        pending, there, shown = set(storage.pending()), set(storage.list()), set(index.ids())
+        living = {*index.ids(Status.QUEUED), *index.ids(Status.PROCESSING)}
+        wrong = sorted((living - pending) | (there ^ shown), reverse=True)[:SHOWN_AT_ONCE]
+        return [job_id for job_id in wrong if self._show(job_id)]
 
-    def _shown_as_living(self) -> Iterator[Job]:
-        for status in (Status.QUEUED, Status.PROCESSING):
-            before = None
-            while page := self._services.index.list(PAGE, before, status):
-                yield from page
-                before = page[-1].job_id
-
-    def _show(self, job_id: str) -> None:
-        services = self._services
-        with suppress(JobNotFound):
+    def _show(self, job_id: str) -> bool:
+        """Shows the job as it stands; whether it is there, and can be shown."""
+        services, shown = self._services, False
+        with self._apart.each(job_id):
             services.index.put(view(services, job_id))
+            shown = True
         # It may be deleted in this moment; nobody else would take it out again.
         if not services.storage.has(job_id, REQUEST):
             services.index.remove(job_id)
+            return False
+        return shown

@@ -43,8 +43,12 @@ class Incoming:
         self.job_id = str(uuid_utils.uuid7())
         check_free(self.services)
         self._folder = services.storage.reserve(self.job_id)
-        with writing("The upload"):
-            self._file = FileIO(self._folder / INPUT, "x")
+        try:
+            with writing("The upload"):
+                self._file = FileIO(self._folder / INPUT, "x")
+        except BaseException:
+            services.storage.discard(self.job_id)
+            raise
         self._facts = FactsCollector()
         self.bytes = 0
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 
@@ -25,6 +26,10 @@ class JobIndex(ABC):
     @abstractmethod
     def list(self, limit: int, before: str | None = None, status: Status | None = None) -> list[Job]:
         """At most `limit` jobs, newest first, older than the id `before`, in `status` if given."""
+
+    @abstractmethod
+    def ids(self, status: Status | None = None) -> builtins.list[str]:
+        """The ids of all jobs that it has, in `status` if given; in no order."""
 
     @abstractmethod
     def remove(self, job_id: str) -> None:

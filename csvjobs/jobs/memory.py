@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 import threading
 from collections.abc import Callable
 from queue import SimpleQueue
@@ -35,6 +36,10 @@ class MemoryIndex(JobIndex):
             if (before is None or job.job_id < before) and (status is None or job.status is status)
         )
         return [job for job, _ in zip(wanted, range(limit), strict=False)]
+
+    def ids(self, status: Status | None = None) -> builtins.list[str]:
+        with self._lock:
+            return [job.job_id for job in self._jobs.values() if status is None or job.status is status]
 
     def remove(self, job_id: str) -> None:
         with self._lock:

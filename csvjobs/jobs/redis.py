@@ -8,8 +8,10 @@
 
 from __future__ import annotations
 
+import builtins
 import threading
 from collections.abc import Callable
+from typing import cast
 
 from redis import Redis
 from redis.client import PubSub
@@ -56,6 +58,11 @@ class RedisIndex(JobIndex):
             ids = self._redis.zrevrangebylex(self._listed(status), newest, "-", 0, limit)
             found = self._redis.mget([self._key(_text(job_id)) for job_id in ids]) if ids else []
         return [Job.model_validate_json(snapshot) for snapshot in found if snapshot]
+
+    def ids(self, status: Status | None = None) -> builtins.list[str]:
+        with self._fuse.before("The jobs index"):
+            found = cast("builtins.list[bytes | str]", self._redis.zrange(self._listed(status), 0, -1))
+        return [_text(job_id) for job_id in found]
 
     def remove(self, job_id: str) -> None:
         with self._fuse.before("The jobs index"), self._redis.pipeline(transaction=True) as pipe:

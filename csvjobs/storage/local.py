@@ -144,7 +144,7 @@ class LocalStorage(Storage):
             return file.tell()
 
     def forgive(self, job_id: str) -> None:
-        with self._translated(job_id), (self._folder(job_id) / ATTEMPTS).open("r+b", buffering=0) as file:
+        with self._translated(job_id), (self._folder(job_id) / ATTEMPTS).open("a+b", buffering=0) as file:
             file.truncate(max(0, file.seek(0, os.SEEK_END) - 1))
             os.fsync(file.fileno())
 

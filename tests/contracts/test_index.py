@@ -93,6 +93,15 @@ def test_a_listing_of_one_status_pages_too(index: JobIndex) -> None:
     assert index.list(2, status=Status.CANCELLED) == []
 
 
+def test_all_ids_are_told_by_status_too(index: JobIndex) -> None:
+    waiting, done = new_job(), new_job(Status.DONE)
+    for job in (waiting, done):
+        index.put(job)
+    assert set(index.ids()) == {waiting.job_id, done.job_id}
+    assert index.ids(Status.DONE) == [done.job_id]
+    assert index.ids(Status.ERROR) == []
+
+
 def test_a_removed_job_is_forgotten(index: JobIndex) -> None:
     kept, gone = new_job(), new_job()
     index.put(kept)

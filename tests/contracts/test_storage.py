@@ -143,6 +143,7 @@ def test_attempts_are_counted_from_one(storage: Storage) -> None:
 
 def test_a_forgiven_attempt_does_not_count(storage: Storage) -> None:
     job_id = committed(storage)
+    storage.forgive(job_id)
     assert storage.attempts(job_id) == 0
     storage.attempt(job_id)
     storage.forgive(job_id)

@@ -9,11 +9,15 @@ import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 import uuid_utils
 
+from csvjobs import wiring
 from csvjobs.errors import BadSetup, DiskFull, JobGone, JobNotFound
+from csvjobs.flow import submit
+from csvjobs.settings import Settings
 from csvjobs.storage import local
 from csvjobs.storage.base import INPUT, KEPT_FOR, REPORT, REQUEST, TOLD_FOR
 from csvjobs.storage.local import ABANDONED_AFTER, LocalStorage
@@ -53,6 +57,23 @@ sys.stdin.read()
 @pytest.fixture
 def storage(tmp_path: Path) -> LocalStorage:
     return LocalStorage(tmp_path / "jobs")
+
+
+def test_an_upload_whose_file_cannot_be_made_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    services = wiring.local(Settings(min_free_bytes=0), tmp_path)
+    before = len(list(Path("/dev/fd").iterdir()))
+
+    def exhausted(*_: object) -> NoReturn:
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    monkeypatch.setattr(submit, "FileIO", exhausted)
+    for _ in range(3):
+        with pytest.raises(OSError, match="Too many open files"):
+            submit.Incoming(services)
+    assert list((tmp_path / ".incoming").iterdir()) == []
+    assert len(list(Path("/dev/fd").iterdir())) == before
 
 
 def reserved(storage: LocalStorage) -> str:

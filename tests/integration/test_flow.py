@@ -310,6 +310,8 @@ def test_a_job_that_ends_its_process_each_time_is_given_up(services: Services) -
     job = view(services, job_id)
     assert job.status is Status.ERROR
     assert job.error.code == "worker-lost"
+    assert job.attempts == services.settings.job_attempts
+    assert f"{job.attempts} times" in job.error.message
 
 
 def test_our_own_fault_is_tried_again_and_then_told_without_details(services: Services) -> None:

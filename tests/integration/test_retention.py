@@ -9,6 +9,7 @@ import pytest
 
 from csvjobs.errors import InvalidOption, JobGone, JobNotFound
 from csvjobs.flow import expire
+from csvjobs.flow.delete import delete
 from csvjobs.flow.deliver import deliver
 from csvjobs.flow.expire import Expiry
 from csvjobs.flow.process import process
@@ -97,6 +98,23 @@ def test_a_job_that_is_deleted_meanwhile_by_another_is_no_trouble(services: Serv
     second.once(end_of(job))
     first.once(end_of(job) + 3 * HOUR)
     second.once(end_of(job) + 3 * HOUR)
+    assert services.storage.list() == []
+
+
+@pytest.mark.parametrize("name", ["report.json", "job.json"])
+def test_a_job_whose_files_are_damaged_is_told_once_and_the_others_go(
+    services: Services, caplog: pytest.LogCaptureFixture, name: str
+) -> None:
+    due, damaged = ended(services, "1h"), ended(services, "1h")
+    folder = services.settings.jobs_dir / damaged.job_id
+    (folder / "report.json").unlink()
+    (folder / name).write_bytes(b"")
+    expiry = Expiry(services)
+    for _ in range(3):
+        expiry.once(end_of(due) + 2 * HOUR)
+    assert services.storage.list() == [damaged.job_id]
+    assert len([record for record in caplog.records if damaged.job_id in record.getMessage()]) == 1
+    delete(services, damaged.job_id)
     assert services.storage.list() == []
 
 

@@ -85,6 +85,21 @@ def test_a_server_that_answers_with_an_error_is_there(server: Server) -> None:
     assert server.came == 3
 
 
+def test_one_that_is_cleared_while_another_looks_at_it_is_clear(server: Server) -> None:
+    class Cleared(Fuse):
+        looks = iter([0.0])
+
+        @property
+        def _blown(self) -> float | None:  # type: ignore[override]
+            return next(self.looks, None)
+
+        @_blown.setter
+        def _blown(self, at: float | None) -> None: ...
+
+    server.fuse = Cleared()
+    assert server.ask()
+
+
 def test_it_rests_for_a_moment_only(server: Server) -> None:
     server.error = RedisConnectionError()
     server.ask()

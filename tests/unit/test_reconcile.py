@@ -199,6 +199,52 @@ def test_a_deleted_job_does_not_linger_in_the_index(parts: Parts, monkeypatch: p
     assert [job.job_id for job in parts.index.list(10)] == [kept]
 
 
+def test_what_was_not_told_while_the_index_was_away_is_told(
+    parts: Parts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept, deleted, cancelled, done = (parts.submit() for _ in range(4))
+    parts.rounds(1)
+    parts.storage.delete(deleted, "deleted")
+    parts.finish(cancelled)
+    parts.index.remove(cancelled)
+    parts.storage.end(done, view(parts.services, done).moved(Status.CANCELLED).to_json())
+    monkeypatch.setattr(reconcile, "SWEEP_EVERY", -1.0)
+    assert parts.reconciler.once().listed == [done, cancelled]
+    found = {job.job_id: job.status for job in parts.index.list(10)}
+    assert found == {kept: Status.QUEUED, cancelled: Status.DONE, done: Status.CANCELLED}
+    assert parts.reconciler.once().listed == []
+
+
+def test_some_jobs_are_corrected_in_a_round(parts: Parts, monkeypatch: pytest.MonkeyPatch) -> None:
+    _, *deleted = (parts.submit() for _ in range(4))
+    parts.rounds(1)
+    for job_id in deleted:
+        parts.storage.delete(job_id, "deleted")
+    monkeypatch.setattr(reconcile, "SWEEP_EVERY", -1.0)
+    monkeypatch.setattr(reconcile, "SHOWN_AT_ONCE", 2)
+    left = []
+    for _ in range(2):
+        parts.rounds(1)
+        left.append(len(parts.index.list(10)))
+    assert left == [2, 1]
+
+
+@pytest.mark.parametrize("when", ["at the first look", "later"])
+def test_a_job_whose_files_are_damaged_is_told_once_and_the_others_go_on(
+    parts: Parts, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, when: str
+) -> None:
+    monkeypatch.setattr(reconcile, "SWEEP_EVERY", -1.0)
+    lost, damaged = parts.submit(), parts.submit()
+    if when == "later":
+        parts.rounds(1)
+    parts.storage.end(damaged, b"")
+    parts.lose_queue_and_index()
+    parts.rounds(reconcile.UNKNOWN_ROUNDS + 3)
+    assert parts.waiting() == [lost]
+    assert [job.job_id for job in parts.index.list(10)] == [lost]
+    assert len([record for record in caplog.records if damaged in record.getMessage()]) == 1
+
+
 def test_a_queue_that_is_away_is_no_end_of_it(parts: Parts, monkeypatch: pytest.MonkeyPatch) -> None:
     job_id = parts.submit()
     parts.queue.withdraw(job_id)

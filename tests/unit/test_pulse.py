@@ -1,0 +1,44 @@
+"""The pulse beside a run: what goes wrong with one of its looks is not the end of them."""
+
+from __future__ import annotations
+
+import errno
+from pathlib import Path
+
+import pytest
+from chaos import eventually
+
+from csvjobs.errors import TimeLimit
+from csvjobs.flow import pulse
+from csvjobs.flow.submit import Incoming
+from csvjobs.settings import Settings
+from csvjobs.wiring import local
+
+
+def test_a_look_that_fails_is_told_once_and_others_follow(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    services = local(Settings(min_free_bytes=0), tmp_path)
+    with Incoming(services) as incoming:
+        incoming.write(b"a\n1\n")
+        job = incoming.submit("a.csv", None, {})
+    failures = [OSError(errno.EMFILE, "Too many open files")] * 3
+
+    def ended(job_id: str) -> bool:
+        if failures:
+            raise failures.pop()
+        return False
+
+    monkeypatch.setattr(services.storage, "ended", ended)
+    monkeypatch.setattr(pulse, "EVERY", 0.001)
+
+    def out_of_time(running: pulse.Pulse) -> bool:
+        try:
+            running.check()
+        except TimeLimit:
+            return True
+        return False
+
+    with services.storage.lease(job.job_id), pulse.Pulse(services, job, 0.0, 4) as running:
+        eventually(lambda: out_of_time(running))
+    assert [record.levelname for record in caplog.records if "a look" in record.getMessage()] == ["ERROR"]

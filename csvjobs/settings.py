@@ -55,8 +55,8 @@ class Settings(BaseSettings):
     port: int = Field(8000, ge=1, le=65535, description="Port that the API listens on.")
     allowed_hosts: str | None = Field(
         None,
-        description="Names under which the API answers, between commas, * for any: what stands in the header "
-        "Host. Addresses, names without a dot, and those in .localhost, .local and .internal always do.",
+        description="Names under which the API answers (header Host), between commas, * for any; beside "
+        "CSVJOBS_HOST, addresses, names without a dot, and those in .localhost, .local and .internal.",
     )
     workers: int = Field(2, ge=1, le=256, description="Worker processes that `csvjobs up` starts.")
     owner_header: str | None = Field(

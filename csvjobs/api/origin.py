@@ -52,7 +52,8 @@ def refusal(request: Request, settings: Settings) -> RequestError | None:
 def _is_ours(host: str, settings: Settings) -> bool:
     """Whether the service may be called so; without a Host (HTTP/1.0) it is no browser that asks."""
     name = _split(host)[0].rstrip(".")
-    allowed = [each.strip().lower() for each in (settings.allowed_hosts or "").split(",")]
+    named = [settings.host, *(settings.allowed_hosts or "").split(",")]
+    allowed = [each.strip().lower() for each in named]
     if not host or "*" in allowed:
         return True
     private = "." not in name or name.rpartition(".")[2] in PRIVATE

@@ -85,8 +85,8 @@ def test_a_name_that_no_stranger_can_own_is_answered(api: Served, host: str) -> 
 
 
 def test_names_are_allowed_by_the_setting(serve: Serve) -> None:
-    named = serve(allowed_hosts="csv.example, Csv2.example")
-    for host in ("csv.example", "csv2.example:8443", "localhost"):
+    named = serve(allowed_hosts="csv.example, Csv2.example", host="listens.example")
+    for host in ("csv.example", "csv2.example:8443", "listens.example", "localhost"):
         assert named.client.get("/healthz", headers={"Host": host}).status_code == 200
     refused(named.client.get("/healthz", headers={"Host": "a.csv.example"}), 421, "unknown-host")
     own = {"Host": "csv.example", "Origin": "https://csv.example"}

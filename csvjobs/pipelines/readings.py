@@ -14,6 +14,9 @@ BLANKS = " \t\n\r\v\f"
 SPACES = " \u00a0\u202f"
 """What stands between groups of digits where a space is said to."""
 
+EXPONENT = r"[eE]\+?(-?0*\d{1,3})"
+"""Longer ones would make numbers of more than a thousand digits."""
+
 WHOLE = r"^\s*[+-]?0*([1-9]\d*)"
 DATES = (
     "%Y-%m-%d", "%Y/%m/%d", "%Y%m%d", "%d.%m.%Y", "%d/%m/%Y", "%m/%d/%Y", "%d-%m-%Y", "%m-%d-%Y",
@@ -59,11 +62,12 @@ class Digits(NamedTuple):
         for sign, digit in (*((sign, "") for sign in self._groups), (self.decimal, ".")):
             plain = f"REPLACE({plain}, {sql.text(sign)}, '{digit}')"
         value = f"CAST({sql.number(plain)} AS VARCHAR)" if self.to == "float" else self._exact(plain, sql)
-        return f"CASE WHEN {sql.matches(cell, self._pattern())} THEN {value} END"
+        others = self._shifted(cell, plain, sql)
+        return f"CASE WHEN {sql.matches(cell, self._pattern())} THEN {value} {others}END"
 
     def fits(self, cell: str, sql: Sql) -> str:
         if self.to != "float":
-            return sql.matches(cell, self._pattern())
+            return f"({sql.matches(cell, self._pattern())} OR {self.read(cell, sql)} IS NOT NULL)"
         value = sql.number(cell) if self.plain else self.read(cell, sql)
         return f"({value} IS NOT NULL)"
 
@@ -80,12 +84,30 @@ class Digits(NamedTuple):
         fraction = "''" if self.to == "integer" else sql.group(plain, r"(\.\d+)", 1)
         return f"{minus} || {whole} || {fraction}"
 
-    def _pattern(self) -> str:
+    def _shifted(self, cell: str, plain: str, sql: Sql) -> str:
+        """The case of a number with an exponent, whose point is moved among its digits."""
+        if self.to == "float":
+            return ""
+        before, behind = sql.group(plain, r"^\s*[+-]?(\d*)", 1), sql.group(plain, r"\.(\d*)", 1)
+        exponent = f"CAST({sql.group(plain, EXPONENT, 1)} AS INTEGER)"
+        digits, place = f"({before} || {behind})", f"(CHAR_LENGTH({before}) + {exponent})"
+        whole = f"RPAD({digits}, CAST(GREATEST({place}, 0) AS INTEGER), '0')"
+        noughts = f"REPEAT('0', GREATEST(-{place}, 0))"
+        fraction = f"{noughts} || SUBSTRING({digits} FROM CAST(GREATEST({place}, 0) AS INTEGER) + 1)"
+        minus = sql.group(plain, r"^\s*(-)", 1)
+        moved = f"({minus} || {whole} || '.' || {fraction})"
+        fits = sql.matches(cell, self._pattern(EXPONENT))
+        if self.to == "integer":
+            whole_number = sql.matches(moved, r"-?\d*\.0*")
+            fits += f" AND {whole_number}"
+        return f"WHEN {fits} THEN {self._exact(moved, sql)} "
+
+    def _pattern(self, exponent: str = "") -> str:
         sign = re.escape(self.decimal)
         whole = rf"(?:\d{{1,3}}(?:[{re.escape(self._groups)}]\d{{3}})+|\d+)" if self.group else r"\d+"
-        if self.to == "integer":
+        if self.to == "integer" and not exponent:
             return rf"\s*[+-]?{whole}(?:{sign}0*)?\s*"
-        exponent = r"(?:[eE][+-]?\d+)?" if self.to == "float" else ""
+        exponent = exponent or (r"(?:[eE][+-]?\d+)?" if self.to == "float" else "")
         return rf"\s*[+-]?(?:{whole}(?:{sign}\d*)?|{sign}\d+){exponent}\s*"
 
     @property

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from datetime import date, datetime, timedelta, timezone
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation, localcontext
 from typing import Any
 
 import pytest
@@ -54,11 +55,36 @@ def test_floats_read_back_as_the_same(bench: Bench, numbers: list[float]) -> Non
     assert all(len(cell) <= len(repr(n)) for cell, n in zip(out, numbers, strict=True))
 
 
+@few
+@given(numbers=st.lists(st.tuples(exact, st.integers(-30, 30)), **COLUMN))
+@example(numbers=[(Decimal("1.23"), 5), (Decimal("-0.00"), 2), (Decimal("1"), -999), (Decimal("1"), 999)])
+def test_exponents_move_the_point(bench: Bench, numbers: list[tuple[Decimal, int]]) -> None:
+    written = [f"{n:f}E{exponent:+03}" for n, exponent in numbers]
+    with localcontext(prec=100):
+        moved = [n.scaleb(exponent) for n, exponent in numbers]
+    assert cast(bench, written, to="decimal") == [f"{n:f}" if n else f"{abs(n):f}" for n in moved]
+    comma = [cell.replace(".", ",") for cell in written]
+    assert cast(bench, comma, to="decimal", decimal=",") == cast(bench, written, to="decimal")
+    whole = [f"{n:.0f}" if n == n.to_integral_value() else None for n in moved]
+    found = cast(bench, written, to="integer", invalid="keep")
+    for cell, as_whole, out in zip(written, whole, found, strict=True):
+        assert out == (
+            cell if as_whole is None else as_whole.replace("-0", "0") if not int(as_whole) else as_whole
+        )
+
+
 PATTERNS = {
-    "integer": r"[+-]?\d+(\.0*)?",
-    "decimal": r"[+-]?(\d+\.?\d*|\.\d+)",
+    "integer": r"[+-]?(\d+(\.0*)?|(\d+\.?\d*|\.\d+)[eE][+-]?0*\d{1,3})",
+    "decimal": r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?0*\d{1,3})?",
     "float": r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?",
 }
+
+
+def is_whole(cell: str) -> bool:
+    with suppress(InvalidOperation):
+        number = Decimal(cell.strip(" "))
+        return number == number.to_integral_value()
+    return False
 
 
 @pytest.mark.parametrize("to", PATTERNS)
@@ -66,7 +92,8 @@ PATTERNS = {
 def test_what_is_no_number_is_left_alone(bench: Bench, to: str, cells: list[str]) -> None:
     for cell, out in zip(cells, cast(bench, cells, to=to, invalid="keep"), strict=True):
         # The rest of what they cast is judged above.
-        if re.fullmatch(PATTERNS[to], cell.strip(" "), re.ASCII):
+        whole = to != "integer" or is_whole(cell)
+        if re.fullmatch(PATTERNS[to], cell.strip(" "), re.ASCII) and whole:
             assert Decimal(out) == Decimal(cell.strip(" ")) or to == "float"
         else:
             assert out == cell

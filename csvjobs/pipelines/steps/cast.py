@@ -24,9 +24,10 @@ from csvjobs.pipelines.types import (
 class Cast(ColumnStep):
     """Brings the cells of each column to the one written form of a type, digit for digit.
 
-    `integer`: 007 and +7 become 7, 12.0 becomes 12, 12.5 does not fit; any number of digits. `decimal`: as it
-    stands, 1.10 stays 1.10. `float`: the shortest text that reads back as the same double, 1.10 becomes
-    1.1. With `decimal: ","` and `group: "."` 1.234,50 becomes 1234.50; groups have three digits.
+    `integer`: 007 and +7 become 7, 12.0 becomes 12, 1.2E+03 becomes 1200, 12.5 does not fit; any number of
+    digits. `decimal`: digit for digit, 1.10 stays 1.10, 1.23E-02 becomes 0.0123; an exponent has up to three
+    digits. `float`: the shortest text that reads back as the same double, 1.10 becomes 1.1. With
+    `decimal: ","` and `group: "."` 1.234,50 becomes 1234.50; groups have three digits.
     `boolean`: true or false. `date` and `datetime`: ISO 8601, 2026-04-03 and 2026-04-03T10:30:00; a time
     zone stays. Blanks around are taken away.
 

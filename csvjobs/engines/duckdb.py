@@ -17,6 +17,7 @@ from csvjobs.engines.copying import csv_options, distinct, jsonl_options, parque
 from csvjobs.engines.options import PLAIN, WriteOptions
 from csvjobs.engines.sheet import CHUNK, around, cell, zipped
 from csvjobs.errors import MAKE_ROOM, BadPattern, DamagedArchive, DiskFull, MemoryLimit, NoMaskKey
+from csvjobs.reading.parquet import what_it_says
 from csvjobs.reading.source import Source
 
 # Smaller than DuckDB's own 32 MiB, and measured both faster and leaner. It must hold the longest record.
@@ -373,7 +374,7 @@ def _translated(run: Callable[[], T]) -> T:
     except duckdb.OutOfMemoryException as error:
         if "disk" in str(error).lower() or "temp_directory_size" in str(error).lower():
             raise _disk_full() from None
-        raise MemoryLimit(_first_line(error), hint="Raise CSVJOBS_JOB_MEMORY.") from None
+        raise MemoryLimit(f"{what_it_says(error)}.", hint="Raise CSVJOBS_JOB_MEMORY.") from None
     except duckdb.IOException as error:
         if "No space left" in str(error):
             raise _disk_full() from None
@@ -395,7 +396,7 @@ def _translated(run: Callable[[], T]) -> T:
 def _tell_of_damage(error: duckdb.Error) -> None:
     """Raises DamagedArchive for what is wrong within a Parquet file, which only reading all of it shows."""
     if any(sign in str(error).lower() for sign in ("parquet", "decompress", "thrift")):
-        said = f"The Parquet file is damaged: {_first_line(error)}."
+        said = f"The Parquet file is damaged: {what_it_says(error)}."
         raise DamagedArchive(said, hint="Write it anew and send it again.") from None
 
 

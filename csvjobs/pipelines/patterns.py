@@ -12,7 +12,10 @@ def _linear(pattern: str) -> str:
     try:
         SchemaValidator(core_schema.str_schema(pattern=pattern))
     except SchemaError as error:
-        reason = str(error).splitlines()[-1].removeprefix("error: ").rstrip(".")
+        last = str(error).splitlines()[-1].strip()
+        reason = last.removeprefix("error: ").removeprefix("SchemaError: ").rstrip(".")
+        if "exceeds size limit" in reason:
+            reason = "with all its repetitions it is too large"
         said = "Not a regular expression in RE2 syntax: {reason}"
         raise PydanticCustomError("bad_pattern", said, {"reason": reason}) from None
     return pattern

@@ -7,6 +7,7 @@ no ASCII letters, lists and structures as JSON. Null is an empty cell, the empty
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -116,10 +117,16 @@ class Parquet(Table):
             with duckdb.connect(config=SETTINGS) as connection:
                 yield connection
         except duckdb.Error as error:
-            said = str(error).splitlines()[0]
+            said = what_it_says(error)
             if "encrypt" in said.lower():
                 raise EncryptedArchive("The Parquet file is encrypted.", hint="Send it plain.") from None
             raise DamagedArchive(f"The Parquet file is damaged or cut short: {said}.", hint=HINT) from None
+
+
+def what_it_says(error: duckdb.Error) -> str:
+    """The first line of an error, without its kind and without paths of this machine."""
+    first = re.sub(r"^[A-Za-z ]+ Error: ", "", str(error).splitlines()[0]).rstrip(".")
+    return re.sub(r"""(\bfile )?(['"])/.*?\2""", "the file", first)
 
 
 def _text(value: str, kind: str) -> str:

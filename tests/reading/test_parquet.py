@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from readbench import ReadBench
 
 from csvjobs.errors import DamagedArchive, NotCsv
+from csvjobs.reading.parquet import what_it_says
 
 
 def made(tmp: Path, query: str, *values: object) -> bytes:
@@ -96,8 +97,25 @@ def test_a_file_cut_short_is_damaged(bench: ReadBench, tmp_path: Path) -> None:
     content = made(tmp_path, "SELECT 1 AS a")
     with pytest.raises(NotCsv):
         bench.read(content[:-2])
-    with pytest.raises(DamagedArchive, match="damaged"):
-        bench.read(content[:4] + content[-4:])
+    for damaged in (content[:4] + content[-4:], b"PAR1garbagegarbagePAR1"):
+        with pytest.raises(DamagedArchive, match="damaged") as caught:
+            bench.read(damaged)
+        assert "/" not in caught.value.message
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        "Invalid Input Error: Footer length error in file '/srv/jobs/1/input.csv'",
+        'Invalid Input Error: Failed to read file "/srv/jobs/1/input.csv": Snappy decompression failure',
+    ],
+)
+def test_what_is_damaged_is_told_without_where_it_lies(told: str) -> None:
+    said = what_it_says(duckdb.Error(told))
+    assert said in (
+        "Footer length error in the file",
+        "Failed to read the file: Snappy decompression failure",
+    )
 
 
 def test_letters_alone_make_no_parquet(bench: ReadBench) -> None:

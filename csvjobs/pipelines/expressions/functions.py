@@ -179,11 +179,18 @@ def _ends(values: Values, text: Text, part: Text) -> Truth:
     return Truth(f"(SUBSTRING({text.sql} FROM {start}) = {part.sql})")
 
 
+def _check(values: Values, pattern: str) -> None:
+    """Raises BadPattern, about the pattern as it was written rather than as it is asked for."""
+    values.sql.matches("''", pattern)
+
+
 def _matches(values: Values, text: Text, pattern: str) -> Truth:
+    _check(values, pattern)
     return Truth(values.sql.matches(text.sql, f"(?s:.*)(?:{pattern})(?s:.*)"))
 
 
 def _extract(values: Values, text: Text, pattern: str, group: int = 0) -> Text:
+    _check(values, pattern)
     asked = pattern if group else f"({pattern})"
     return Text(but(values.sql.group(text.sql, asked, group or 1), "''"))
 

@@ -10,7 +10,8 @@ from typing import Literal, NamedTuple, Protocol, TypedDict
 from csvjobs.engines.base import Engine, Sql
 from csvjobs.errors import AmbiguousFormat
 
-BLANKS = " \t\n\r\v\f"
+BLANKS = " \t\n\r\v\f\u00a0\u2007\u202f\u3000\ufeff"
+"""What may stand around a text and is no part of it."""
 SPACES = " \u00a0\u202f"
 """What stands between groups of digits where a space is said to."""
 

@@ -3,9 +3,8 @@
 from typing import ClassVar, Literal
 
 from csvjobs.engines.base import Sql
+from csvjobs.pipelines.readings import BLANKS
 from csvjobs.pipelines.step import Change, Columns, ColumnStep, Example, Learnt
-
-BLANKS = " \t\n\r\v\f\u00a0\u2007\u202f\u3000\ufeff"
 
 
 class Trim(ColumnStep):

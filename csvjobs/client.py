@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import os
+import re
 import time
 import uuid
 from collections.abc import Callable, Generator, Iterator
@@ -21,10 +22,10 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from csvjobs.errors import CsvjobsError, KeyInUse, ServiceError
-from csvjobs.jobs.job import Job
+from csvjobs.jobs.job import Job, Status
 
 if TYPE_CHECKING:
     import httpx
@@ -131,6 +132,28 @@ class Client:
         given = {"pipeline": pipeline, "apply": apply, **options}
         return self._job(self._call("POST", f"/jobs/{quote(job_id, safe='')}/rerun", params=given))
 
+    def jobs(self, status: Status | None = None) -> Iterator[Job]:
+        """All jobs, or those in one status, newest first; asked for a page at a time."""
+        asked: dict[str, str] = {"status": status} if status else {}
+        while True:
+            answer = self._call("GET", "/jobs", params=asked)
+            try:
+                page = _Page.model_validate_json(answer.content)
+            except ValidationError:
+                raise self._stranger(answer) from None
+            yield from page.jobs
+            if page.next_cursor is None:
+                return
+            asked["cursor"] = page.next_cursor
+
+    def cancel(self, job_id: str) -> Job:
+        """Ends the job as cancelled, waiting or running; a second time changes nothing."""
+        return self._job(self._call("POST", f"/jobs/{quote(job_id, safe='')}/cancel"))
+
+    def delete(self, job_id: str) -> None:
+        """Removes the job with all its files; one that has not ended is cancelled first."""
+        self._call("DELETE", f"/jobs/{quote(job_id, safe='')}")
+
     def job(self, job_id: str, wait: float = 0.0, version: str | None = None) -> Job:
         """The job as it stands; with `wait`, as soon as it is another than `version`, or after so many
         seconds."""
@@ -235,7 +258,8 @@ class Client:
     def _unreachable(self, error: Exception) -> Unreachable:
         import httpx
 
-        reason = str(error).rstrip(".") or type(error).__name__
+        said = re.sub(r"^\[Errno -?\d+\] (\w)", lambda match: match[1].lower(), str(error)).rstrip(".")
+        reason = said or type(error).__name__
         unreachable = Unreachable(f"No service answers at {self.url}: {reason}.", hint=HINT)
         unreachable.passing = not isinstance(error, httpx.ConnectError | httpx.InvalidURL | ValueError)
         return unreachable
@@ -243,6 +267,13 @@ class Client:
     def _stranger(self, answer: httpx.Response) -> Unreachable:
         found = f"{answer.status_code} {answer.headers.get('location', '')}".strip()
         return Unreachable(f"What answers at {self.url} is not csvjobs (it said {found}).", hint=HINT)
+
+
+class _Page(BaseModel):
+    """Jobs, and where the next ones begin."""
+
+    jobs: list[Job]
+    next_cursor: str | None = None
 
 
 class _Arrived:

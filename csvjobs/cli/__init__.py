@@ -16,7 +16,7 @@ from csvjobs.errors import CsvjobsError, InvalidOption
 COMMANDS = (
     *("up", "serve", "worker"),
     *("run", "inspect", "preview", "profile"),
-    *("submit", "status", "download", "rerun"),
+    *("submit", "status", "download", "rerun", "jobs", "cancel", "delete"),
     *("pipelines", "schema", "steps", "doctor", "reconcile"),
 )
 

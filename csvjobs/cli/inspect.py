@@ -11,6 +11,7 @@ from rich.text import Text
 
 from csvjobs.cli.local import beginning
 from csvjobs.cli.options import FileArgument, ReadOption, read_options
+from csvjobs.cli.output import counted
 from csvjobs.cli.tables import SHOWN_COLUMNS, bad_ones, print_notes, print_rows, shown, table
 from csvjobs.client import shown_name
 from csvjobs.flow.inspect import Inspection
@@ -56,7 +57,7 @@ def _columns(found: Inspection) -> tuple[str, Table]:
     much = "all" if found.complete else "the first"
     width = len(found.rows[0]) if found.rows else len(found.columns)
     some = f" (the first {SHOWN_COLUMNS} shown)" if width > SHOWN_COLUMNS else ""
-    seen = f"{_counted(width, 'column')}{some} in {much} {_counted(found.records, 'record')}"
+    seen = f"{counted(width, 'column')}{some} in {much} {counted(found.records, 'record')}"
     title = seen + bad_ones(found.faults)
     listed = table("column", "filled", "distinct", "holds", "for example")
     for column in found.columns[:SHOWN_COLUMNS]:
@@ -69,7 +70,3 @@ def _columns(found: Inspection) -> tuple[str, Table]:
             Text(", ".join(map(shown, column.top))[:60]),
         )
     return title, listed
-
-
-def _counted(number: int, name: str) -> str:
-    return f"{number:,} {name}{'' if number == 1 else 's'}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -119,4 +120,10 @@ def read_options(given: list[str] | None) -> dict[str, str]:
             raise InvalidOption(
                 f"--read {name!r} is not NAME=VALUE.", hint="For example: --read 'delimiter=;'"
             )
+        if name not in ReadOptions.model_fields:
+            near = get_close_matches(name, ReadOptions.model_fields, n=1)
+            hint = (
+                f"Did you mean {near[0]}?" if near else f"There are: {', '.join(ReadOptions.model_fields)}."
+            )
+            raise InvalidOption(f"--read {name!r}: there is no such read option.", hint=hint)
     return {name: value.replace("\\t", "\t") for name, _, value in pairs}

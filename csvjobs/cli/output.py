@@ -58,6 +58,11 @@ def complain(error: CsvjobsError) -> int:
     return FAILED if status >= 500 else IMPOSSIBLE
 
 
+def counted(number: int, name: str) -> str:
+    """`1 row`, `1,200 rows`."""
+    return f"{number:,} {name}{'' if number == 1 else 's'}"
+
+
 def remark(text: str) -> None:
     """A line beside the result."""
     console.print(f"      {text}", markup=False, soft_wrap=True)
@@ -120,14 +125,18 @@ def _leave(number: int, frame: FrameType | None) -> None:
 
 
 def _outlook(job: Job) -> str:
-    before = f"      {job.position} jobs wait before it"
+    before = f"      {'1 job waits' if job.position == 1 else f'{job.position:,} jobs wait'} before it"
     start = job.estimated_start_at
     return f"{before}; it may start at about {start.astimezone():%H:%M:%S}, an estimate" if start else before
 
 
 def _account(job: Job) -> str:
     assert job.rows is not None  # noqa: S101 (the caller looked)
-    parts = [f"{job.rows.read:,} rows in", f"{job.rows.out:,} out", f"{job.rows.rejected:,} rejected"]
+    parts = [
+        f"{counted(job.rows.read, 'row')} in",
+        f"{job.rows.out:,} out",
+        f"{job.rows.rejected:,} rejected",
+    ]
     for how in ("dropped", "merged", "added"):
         parts += [f"{count:,} {how} by {label}" for label, count in getattr(job.rows, how).items()]
     return "      " + ", ".join(parts)

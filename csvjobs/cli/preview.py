@@ -10,7 +10,7 @@ from rich.console import Console
 
 from csvjobs.cli.local import beginning
 from csvjobs.cli.options import FileArgument, PipelineOption, ReadOption, pipeline_text, read_options
-from csvjobs.cli.output import ENDED_BADLY
+from csvjobs.cli.output import ENDED_BADLY, counted
 from csvjobs.cli.tables import bad_ones, print_notes, print_rows, shown
 from csvjobs.client import shown_name
 from csvjobs.flow.deadline import Deadline
@@ -62,7 +62,7 @@ def _tried(
 def _print(found: Preview) -> None:
     to = Console(highlight=False)
     whole = "all" if found.complete else "the first"
-    before = f"Before: {whole} {found.before.records:,} rows{bad_ones(found.faults)}"
+    before = f"Before: {whole} {counted(found.before.records, 'row')}{bad_ones(found.faults)}"
     print_rows(to, before, found.before.columns, found.before.rows)
     for step in found.steps:
         to.print(f"{step.step}: {', '.join(_done(step)) or 'nothing'}", markup=False, soft_wrap=True)
@@ -73,7 +73,7 @@ def _print(found: Preview) -> None:
             then, now = shown(change.before or ""), shown(change.after or "")
             to.print(f"    row {change.row}, {change.column}: {then} → {now}", markup=False, soft_wrap=True)
     after = found.steps[-1].after if found.steps else found.before
-    print_rows(to, f"After: {after.records:,} rows", after.columns, after.rows)
+    print_rows(to, f"After: {counted(after.records, 'row')}", after.columns, after.rows)
     print_notes(to, found.warnings)
     if found.fault:
         to.print("[bold red]error[/] ", end="")
@@ -84,8 +84,8 @@ def _print(found: Preview) -> None:
 def _done(step: StepPreview) -> list[str]:
     """What became of rows, columns and cells."""
     counts = {how: getattr(step, how) for how in ("rejected", "dropped", "merged", "added")}
-    rows = [f"{count:,} rows {how}" for how, count in counts.items() if count]
+    rows = [f"{counted(count, 'row')} {how}" for how, count in counts.items() if count]
     new = [f"new: {', '.join(step.new_columns)}"] if step.new_columns else []
     lost = [f"gone: {', '.join(step.lost_columns)}"] if step.lost_columns else []
-    cells = [f"{step.changed:,} cells changed"] if step.changed else []
+    cells = [f"{counted(step.changed, 'cell')} changed"] if step.changed else []
     return [*rows, *cells, *new, *lost]

@@ -46,4 +46,6 @@ def _told(rounds: list[Mended]) -> list[str]:
     }
     lines = [f"{job_id} {what}" for what, ids in done.items() for job_id in ids]
     count = len({job_id for ids in done.values() for job_id in ids})
-    return [*lines, f"{rounds[-1].unfinished} jobs have not ended; something was done about {count}."]
+    left = rounds[-1].unfinished
+    waiting = "1 job has" if left == 1 else f"{left:,} jobs have"
+    return [*lines, f"{waiting} not ended; something was done about {count}."]

@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from csvjobs.cli.options import SERVER, PipelineOption, ReadOption, ServerOption, pipeline_text, read_options
+from csvjobs.cli.follow import to_its_end
+from csvjobs.cli.options import (
+    SERVER,
+    PipelineOption,
+    ReadOption,
+    ServerOption,
+    pipeline_text,
+    read_options,
+    target_option,
+)
+from csvjobs.cli.output import clean_end
 from csvjobs.client import Client
 
 
@@ -17,6 +28,11 @@ def rerun(
     apply: Annotated[
         str, typer.Option("--apply", "-a", metavar="JOB", help="Apply what the job of this id has learnt.")
     ] = "",
+    wait: Annotated[bool, typer.Option("--wait", "-w", help="Follow the new job to its end.")] = False,
+    output: Annotated[
+        Path | None,
+        target_option("--output", "-o", help="Follow the new job and save its result here; - is stdout."),
+    ] = None,
     server: ServerOption = SERVER,
 ) -> None:
     """Process the file of a job again, without sending it again. Prints the new job's id.
@@ -25,5 +41,6 @@ def rerun(
 
     Example: `csvjobs rerun 01a20bb3-f8d8-76f6-9be9-fca0ab82e341 --read encoding=cp1250`
     """
-    with Client(server) as client:
-        typer.echo(client.rerun(job, pipeline_text(pipeline), apply=apply, **read_options(read)).job_id)
+    with clean_end(), Client(server) as client:
+        made = client.rerun(job, pipeline_text(pipeline), apply=apply, **read_options(read))
+        to_its_end(client, made, output, wait=wait)

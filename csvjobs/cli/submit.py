@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from csvjobs.cli.files import STANDARD, size_of, source
-from csvjobs.cli.follow import findable, follow, save
+from csvjobs.cli.files import size_of, source
+from csvjobs.cli.follow import to_its_end
 from csvjobs.cli.options import (
     SERVER,
     ApplyOption,
@@ -21,9 +21,9 @@ from csvjobs.cli.options import (
     read_options,
     target_option,
 )
-from csvjobs.cli.output import clean_end, exit_status, tell, transfer
+from csvjobs.cli.output import clean_end, transfer
 from csvjobs.client import Client
-from csvjobs.jobs.job import Job, Status
+from csvjobs.jobs.job import Job
 
 
 def submit(
@@ -55,16 +55,7 @@ def submit(
     with clean_end(), Client(server) as client:
         given = {"apply": apply_text(apply), "key": key, "retention": retention, "priority": priority}
         job = _send(client, source(file), pipeline_text(pipeline), {**given, **read_options(read)})
-        with findable(job.job_id, server):
-            # Standard output has room for one of the two.
-            typer.echo(job.job_id, err=output == STANDARD)
-            if not (wait or output):
-                return
-            job = follow(client, job.job_id)
-            if output and job.status is Status.DONE:
-                save(client, job, job.output.name, output)
-    tell(job)
-    raise typer.Exit(exit_status(job))
+        to_its_end(client, job, output, wait=wait)
 
 
 def _send(client: Client, path: Path, pipeline: str, given: dict[str, str]) -> Job:

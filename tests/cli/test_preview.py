@@ -16,7 +16,7 @@ def test_bad_rows_are_counted(terminal: Terminal) -> None:
     terminal.write("lines.jsonl", '{"a": 1}\n{\n')
     terminal.write("rows.csv", "a,b\n1,2\n3\n")
     for name, count in (("lines.jsonl", "1 bad-json"), ("rows.csv", "1 missing-cell")):
-        assert f"Before: all 1 rows, {count}\n" in terminal.types("preview", name).out
+        assert f"Before: all 1 row, {count}\n" in terminal.types("preview", name).out
 
 
 ENDING = {
@@ -53,11 +53,11 @@ def test_each_step_is_told_between_the_rows_before_and_after(terminal: Terminal)
         told.index(line)
         for line in (
             "Before: all 2 rows",
-            "trim (step 1): 1 cells changed",
+            "trim (step 1): 1 cell changed",
             "row 1, name: ' Ada' → Ada",
-            "drop_missing (step 2): 1 rows dropped",
+            "drop_missing (step 2): 1 row dropped",
             "limit (step 3): nothing",
-            "After: 1 rows",
+            "After: 1 row",
         )
     ]
     assert places == sorted(places)
@@ -75,7 +75,7 @@ def test_rejected_rows_are_told_with_what_they_break(terminal: Terminal) -> None
     terminal.write("check.yaml", "steps: [{step: validate, rules: [{column: a, type: integer}]}]")
     typed = terminal.types("preview", "-", "-p", "check.yaml", fed=b"a,b\n1,2\nx,2\n")
     assert typed.status == 0
-    assert "validate (step 1): 1 rows rejected" in typed.out
+    assert "validate (step 1): 1 row rejected" in typed.out
     assert "row 2, a: x: wrong-type. The cell is not an integer." in typed.out
 
 

@@ -62,7 +62,7 @@ def test_submit_follows_the_job_and_saves_its_result(at: Terminal, api: Served) 
     assert at.read("out.csv") == CSV
     first, account = typed.err.splitlines()[:2]
     assert first == f"done in.csv, pipeline tidy, job {typed.out.strip()}"
-    assert account == "      1 rows in, 1 out, 0 rejected"
+    assert account == "      1 row in, 1 out, 0 rejected"
     assert "\x1b" not in typed.err
 
 
@@ -201,8 +201,56 @@ def test_a_file_that_the_job_does_not_have_is_refused(at: Terminal, api: Served,
     assert typed.err.startswith(("error file-not-found: ", "error not-found: "))
 
 
+def test_jobs_are_listed_cancelled_and_deleted(at: Terminal, idle: Served) -> None:
+    first, second = (idle.post(CSV.encode(), filename=name)["job_id"] for name in ("1.csv", "2.csv"))
+    lines = at.types("jobs", "-s", idle.url).out.splitlines()
+    assert [line.split()[:2] for line in lines] == [[second, "queued"], [first, "queued"]]
+    assert lines[0].endswith(" UTC  2.csv")
+    typed = at.types("cancel", first, "-s", idle.url)
+    assert (typed.status, typed.err) == (0, "")
+    assert typed.out.startswith("cancelled 1.csv, ")
+    [line] = at.types("jobs", "--status", "cancelled", "--json", "-s", idle.url).out.splitlines()
+    assert json.loads(line)["job_id"] == first
+    assert at.types("jobs", "-n", "1", "-s", idle.url).out == f"{lines[0]}\n"
+    assert json.loads(at.types("cancel", second, "--json", "-s", idle.url).out)["status"] == "cancelled"
+    assert at.types("delete", first, "-s", idle.url) == (0, "", "")
+    assert at.types("status", first, "-s", idle.url).err.startswith("error job-gone: ")
+
+
+def test_rerun_follows_the_new_job_and_saves_its_result(at: Terminal, api: Served) -> None:
+    job_id = api.done(CSV.encode())["job_id"]
+    names = "steps: [{step: select, columns: [name]}]"
+    typed = at.types("rerun", job_id, "-p", names, "-o", "names.csv", "-s", api.url)
+    assert (typed.status, at.read("names.csv")) == (0, "name\nAda\n")
+    assert typed.out.strip() in typed.err
+    assert at.types("rerun", job_id, "--wait", "-s", api.url).err.startswith("done input.csv, ")
+
+
 @pytest.mark.parametrize(
-    "command", [("status", NOBODY), ("status", "a b?c#d"), ("status", NOBODY, "-w"), ("download", NOBODY)]
+    ("command", "option", "hint"),
+    [
+        (("submit", "in.csv"), "path=x", "There are: "),
+        (("submit", "in.csv"), "apply=x", "There are: "),
+        (("submit", "in.csv"), "delimeter=;", "Did you mean delimiter?"),
+        (("rerun", NOBODY), "job_id=1", "There are: "),
+    ],
+)
+def test_what_is_no_read_option_is_refused(
+    at: Terminal, command: tuple[str, str], option: str, hint: str
+) -> None:
+    typed = at.types(*command, "--read", option)
+    assert (typed.status, typed.out) == (2, "")
+    name = option.partition("=")[0]
+    assert typed.err.startswith(f"error invalid-option: --read '{name}': there is no such read option.")
+    assert hint in typed.err
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        *(("status", NOBODY), ("status", "a b?c#d"), ("status", NOBODY, "-w"), ("download", NOBODY)),
+        *(("cancel", NOBODY), ("delete", NOBODY), ("rerun", NOBODY)),
+    ],
 )
 def test_a_job_that_is_not_there_is_refused(at: Terminal, api: Served, command: tuple[str, ...]) -> None:
     typed = at.types(*command, "-s", api.url)
@@ -262,6 +310,7 @@ def test_a_service_that_is_away_is_told(at: Terminal, command: tuple[str, ...]) 
     assert (typed.status, typed.out) == (3, "")
     assert typed.err.startswith(f"error unreachable: No service answers at {address}: ")
     assert "`csvjobs up`" in typed.err
+    assert "Errno" not in typed.err
 
 
 def test_an_address_that_is_none_is_told(at: Terminal) -> None:

@@ -267,6 +267,18 @@ class Elsewhere(SimpleHTTPRequestHandler):
         pass
 
 
+def test_jobs_are_listed_over_all_pages_and_can_be_cancelled_and_deleted(idle: Served) -> None:
+    made = [idle.post(CSV)["job_id"] for _ in range(51)]
+    with Client(idle.url) as client:
+        assert [job.job_id for job in client.jobs()] == made[::-1]
+        assert client.cancel(made[0]).status is Status.CANCELLED
+        assert [job.job_id for job in client.jobs(Status.CANCELLED)] == made[:1]
+        client.delete(made[0])
+        assert [job.job_id for job in client.jobs(Status.CANCELLED)] == []
+        with pytest.raises(Refused, match="deleted"):
+            client.cancel(made[0])
+
+
 @contextmanager
 def serving(handler: type[SimpleHTTPRequestHandler]) -> Iterator[Client]:
     """A client of such a server."""

@@ -1,7 +1,7 @@
 """Every error of csvjobs on one page.
 
     CsvjobsError
-    ├── RequestError     what prevents a job from starting (4xx); the caller can mend it
+    ├── RequestError     what prevents a job from starting (4xx); the caller can correct it
     │   ├── ForeignOrigin · UnknownHost
     │   ├── BadRequest · EmptyUpload · InvalidPipeline · InvalidOption
     │   ├── InvalidFitted · PipelineMismatch · NothingFitted
@@ -121,14 +121,14 @@ class UnknownHost(RequestError):
 
 
 class EmptyUpload(RequestError):
-    """The upload holds no bytes."""
+    """The upload is empty."""
 
     code = "empty-upload"
     status = 422
 
 
 class InvalidOption(RequestError):
-    """An option has a value that it cannot have."""
+    """An option has an invalid value."""
 
     code = "invalid-option"
     status = 422
@@ -153,7 +153,7 @@ class InvalidFitted(RequestError):
 
 
 class PipelineMismatch(RequestError):
-    """The pipeline is not the one that has learnt."""
+    """The pipeline is not the one that the values were learnt with."""
 
     code = "pipeline-mismatch"
     status = 422
@@ -167,14 +167,14 @@ class PipelineFixed(RequestError):
 
 
 class PreconditionFailed(RequestError):
-    """What is there now is not what the request was made for."""
+    """The resource has changed since the request was prepared."""
 
     code = "precondition-failed"
     status = 412
 
 
 class TooManyPipelines(RequestError):
-    """The service keeps no more pipelines."""
+    """The service cannot keep more pipelines."""
 
     code = "too-many-pipelines"
     status = 409
@@ -216,7 +216,7 @@ class PipelineNotFound(RequestError):
 
 
 class TableNotFound(RequestError):
-    """There is no such table to look things up in."""
+    """There is no such lookup table."""
 
     code = "table-not-found"
     status = 404
@@ -230,7 +230,7 @@ class TableInUse(RequestError):
 
 
 class TooManyTables(RequestError):
-    """The service keeps no more tables by name."""
+    """The service cannot keep more named tables."""
 
     code = "too-many-tables"
     status = 409
@@ -379,25 +379,25 @@ class FieldTooLong(DataError):
 
 
 class BadRow(DataError):
-    """A row is bad and the job was told to fail on bad rows."""
+    """A row is bad, and the job is set to fail on bad rows."""
 
     code = "bad-row"
 
 
 class TooManyBadRows(DataError):
-    """More rows are bad than the job was told to allow."""
+    """More rows are bad than the job allows."""
 
     code = "too-many-bad-rows"
 
 
 class RuleBroken(DataError):
-    """A row breaks a rule that no row may break."""
+    """A row breaks a rule that must hold for every row."""
 
     code = "rule-broken"
 
 
 class WrongColumns(DataError):
-    """The table has other columns than it has to have."""
+    """The table does not have the required columns."""
 
     code = "wrong-columns"
 
@@ -417,7 +417,7 @@ class UnfitPipeline(DataError):
         self.errors = errors
         super().__init__(
             f"The pipeline does not fit the file's columns: {len(errors)} faults.",
-            hint="Mend them all, and run the pipeline again; no step was run.",
+            hint="Fix all of these and run the pipeline again. No steps were run.",
         )
 
 
@@ -464,13 +464,13 @@ class NotANumber(DataError):
 
 
 class InvalidCell(DataError):
-    """A cell is not of the type that a step was told."""
+    """A cell does not have the type that a step requires."""
 
     code = "invalid-cell"
 
 
 class AmbiguousFormat(DataError):
-    """A column can be read in more than one way, and a step was not told in which."""
+    """A column can be read in more than one way, and the step does not say which."""
 
     code = "ambiguous-format"
 
@@ -482,7 +482,7 @@ class TooManyCategories(DataError):
 
 
 class UnknownCategory(DataError):
-    """A column holds a value that a step was not told of."""
+    """A column holds a value that the step does not know."""
 
     code = "unknown-category"
 
@@ -506,13 +506,13 @@ class BadPattern(DataError):
 
 
 class NoMaskKey(DataError):
-    """A step hides cells behind a keyed hash, and the service has no key."""
+    """A step masks cells with a keyed hash, but the service has no key."""
 
     code = "no-mask-key"
 
 
 class BadTable(DataError):
-    """A table that a step looks things up in cannot be read."""
+    """A lookup table cannot be read."""
 
     code = "bad-table"
 
@@ -523,19 +523,19 @@ class BadTable(DataError):
 
 
 class TableGone(DataError):
-    """A table that a step looks things up in is no longer what it was when the job was sent."""
+    """A lookup table has changed since the job was submitted."""
 
     code = "table-gone"
 
 
 class DuplicateKey(DataError):
-    """A key stands more than once where a step needs it to stand once."""
+    """A key appears more than once where a step needs it to be unique."""
 
     code = "duplicate-key"
 
 
 class UnknownKey(DataError):
-    """A row's key does not stand in the table that a step looks it up in."""
+    """A row's key is not in the lookup table."""
 
     code = "unknown-key"
 
@@ -613,7 +613,7 @@ class AccountMismatch(ServiceError):
 
 
 class WorkerLost(ServiceError):
-    """The job's process died every time that it was tried."""
+    """The job's process died on every attempt."""
 
     code = "worker-lost"
 

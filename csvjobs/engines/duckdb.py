@@ -423,7 +423,7 @@ def _bad_pattern(pattern: str, error: str) -> BadPattern:
         hint = r"\0 is the whole match, \1 what its first group holds, \\ a backslash."
         return BadPattern(f"What replaces {shown} has a backslash before no digit.", hint=hint)
     hint = "Patterns are in RE2 syntax."
-    return BadPattern(f"{shown} is no regular expression: {reason}.", hint=hint)
+    return BadPattern(f"{shown} is not a regular expression: {reason}.", hint=hint)
 
 
 def _padded(key: bytes, pad: int) -> bytes:

@@ -33,7 +33,7 @@ def _retention(services: Services, asked: str) -> int:
     try:
         kept = seconds(asked)
     except ValueError as error:
-        raise InvalidOption(f"retention: {asked[:80]!r} is none. {error}.") from None
+        raise InvalidOption(f"retention: {asked[:80]!r} is not a valid duration. {error}.") from None
     if longest and kept > longest:
         raise InvalidOption(f"retention: jobs are kept for {longest} seconds at most.", hint="Ask for less.")
     return kept
@@ -41,7 +41,9 @@ def _retention(services: Services, asked: str) -> int:
 
 def _priority(services: Services, asked: str) -> Priority:
     if asked not in list(Priority):
-        raise InvalidOption(f"priority: {asked[:80]!r} is none.", hint=f"It may be {' or '.join(Priority)}.")
+        raise InvalidOption(
+            f"priority: {asked[:80]!r} is not a valid priority.", hint=f"It may be {' or '.join(Priority)}."
+        )
     if asked == Priority.HIGH and not services.settings.priority_workers:
         said = "priority: this service has no workers for jobs of high priority."
         raise InvalidOption(said, hint="Send it without. CSVJOBS_PRIORITY_WORKERS sets how many there are.")

@@ -72,7 +72,7 @@ class Fitted:
         notes += [f"{_counted(new)} that the fit did not see, kept: {_listed(new)}."] if new else []
         common = [name for name in columns if name in self.columns]
         if common != [name for name in self.columns if name in columns]:
-            notes.append("The columns stand in another order than in the fit; they are taken by name.")
+            notes.append("The columns are in another order than in the fit; they are taken by name.")
         return notes
 
 
@@ -115,7 +115,7 @@ def _load(text: str) -> dict[str, Any]:
             "The fitted.json is not JSON.", hint="Give a job's id, or the fitted.json of a job."
         ) from None
     if not isinstance(raw, dict):
-        raise InvalidFitted("The fitted.json is no JSON object.")
+        raise InvalidFitted("The fitted.json is not a JSON object.")
     return raw
 
 

@@ -168,7 +168,7 @@ class Rule(BaseModel):
                 yield _condition(code, [column], broken, message, self.on_fail or default)
         if self.unique == "together":
             cells = [_Cell(self, column, sql) for column in picked]
-            message = f"The same values of {', '.join(self.names)} stand in a row above."
+            message = f"The same values of {', '.join(self.names)} already appear in an earlier row."
             yield _condition("not-unique", picked, _repeated(cells), message, self.on_fail or default)
 
     @property
@@ -308,7 +308,7 @@ class _Cell(NamedTuple):
             message = f"The cell is not in the column {column!r} of the table {table!r}."
             yield "not-in-table", f"{there} AND {self.column.sql} NOT IN ({self._referenced(step)})", message
         if self.rule.unique is True:
-            yield "not-unique", _repeated([self]), "The same value stands in a row above."
+            yield "not-unique", _repeated([self]), "The value already appears in an earlier row."
 
     def _referenced(self, step: str) -> str:
         """The texts in a column of the other table."""
@@ -323,12 +323,12 @@ class _Cell(NamedTuple):
         """The same, of what needs no other row."""
         rule, there = self.rule, self.there
         if rule.required:
-            yield "required", f"NOT ({there})", "A cell is missing that has to be there."
+            yield "required", f"NOT ({there})", "A required cell is missing."
         if rule.reads_as:
             yield "wrong-type", f"{there} AND NOT {self.fits}", f"The cell is not {_called(rule)}."
         if rule.one_of:
             listed = ", ".join(rule.one_of[:SHOWN]) + (", …" if len(rule.one_of) > SHOWN else "")
-            yield "not-in-enum", f"{there} AND NOT {self._among()}", f"The cell is none of: {listed}."
+            yield "not-in-enum", f"{there} AND NOT {self._among()}", f"The cell is not one of: {listed}."
         if rule.matches is not None:
             fits = self.sql.matches(self.column.sql, rule.matches)
             yield "no-match", f"{there} AND NOT {fits}", f"The cell does not match {rule.matches}"

@@ -139,7 +139,7 @@ def _misplaced(steps: Sequence[Step | None]) -> Iterator[InvalidOption]:
     maker: Step | None = None
     for place, step in enumerate(steps):
         if step and maker and step.rejects:
-            said = f"Step {step.step} cannot reject rows behind {maker.step}: they are none of the file."
+            said = f"Step {step.step} cannot reject rows after {maker.step}: they are not rows of the file."
             hint = f"Put it before {maker.step}, or set on_fail to fail, keep or null."
             yield InvalidOption(said, hint=hint).at(f"/steps/{place}", step.step)
         maker = step if step and step.makes_rows else maker

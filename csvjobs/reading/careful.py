@@ -211,7 +211,7 @@ class Filter:
         if self.padded:
             yield f"{_rows(self.padded)} had missing cells and got empty ones."
         if self.replaced:
-            yield f"{_rows(self.replaced)} had bytes that are not UTF-8; U+FFFD stands for them."
+            yield f"{_rows(self.replaced)} had bytes that are not UTF-8; they were replaced by U+FFFD."
         if self.unread:
             yield f"Of {_rows(self.unread)} the cells were read; what only _record says of them was not."
 

@@ -62,7 +62,7 @@ def _doubts(top: Row, options: ReadOptions) -> list[str]:
     """What is wrong with the header row. Raises BadRow where no row may be bad."""
     replaced = not all(decodable(cell) for cell in top.cells)
     cut = f"The header row was cut at each delimiter: {REASONS[top.fault].sentence}" if top.fault else ""
-    bad = "The header row holds bytes that are not UTF-8; U+FFFD stands for them." if replaced else ""
+    bad = "The header row holds bytes that are not UTF-8; they were replaced by U+FFFD." if replaced else ""
     if ((cut or bad) and options.bad_rows == "fail") or (bad and options.bad_bytes == "fail"):
         raise BadRow(cut or bad, line=top.first, hint="Correct the header row.")
     return [doubt for doubt in (cut, bad) if doubt]

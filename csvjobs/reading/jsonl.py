@@ -151,7 +151,7 @@ class _Run:
 
     def _notes(self) -> Iterator[str]:
         if self._replaced:
-            yield f"{self._replaced} rows had bytes that are not UTF-8; U+FFFD stands for them."
+            yield f"{self._replaced} rows had bytes that are not UTF-8; they were replaced by U+FFFD."
 
     def _add(self, line: Line, known: int) -> None:
         if not line.content.strip():

@@ -56,12 +56,12 @@ UNREADABLE = {
         "Set encoding to what the file is in, or bad_bytes: replace to go on without these bytes.",
     ),
     "bad-json": Reason(
-        "The line is no JSON object of which each key stands once.",
+        "The line is not a JSON object with unique keys.",
         "Write one whole object on each line, its texts in double quotes.",
     ),
     "not-corrected": Reason(
         "The row comes from a rejected.csv and does not hold yet what its _record says.",
-        "Write its cells into the table's own columns; if they are right as they stand, empty _record; or "
+        "Write its cells into the table's own columns; if they are already right, empty _record; or "
         "delete the row.",
     ),
 }
@@ -69,33 +69,33 @@ UNREADABLE = {
 
 UNSOUND = {
     "required": Reason(
-        "A cell is missing that has to be there.",
+        "A required cell is missing.",
         "Fill it in, or let the rule on the column go without required.",
     ),
     "wrong-type": Reason(
-        "The cell cannot be read as a value of the type that it has to be of.",
+        "The cell is not a valid value of the required type.",
         "Correct it, or say in the rule how its values are written: decimal, group, format, true, false.",
     ),
     "not-in-enum": Reason(
-        "The cell is none of the values that are allowed.",
+        "The cell is not one of the allowed values.",
         "Correct it, or add the value to one_of; upper and lower case, and blanks, make a difference.",
     ),
     "no-match": Reason(
-        "The cell does not look as it has to.",
+        "The cell does not match the required pattern.",
         "Correct it, or change the regular expression, which is for the whole cell.",
     ),
     "out-of-range": Reason("The value is too small or too large.", "Correct it, or move the bounds."),
     "wrong-length": Reason("The text is too short or too long.", "Correct it, or change the lengths."),
     "not-in-table": Reason(
-        "The cell does not stand in the other table where it has to.",
+        "The cell has no match in the other table.",
         "Correct it, or add it to the other table; upper and lower case, and blanks, make a difference.",
     ),
     "condition-false": Reason(
-        "The cells of the row do not fit one another as they have to.",
-        "Correct one of them, or change the condition.",
+        "The row does not meet a required condition.",
+        "Correct one of its cells, or change the condition.",
     ),
     "not-unique": Reason(
-        "The same value stands in a row above, and may stand in one only.",
+        "Duplicate value: it already appears in an earlier row.",
         "Correct one of the two rows, or delete one.",
     ),
 }

@@ -164,7 +164,7 @@ def test_columns_are_taken_by_name_and_what_differs_is_told(services: Services) 
     assert job.warnings == [
         "1 column that the fit saw, not here: 'c'.",
         "1 column that the fit did not see, kept: 'new'.",
-        "The columns stand in another order than in the fit; they are taken by name.",
+        "The columns are in another order than in the fit; they are taken by name.",
     ]
 
 

@@ -160,7 +160,7 @@ def test_all_that_does_not_fit_the_header_is_told_before_a_step_is_run(services:
         "unfit-pipeline: The pipeline does not fit the file's columns: 2 faults.",
         "Step 2 (trim) names the column 'nmae', which is not there. Did you mean 'name'?",
         "Step 3 (filter) names the column 'aeg', which is not there. Did you mean 'age'?",
-        "Mend them all, and run the pipeline again; no step was run.",
+        "Fix all of these and run the pipeline again. No steps were run.",
     ]
 
 

@@ -259,7 +259,7 @@ def test_steps_may_stand_before_and_behind(bench: Bench) -> None:
 def test_rows_of_groups_are_none_of_the_file() -> None:
     validate = {"step": "validate", "rules": [{"column": "a", "required": True}]}
     build({"steps": [sql("SELECT DISTINCT a FROM input ORDER BY a LIMIT 3"), validate]})
-    with pytest.raises(InvalidPipeline, match="cannot reject rows behind sql"):
+    with pytest.raises(InvalidPipeline, match="cannot reject rows after sql"):
         build({"steps": [sql("SELECT a FROM input GROUP BY a"), validate]})
 
 

@@ -18,6 +18,8 @@ from csvjobs.reading.rejects import EXTRA, RejectGroup
 SCAN = 8 * 1024**2
 """Bytes of rejected.csv for one page: few rows may match what is asked for, and records may be long."""
 
+NAMES = [name.removeprefix("_") for name in EXTRA]
+
 # The module's limit is one for the whole process; records are bounded where rejected.csv is written.
 csv.field_size_limit(2**31 - 1)
 
@@ -77,10 +79,10 @@ def _scan(
     found: list[RejectedRow] = []
     start = end = file.tell()
     for end, cells in _records(file):
-        bad = None if skip else _row(cells)
+        bad = _named(cells)
+        if not skip and code in (None, bad["code"]) and column in (None, bad["column"]):
+            found.append(RejectedRow.model_validate(bad))
         skip = False
-        if bad and code in (None, bad.code) and column in (None, bad.column):
-            found.append(bad)
         if len(found) == limit or end - start > SCAN:
             break
     return found, end
@@ -92,10 +94,9 @@ def _records(file: BinaryIO) -> Iterator[tuple[int, list[str]]]:
         yield file.tell(), cells
 
 
-def _row(cells: list[str]) -> RejectedRow:
+def _named(cells: list[str]) -> dict[str, str]:
     """Our columns are the last ones, whatever they had to be called."""
-    names = (name.removeprefix("_") for name in EXTRA)
-    return RejectedRow.model_validate(dict(zip(names, cells[-len(EXTRA) :], strict=True)))
+    return dict(zip(NAMES, cells[-len(EXTRA) :], strict=True))
 
 
 def _cursor(delivery: Delivery, offset: int) -> str:

@@ -94,7 +94,7 @@ def test_what_cannot_be_applied_is_refused(api: Served, learnt: str, fitted: str
         ({"apply": plain}, 409, "nothing-fitted"),
         ({"apply": learnt, "pipeline": "tidy"}, 422, "pipeline-mismatch"),
         ({"apply": fitted.replace("2.0", "2.5")}, 422, "invalid-fitted"),
-        ({"apply": fitted.replace('"format": 2', '"format": 99')}, 422, "invalid-fitted"),
+        ({"apply": fitted.replace('"format": 3', '"format": 99')}, 422, "invalid-fitted"),
         ({"apply": "{"}, 422, "invalid-fitted"),
     ]:
         files = {name: (None, value) for name, value in query.items()}

@@ -14,10 +14,11 @@ import re
 import time
 import uuid
 from collections.abc import Callable, Generator, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from io import FileIO
 from itertools import chain
 from pathlib import Path
+from stat import S_IMODE
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -345,10 +346,23 @@ def drafted(target: Path) -> Iterator[Path]:
     target = target.resolve()
     draft = target.with_name(f".csvjobs-{uuid.uuid4().hex}.part")
     try:
+        if target.exists():
+            # Nobody may read it meanwhile who may not read what it replaces.
+            draft.touch(0o600)
         yield draft
-        draft.replace(target)
+        put_in_place(draft, target)
     finally:
         draft.unlink(missing_ok=True)
+
+
+def put_in_place(made: Path, target: Path) -> None:
+    """Moves a finished file to its place on the same disk, durably; one that was there is replaced, and the
+    new one has its mode."""
+    with suppress(FileNotFoundError):
+        made.chmod(S_IMODE(target.stat().st_mode))
+    with made.open("rb") as file:
+        os.fsync(file.fileno())
+    made.replace(target)
 
 
 def written_in_place(target: Path) -> bool:

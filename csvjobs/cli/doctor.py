@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -17,8 +18,8 @@ from csvjobs import wiring
 from csvjobs.engines.duckdb import DuckEngine
 from csvjobs.errors import BadSetup, CsvjobsError, DiskFull, InvalidPipeline
 from csvjobs.pipelines.named import NamedPipelines
+from csvjobs.queues.rq import RqQueue
 from csvjobs.settings import Settings, load
-from csvjobs.storage.local import LocalStorage
 from csvjobs.worker.embedded import binary
 from csvjobs.worker.supervisor import check_port_free
 
@@ -78,16 +79,19 @@ def _python(_: Settings) -> str:
 
 def _engine(settings: Settings) -> str:
     with TemporaryDirectory() as folder:
-        engine = DuckEngine(Path(folder), settings.job_memory)
+        engine = DuckEngine(Path(folder), settings.engine_memory)
         [(version,)] = engine.rows("SELECT version()")
         engine.close()
     return f"DuckDB {version}, {settings.job_memory // 1024**2} MiB a job, {os.cpu_count()} threads"
 
 
 def _jobs(settings: Settings) -> str:
-    free = LocalStorage(settings.jobs_dir).free_bytes()
+    # A diagnosis leaves nothing behind, not even a folder: where it would be made is looked at.
+    folder = settings.jobs_dir.resolve()
+    there = next(path for path in (folder, *folder.parents) if path.exists())
+    free = shutil.disk_usage(there).free
     try:
-        TemporaryFile(dir=settings.jobs_dir).close()
+        TemporaryFile(dir=there).close()
     except OSError as error:
         raise BadSetup(
             f"The jobs folder {settings.jobs_dir} cannot be written to: {error.strerror}."
@@ -99,7 +103,8 @@ def _jobs(settings: Settings) -> str:
 
 def _queue(settings: Settings) -> str:
     if "redis_url" in settings.model_fields_set:
-        wiring.services(settings).queue.census()
+        with wiring.connect(settings.redis_url) as redis:
+            RqQueue(redis, settings.job_timeout).census()
         return "the server at REDIS_URL answers"
     found = subprocess.run([binary(), "--version"], capture_output=True, text=True, check=False)
     if found.returncode:

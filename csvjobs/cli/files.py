@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
-from csvjobs.client import drafted, written_in_place
+from csvjobs.client import drafted, put_in_place, written_in_place
 from csvjobs.errors import InvalidOption
 
 STANDARD = Path("-")
@@ -53,7 +53,7 @@ def place(made: Path, target: Path) -> None:
         with drafted(target) as draft, draft.open("wb") as file:
             _pour(made, file)
     else:
-        made.replace(target.resolve())
+        put_in_place(made, target.resolve())
 
 
 def _pour(made: Path, sink: BinaryIO) -> None:

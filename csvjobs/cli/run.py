@@ -32,7 +32,7 @@ from csvjobs.flow.process import process
 from csvjobs.flow.services import Services
 from csvjobs.flow.submit import Incoming
 from csvjobs.flow.view import view
-from csvjobs.jobs.job import Job
+from csvjobs.jobs.job import Job, Status
 from csvjobs.storage.base import REPORT
 
 
@@ -44,7 +44,11 @@ def run(
     apply: ApplyOption = "",
     rejected: Annotated[
         Path | None,
-        target_option("--rejected", help="Where bad rows go; else clean.rejected.csv beside clean.csv."),
+        target_option(
+            "--rejected",
+            help="Where bad rows go; else clean.rejected.csv beside clean.csv. Where there are none, the file "
+            "of an earlier run stays, and is told of.",
+        ),
     ] = None,
     fitted: Annotated[
         Path | None, target_option("--fitted", help="Where learnt values go, if there are any.")
@@ -82,6 +86,9 @@ def run(
     if REJECTED in job.files:
         kept = f"The rejected rows are in {rejected}."
         remark(kept if rejected else "Keep the rejected rows with --rejected PATH.")
+    elif job.status is Status.DONE and rejected and not streams(rejected) and rejected.exists():
+        # Not removed: it may be what was read, or half corrected by hand.
+        remark(f"{rejected} is from an earlier run: this one has no rejected rows.")
     raise typer.Exit(exit_status(job))
 
 

@@ -48,6 +48,7 @@ def test_a_good_setup_is_well(at: Terminal) -> None:
     assert f"{at.folder / 'jobs'}, " in typed.out
     assert "embedded: Valkey" in typed.out
     assert "2 in pipelines" in typed.out
+    assert not (at.folder / "jobs").exists()
 
 
 def test_a_redis_that_is_away_is_wrong(at: Terminal) -> None:

@@ -338,6 +338,23 @@ def test_no_room_for_the_output_is_told(at: Terminal) -> None:
     assert names(at) == {"big.csv"}
 
 
+def test_what_replaces_a_file_may_be_read_by_the_same(at: Terminal) -> None:
+    at.write("out.csv", "old")
+    (at.folder / "out.csv").chmod(0o600)
+    assert at.types("run", "in.csv", "-o", "out.csv").status == 0
+    assert stat.S_IMODE((at.folder / "out.csv").stat().st_mode) == 0o600
+    assert at.read("out.csv") != "old"
+
+
+def test_rejected_rows_of_an_earlier_run_are_told_apart(at: Terminal) -> None:
+    at.write("ragged.csv", "a,b\n1,2\n3\n")
+    at.types("run", "ragged.csv", "-o", "out.csv")
+    before = at.read("out.rejected.csv")
+    typed = at.types("run", "in.csv", "-o", "out.csv")
+    assert "out.rejected.csv is from an earlier run: this one has no rejected rows." in typed.err
+    assert at.read("out.rejected.csv") == before
+
+
 def sleeps(pid: int) -> bool:
     """Whether the process waits for something to come."""
     return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "S"

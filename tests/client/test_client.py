@@ -279,6 +279,13 @@ def test_jobs_are_listed_over_all_pages_and_can_be_cancelled_and_deleted(idle: S
             client.cancel(made[0])
 
 
+def test_a_file_that_is_replaced_keeps_its_mode(client: Client, api: Served, target: Path) -> None:
+    job_id = api.done(CSV)["job_id"]
+    target.chmod(0o600)
+    client.download(job_id, target)
+    assert (target.read_bytes(), target.stat().st_mode & 0o777) == (CSV, 0o600)
+
+
 @contextmanager
 def serving(handler: type[SimpleHTTPRequestHandler]) -> Iterator[Client]:
     """A client of such a server."""

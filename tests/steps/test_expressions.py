@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from datetime import datetime
-from decimal import Decimal
+from decimal import ROUND_HALF_UP, Decimal
 
 import duckdb
 import pytest
@@ -208,6 +208,14 @@ def test_arithmetic_is_exact_while_the_digits_suffice(
     as_python = re.sub(r"\d[\d.]*", lambda number: f"Decimal('{number[0]}')", expression)
     expected = eval(as_python, {"Decimal": Decimal, "a": a, "b": b})
     assert found == (f"{expected:f}".rstrip("0").rstrip(".") if expected % 1 else str(int(expected)))
+
+
+@given(a=numbers, b=st.integers(1, 400), places=st.integers(0, 4))
+def test_quotients_are_rounded_as_on_paper(bench: Bench, a: Decimal, b: int, places: int) -> None:
+    step = {"step": "derive", "values": {"r": f"round(a / b, {places})"}}
+    [[_, _, found]] = bench.table([step], ("a", "b"), [(str(a), str(b))]).rows
+    half_up = (a / b).quantize(Decimal(1).scaleb(-places), ROUND_HALF_UP)
+    assert Decimal(found) == half_up
 
 
 @given(a=st.floats(-1e150, 1e150), b=st.floats(-1e150, 1e150))

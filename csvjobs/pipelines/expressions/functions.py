@@ -350,7 +350,7 @@ FUNCTIONS: dict[str, Function] = {
     "abs": Function("abs(number)", "without its sign", (NUMBER,), lambda v, n: mapped("ABS", n, n.places)),
     "round": Function(
         "round(number, decimals)",
-        "half away from zero; without decimals to a whole number",
+        "half away from zero, a double by its first 15 digits; without decimals to a whole number",
         (NUMBER, _digit),
         _round,
         1,

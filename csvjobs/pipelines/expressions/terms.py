@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 
 from csvjobs.engines.base import Sql
-from csvjobs.pipelines.step import Column
+from csvjobs.pipelines.step import Column, constant
 
 DIGITS = 38
 PLACES = 10
@@ -19,6 +19,9 @@ PLACES = 10
 
 DOUBLE_DIGITS = 15
 """So many decimal digits a double always holds."""
+
+SMALL = 1e8
+"""Numbers of few decimals that are nearer to 0 are so many times 10^-PLACES as a double holds."""
 
 NUMBERS = "DOUBLE"
 DOUBLE = r"^(-?\d+(?:\.\d*[1-9])?(?:e[+-]?\d+)?)(?:\.0)?$"
@@ -175,10 +178,14 @@ def divided(left: Number, right: Number, sql: Sql) -> Number:
     about = f"{left.about} / {but(right.about, '0')}"
     if left.exact is None or right.exact is None:
         return Number(f"({about})")
-    # As whole numbers, 3 / 1 for 0.3 / 0.1: a double holds these as they are.
+    # As whole numbers, 3 / 1 for 0.3 / 0.1: a double holds these as they are, if they are not too large, and
+    # what a division of whole numbers leaves.
     places = max(left.places, right.places)
-    parts = [f"CAST({n.exact} * {decimal(str(10**places), 0)} AS {NUMBERS})" for n in (left, right)]
-    exact = attempted(f"{parts[0]} / {but(parts[1], '0')}", [left, right], sql)
+    above, below = (f"CAST({n.exact} * {decimal(str(10**places), 0)} AS HUGEINT)" for n in (left, right))
+    small = " AND ".join(f"ABS({n.about}) < {constant(SMALL)}" for n in (left, right))
+    next_to = f"CAST({above} AS {NUMBERS}) / {but(f'CAST({below} AS {NUMBERS})', '0')}"
+    parts = f"CAST({above} // {below} AS {NUMBERS}) + CAST({above} % {below} AS {NUMBERS}) / {below}"
+    exact = attempted(f"CASE WHEN {small} THEN {next_to} ELSE {parts} END", [left, right], sql)
     return Number(f"COALESCE({exact}, {about})")
 
 
@@ -196,14 +203,24 @@ def rounded(number: Number, places: int, sql: Sql) -> Number:
     """Half away from zero, to an exact number."""
     if number.exact is not None and places >= number.places:
         return number
-    about = f"ROUND({number.about}, {places})"
+    about = _rounded(number.about, places)
     # A double of more digits has no fraction to round, and engines that do it all the same damage it.
-    small = f"ABS({number.about}) < CAST('1e{DOUBLE_DIGITS}' AS {NUMBERS})"
+    small = f"ABS({number.about}) < {constant(2.0**53 / 10**places)}"
     double = f"(CASE WHEN {small} THEN {about} ELSE {number.about} END)"
     exact = decimal(f"TRY_CAST({about} AS DECIMAL({DOUBLE_DIGITS}, {places}))", places)
     if number.exact is not None:
         exact = f"COALESCE({attempted(f'ROUND({number.exact}, {places})', [number], sql)}, {exact})"
     return Number(double, exact, places)
+
+
+def _rounded(double: str, places: int) -> str:
+    """The double half away from zero. One that is less than a half by its last digits only, as that next to
+    1.005 is, is taken for a half."""
+    step, near = constant(10.0**places), constant(1 + 2.0**-51)
+    few = f"ABS({double}) < CAST('1e{DOUBLE_DIGITS - 3 - places}' AS {NUMBERS})"
+    return (
+        f"CASE WHEN {few} THEN ROUND({double} * {step} * {near}) / {step} ELSE ROUND({double}, {places}) END"
+    )
 
 
 def mapped(function: str, number: Number, places: int) -> Number:

@@ -46,7 +46,7 @@ def run(
         Path | None,
         target_option(
             "--rejected",
-            help="Where bad rows go; else clean.rejected.csv beside clean.csv. Where there are none, the file "
+            help="Where bad rows go; else clean.rejected.csv beside clean.csv. Where there are none, that "
             "of an earlier run stays, and is told of.",
         ),
     ] = None,

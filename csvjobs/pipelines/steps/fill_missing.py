@@ -1,6 +1,6 @@
 """Fills missing cells with the column's mean, median or mode, with a constant, or from the rows around."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import ClassVar, Literal
 
 from pydantic import Field, model_validator
@@ -49,7 +49,8 @@ class FillMissing(ColumnStep):
 
     `forward` is the last cell of the column before that is not missing, `backward` the first behind, as the
     rows stand in the file or after `sort`; where there is none the cell stays as it is. With `by` it is taken
-    only from rows whose cells in these columns are the same texts.
+    only from rows whose cells in these columns are the same texts; a row with a missing cell in `by` stays as
+    it is, and a warning counts these cells.
 
     A cell is missing when it is empty, quoted (`""`) or not, or one of the texts of `missing` or of
     the read option `nulls`.
@@ -136,6 +137,10 @@ class FillMissing(ColumnStep):
             return f"CASE WHEN {gone[column]} THEN {filled} ELSE {column.sql} END"
 
         strange = {c: f"{gone[c]} AND {filler} IS NULL" for c, filler in fillers.items()}
+        return Change(self.rewrite(columns, cell), checks=(self._ask(strange, by),))
+
+    def _ask(self, strange: Mapping[Column, str], by: Columns) -> Check:
+        """Counts the cells that are strange: of a group of which nothing is known."""
         key = f"CONCAT_WS(', ', {', '.join(c.sql for c in by)})"
 
         def ask(relation: str) -> str:
@@ -143,7 +148,7 @@ class FillMissing(ColumnStep):
             any_of = " OR ".join(f"({each})" for each in strange.values())
             return f"SELECT {cells}, MIN(CASE WHEN {any_of} THEN NULLIF({key}, '') END) FROM ({relation})"
 
-        return Change(self.rewrite(columns, cell), checks=(Check(ask, self._unknown_group),))
+        return Check(ask, self._unknown_group)
 
     def _unknown_group(self, count: int, example: str | None) -> str:
         """Raises UnknownCategory where there must be none."""
@@ -167,11 +172,18 @@ class FillMissing(ColumnStep):
         gone = {column: missing(sql, column.sql, self._missing) for column in chosen}
         there = tuple(f"CASE WHEN NOT {gone[column]} THEN {column.sql} END" for column in chosen)
         near = {column: f"{NEAR}{place}" for place, column in enumerate(chosen)}
+        keyless = " OR ".join(missing(sql, c.sql) for c in by)
+        known = f" AND NOT ({keyless})" if by else ""
         filled = self.rewrite(
             columns,
-            lambda c: f"CASE WHEN {gone[c]} THEN COALESCE({near[c]}, {c.sql}) ELSE {c.sql} END",
+            lambda c: f"CASE WHEN {gone[c]}{known} THEN COALESCE({near[c]}, {c.sql}) ELSE {c.sql} END",
         )
-        return Change(filled, Nearest(there, tuple(c.sql for c in by), self.with_ == "forward"))
+        rows = Nearest(there, tuple(c.sql for c in by), self.with_ == "forward")
+        return Change(
+            filled,
+            rows,
+            checks=(self._ask({c: f"{each} AND ({keyless})" for c, each in gone.items()}, by),) if by else (),
+        )
 
     @property
     def _missing(self) -> tuple[str, ...]:

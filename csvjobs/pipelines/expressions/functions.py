@@ -261,7 +261,7 @@ FUNCTIONS: dict[str, Function] = {
     "lower": Function("lower(text)", "as `case` does", (TEXT,), lambda v, text: Text(v.sql.lower(text.sql))),
     "trim": Function(
         "trim(text)",
-        "without blanks at both ends, or other signs: `trim(both '*' from text)`",
+        "without blanks at both ends, as the step `trim`; or without other signs: `trim(both '*' from text)`",
         (TEXT, WRITTEN),
         _trim("BOTH"),
         1,

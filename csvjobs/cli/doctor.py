@@ -27,7 +27,7 @@ from csvjobs.worker.supervisor import check_port_free
 def doctor(
     settings: Annotated[bool, typer.Option("--settings", help="The table of all settings instead.")] = False,
 ) -> None:
-    """Check the set-up, and say what is wrong and how to mend it.
+    """Check the set-up, and say what is wrong and how to fix it.
 
     Example: `csvjobs doctor`
     """

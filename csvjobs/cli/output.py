@@ -37,8 +37,8 @@ CELLS = {"changed": "cells changed", "unparsed": "cells that could not be read"}
 KINDS = 5
 """Kinds of bad rows that are told; rejected.csv has them all."""
 
-EXIT_STATUS = """Exit status: 0 well; 1 the job ended, but not as done; 2 the request cannot be carried out;
-3 the service or this machine failed; 130 interrupted."""
+EXIT_STATUS = """Exit status: 0 success; 1 the job failed or was cancelled; 2 the request cannot be carried
+out; 3 the service or this machine failed; 130 interrupted."""
 
 
 class Failed(ServiceError):

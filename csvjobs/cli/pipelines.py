@@ -12,7 +12,7 @@ from csvjobs.settings import Settings, load
 
 def pipelines(
     name: Annotated[str | None, typer.Argument(help="Show this one whole; name@2 is its version 2.")] = None,
-    other: Annotated[str | None, typer.Argument(help="Show what this one has otherwise.")] = None,
+    other: Annotated[str | None, typer.Argument(help="Show how this pipeline differs.")] = None,
 ) -> None:
     """List the named pipelines with their newest versions, show one as YAML, or how two differ.
 

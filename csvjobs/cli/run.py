@@ -63,9 +63,9 @@ def run(
         Path | None, target_option("--changes", help="Where changes.csv goes, if the pipeline asks for it.")
     ] = None,
 ) -> None:
-    """Process a file here, without any server, by the same code.
+    """Process a file locally, without a server.
 
-    Files that are made replace those of the same name, once they are whole.
+    Files that are made replace those of the same name, once they are complete.
 
     Example: `csvjobs run examples/contacts.csv -p crm-clean -o clean.csv`
 

@@ -30,7 +30,7 @@ def schema(
     """Make a pipeline that checks rows of a Table Schema, or a Table Schema of such a pipeline.
 
     Table Schema is the format of https://datapackage.org/. What one of them says and the other cannot is
-    refused; of on_fail a Table Schema knows nothing.
+    refused, except `on_fail`, for which Table Schema has no equivalent.
 
     Example: `csvjobs schema table-schema.json > check.yaml`
 

@@ -19,7 +19,7 @@ def status(
     json: Annotated[bool, typer.Option("--json", help="The whole job as JSON.")] = False,
     server: ServerOption = SERVER,
 ) -> None:
-    """Show how a job stands.
+    """Show the state of a job.
 
     Example: `csvjobs status 01a20bb3-f8d8-76f6-9be9-fca0ab82e341 --wait`
     """

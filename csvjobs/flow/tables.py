@@ -119,5 +119,5 @@ def relations(engine: Engine, sources: Mapping[str, Source]) -> dict[str, SideTa
 
 
 def _gone(called: str, why: str) -> TableGone:
-    said = f"The table {called[:120]!r} is no longer what it was when the job was sent: {why}."
+    said = f"The table {called[:120]!r} has changed since the job was submitted: {why}."
     return TableGone(said, hint="Send the file again with a table that is there.")

@@ -195,7 +195,7 @@ def _number(cells: Cells, numbers: Numbers, need: Need) -> float | list[Span]:
         raise _nothing(cells, "number")
     value = _statistic(numbers, need)
     if not math.isfinite(value):
-        too_large = f"Column {cells.column!r} holds numbers too large to reckon with."
+        too_large = f"Column {cells.column!r} holds numbers too large to compute with."
         raise NotANumber(too_large, column=cells.column)
     return value
 

@@ -94,7 +94,7 @@ def _value(need: Need, *found: Any) -> Any:
                 value = math.sqrt(max(squared - off * off, 0.0)) / scale
     if not math.isfinite(value):
         raise NotANumber(
-            f"Column {need.column!r} holds numbers too large to reckon with.", column=need.column
+            f"Column {need.column!r} holds numbers too large to compute with.", column=need.column
         )
     return value
 

@@ -28,8 +28,8 @@ from csvjobs.pipelines.windows import Asking, OfGroups, OfWindows, over
 STEP = "sql"
 TABLE = "input"
 PLACES = (
-    "windows stand in the select list, QUALIFY and ORDER BY, none within another; QUALIFY keeps rows by what "
-    "one gives"
+    "windows are allowed in the select list, QUALIFY and ORDER BY, not within another; QUALIFY keeps rows by "
+    "what one gives"
 )
 SELECT = {
     "type", "modifiers", "select_list", "from_table", "where_clause", "having", "qualify", "cte_map",
@@ -181,7 +181,7 @@ def _within(node: Node, tables: Mapping[str, Chain]) -> Chain:
         listed = ", ".join(table[:40] for table in tables)
         raise Wrong(f"FROM holds the name of one table ({listed}), or a query in brackets", node)
     if node.keys() - FROM:
-        raise Wrong(f"{name} has no other name here, and nothing behind it", node)
+        raise Wrong(f"{name} has no alias here, and nothing follows it", node)
     return tables[name.lower()]
 
 
@@ -245,9 +245,9 @@ class TableWriter(Writer):
         if self._table.known and (known := self._table.known.get(_key(node))):
             return known
         if node["class"] == "WINDOW":
-            raise Wrong(f"{node['function_name'][:40]} OVER cannot stand here: {PLACES}", node)
+            raise Wrong(f"{node['function_name'][:40]} OVER cannot be used here: {PLACES}", node)
         if _function(node) in AGGREGATES:
-            raise Wrong(f"{node['function_name']} is of many rows; it cannot stand here", node)
+            raise Wrong(f"{node['function_name']} is an aggregate; it cannot be used here", node)
         return super().term(node)
 
     def _unknown(self, node: Node) -> str:
@@ -256,7 +256,7 @@ class TableWriter(Writer):
 
     def _called(self, name: str) -> Column:
         if self._table.grouped:
-            raise Misfit(f"column {name[:40]!r} stands neither in GROUP BY nor within an aggregate")
+            raise Misfit(f"column {name[:40]!r} is neither in GROUP BY nor within an aggregate")
         return self._table.columns.pick([name], STEP)[0]
 
 
@@ -388,7 +388,7 @@ def _aggregate(node: Node, table: Table) -> Aggregate:
     only(node, "function_name", "arguments", "distinct")
     among = "DISTINCT " if node.get("distinct") else ""
     if among and _function(node) != "count":
-        raise Wrong(f"DISTINCT stands in count only, not in {node['function_name']}", node)
+        raise Wrong(f"DISTINCT is allowed in count only, not in {node['function_name']}", node)
     if _function(node) == "count_star":
         return Aggregate(kind, Nothing(), among, [])
     if len(arguments) != 1:
@@ -408,12 +408,12 @@ def _item(node: Node) -> Item:
     bare = {key: value for key, value in node.items() if key != "alias"}
     if node["class"] == "STAR":
         if node.keys() - {"class", "type", "query_location", "query_location_length"}:
-            raise Wrong("* stands by itself; name the columns, or put select before this step", node)
+            raise Wrong("write * by itself; or name the columns, or put select before this step", node)
         return Item("", bare)
     named = node["column_names"][-1] if node["class"] == "COLUMN_REF" else ""
     name = node.get("alias", named)
     if not name.strip() or "\0" in name:
-        raise Wrong("the column needs a name: put AS and a name behind it", node)
+        raise Wrong("the column needs a name: put AS and a name after it", node)
     return Item(name, bare)
 
 
@@ -457,7 +457,7 @@ def _place(node: Node, items: Sequence[Item]) -> Item | None:
         return None
     place = int(node["literal"]["text"])
     if not 1 <= place <= len(items) or any(item.star for item in items):
-        raise Wrong("it is no column's place; write its name", node)
+        raise Wrong("there is no column at this position; write its name", node)
     return items[place - 1]
 
 

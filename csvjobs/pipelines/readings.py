@@ -208,7 +208,7 @@ def _ask_of_many(
         f"but {example[:80]!r} is of another.",
         column=column,
         cell=example,
-        hint="Say with format which one is meant; cells of others are then invalid.",
+        hint="Say with format which one is meant. To read several, cast once for each, with invalid: keep.",
     )
 
 

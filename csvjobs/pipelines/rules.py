@@ -89,9 +89,9 @@ class Rule(BaseModel):
         description="What every cell can be read as, as `cast` does: `integer`, `decimal`, `float`, "
         "`boolean`, `date` or `datetime`.",
     )
-    decimal: DecimalSign = Field(".", description="What stands before a number's fraction.")
+    decimal: DecimalSign = Field(".", description="The decimal separator.")
     group: GroupSign | None = Field(
-        None, description="What stands between groups of digits; a space is any no-break space too."
+        None, description="The separator between groups of digits; a space is any no-break space too."
     )
     format: Formats | None = Field(
         None, description="The format of dates or times, or a list of those allowed; else ISO 8601."
@@ -157,7 +157,7 @@ class Rule(BaseModel):
         """What rows of these columns have to be. Raises UnknownColumn, BadPattern."""
         if self.where is not None:
             broken = f"NOT ({condition(self.where, columns, sql, step)})"
-            message = f"It is not so that {self.where}."
+            message = f"The row does not meet the condition: {self.where}."
             concerned = columns.pick(self.names, step)
             yield _condition("condition-false", concerned, broken, message, self.on_fail or default)
             return
@@ -198,7 +198,7 @@ class Rule(BaseModel):
         fields = type(self).model_fields
         given = {name for name, field in fields.items() if getattr(self, name) != field.default}
         if more := given - {"where", "on_fail"}:
-            said = "where stands alone in its rule, without {more}"
+            said = "where must be alone in its rule, without {more}"
             raise PydanticCustomError("not_alone", said, {"more": ", ".join(sorted(more))})
         if not self.names:
             raise PydanticCustomError("no_column", "where names no column")

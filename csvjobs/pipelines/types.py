@@ -25,14 +25,14 @@ def _format(text: str) -> str:
     found = re.findall("%.?", text.removesuffix("%z"))
     for directive in found:
         if directive not in DIRECTIVES:
-            said = "{directive} is none of {known}, nor %z at the end"
+            said = "{directive} is not one of {known}, nor %z at the end"
             known = {"directive": repr(directive), "known": ", ".join(DIRECTIVES)}
             raise PydanticCustomError("bad_format", said, known)
     parts = [PARTS.get(directive, directive) for directive in found]
     if len(set(parts)) < len(parts) or not {"%Y", "%m", "%d"} <= set(parts):
         raise PydanticCustomError("bad_format", "A format has each of year, month and day once: %d.%m.%Y")
     if ("%I" in found) != ("%p" in found):
-        raise PydanticCustomError("bad_format", "%I and %p stand together")
+        raise PydanticCustomError("bad_format", "%I and %p must be used together")
     return text
 
 
@@ -78,7 +78,7 @@ def check_notation(options: BaseModel, notation: Notation, called: str, to: str 
     if notation.decimal == notation.group:
         raise PydanticCustomError("same_sign", "Decimal and group are the same sign")
     if both := {word.lower() for word in notation.true} & {word.lower() for word in notation.false}:
-        said = "{word} stands for both true and false"
+        said = "{word} is used for both true and false"
         raise PydanticCustomError("same_word", said, {"word": repr(min(both))})
 
 

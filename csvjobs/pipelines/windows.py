@@ -204,12 +204,12 @@ def _with_arguments(made: Over, node: Node, arguments: list[Node], written: Writ
 def _whole(node: Node, least: int) -> int:
     literal = node.get("literal", {})
     if literal.get("kind") != "INTEGER" or not least <= int(literal["text"]) <= MOST:
-        raise Wrong(f"a whole number from {least} to {MOST} should stand here", node)
+        raise Wrong(f"write a whole number from {least} to {MOST} here", node)
     return int(literal["text"])
 
 
 def _no_column(name: str) -> Column:
-    raise Misfit(f"a value should stand here, and no column ({name[:40]!r})")
+    raise Misfit(f"write a value here, not a column ({name[:40]!r})")
 
 
 def _any(values: Values, term: Term) -> Term:

@@ -147,6 +147,20 @@ def _six_digits(cell: str) -> str:
     return f"{whole}.{fraction:0<6}" if cell else ""
 
 
+def test_a_column_of_mixed_formats_is_cast_once_for_each(bench: Bench) -> None:
+    cells = ["28/04/2026", "2026-05-01", "03.04.2026"]
+    with pytest.raises(AmbiguousFormat, match="mixes formats") as caught:
+        cast(bench, cells, to="date")
+    assert "To read several, cast once for each, with invalid: keep" in (caught.value.hint or "")
+    each = [
+        {"step": "cast", "columns": ["x"], "to": "date", "format": strptime, "invalid": "keep"}
+        for strptime in ("%d/%m/%Y", "%d.%m.%Y")
+    ]
+    rows = [(str(place), cell) for place, cell in enumerate(cells)]
+    made = bench.table(each, ("place", "x"), rows).rows
+    assert [row[1] for row in made] == ["2026-04-28", "2026-05-01", "2026-04-03"]
+
+
 LOCAL = [strptime for strptime in {*DATES, *TIMES, "%d.%m.%y", "%Y%m%d%H%M%S"} if "%z" not in strptime]
 
 

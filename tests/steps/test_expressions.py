@@ -140,7 +140,7 @@ def test_an_unknown_name_is_told_with_the_nearest_and_how_texts_are_written(benc
     with pytest.raises(UnknownColumn) as caught:
         bench.text([{"step": "derive", "values": {"r": 'city = "London"'}}], "city\nx\n")
     assert caught.value.column == "London"
-    assert "A text stands in single quotes." in (caught.value.hint or "")
+    assert "Write a text in single quotes." in (caught.value.hint or "")
 
 
 pieces = st.text("ab.é😀", max_size=6)

@@ -36,23 +36,23 @@ REFUSED = {
     "lag(a) OVER (ROWS 1 PRECEDING)": "a frame makes no difference to lag(value, n, other); leave it out",
     "lag(a, b) OVER ()": "a whole number from 0 to",
     "lag(a, -1) OVER ()": "a whole number from 0 to",
-    "lag(a, 1, b) OVER ()": "a value should stand here, and no column ('b')",
+    "lag(a, 1, b) OVER ()": "write a value here, not a column ('b')",
     "lag(a, 1, getenv('HOME')) OVER ()": "there is no function 'getenv' here",
     "lag(a, 1, 0, 0) OVER ()": "it is written lag(value, n, other) OVER (…)",
     "ntile(0) OVER ()": "a whole number from 1 to",
     "ntile() OVER ()": "it is written ntile(n) OVER (…)",
     "row_number(a) OVER ()": "it is written row_number() OVER (…)",
     "sum(a, b) OVER ()": "it is written sum(value) OVER (…)",
-    "sum(CAST(a AS DATE)) OVER ()": "a date stands where a number should",
+    "sum(CAST(a AS DATE)) OVER ()": "expected a number, found a date",
     "median(a) OVER ()": "there is no window function 'median' here; there are row_number, rank,",
     "getenv('HOME') OVER ()": "there is no window function 'getenv' here",
     "sum(getenv('HOME')) OVER ()": "there is no function 'getenv' here",
     "sum(a) OVER (PARTITION BY getenv('HOME'))": "there is no function 'getenv' here",
     "sum(a) OVER (ORDER BY getenv('HOME'))": "there is no function 'getenv' here",
     "sum(a) OVER (ORDER BY random())": "there is no function 'random' here",
-    "sum(a) OVER (ORDER BY b NULLS FIRST)": "NULL stands last, in both orders",
+    "sum(a) OVER (ORDER BY b NULLS FIRST)": "NULL always comes last",
     "sum((SELECT max(a) FROM input)) OVER ()": "subquery cannot be used here",
-    "sum(lag(a) OVER ()) OVER ()": "lag OVER cannot stand here: windows stand in the select list, QUALIFY",
+    "sum(lag(a) OVER ()) OVER ()": "lag OVER cannot be used here: windows are allowed in the select list",
 }
 PLACES = [
     "SELECT a FROM input WHERE row_number() OVER () > 1",
@@ -73,7 +73,7 @@ def test_what_is_not_known_of_windows_is_refused_with_its_place(window: str, sai
 
 @pytest.mark.parametrize("query", PLACES)
 def test_windows_stand_where_rows_and_groups_are_known_only(query: str) -> None:
-    with pytest.raises(InvalidPipeline, match=r"row_number OVER cannot stand here: .* QUALIFY keeps rows"):
+    with pytest.raises(InvalidPipeline, match=r"row_number OVER cannot be used here: .* QUALIFY keeps rows"):
         build({"steps": [sql(query)]})
 
 
@@ -84,7 +84,7 @@ def test_having_sees_no_name_of_a_window() -> None:
 
 
 def test_a_window_of_groups_sees_what_groups_have() -> None:
-    with pytest.raises(InvalidPipeline, match="column 'b' stands neither in GROUP BY nor within"):
+    with pytest.raises(InvalidPipeline, match="column 'b' is neither in GROUP BY nor within"):
         build({"steps": [sql("SELECT a, rank() OVER (ORDER BY b) AS n FROM input GROUP BY a")]})
 
 

@@ -82,7 +82,7 @@ async def diff_pipelines(
     then: Annotated[int, Query(alias="from", ge=1, description="The version to begin with.")],
     to: Annotated[int | None, Query(ge=1, description="The newest when left out.")] = None,
 ) -> str:
-    """What one version of a pipeline has otherwise than another: a unified diff of both as YAML, empty where
+    """How one version of a pipeline differs from another: a unified diff of both as YAML, empty where
     they are the same."""
     other = name if to is None else f"{name}@{to}"
     return await to_thread.run_sync(services.pipelines.diff, f"{name}@{then}", other)

@@ -101,7 +101,7 @@ def check_known(names: Iterable[str], columns: Columns, step: str) -> None:
     try:
         columns.pick(dict.fromkeys(names), step)
     except UnknownColumn as error:
-        error.hint = f"{error.hint} A text stands in single quotes."
+        error.hint = f"{error.hint} Write a text in single quotes."
         raise
 
 

@@ -111,7 +111,7 @@ def _one_of(*known: str) -> Taken:
     def taken(values: Values, term: Term) -> str:
         part = values.written(term).lower()
         if part not in known:
-            raise Misfit(f"{part[:40]!r} is none of {', '.join(known)}")
+            raise Misfit(f"{part[:40]!r} is not one of {', '.join(known)}")
         return part
 
     return taken
@@ -308,7 +308,7 @@ FUNCTIONS: dict[str, Function] = {
     ),
     "concat": Function(
         "concat(a, b, …)",
-        "one behind the other, NULL as nothing",
+        "all of them joined, NULL as nothing",
         (TEXT,),
         _concat,
         repeats=True,

@@ -104,7 +104,7 @@ def literal(text: str) -> Number:
     except InvalidOperation:
         value = Decimal("NaN")
     if not value.is_finite() or not abs(float(value)) < float("inf"):
-        raise Misfit(f"{text[:40]!r} is no number")
+        raise Misfit(f"{text[:40]!r} is not a number")
     about = f"CAST('{float(value)!r}' AS {NUMBERS})"
     places = max(0, -int(value.normalize().as_tuple().exponent))
     if places > PLACES or abs(value) >= Decimal(10) ** (DIGITS - PLACES):

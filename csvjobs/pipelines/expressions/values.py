@@ -90,12 +90,12 @@ class Values:
             case Text():
                 made = of_text(term, self.sql)
                 if term.literal is None:
-                    self._lose("no number", term, made.about)
+                    self._lose("not a number", term, made.about)
                 return made
             case Nothing():
                 return Number(f"CAST(NULL AS {NUMBERS})")
             case _:
-                raise Misfit(f"{CALLED[type(term)]} stands where a number should")
+                raise Misfit(f"expected a number, found {CALLED[type(term)]}")
 
     def date(self, term: Term) -> Date:
         """The date of a time, or that a text spells as 2026-04-03 or begins with where it spells a time, NULL
@@ -108,14 +108,14 @@ class Values:
             case Text():
                 made = Date(f"TRY_CAST({self.sql.group(f'({term.sql})', ISO_DAY, 1)} AS DATE)")
                 if term.literal is None:
-                    self._lose("no date like 2026-04-03", term, made.sql)
+                    self._lose("not a date like 2026-04-03", term, made.sql)
                 elif not re.fullmatch(r"\d{4}-\d\d-\d\d", term.literal):
-                    raise Misfit(f"{term.literal[:40]!r} is no date like 2026-04-03")
+                    raise Misfit(f"{term.literal[:40]!r} is not a date like 2026-04-03")
                 return made
             case Nothing():
                 return Date("CAST(NULL AS DATE)")
             case _:
-                raise Misfit(f"{CALLED[type(term)]} stands where a date should")
+                raise Misfit(f"expected a date, found {CALLED[type(term)]}")
 
     def time(self, term: Term) -> Time:
         """The time that a text spells as 2026-04-03T10:30:00, of a date its beginning; NULL where it spells
@@ -128,14 +128,14 @@ class Values:
             case Text():
                 made = Time(f"TRY_CAST({self.sql.group(f'({term.sql})', ISO_TIME, 1)} AS TIMESTAMP)")
                 if term.literal is None:
-                    self._lose("no time like 2026-04-03T10:30:00", term, made.sql)
+                    self._lose("not a time like 2026-04-03T10:30:00", term, made.sql)
                 elif not re.match(ISO_TIME, term.literal, re.ASCII):
-                    raise Misfit(f"{term.literal[:40]!r} is no time like 2026-04-03T10:30:00")
+                    raise Misfit(f"{term.literal[:40]!r} is not a time like 2026-04-03T10:30:00")
                 return made
             case Nothing():
                 return Time("CAST(NULL AS TIMESTAMP)")
             case _:
-                raise Misfit(f"{CALLED[type(term)]} stands where a time should")
+                raise Misfit(f"expected a time, found {CALLED[type(term)]}")
 
     def truth(self, term: Term) -> Truth:
         """Raises Misfit for anything but a condition."""
@@ -145,9 +145,7 @@ class Values:
             case Nothing():
                 return Truth("CAST(NULL AS BOOLEAN)")
             case _:
-                raise Misfit(
-                    f"{CALLED[type(term)]} stands where a condition should; compare it: status = 'open'"
-                )
+                raise Misfit(f"expected a condition, found {CALLED[type(term)]}; compare it: status = 'open'")
 
     def whole(self, term: Term) -> str:
         """A number as an integer, what is behind the point left out. Raises Misfit."""
@@ -157,7 +155,7 @@ class Values:
     def written(self, term: Term) -> str:
         """A text that stands in the expression itself. Raises Misfit."""
         if not isinstance(term, Text) or term.literal is None:
-            raise Misfit("a text in quotes should stand here, and no column")
+            raise Misfit("write a text in quotes here, not a column")
         return term.literal
 
     def compared(self, sign: str, left: Term, right: Term) -> Truth:

@@ -106,7 +106,7 @@ class Writer:
     def _column(self, node: Node) -> Term:
         names = node["column_names"]
         if len(names) > 1:
-            said = "a name with a point in it stands in double quotes"
+            said = "put a name with a point in it in double quotes"
             raise Misfit(f'{said}: "{".".join(names)[:80]}"')
         column = self._columns(names[0])
         there = f"(CASE WHEN NOT {missing(self.values.sql, column.sql)} THEN {column.sql} END)"
@@ -288,7 +288,7 @@ def ordered(order: Node) -> tuple[Node, bool]:
     if order.keys() - {"expression", "type", "null_order"}:
         raise Wrong("rows cannot be put in order so", node)
     if order.get("null_order", "ORDER_DEFAULT") not in ("ORDER_DEFAULT", "NULLS LAST"):
-        raise Wrong("NULL stands last, in both orders", node)
+        raise Wrong("NULL always comes last", node)
     return node, order["type"] == "DESCENDING"
 
 

@@ -52,9 +52,9 @@ class Cast(ColumnStep):
     step: Literal["cast"] = "cast"
     columns: Names = Field(description="Names of the columns to bring to the type.")
     to: Type = Field(description="The type of the cells.")
-    decimal: DecimalSign = Field(".", description="What stands before a number's fraction.")
+    decimal: DecimalSign = Field(".", description="The decimal separator.")
     group: GroupSign | None = Field(
-        None, description="What stands between groups of digits; a space is any no-break space too."
+        None, description="The separator between groups of digits; a space is any no-break space too."
     )
     format: Formats | None = Field(
         None, description="The format of dates or times, or a list to choose from."

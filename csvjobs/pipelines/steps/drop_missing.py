@@ -54,7 +54,7 @@ class DropMissing(ColumnStep):
         if self.how and self.at_least:
             raise PydanticCustomError("two_measures", "Give either how or at_least")
         if self._of_all and self.at_least and not self._part:
-            raise PydanticCustomError("no_measure", "At_least is more than 0%")
+            raise PydanticCustomError("no_measure", "At_least must be more than 0%")
         return self
 
     def needs(self, columns: Columns) -> tuple[Need, ...]:

@@ -109,7 +109,7 @@ class Lookup(Step):
         return f"{said}; {'dropped' if self.missing == 'drop' else 'the new cells are empty'}."
 
     def _refuse_repeated(self, count: int, example: str | None) -> str:
-        keys = "1 key stands" if count == 1 else f"{count} keys stand"
+        keys = "1 key appears" if count == 1 else f"{count} keys appear"
         raise DuplicateKey(
             f"{keys} in the table {self.table!r} more than once, for example {str(example)[:80]!r}.",
             column=next(iter(self.on)),

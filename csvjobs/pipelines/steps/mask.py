@@ -26,7 +26,7 @@ class Mask(ColumnStep):
 
     step: Literal["mask"] = "mask"
     columns: Names = Field(description="Names of the columns to hide.")
-    method: Literal["redact", "keep_last", "hash"] = Field(description="What stands in place of a cell.")
+    method: Literal["redact", "keep_last", "hash"] = Field(description="What replaces a cell.")
     with_: str = Field("***", alias="with", description="The text for `method: redact`.")
     visible: int = Field(4, ge=1, le=100, description="Characters that `method: keep_last` leaves.")
 

@@ -17,7 +17,7 @@ def _one_place_each(order: dict[str, list[str]]) -> dict[str, list[str]]:
         raise PydanticCustomError("no_name", "Name at least one column and its values in order")
     for name, values in order.items():
         if not values or "" in values or len(set(values)) < len(values):
-            said = "The values of column {name} must be at least one, not empty, and each stand once"
+            said = "The values of column {name} must be at least one, not empty, and unique"
             raise PydanticCustomError("bad_order", said, {"name": repr(name)})
     return order
 

@@ -8,7 +8,7 @@ from pydantic import AfterValidator, Field
 from pydantic_core import PydanticCustomError
 
 from csvjobs.engines.base import Sql
-from csvjobs.pipelines.expressions import Loss, Value
+from csvjobs.pipelines.expressions import Judgement, Loss, Value
 from csvjobs.pipelines.step import Column, Columns, Doubt, Names, missing, unique
 
 
@@ -46,14 +46,33 @@ def there(sql: Sql, expression: str) -> str:
     return f"CASE WHEN NOT {missing(sql, expression)} THEN {expression} END"
 
 
-def doubts_of(value: Value, said: str) -> list[Doubt]:
-    """Rows in which the value is empty because of each loss; `said`: what that means."""
+def doubts_of(value: Value, of: str, empty: str) -> list[Doubt]:
+    """Rows in which the value is empty because of each loss, or was made though a cell could not be read;
+    `of`: whose value it is; `empty`: what is said where there is none."""
+    made = [
+        (f"CASE WHEN {value.empty} AND {loss.predicate} THEN {loss.text} END", empty, loss)
+        for loss in value.losses
+    ]
+    if value.decides:
+        said = f"{of} was made as if a cell were missing"
+        made += [
+            (f"CASE WHEN NOT ({value.empty}) AND {loss.predicate} THEN {loss.text} END", said, loss)
+            for loss in value.losses
+            if loss.cell
+        ]
+    return [(text, partial(_lost, said, loss)) for text, said, loss in made]
+
+
+def undecided(judgement: Judgement) -> list[Doubt]:
+    """Rows that a condition leaves out, because of a cell that could not be read."""
     lost = (
-        (f"CASE WHEN {value.empty} AND {loss.predicate} THEN {loss.text} END", loss) for loss in value.losses
+        (f"CASE WHEN ({judgement.sql}) IS NULL AND {loss.predicate} THEN {loss.text} END", loss)
+        for loss in judgement.losses
+        if loss.cell
     )
-    return [(text, partial(_empty, said, loss)) for text, loss in lost]
+    return [(text, partial(_lost, "The condition is unknown", loss)) for text, loss in lost]
 
 
-def _empty(said: str, loss: Loss, count: int, example: str) -> str:
+def _lost(said: str, loss: Loss, count: int, example: str) -> str:
     rows = "1 row" if count == 1 else f"{count} rows"
     return f"{said} in {rows} where {loss.reason}, for example {example[:80]!r}."

@@ -15,8 +15,8 @@ from typing import Any, NamedTuple
 
 from csvjobs.engines.base import Sql
 from csvjobs.engines.parsing import Node, NotParsed, query
-from csvjobs.pipelines.derive import doubts_of
-from csvjobs.pipelines.expressions import check_known, parts, valued
+from csvjobs.pipelines.derive import doubts_of, undecided
+from csvjobs.pipelines.expressions import Judgement, check_known, parts, valued
 from csvjobs.pipelines.expressions.aggregates import AGGREGATES, Kind
 from csvjobs.pipelines.expressions.terms import Misfit, Nothing, Term, Text
 from csvjobs.pipelines.expressions.values import Values
@@ -219,9 +219,9 @@ class Table:
         writer = TableWriter(self)
         return writer.term(node), writer.values
 
-    def condition(self, node: Node) -> str:
+    def condition(self, node: Node) -> Judgement:
         term, values = self.written(node)
-        return fitting(node, values.truth, term).sql
+        return Judgement(fitting(node, values.truth, term).sql, tuple(values.losses))
 
     def naming(self, query: Query) -> Table:
         """The same, where the names are known that the query gives."""
@@ -262,19 +262,20 @@ class TableWriter(Writer):
 
 def _changes(query: Query, columns: Columns, sql: Sql) -> Made:
     if query.where:
-        columns = yield Change(columns, Keep(Table(columns, sql).condition(query.where)))
+        judged = Table(columns, sql).condition(query.where)
+        columns = yield Change(columns, Keep(judged.sql), doubts=tuple(undecided(judged)))
     table = Table(columns, sql)
     if query.grouped:
         table = yield from _merged(query, table)
     if query.having:
         _check_having(query.having, query.items)
         condition = table.naming(query).condition(query.having)
-        table, _ = yield from _beside(table, Columns(), Keep(condition))
+        table, _ = yield from _beside(table, Columns(), Keep(condition.sql), undecided(condition))
     if query.windows:
         table = yield from _windowed(query, table)
     if query.qualify:
         condition = table.naming(query).condition(query.qualify)
-        table, _ = yield from _beside(table, Columns(), Keep(condition))
+        table, _ = yield from _beside(table, Columns(), Keep(condition.sql), undecided(condition))
     return (yield from _selected(query, table))
 
 
@@ -352,7 +353,7 @@ def _selected(query: Query, table: Table) -> Made:
         value = valued(term, values)
         cell = term.cell if isinstance(term, Text) else None
         made.append(Column(item.name, cell.sql if cell else value.sql))
-        doubts += doubts_of(value, f"Column {item.name!r} came out empty")
+        doubts += doubts_of(value, f"Column {item.name!r}", f"Column {item.name!r} came out empty")
     named, shown = table.naming(query), len(made)
     keys = [key for node, down in query.order for key in parts.keys(*named.written(node), descending=down)]
     hidden = [Column(f"\0key{place}", key.sql) for place, key in enumerate(keys)]
@@ -395,7 +396,11 @@ def _aggregate(node: Node, table: Table) -> Aggregate:
         raise Wrong(f"it is written {node['function_name']}(value)", node)
     written, values = table.written(plain(arguments[0]))
     term = fitting(node, lambda term: kind.takes(values, term), written)
-    doubts = doubts_of(valued(term, values), f"No value for {node['function_name']}")
+    doubts = doubts_of(
+        valued(term, values),
+        f"The value for {node['function_name']}",
+        f"No value for {node['function_name']}",
+    )
     return Aggregate(kind, parts.safe(term, table.sql), among, doubts)
 
 

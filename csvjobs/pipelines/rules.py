@@ -109,8 +109,8 @@ class Rule(BaseModel):
     where: ConditionText | None = Field(
         None,
         description="A condition over the row's cells in place of columns, as in `filter`: "
-        "`CAST(ends AS DATE) >= CAST(starts AS DATE)`. A row breaks it where it is false, and not where it "
-        "is unknown because a cell is missing.",
+        "`CAST(ends AS DATE) >= CAST(starts AS DATE)`. A row breaks it where it is false, or unknown "
+        "because a cell is no number or no date; not where it is unknown because a cell is missing.",
     )
     references: Reference | None = Field(
         None,
@@ -156,7 +156,8 @@ class Rule(BaseModel):
     def conditions(self, columns: Columns, default: OnFail, sql: Sql, step: str) -> Iterator[Condition]:
         """What rows of these columns have to be. Raises UnknownColumn, BadPattern."""
         if self.where is not None:
-            broken = f"NOT ({condition(self.where, columns, sql, step)})"
+            judged = condition(self.where, columns, sql, step)
+            broken = f"(NOT ({judged.sql}) OR {judged.unread})"
             message = f"The row does not meet the condition: {self.where}."
             concerned = columns.pick(self.names, step)
             yield _condition("condition-false", concerned, broken, message, self.on_fail or default)

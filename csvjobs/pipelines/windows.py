@@ -192,7 +192,9 @@ def _with_arguments(made: Over, node: Node, arguments: list[Node], written: Writ
     if takes := function.takes:
         term, values = written(arguments.pop(0))
         term = fitting(node, lambda term: takes(values, term), term)
-        doubts = tuple(doubts_of(valued(term, values), f"No value for {made.name}"))
+        doubts = tuple(
+            doubts_of(valued(term, values), f"The value for {made.name}", f"No value for {made.name}")
+        )
         made = replace(made, term=parts.safe(term, sql), doubts=doubts)
     if arguments:
         made = replace(made, number=_whole(arguments.pop(0), 1 if takes is None else 0))

@@ -6,6 +6,7 @@ long as 38 digits suffice, and give NULL for a cell that is no number and for a 
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from functools import lru_cache, partial
@@ -18,13 +19,14 @@ from csvjobs.engines.base import Sql
 from csvjobs.engines.duckdb import DuckSql
 from csvjobs.engines.parsing import SELECT, Node, NotParsed, expression, place
 from csvjobs.errors import BadPattern, DuplicateColumn, UnknownColumn
-from csvjobs.pipelines.expressions.terms import Misfit, Number, Term
+from csvjobs.pipelines.expressions.terms import Misfit, Number, Term, defined
 from csvjobs.pipelines.expressions.values import Loss, Values
 from csvjobs.pipelines.expressions.writing import Writer, Wrong
-from csvjobs.pipelines.step import Column, Columns
+from csvjobs.pipelines.step import Column, Columns, constant
 
 __all__ = [
     "ConditionText",
+    "Judgement",
     "Loss",
     "Value",
     "ValueText",
@@ -40,11 +42,26 @@ __all__ = [
 
 class Value(NamedTuple):
     """sql: the value as the text of a cell, NULL for an empty one; empty: whether it is one. losses: rows of
-    which none can be made."""
+    which none can be made; decides: whether one may be made of them all the same."""
 
     sql: str
     empty: str
     losses: tuple[Loss, ...]
+    decides: bool = False
+
+
+class Judgement(NamedTuple):
+    """sql: a predicate, true, false or NULL; losses: rows for which it may be NULL though no cell is
+    missing."""
+
+    sql: str
+    losses: tuple[Loss, ...]
+
+    @property
+    def unread(self) -> str:
+        """Whether it is NULL because of a cell that could not be read."""
+        lost = " OR ".join(f"({loss.predicate})" for loss in self.losses if loss.cell) or "(1 = 0)"
+        return f"(({self.sql}) IS NULL AND ({lost}))"
 
 
 class Written(NamedTuple):
@@ -64,19 +81,23 @@ def value(text: str, columns: Columns, sql: Sql, step: str) -> Value:
 def valued(term: Term, values: Values) -> Value:
     """The value of what was written."""
     made = values.text(term).sql
-    if isinstance(term, Number):
-        return Value(f"NULLIF({made}, '')", f"({term.about}) IS NULL", tuple(values.losses))
-    return Value(made, f"({made}) IS NULL", tuple(values.losses))
+    losses = tuple(values.losses)
+    if not isinstance(term, Number):
+        return Value(made, f"({made}) IS NULL", losses, values.decides)
+    if losses:
+        beyond = f"ABS({term.about}) > {constant(sys.float_info.max)}"
+        losses = (*losses, Loss("a number becomes too large", beyond, losses[0].text))
+    return Value(f"NULLIF({made}, '')", f"({defined(term.about)}) IS NULL", losses, values.decides)
 
 
-def condition(text: str, columns: Columns, sql: Sql, step: str) -> str:
+def condition(text: str, columns: Columns, sql: Sql, step: str) -> Judgement:
     """The predicate of an expression that `ConditionText` has found good: true, false or NULL.
 
     Raises as `value`.
     """
     check_names([text], columns, step)
     term, values = _write(text, _of(columns), sql)
-    return values.truth(term).sql
+    return Judgement(values.truth(term).sql, tuple(values.losses))
 
 
 def names(text: str) -> list[str]:

@@ -200,11 +200,20 @@ def _round(values: Values, number: Number, places: int = 0) -> Number:
 
 
 def _double(function: str) -> Callable[..., Number]:
-    return lambda values, *numbers: Number(defined(f"{function}({', '.join(n.about for n in numbers)})"))
+    def made(values: Values, *numbers: Number) -> Number:
+        about = defined(f"{function}({', '.join(n.about for n in numbers)})")
+        given = " AND ".join(f"({n.about}) IS NOT NULL" for n in numbers)
+        text = f"CAST({numbers[0].about} AS VARCHAR)"
+        reason = f"{function.lower()} is not defined or too large"
+        values.losses.append(Loss(reason, f"{given} AND ({about}) IS NULL", text))
+        return Number(about)
+
+    return made
 
 
 def _extreme(function: str) -> Callable[..., Term]:
     def made(values: Values, *terms: Term) -> Term:
+        values.decides = True
         if any(isinstance(term, Time) for term in terms):
             return Time(f"{function}({', '.join(values.time(term).sql for term in terms)})")
         if any(isinstance(term, Date) for term in terms):

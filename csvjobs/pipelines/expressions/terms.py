@@ -6,6 +6,7 @@ NULL where the number has more of them, and `about`, a double. So 0.1 + 0.2 is 0
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
@@ -87,8 +88,8 @@ def decimal(sql: str, places: int) -> str:
 
 
 def defined(double: str) -> str:
-    """The double, NULL where there is none, as for the square root of -1."""
-    return but(double, f"CAST('nan' AS {NUMBERS})")
+    """The double, NULL where there is none, as for the square root of -1, or none so large."""
+    return f"(CASE WHEN ABS({double}) <= {constant(sys.float_info.max)} THEN {double} END)"
 
 
 def but(sql: str, other: str) -> str:

@@ -49,19 +49,23 @@ CALLED = {
 
 class Loss(NamedTuple):
     """Rows of which no value can be made: where `predicate` holds, because of `reason`; `text` is an
-    expression of the text that is in the way."""
+    expression of the text that is in the way. cell: it is one that could not be read, and counts for missing
+    where a value is made all the same."""
 
     reason: str
     predicate: str
     text: str
+    cell: bool = False
 
 
 @dataclass
 class Values:
-    """losses: what may be lost in the expression that was made so far."""
+    """losses: what may be lost in the expression that was made so far; decides: whether a value may come of
+    it all the same."""
 
     sql: Sql
     losses: list[Loss] = field(default_factory=list)
+    decides: bool = False
 
     def text(self, term: Term) -> Text:
         """The value as it is written."""
@@ -193,6 +197,7 @@ class Values:
     def chosen(self, conditions: Sequence[str], branches: Sequence[Term], last: Term) -> Term:
         """The value behind the first condition that holds, else the last: of the kind that all of them share,
         else a text."""
+        self.decides = True
         every = [*branches, last]
         kinds = {type(term) for term in every if not isinstance(term, Nothing)}
         kind = kinds.pop() if len(kinds) == 1 else Text
@@ -224,7 +229,9 @@ class Values:
 
     def _lose(self, kind: str, text: Text, made: str) -> None:
         found = f"column {text.cell.name!r}" if text.cell else "a text in it"
-        loss = Loss(f"{found} is {kind}", f"({made}) IS NULL AND ({text.sql}) IS NOT NULL", text.sql)
+        loss = Loss(
+            f"{found} is {kind}", f"({made}) IS NULL AND ({text.sql}) IS NOT NULL", text.sql, cell=True
+        )
         if loss not in self.losses:
             self.losses.append(loss)
 

@@ -20,7 +20,8 @@ class Derive(Step):
     operators and functions, and how numbers are reckoned: [expressions.md](expressions.md).
 
     A missing cell is NULL, and what is reckoned with it comes out empty. So does what is reckoned with a cell
-    that is no number, or divided by 0; such rows are counted in a warning. Decimals are exact, 0.1 + 0.2 is
+    that is no number, or divided by 0; such rows are counted in a warning, and so are those in which a
+    condition or `coalesce` takes such a cell for a missing one. Decimals are exact, 0.1 + 0.2 is
     0.3.
 
     All expressions see the row as it was before the step. New columns come last, in the order of `values`.
@@ -43,5 +44,7 @@ class Derive(Step):
         made = {name: value(text, columns, sql, self.step) for name, text in self.values.items()}
         kept = [Column(c.name, made[c.name].sql) if c.name in made else c for c in columns]
         new = [Column(name, v.sql) for name, v in made.items() if name not in columns.names]
-        doubts = (doubts_of(v, f"Column {name!r} came out empty") for name, v in made.items())
+        doubts = (
+            doubts_of(v, f"Column {name!r}", f"Column {name!r} came out empty") for name, v in made.items()
+        )
         return Change(Columns([*kept, *new]), doubts=tuple(chain.from_iterable(doubts)))

@@ -1,6 +1,7 @@
 """Keeps the rows that pass all comparisons given."""
 
 from collections.abc import Callable, Iterable, Mapping
+from itertools import chain
 from math import inf, nextafter
 from typing import Annotated, Any, ClassVar, Literal
 
@@ -8,10 +9,22 @@ from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from csvjobs.engines.base import Sql
+from csvjobs.pipelines.derive import undecided
 from csvjobs.pipelines.expressions import ConditionText, condition
 from csvjobs.pipelines.patterns import Pattern
 from csvjobs.pipelines.rows import Keep
-from csvjobs.pipelines.step import Change, Columns, Example, Learnt, Step, constant, missing, number
+from csvjobs.pipelines.step import (
+    Change,
+    Column,
+    Columns,
+    Doubt,
+    Example,
+    Learnt,
+    Step,
+    constant,
+    missing,
+    number,
+)
 
 COMPARISONS: dict[str, Callable[[str, Any, Sql], str]] = {
     "equals": lambda cell, text, sql: f"{_text(cell)} = {sql.text(text)}",
@@ -50,6 +63,21 @@ def _range(number: str, given: Mapping[str, Any]) -> list[str]:
     return [] if high is None else [f"{number} <= {constant(high)}"]
 
 
+def _no_number(column: Column, sql: Sql) -> Doubt:
+    """Cells that are there and no number."""
+    odd = f"NOT {missing(sql, column.sql)} AND {number(sql, column.sql)} IS NULL"
+
+    def said(count: int, example: str) -> str:
+        cells = (
+            f"1 cell of column {column.name!r} is"
+            if count == 1
+            else f"{count} cells of column {column.name!r} are"
+        )
+        return f"{cells} not a number, for example {example[:80]!r}; such a row does not pass."
+
+    return f"CASE WHEN {odd} THEN {column.sql} END", said
+
+
 def _listed(texts: Iterable[str], sql: Sql) -> str:
     return ", ".join(sql.text(text) for text in texts)
 
@@ -69,7 +97,7 @@ class Filter(Step):
     cell, quoted (`""`) or not, is the empty text, so `not_equals: closed` keeps it. `matches` is a regular
     expression in RE2 syntax for the whole cell; `(?i)` in front ignores case. `above`, `at_least`,
     `below` and `at_most` compare numbers (12, -1.5, 3e8); a cell that is missing or no such number does
-    not pass.
+    not pass, and a warning counts those that are no number.
     """
 
     example: ClassVar = Example(
@@ -106,14 +134,17 @@ class Filter(Step):
         return self
 
     def change(self, columns: Columns, learnt: Learnt, sql: Sql) -> Change:
-        passed = [] if self.where is None else [condition(self.where, columns, sql, self.step)]
+        judged = [] if self.where is None else [condition(self.where, columns, sql, self.step)]
+        passed, doubts = [each.sql for each in judged], list(chain.from_iterable(map(undecided, judged)))
         for column in columns.pick([self.column] if self.column is not None else [], self.step):
             given = self._given()
             passed += [
                 COMPARISONS[name](column.sql, given[name], sql) for name in COMPARISONS if name in given
             ]
-            passed += _range(number(sql, column.sql), given)
-        return Change(columns, Keep(" AND ".join(passed)))
+            bounds = _range(number(sql, column.sql), given)
+            passed += bounds
+            doubts += [_no_number(column, sql)] if bounds else []
+        return Change(columns, Keep(" AND ".join(passed)), doubts=tuple(doubts))
 
     def _given(self) -> dict[str, Any]:
         return self.model_dump(include=set(KNOWN), exclude_none=True)

@@ -41,6 +41,17 @@ def shape(strptime: str) -> str:
     return shapes.replace("0?[", "0[").replace("[01]?", "[01]") if side_by_side else shapes
 
 
+def balanced(terms: Sequence[str], operator: str) -> str:
+    """Terms, one at least, with an operator between them of which the order makes no difference, in brackets.
+
+    Of + and || in a row engines make a tree as deep as there are terms, and refuse or take long over 1,000.
+    """
+    if len(terms) == 1:
+        return terms[0]
+    half = len(terms) // 2
+    return f"({balanced(terms[:half], operator)} {operator} {balanced(terms[half:], operator)})"
+
+
 class SideTable(NamedTuple):
     """A table beside the file's own: what its columns are called, and a relation that has them as c0, c1, …
     and `__row` (1, 2, …) behind them."""

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 import duckdb
 
-from csvjobs.engines.base import Engine, Interrupted, Pair, ReadFailed, Sql, Unsure, shape
+from csvjobs.engines.base import Engine, Interrupted, Pair, ReadFailed, Sql, Unsure, balanced, shape
 from csvjobs.engines.copying import csv_options, distinct, jsonl_options, parquet_options
 from csvjobs.engines.options import PLAIN, WriteOptions
 from csvjobs.engines.sheet import CHUNK, around, cell, zipped
@@ -35,6 +35,10 @@ BLOCK = 64
 
 # What a run may have shut for its own safety, and nobody can open again.
 OPEN = "current_setting('enable_external_access') AND NOT current_setting('lock_configuration')"
+
+WORTH_SHARING = 100
+"""Rows for each column. Where there are fewer, to look for what expressions have in common, which takes the
+square of the columns, costs more than to reckon it twice."""
 
 UNSURE = "csvjobs: a row for which something has to be learnt first"
 
@@ -95,7 +99,7 @@ class DuckSql(Sql):
         return f"CASE WHEN {before} IS DISTINCT FROM {after} THEN {packed} END"
 
     def each(self, pairs: Sequence[str], relation: str, beside: str) -> str:
-        listed = f"SELECT {beside}, UNNEST({' || '.join(pairs)}) AS pair FROM ({relation})"
+        listed = f"SELECT {beside}, UNNEST({balanced(pairs, '||')}) AS pair FROM ({relation})"
         return f"SELECT {beside}, UNNEST(pair) FROM ({listed}) WHERE pair IS NOT NULL"
 
     def latest(self, relation: str, by: str, other: str, since: str) -> str:
@@ -159,10 +163,13 @@ class DuckEngine(Engine):
             "autoload_known_extensions": False,
             # For what it takes for few rows it would try each with each, and it is often mistaken.
             "asof_loop_join_threshold": 0,
+            "disabled_optimizers": "",
         }
         self._execute("; ".join(f"SET {name} = {self.sql.text(str(v))}" for name, v in settings.items()))
 
     def relation(self, source: Source, *, numbered: bool) -> str:
+        few = source.records < WORTH_SHARING * len(source.columns)
+        self._execute(f"SET disabled_optimizers = '{'common_subexpressions' if few else ''}'")
         if source.query:
             own = ", number AS __row" if numbered else ""
             return f"SELECT * EXCLUDE (number){own} FROM ({source.query})"
@@ -324,7 +331,7 @@ class DuckEngine(Engine):
         """Rows are made as text, which is zipped."""
         kinds = [str(kind) for _, kind, *_ in self.rows(f"DESCRIBE {query}")]
         columns = [f"c{place}" for place in range(len(header))]
-        cells = " || ".join(cell(column, kind) for column, kind in zip(columns, kinds, strict=True))
+        cells = balanced([cell(*each) for each in zip(columns, kinds, strict=True)], "||")
         made = f"SELECT '<row>' || {cells} || '</row>' FROM ({query}) AS made({', '.join(columns)})"
         sheet = target.with_suffix(".xml")
         before, behind = around(header, write)

@@ -12,7 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Literal, get_args
 
-from csvjobs.engines.base import Engine, Pair, SideTable, Sql
+from csvjobs.engines.base import Engine, Pair, SideTable, Sql, balanced
 from csvjobs.errors import DataError, UnknownColumn
 from csvjobs.pipelines.fit import Lesson, learn
 from csvjobs.pipelines.learnt import LearntStep, Wanted, check, counted, recall, settled, told
@@ -346,9 +346,9 @@ class Plan:
             return
         self._made += 1
         if self.count_cells:
-            differ = (f"CASE WHEN {p.after} IS DISTINCT FROM {p.before} THEN 1 ELSE 0 END" for p in pairs)
+            differ = [f"CASE WHEN {p.after} IS DISTINCT FROM {p.before} THEN 1 ELSE 0 END" for p in pairs]
             self._uncounted[f"d{self._made}"] = called
-            yield f"{' + '.join(differ)} AS d{self._made}"
+            yield f"{balanced(differ, '+')} AS d{self._made}"
         if self.list_cells and self._of_file:
             self._unlisted.append(f"e{self._made}")
             yield f"{self.sql.differing(pairs)} AS e{self._made}"

@@ -243,6 +243,15 @@ def test_a_workbook_is_made_of_any_table(services: Services) -> None:
     assert [["" if cell is None else cell for cell in row] for row in rows] == list(expected)
 
 
+def test_a_table_may_have_more_columns_than_an_engine_nests_expressions(services: Services) -> None:
+    names = [f"c{place}" for place in range(1100)]
+    content = "\n".join(",".join(row) for row in (names, [" 1"] * 1100, ["1"] * 1100)) + "\n"
+    job = run(services, content.encode(), steps=[{"step": "trim"}], write={"format": "xlsx"})
+    assert (job.status, job.steps[0].changed) == (Status.DONE, 1100)
+    [_, *rows] = load_workbook(io.BytesIO(text(services, job))).active.iter_rows(values_only=True)
+    assert rows == [("1",) * 1100] * 2
+
+
 @pytest.mark.parametrize("form", ["csv", "jsonl", "parquet", "xlsx"])
 def test_a_table_goes_out_and_comes_in_again_as_it_was(services: Services, form: str) -> None:
     out = run(services, CSV, write={"format": form})

@@ -56,7 +56,8 @@ def test_numbers(bench: Bench, column: list[str | None], bounds: tuple[int, int]
 
     found = holds(bench, {"at_least": low, "below": high}, column) if low < high else []
     assert found == (passing(column, within) if low < high else [])
-    whole = re.compile(r"\s*[+-]?\d+\s*", re.ASCII).fullmatch
+    # With an exponent, as `cast` takes it.
+    whole = re.compile(r"\s*[+-]?\d+(e\d)?\s*", re.ASCII).fullmatch
     assert holds(bench, {"type": "integer"}, column) == passing(column, lambda cell: bool(whole(cell)))
 
 

@@ -6,7 +6,7 @@ from typing import ClassVar, Literal
 from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from csvjobs.engines.base import Sql
+from csvjobs.engines.base import Sql, balanced
 from csvjobs.errors import UnknownCategory
 from csvjobs.pipelines.rows import NEAR, Nearest
 from csvjobs.pipelines.step import (
@@ -144,7 +144,7 @@ class FillMissing(ColumnStep):
         key = f"CONCAT_WS(', ', {', '.join(c.sql for c in by)})"
 
         def ask(relation: str) -> str:
-            cells = " + ".join(f"COUNT(CASE WHEN {each} THEN 1 END)" for each in strange.values())
+            cells = balanced([f"COUNT(CASE WHEN {each} THEN 1 END)" for each in strange.values()], "+")
             any_of = " OR ".join(f"({each})" for each in strange.values())
             return f"SELECT {cells}, MIN(CASE WHEN {any_of} THEN NULLIF({key}, '') END) FROM ({relation})"
 

@@ -5,7 +5,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from csvjobs.engines.base import Sql
+from csvjobs.engines.base import Sql, balanced
 from csvjobs.errors import UnknownCategory
 from csvjobs.pipelines.step import (
     By,
@@ -100,7 +100,7 @@ class Target(ColumnStep):
             strange = [
                 f"CASE WHEN NOT {missing(sql, c.sql)} AND {known[c]} IS NULL THEN {c.sql} END" for c in chosen
             ]
-            count = " + ".join(f"COUNT({each})" for each in strange)
+            count = balanced([f"COUNT({each})" for each in strange], "+")
             example = ", ".join(f"MIN({each})" for each in strange)
             return f"SELECT {count}, COALESCE({example}, NULL) FROM ({relation})"
 

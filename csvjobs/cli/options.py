@@ -123,7 +123,7 @@ def read_options(given: list[str] | None) -> dict[str, str]:
         if name not in ReadOptions.model_fields:
             near = get_close_matches(name, ReadOptions.model_fields, n=1)
             hint = (
-                f"Did you mean {near[0]}?" if near else f"There are: {', '.join(ReadOptions.model_fields)}."
+                f"Did you mean {near[0]!r}?" if near else f"There are: {', '.join(ReadOptions.model_fields)}."
             )
             raise InvalidOption(f"--read {name!r}: there is no such read option.", hint=hint)
     return {name: value.replace("\\t", "\t") for name, _, value in pairs}

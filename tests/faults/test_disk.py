@@ -17,7 +17,7 @@ import httpx
 import pytest
 from chaos import Service, eventually
 
-from csvjobs.errors import DiskFull
+from csvjobs.errors import DiskFull, StorageUnavailable
 from csvjobs.flow.process import process
 from csvjobs.flow.submit import Incoming
 from csvjobs.flow.view import view
@@ -176,7 +176,7 @@ def test_a_disk_that_takes_no_writes_costs_a_job_no_try(small: Service, disk: Pa
     job_id = small.submit()
     subprocess.run(["mount", "-o", "remount,ro", str(disk)], check=True)
     try:
-        with pytest.raises(OSError, match="Read-only"):
+        with pytest.raises(StorageUnavailable, match="Read-only"):
             process(small.services, job_id)
         assert view(small.services, job_id).status is Status.QUEUED
     finally:
@@ -243,13 +243,13 @@ def test_what_a_failing_disk_did_not_write_is_neither_output_nor_job(
         service.jobs.append(send(service, table(13 * MIB)))
         [job_id] = service.jobs
         failing.fail_beyond(18 * MIB)
-        with pytest.raises(OSError, match="Input/output error"):
+        with pytest.raises(StorageUnavailable, match="Input/output error"):
             process(service.services, job_id)
         assert view(service.services, job_id).status is Status.QUEUED
         assert not (service.root / job_id / "output.csv").exists()
         url = f"{service.start_api()}/upload_csv"
         answer = httpx.post(url, content=table(13 * MIB), timeout=60)
-        assert (answer.status_code, answer.json()["code"]) == (500, "internal-error")
+        assert (answer.status_code, answer.json()["code"]) == (503, "storage-unavailable")
         failing.heal()
         process(service.services, job_id)
         [job] = service.judge()

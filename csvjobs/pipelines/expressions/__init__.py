@@ -19,7 +19,7 @@ from csvjobs.engines.base import Sql
 from csvjobs.engines.duckdb import DuckSql
 from csvjobs.engines.parsing import SELECT, Node, NotParsed, expression, place
 from csvjobs.errors import BadPattern, DuplicateColumn, UnknownColumn
-from csvjobs.pipelines.expressions.terms import Misfit, Number, Term, defined
+from csvjobs.pipelines.expressions.terms import Misfit, Number, Term
 from csvjobs.pipelines.expressions.values import Loss, Values
 from csvjobs.pipelines.expressions.writing import Writer, Wrong
 from csvjobs.pipelines.step import Column, Columns, constant
@@ -87,7 +87,8 @@ def valued(term: Term, values: Values) -> Value:
     if losses:
         beyond = f"ABS({term.about}) > {constant(sys.float_info.max)}"
         losses = (*losses, Loss("a number becomes too large", beyond, losses[0].text))
-    return Value(f"NULLIF({made}, '')", f"({defined(term.about)}) IS NULL", losses, values.decides)
+    empty = f"(ABS({term.about}) <= {constant(sys.float_info.max)}) IS NOT TRUE"
+    return Value(f"NULLIF({made}, '')", empty, losses, values.decides)
 
 
 def condition(text: str, columns: Columns, sql: Sql, step: str) -> Judgement:

@@ -21,7 +21,7 @@ PLACES = 10
 DOUBLE_DIGITS = 15
 """So many decimal digits a double always holds."""
 
-SMALL = 1e8
+SMALL = 10**8
 """Numbers of few decimals that are nearer to 0 are so many times 10^-PLACES as a double holds."""
 
 NUMBERS = "DOUBLE"
@@ -183,11 +183,11 @@ def divided(left: Number, right: Number, sql: Sql) -> Number:
     # what a division of whole numbers leaves.
     places = max(left.places, right.places)
     above, below = (f"CAST({n.exact} * {decimal(str(10**places), 0)} AS HUGEINT)" for n in (left, right))
-    small = " AND ".join(f"ABS({n.about}) < {constant(SMALL)}" for n in (left, right))
-    next_to = f"CAST({above} AS {NUMBERS}) / {but(f'CAST({below} AS {NUMBERS})', '0')}"
+    small = f"ABS({left.exact}) < {SMALL} AND ABS({right.exact}) < {SMALL}"
+    next_to = f"CAST({above} AS {NUMBERS}) / CAST({below} AS {NUMBERS})"
     parts = f"CAST({above} // {below} AS {NUMBERS}) + CAST({above} % {below} AS {NUMBERS}) / {below}"
-    exact = attempted(f"CASE WHEN {small} THEN {next_to} ELSE {parts} END", [left, right], sql)
-    return Number(f"COALESCE({exact}, {about})")
+    exact = f"CASE WHEN {right.exact} = 0 THEN NULL WHEN {small} THEN {next_to} ELSE {parts} END"
+    return Number(f"COALESCE({sql.attempt(exact)}, {about})")
 
 
 def modulo(left: Number, right: Number, sql: Sql) -> Number:
@@ -204,24 +204,16 @@ def rounded(number: Number, places: int, sql: Sql) -> Number:
     """Half away from zero, to an exact number."""
     if number.exact is not None and places >= number.places:
         return number
-    about = _rounded(number.about, places)
+    # What is less than a half by its last digits only, as the double next to 1.005 is, is taken for a half.
+    near = f"ROUND({number.about} * {constant(1 + 2.0**-51)}, {places})"
+    exact = decimal(f"TRY_CAST({near} AS DECIMAL({DOUBLE_DIGITS - 1}, {places}))", places)
     # A double of more digits has no fraction to round, and engines that do it all the same damage it.
     small = f"ABS({number.about}) < {constant(2.0**53 / 10**places)}"
-    double = f"(CASE WHEN {small} THEN {about} ELSE {number.about} END)"
-    exact = decimal(f"TRY_CAST({about} AS DECIMAL({DOUBLE_DIGITS}, {places}))", places)
+    about = f"CASE WHEN {small} THEN ROUND({number.about}, {places}) ELSE {number.about} END"
+    double = f"COALESCE(CAST({exact} AS {NUMBERS}), {about})"
     if number.exact is not None:
         exact = f"COALESCE({attempted(f'ROUND({number.exact}, {places})', [number], sql)}, {exact})"
     return Number(double, exact, places)
-
-
-def _rounded(double: str, places: int) -> str:
-    """The double half away from zero. One that is less than a half by its last digits only, as that next to
-    1.005 is, is taken for a half."""
-    step, near = constant(10.0**places), constant(1 + 2.0**-51)
-    few = f"ABS({double}) < CAST('1e{DOUBLE_DIGITS - 3 - places}' AS {NUMBERS})"
-    return (
-        f"CASE WHEN {few} THEN ROUND({double} * {step} * {near}) / {step} ELSE ROUND({double}, {places}) END"
-    )
 
 
 def mapped(function: str, number: Number, places: int) -> Number:

@@ -28,7 +28,7 @@ from csvjobs.pipelines.step import Column, missing
 
 T = TypeVar("T")
 
-MAX_SQL = 60_000
+MAX_SQL = 100_000
 """Characters: texts that are numbers again, and conditions within conditions, are written out many times."""
 
 COMPARISONS = {

@@ -231,7 +231,7 @@ def test_rerun_follows_the_new_job_and_saves_its_result(at: Terminal, api: Serve
     [
         (("submit", "in.csv"), "path=x", "There are: "),
         (("submit", "in.csv"), "apply=x", "There are: "),
-        (("submit", "in.csv"), "delimeter=;", "Did you mean delimiter?"),
+        (("submit", "in.csv"), "delimeter=;", "Did you mean 'delimiter'?"),
         (("rerun", NOBODY), "job_id=1", "There are: "),
     ],
 )

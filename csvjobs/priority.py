@@ -6,7 +6,7 @@ from enum import StrEnum
 
 
 class Priority(StrEnum):
-    """A lane each. Workers take from one only: those for high priority leave the others alone, and never
+    """A line each. Workers take from one only: those for high priority leave the others alone, and never
     wait behind them."""
 
     NORMAL = "normal"

@@ -23,12 +23,12 @@ if TYPE_CHECKING:
 def services(settings: Settings) -> Services:
     """The services of the API and the worker: folders, and Redis for all that is live."""
     # Only here: a command that needs no server would take half as long again to start.
-    from csvjobs.fuse import Fuse
+    from csvjobs.circuit_breaker import CircuitBreaker
     from csvjobs.jobs.redis import RedisIndex
     from csvjobs.queues.rq import RqQueue
 
-    redis, name, fuse = connect(settings.redis_url), shared_name(settings), Fuse()
-    index, queue = RedisIndex(redis, name, fuse), RqQueue(redis, settings.job_timeout, name, fuse)
+    redis, name, breaker = connect(settings.redis_url), shared_name(settings), CircuitBreaker()
+    index, queue = RedisIndex(redis, name, breaker), RqQueue(redis, settings.job_timeout, name, breaker)
     return _services(settings, storage(settings), index, queue)
 
 

@@ -14,7 +14,7 @@ from csvjobs import settings, wiring
 from csvjobs.api import problems
 from csvjobs.api.middleware import EarlyAnswer, Head, RequestId
 from csvjobs.api.origin import OwnSite
-from csvjobs.api.routes import catalogue, errors, files, health, jobs, submit, tables
+from csvjobs.api.routes import catalogue, files, health, jobs, rejected, submit, tables
 from csvjobs.api.watch import Watch
 from csvjobs.flow.services import Services
 from csvjobs.web.page import mount
@@ -48,8 +48,8 @@ def create_app(services: Services | None = None) -> FastAPI:
     app.openapi = lambda: problems.describe(plain())  # type: ignore[method-assign]
     mount(app)
     app.state.routes = [route for route in app.routes if isinstance(route, APIRoute)]
-    # The first route that fits is taken: errors before the files, of which any may be asked for by name.
-    for module in (submit, jobs, errors, files, catalogue, tables, health):
+    # The first that fits is taken: bad records before the files, of which any may be asked for by name.
+    for module in (submit, jobs, rejected, files, catalogue, tables, health):
         app.include_router(module.router)
         app.state.routes += module.router.routes
     return app

@@ -12,7 +12,7 @@ from types import FrameType
 
 from anyio import to_thread
 
-from csvjobs.flow.outlook import look_at
+from csvjobs.flow.estimate import look_at
 from csvjobs.flow.services import Services
 from csvjobs.jobs.job import Job
 

@@ -86,7 +86,7 @@ def tell(job: Job, to: Console = console) -> None:
     to.print(f"[bold {colour}]{job.status}[/] ", end="")
     to.print(f"{job.filename}, pipeline {job.pipeline.name}, job {job.job_id}", markup=False, soft_wrap=True)
     if job.position is not None:
-        to.print(_outlook(job), markup=False, soft_wrap=True)
+        to.print(_waiting(job), markup=False, soft_wrap=True)
     if job.rows:
         to.print(_account(job), markup=False, soft_wrap=True)
     for what in ("changed", "unparsed"):
@@ -124,7 +124,7 @@ def _leave(number: int, frame: FrameType | None) -> None:
     sys.exit(SIGNALLED + number)
 
 
-def _outlook(job: Job) -> str:
+def _waiting(job: Job) -> str:
     before = f"      {'1 job waits' if job.position == 1 else f'{job.position:,} jobs wait'} before it"
     start = job.estimated_start_at
     return f"{before}; it may start at about {start.astimezone():%H:%M:%S}, an estimate" if start else before

@@ -7,8 +7,8 @@ from contextlib import suppress
 from itertools import islice
 
 from csvjobs.errors import TableInUse
-from csvjobs.flow.apart import Apart
 from csvjobs.flow.delete import remove
+from csvjobs.flow.isolation import Isolation
 from csvjobs.flow.services import Services
 from csvjobs.flow.view import view
 from csvjobs.jobs.job import Job, rfc3339
@@ -22,10 +22,10 @@ READ_AT_ONCE = 2000
 class Expiry:
     """Knows when jobs end to be kept. Any number may be at work at once; each may die at any moment."""
 
-    def __init__(self, services: Services, apart: Apart | None = None) -> None:
+    def __init__(self, services: Services, isolation: Isolation | None = None) -> None:
         self._services = services
         self._due: dict[str, float] = {}
-        self._apart = apart or Apart()
+        self._isolation = isolation or Isolation()
 
     def once(self, now: float) -> list[str]:
         """Deletes what is due, and says what; now: seconds since the epoch."""
@@ -34,7 +34,7 @@ class Expiry:
         deleted = []
         for job_id in due:
             del self._due[job_id]
-            with self._apart.each(job_id), suppress(TableInUse):
+            with self._isolation.of(job_id), suppress(TableInUse):
                 self._expire(view(self._services, job_id))
                 deleted.append(job_id)
         return deleted
@@ -45,7 +45,7 @@ class Expiry:
         self._due = {job_id: self._due[job_id] for job_id in there if job_id in self._due}
         unknown = (job_id for job_id in there if job_id not in self._due and job_id not in pending)
         for job_id in islice(unknown, READ_AT_ONCE):
-            with self._apart.each(job_id):
+            with self._isolation.of(job_id):
                 expires_at = view(self._services, job_id).expires_at
                 self._due[job_id] = expires_at.timestamp() if expires_at else float("inf")
 

@@ -11,9 +11,9 @@ from typing import Any
 from csvjobs.errors import Cancelled, CsvjobsError, DataError, DiskFull, InternalError, WorkerLost
 from csvjobs.flow.deliver import ERROR_TEXT, REJECTED
 from csvjobs.flow.digest import file_info
+from csvjobs.flow.disk_space import check_run
 from csvjobs.flow.ending import end, publish
-from csvjobs.flow.pulse import HandedBack, Pulse
-from csvjobs.flow.room import check_run
+from csvjobs.flow.monitor import HandedBack, Monitor
 from csvjobs.flow.run import Outcome, work
 from csvjobs.flow.services import Services
 from csvjobs.flow.view import request_of, view
@@ -95,16 +95,16 @@ def _succeed(
     storage, limit = services.storage, services.settings.job_timeout
     with (
         storage.fetch(job.job_id, INPUT) as path,
-        Pulse(services, job, limit, request.facts.bytes, leave) as pulse,
+        Monitor(services, job, limit, request.facts.bytes, leave) as monitor,
     ):
-        work(services, request, path, scratch, pulse, outcome)
-        with pulse.stage("publish"):
+        work(services, request, path, scratch, monitor, outcome)
+        with monitor.stage("publish"):
             files = outcome.infos()
-            pulse.check()
+            monitor.check()
             for name, made in outcome.files.items():
                 storage.publish(job.job_id, name, made)
     counts = {"rows": outcome.rows, "steps": outcome.steps}
-    known = {**_known(outcome), **counts, "files": files, "timings": pulse.timings}
+    known = {**_known(outcome), **counts, "files": files, "timings": monitor.timings}
     return job.moved(Status.DONE, **known)
 
 

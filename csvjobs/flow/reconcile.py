@@ -10,11 +10,11 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from csvjobs.errors import JobNotFound
-from csvjobs.flow.apart import Apart
 from csvjobs.flow.clock import SteadyClock
 from csvjobs.flow.expire import Expiry
+from csvjobs.flow.isolation import Isolation
 from csvjobs.flow.services import Services
-from csvjobs.flow.terms import lane
+from csvjobs.flow.terms import effective_priority
 from csvjobs.flow.view import request_of, view
 from csvjobs.jobs.job import Job, Status
 from csvjobs.priority import Priority
@@ -57,8 +57,8 @@ class Reconciler:
         self._missed: Counter[str] = Counter()
         self._swept = float("-inf")
         self._clock = SteadyClock()
-        self._apart = Apart()
-        self._expiry = Expiry(services, self._apart)
+        self._isolation = Isolation()
+        self._expiry = Expiry(services, self._isolation)
         self._witness: str | None = None
 
     def once(self) -> Mended:
@@ -83,7 +83,7 @@ class Reconciler:
         pending = self._services.storage.pending()
         census = self._services.queue.census()
         if census.high and not self._high_is_served():
-            self._change_lanes(census.high)
+            self._change_lines(census.high)
         waiting = set(census.waiting)
         self._missed = Counter(
             {
@@ -107,21 +107,21 @@ class Reconciler:
         settings, queue = self._services.settings, self._services.queue
         return bool(settings.priority_workers or queue.workers(Priority.HIGH))
 
-    def _change_lanes(self, waiting: Iterable[str]) -> None:
+    def _change_lines(self, waiting: Iterable[str]) -> None:
         """Lets what waits for workers that there are no longer wait for others."""
         for job_id in waiting:
             self._services.queue.withdraw(job_id)
             self._put(job_id)
 
     def _put(self, job_id: str) -> None:
-        with self._apart.each(job_id):
+        with self._isolation.of(job_id):
             terms = request_of(self._services, job_id).terms
-            self._services.queue.put(job_id, terms.owner, lane(self._services, terms))
+            self._services.queue.put(job_id, terms.owner, effective_priority(self._services, terms))
 
     def _in_nobodys_hands(self, job_id: str) -> bool:
         """Whether the job has begun, has not ended, and no live run holds it."""
         storage = self._services.storage
-        with self._apart.each(job_id):
+        with self._isolation.of(job_id):
             if not storage.ended(job_id):
                 # Without a request its commit is under way, or it was deleted since.
                 return not storage.leased(job_id) and storage.has(job_id, REQUEST)
@@ -164,7 +164,7 @@ class Reconciler:
     def _show(self, job_id: str) -> bool:
         """Shows the job as it stands; whether it is there, and can be shown."""
         services, shown = self._services, False
-        with self._apart.each(job_id):
+        with self._isolation.of(job_id):
             services.index.put(view(services, job_id))
             shown = True
         # It may be deleted in this moment; nobody else would take it out again.

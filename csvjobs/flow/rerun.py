@@ -9,7 +9,7 @@ from pathlib import Path
 import uuid_utils
 
 from csvjobs.flow.apply import choose, kept, learnt
-from csvjobs.flow.once import earlier, payload_of
+from csvjobs.flow.idempotency import earlier, payload_of
 from csvjobs.flow.services import Services
 from csvjobs.flow.submit import DEFAULT, begin, request
 from csvjobs.flow.tables import pinned

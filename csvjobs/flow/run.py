@@ -15,8 +15,8 @@ from csvjobs.flow.changes import write_changes
 from csvjobs.flow.check import failures
 from csvjobs.flow.deliver import CHANGES, FITTED, PROFILE, REJECTED
 from csvjobs.flow.digest import GrowingDigest, file_info
-from csvjobs.flow.pulse import Pulse
-from csvjobs.flow.room import check_free
+from csvjobs.flow.disk_space import check_free
+from csvjobs.flow.monitor import Monitor
 from csvjobs.flow.services import Services
 from csvjobs.flow.tables import opened, relations
 from csvjobs.jobs.job import FileInfo, Finding, Request, Rows, StepCounts
@@ -74,22 +74,22 @@ class Outcome:
 
 
 def work(
-    services: Services, request: Request, path: Path, scratch: Path, pulse: Pulse, outcome: Outcome
+    services: Services, request: Request, path: Path, scratch: Path, monitor: Monitor, outcome: Outcome
 ) -> None:
     """Makes the output of the file at `path`, and what else the pipeline asks for, in scratch; `outcome` has
     what was found out and made, also where it ends early.
 
     The express lane first; the careful one where the engine finds the file other than it looked.
-    Raises DataError for what is wrong with the file; what `pulse` raises to stop.
+    Raises DataError for what is wrong with the file; what `monitor` raises to stop.
     """
     pipeline, most = build(request.pipeline), services.settings.max_upload_bytes
     fitted = kept(services, request)
-    with pulse.stage("read"):
-        tick = _ticker(services, pulse)
+    with monitor.stage("read"):
+        tick = _ticker(services, monitor)
         found = look(path, request.facts, pipeline.read, scratch, tick, most_bytes=most)
     outcome.detected, outcome.warnings = _detected(found), found.warnings
-    with opened(services, request.tables, scratch, lambda _: pulse.check()) as tables:
-        run = Run(services, pipeline, fitted, tables, found, scratch, pulse, outcome)
+    with opened(services, request.tables, scratch, lambda _: monitor.check()) as tables:
+        run = Run(services, pipeline, fitted, tables, found, scratch, monitor, outcome)
         try:
             run.lane(careful=False)
         except (ReadFailed, AccountMismatch) as reason:
@@ -108,7 +108,7 @@ class Run:
     tables: Mapping[str, Source]
     found: Look
     scratch: Path
-    pulse: Pulse
+    monitor: Monitor
     outcome: Outcome
 
     def lane(self, *, careful: bool) -> None:
@@ -124,8 +124,8 @@ class Run:
             self._file(FITTED).write_text(write(self.pipeline, columns, planned.fitted), "utf-8")
 
     def _read(self, numbers: LineNumbers, *, careful: bool) -> Reading:
-        rejected, tick = self.scratch / REJECTED, _ticker(self.services, self.pulse)
-        with self.pulse.stage("read"):
+        rejected, tick = self.scratch / REJECTED, _ticker(self.services, self.monitor)
+        with self.monitor.stage("read"):
             return read(
                 self.found,
                 self.pipeline.read,
@@ -152,8 +152,8 @@ class Run:
 
     def _made(self, reading: Reading, numbers: LineNumbers, *, late: bool, spare: bool) -> Plan:
         """What made the output. Raises Unsure where it is late."""
-        report, stage = self.pipeline.report, self.pulse.stage
-        with self.pulse.within(self.services.engine(self.scratch)) as engine:
+        report, stage = self.pipeline.report, self.monitor.stage
+        with self.monitor.within(self.services.engine(self.scratch)) as engine:
             if spare:
                 engine.spare()
             with stage("fit"):
@@ -192,7 +192,7 @@ class Run:
                 error = again
         if error.row is None:
             return None
-        tick, scratch = _ticker(self.services, self.pulse), self.scratch / "passed.csv"
+        tick, scratch = _ticker(self.services, self.monitor), self.scratch / "passed.csv"
         return line_of(self.found, self.pipeline.read, error.row, scratch, tick)
 
     def _planned(self, engine: Engine, source: Source, *, late: bool, numbered: bool) -> Plan:
@@ -223,7 +223,7 @@ class Run:
         if not (count := sum(broken.values())):
             return
         # Beside the one that reading has made, which is there if this one is not finished.
-        both, tick = self.scratch / "both.csv", _ticker(self.services, self.pulse)
+        both, tick = self.scratch / "both.csv", _ticker(self.services, self.monitor)
         rejects = reject(self.found, self.pipeline.read, failed, both, tick)
         self.outcome.reject(rejects, both.rename(self.scratch / REJECTED))
         _check_rows(rejects, source.records - count, self.pipeline.read)
@@ -249,12 +249,12 @@ class Run:
         return self.outcome.files[name]
 
 
-def _ticker(services: Services, pulse: Pulse) -> Callable[[int], None]:
+def _ticker(services: Services, monitor: Monitor) -> Callable[[int], None]:
     """What reading calls while it copies: it stops in time, and before the disk is full."""
     ticks = count(1)
 
     def tick(bytes_read: int) -> None:
-        pulse.check(bytes_read)
+        monitor.check(bytes_read)
         if next(ticks) % CHECK_FREE_EVERY == 0:
             check_free(services)
 

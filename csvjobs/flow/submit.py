@@ -12,11 +12,11 @@ import uuid_utils
 
 from csvjobs.errors import EmptyUpload, QueueUnavailable, UploadTooLarge
 from csvjobs.flow.apply import choose, learnt
-from csvjobs.flow.once import earlier, payload_of
-from csvjobs.flow.room import check_free
+from csvjobs.flow.disk_space import check_free
+from csvjobs.flow.idempotency import earlier, payload_of
 from csvjobs.flow.services import Services
 from csvjobs.flow.tables import pinned
-from csvjobs.flow.terms import lane
+from csvjobs.flow.terms import effective_priority
 from csvjobs.jobs.job import AppliedRef, Job, PipelineRef, Request, TableRef, Terms, now
 from csvjobs.pipelines.fitted import Fitted
 from csvjobs.pipelines.spec import Pipeline
@@ -182,7 +182,7 @@ def announce(services: Services, job: Job, terms: Terms) -> None:
     """Puts a durable job into the index and the queue; what cannot be reached now is reconciled later."""
     try:
         services.index.put(job)
-        services.queue.put(job.job_id, terms.owner, lane(services, terms))
+        services.queue.put(job.job_id, terms.owner, effective_priority(services, terms))
     except QueueUnavailable as error:
         log.warning("job %s is safe but not yet announced: %s", job.job_id, error)
 

@@ -23,7 +23,7 @@ def granted(
     )
 
 
-def lane(services: Services, terms: Terms) -> Priority:
+def effective_priority(services: Services, terms: Terms) -> Priority:
     """Where the job waits: not where nobody works any more."""
     return terms.priority if services.settings.priority_workers else Priority.NORMAL
 

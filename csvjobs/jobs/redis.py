@@ -17,7 +17,7 @@ from redis import Redis
 from redis.client import PubSub
 from redis.exceptions import RedisError
 
-from csvjobs.fuse import Fuse
+from csvjobs.circuit_breaker import CircuitBreaker
 from csvjobs.jobs.base import JobIndex
 from csvjobs.jobs.job import Job, Status
 
@@ -30,14 +30,14 @@ LOOK_EVERY = 1.0
 class RedisIndex(JobIndex):
     """Snapshots in Redis or Valkey, shared by all processes."""
 
-    def __init__(self, redis: Redis, name: str = NAME, fuse: Fuse | None = None) -> None:
+    def __init__(self, redis: Redis, name: str = NAME, breaker: CircuitBreaker | None = None) -> None:
         self._redis = redis
         self._name = name
-        self._fuse = fuse or Fuse()
+        self._breaker = breaker or CircuitBreaker()
         self._changes = f"{name}:changes"
 
     def put(self, job: Job) -> None:
-        with self._fuse.before("The jobs index"), self._redis.pipeline(transaction=True) as pipe:
+        with self._breaker.guard("The jobs index"), self._redis.pipeline(transaction=True) as pipe:
             pipe.set(self._key(job.job_id), job.to_json())
             pipe.zadd(self._listed(None), {job.job_id: 0})
             for status in Status:
@@ -48,24 +48,24 @@ class RedisIndex(JobIndex):
             pipe.execute()
 
     def get(self, job_id: str) -> Job | None:
-        with self._fuse.before("The jobs index"):
+        with self._breaker.guard("The jobs index"):
             found = self._redis.get(self._key(job_id))
         return Job.model_validate_json(found) if isinstance(found, bytes) else None
 
     def list(self, limit: int, before: str | None = None, status: Status | None = None) -> list[Job]:
         newest = f"({before}" if before else "+"
-        with self._fuse.before("The jobs index"):
+        with self._breaker.guard("The jobs index"):
             ids = self._redis.zrevrangebylex(self._listed(status), newest, "-", 0, limit)
             found = self._redis.mget([self._key(_text(job_id)) for job_id in ids]) if ids else []
         return [Job.model_validate_json(snapshot) for snapshot in found if snapshot]
 
     def ids(self, status: Status | None = None) -> builtins.list[str]:
-        with self._fuse.before("The jobs index"):
+        with self._breaker.guard("The jobs index"):
             found = cast("builtins.list[bytes | str]", self._redis.zrange(self._listed(status), 0, -1))
         return [_text(job_id) for job_id in found]
 
     def remove(self, job_id: str) -> None:
-        with self._fuse.before("The jobs index"), self._redis.pipeline(transaction=True) as pipe:
+        with self._breaker.guard("The jobs index"), self._redis.pipeline(transaction=True) as pipe:
             pipe.delete(self._key(job_id))
             for status in (None, *Status):
                 pipe.zrem(self._listed(status), job_id)

@@ -10,7 +10,7 @@ from csvjobs.priority import Priority
 
 @dataclass(frozen=True)
 class Census:
-    """What the queue holds at one moment. `high`: those of the waiting that wait in that lane."""
+    """What the queue holds at one moment. `high`: those of the waiting that wait in that line."""
 
     waiting: tuple[str, ...]
     in_flight: frozenset[str]
@@ -18,7 +18,7 @@ class Census:
 
 
 class JobQueue(ABC):
-    """A lane for each priority: first in, first out; of several owners who wait, one after the other.
+    """A line for each priority: first in, first out; of several owners who wait, one after the other.
 
     Raises: QueueUnavailable where the server behind it cannot be reached.
     """
@@ -37,12 +37,12 @@ class JobQueue(ABC):
 
     @abstractmethod
     def position(self, job_id: str) -> int | None:
-        """How many jobs wait before this one in its lane, or None when it does not wait."""
+        """How many jobs wait before this one in its line, or None when it does not wait."""
 
     @abstractmethod
     def workers(self, priority: Priority = Priority.NORMAL) -> int:
-        """How many take from that lane, as far as is known."""
+        """How many take from that line, as far as is known."""
 
     @abstractmethod
     def census(self) -> Census:
-        """All that waits, lane by lane, in order, and all that is said to be in a worker's hands."""
+        """All that waits, line by line, in order, and all that is said to be in a worker's hands."""

@@ -16,7 +16,7 @@ from rq.results import Result
 from rq.serializers import JSONSerializer
 from rq.worker import Worker
 
-from csvjobs.fuse import Fuse
+from csvjobs.circuit_breaker import CircuitBreaker
 from csvjobs.priority import Priority
 from csvjobs.queues.base import Census, JobQueue
 
@@ -56,19 +56,21 @@ redis.call('RPUSH', KEYS[1], id)
 
 
 class RqQueue(JobQueue):
-    """Ids on an RQ queue for each lane, as JSON. `job_timeout`: seconds that a run may take."""
+    """Ids on an RQ queue for each line, as JSON. `job_timeout`: seconds that a run may take."""
 
-    def __init__(self, redis: Redis, job_timeout: int, name: str = NAME, fuse: Fuse | None = None) -> None:
+    def __init__(
+        self, redis: Redis, job_timeout: int, name: str = NAME, breaker: CircuitBreaker | None = None
+    ) -> None:
         self._redis = redis
-        self._fuse = fuse or Fuse()
-        self._lanes = {priority: queue(redis, name, priority) for priority in Priority}
+        self._breaker = breaker or CircuitBreaker()
+        self._lines = {priority: queue(redis, name, priority) for priority in Priority}
         self._timeout = job_timeout + TIMEOUT_MARGIN
         self._take_turns = redis.register_script(TAKE_TURNS)
 
     def put(self, job_id: str, owner: str = "", priority: Priority = Priority.NORMAL) -> None:
-        lane = self._lanes[priority]
-        with self._fuse.before("The queue"), suppress(DuplicateJobError):
-            lane.enqueue_call(
+        line = self._lines[priority]
+        with self._breaker.guard("The queue"), suppress(DuplicateJobError):
+            line.enqueue_call(
                 RUN,
                 args=(job_id,),
                 job_id=job_id,
@@ -82,12 +84,12 @@ class RqQueue(JobQueue):
             )
             if owner:
                 # Until then it waits at the end; a worker that takes it there found nobody before it.
-                self._take_turns([lane.key], [job_id, owner, OWNED, Job.key_for("")])
+                self._take_turns([line.key], [job_id, owner, OWNED, Job.key_for("")])
 
     def withdraw(self, job_id: str) -> None:
-        with self._fuse.before("The queue"), self._redis.pipeline() as pipe:
-            for lane in self._lanes.values():
-                self._withdraw(pipe, lane, job_id)
+        with self._breaker.guard("The queue"), self._redis.pipeline() as pipe:
+            for line in self._lines.values():
+                self._withdraw(pipe, line, job_id)
             pipe.delete(
                 Job.key_for(job_id),
                 Result.get_key(job_id),  # type: ignore[no-untyped-call]
@@ -95,45 +97,45 @@ class RqQueue(JobQueue):
             )
             pipe.execute()
 
-    def _withdraw(self, pipe: Pipeline, lane: Queue, job_id: str) -> None:
+    def _withdraw(self, pipe: Pipeline, line: Queue, job_id: str) -> None:
         # RQ's own delete looks only where the job's status says that it is; a stale one may be anywhere.
-        started = lane.started_job_registry.key
+        started = line.started_job_registry.key
         for entry in cast("list[bytes]", self._redis.zrange(started, 0, -1)):
             if _job_id(entry) == job_id:
                 pipe.zrem(started, entry)
-        for registry in (lane.finished_job_registry, lane.failed_job_registry, lane.canceled_job_registry):
+        for registry in (line.finished_job_registry, line.failed_job_registry, line.canceled_job_registry):
             pipe.zrem(registry.key, job_id)
-        for waiting in (lane.key, lane.intermediate_queue_key):
+        for waiting in (line.key, line.intermediate_queue_key):
             pipe.lrem(waiting, 0, job_id)
-        pipe.delete(lane.intermediate_queue.get_first_seen_key(job_id))
+        pipe.delete(line.intermediate_queue.get_first_seen_key(job_id))
 
     def position(self, job_id: str) -> int | None:
-        with self._fuse.before("The queue"), self._redis.pipeline() as pipe:
-            for lane in self._lanes.values():
-                pipe.lpos(lane.key, job_id)
+        with self._breaker.guard("The queue"), self._redis.pipeline() as pipe:
+            for line in self._lines.values():
+                pipe.lpos(line.key, job_id)
             return next((place for place in pipe.execute() if place is not None), None)
 
     def workers(self, priority: Priority = Priority.NORMAL) -> int:
-        with self._fuse.before("The queue"):
-            # One that was killed stays among the names until others of its lane look.
-            names = Worker.all_keys(queue=self._lanes[priority])
+        with self._breaker.guard("The queue"):
+            # One that was killed stays among the names until others of its line look.
+            names = Worker.all_keys(queue=self._lines[priority])
             return self._redis.exists(*names) if names else 0
 
     def census(self) -> Census:
         # One transaction: a job on its way from one list to the next must not be seen in neither.
-        with self._fuse.before("The queue"), self._redis.pipeline(transaction=True) as pipe:
-            for lane in self._lanes.values():
-                pipe.lrange(lane.key, 0, -1)
-                pipe.lrange(lane.intermediate_queue_key, 0, -1)
-                pipe.zrange(lane.started_job_registry.key, 0, -1)
+        with self._breaker.guard("The queue"), self._redis.pipeline(transaction=True) as pipe:
+            for line in self._lines.values():
+                pipe.lrange(line.key, 0, -1)
+                pipe.lrange(line.intermediate_queue_key, 0, -1)
+                pipe.zrange(line.started_job_registry.key, 0, -1)
             found = [[_job_id(entry) for entry in entries] for entries in pipe.execute()]
         waiting, moving, started = (found[kind::3] for kind in range(3))
-        high = dict(zip(self._lanes, waiting, strict=True))[Priority.HIGH]
+        high = dict(zip(self._lines, waiting, strict=True))[Priority.HIGH]
         return Census(tuple(chain(*waiting)), frozenset(chain(*moving, *started)), tuple(high))
 
 
 def queue(redis: Redis, name: str = NAME, priority: Priority = Priority.NORMAL) -> Queue:
-    """RQ's view of a lane, the same for those who put and those who take."""
+    """RQ's view of a line, the same for those who put and those who take."""
     called = name if priority is Priority.NORMAL else f"{name}-{priority}"
     return Queue(called, connection=redis, serializer=JSONSerializer)
 

@@ -15,12 +15,12 @@ from itertools import islice
 from pathlib import Path
 
 from csvjobs.errors import BadRow
+from csvjobs.reading.corrected import uncorrected
 from csvjobs.reading.header import Header
 from csvjobs.reading.linenumbers import UNASKED, LineNumbers
 from csvjobs.reading.options import ReadOptions
 from csvjobs.reading.records import CleanRecords, Line, Record, Run, Tokenizer, decodable, line_ends
 from csvjobs.reading.rejects import REASONS, Failed, Reject, RejectSummary, RejectsWriter
-from csvjobs.reading.resent import uncorrected
 from csvjobs.reading.source import Dialect, Source
 from csvjobs.reading.text import CHUNK, Text
 

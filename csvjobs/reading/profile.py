@@ -10,12 +10,12 @@ from operator import length_hint
 from pydantic import BaseModel, ConfigDict, Field
 
 from csvjobs.reading.cells import kind
+from csvjobs.reading.corrected import uncorrected
 from csvjobs.reading.header import Header
 from csvjobs.reading.options import MAX_OPEN_LINES, ReadOptions
 from csvjobs.reading.personal import personal
 from csvjobs.reading.reading import Look
 from csvjobs.reading.records import Line, Record, Tokenizer, decodable
-from csvjobs.reading.resent import uncorrected
 
 SHOWN_ROWS = 20
 SHOWN_VALUES = 5

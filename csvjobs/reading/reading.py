@@ -14,6 +14,7 @@ from csvjobs.errors import EmptyFile, FieldTooLong, RuleBroken
 from csvjobs.reading.careful import careful, set_aside
 from csvjobs.reading.clean import PLAIN
 from csvjobs.reading.compression import unpack
+from csvjobs.reading.corrected import LAYOUT, as_written, own_columns
 from csvjobs.reading.dialect import find_dialect
 from csvjobs.reading.encoding import check_text, find_encoding, is_utf8, to_utf8
 from csvjobs.reading.express import express
@@ -24,7 +25,6 @@ from csvjobs.reading.linenumbers import UNASKED, LineNumbers
 from csvjobs.reading.options import ReadOptions
 from csvjobs.reading.records import Line, lines
 from csvjobs.reading.rejects import UNSOUND, Failed, RejectSummary
-from csvjobs.reading.resent import LAYOUT, as_written, own_columns
 from csvjobs.reading.source import Dialect, Found, Source
 from csvjobs.reading.structure import find_beginning
 from csvjobs.reading.tables import Table

@@ -21,8 +21,8 @@ from queue import SimpleQueue
 import psutil
 
 from csvjobs.errors import CsvjobsError, JobNotFound, MemoryLimit, TimeLimit
+from csvjobs.flow.monitor import HandedBack
 from csvjobs.flow.process import give_up, process
-from csvjobs.flow.pulse import HandedBack
 from csvjobs.flow.services import Services
 from csvjobs.settings import load
 from csvjobs.wiring import services

@@ -152,7 +152,7 @@ def test_both_queues_have_the_same_order(redis: Redis, events: list[str]) -> Non
                 each.put(job_id, event.replace(".", ""))
 
 
-def test_a_job_of_high_priority_waits_in_a_lane_of_its_own(pair: tuple[JobQueue, Take]) -> None:
+def test_a_job_of_high_priority_waits_in_a_line_of_its_own(pair: tuple[JobQueue, Take]) -> None:
     jobs, take_next = pair
     first, second, urgent, next_urgent = ids(4)
     for job_id, priority in ((first, "normal"), (urgent, "high"), (second, "normal"), (next_urgent, "high")):
@@ -169,7 +169,7 @@ def test_a_job_of_high_priority_waits_in_a_lane_of_its_own(pair: tuple[JobQueue,
     assert take_next() == urgent
 
 
-def test_owners_take_turns_in_each_lane(jobs: JobQueue) -> None:
+def test_owners_take_turns_in_each_line(jobs: JobQueue) -> None:
     a1, a2, b1, normal = ids(4)
     for job_id, owner in ((a1, "a"), (a2, "a"), (b1, "b")):
         jobs.put(job_id, owner, Priority.HIGH)

@@ -160,8 +160,8 @@ def test_what_waited_for_room_is_done_when_there_is_some(small: Service) -> None
 
 
 def test_a_large_run_stops_before_the_disk_is_full(small: Service, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("csvjobs.flow.pulse.LARGE", 0)
-    monkeypatch.setattr("csvjobs.flow.pulse.EVERY", 0.001)
+    monkeypatch.setattr("csvjobs.flow.monitor.LARGE", 0)
+    monkeypatch.setattr("csvjobs.flow.monitor.EVERY", 0.001)
     job_id = send(small, table(4 * MIB))
     high = small.services.settings.model_copy(update={"min_free_bytes": 20 * MIB, "job_attempts": 1})
     services = replace(small.services, settings=high)

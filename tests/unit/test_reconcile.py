@@ -147,7 +147,7 @@ def test_what_waits_for_workers_that_there_are_no_longer_waits_for_others(parts:
 def test_workers_of_another_machine_are_waited_for(parts: Parts, monkeypatch: pytest.MonkeyPatch) -> None:
     job_id = parts.submit(Terms(priority=Priority.HIGH), priority_workers=1)
     with monkeypatch.context() as patch:
-        patch.setattr(parts.queue, "workers", lambda lane: lane is Priority.HIGH)
+        patch.setattr(parts.queue, "workers", lambda asked: asked is Priority.HIGH)
         parts.rounds(2)
         assert parts.queue.census().high == (job_id,)
     parts.rounds(1)

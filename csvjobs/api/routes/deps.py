@@ -10,7 +10,7 @@ from fastapi import Depends, Header, Request
 
 from csvjobs.api.watch import Watch
 from csvjobs.errors import BadRequest
-from csvjobs.flow.once import once
+from csvjobs.flow.idempotency import claimed
 from csvjobs.flow.services import Services
 from csvjobs.storage.base import Slot
 
@@ -55,7 +55,7 @@ def _slot(
     if not match:
         raise BadRequest("Idempotency-Key is not 1 to 255 printable ASCII characters.", hint="Take a UUID.")
     key = re.sub(r"\\(.)", r"\1", match[1]) if match[1] else match[2]
-    with once(services, owner, key) as slot:
+    with claimed(services, owner, key) as slot:
         yield slot
 
 

@@ -9,7 +9,7 @@ import csvjobs
 from csvjobs.api.problems import responses
 from csvjobs.api.routes.deps import Given
 from csvjobs.api.schemas import Health, Readiness
-from csvjobs.flow.room import check_free
+from csvjobs.flow.disk_space import check_free
 from csvjobs.flow.services import Services
 
 router = APIRouter(tags=["service"])

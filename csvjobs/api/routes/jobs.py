@@ -15,7 +15,7 @@ from csvjobs.api.routes.deps import Given, Watching
 from csvjobs.api.schemas import JobDocument, JobList, document
 from csvjobs.flow.cancel import cancel
 from csvjobs.flow.delete import delete
-from csvjobs.flow.outlook import look_at
+from csvjobs.flow.estimate import look_at
 from csvjobs.flow.view import listing, view
 from csvjobs.jobs.job import Job, Status
 

@@ -12,8 +12,8 @@ from csvjobs.api.problems import responses
 from csvjobs.api.routes.deps import Given, Held, Owner
 from csvjobs.api.schemas import JobDocument, document
 from csvjobs.api.uploads import Form, asked, receive
+from csvjobs.flow.estimate import with_estimate
 from csvjobs.flow.inspect import Inspection, inspect
-from csvjobs.flow.outlook import with_outlook
 from csvjobs.flow.preview import Preview, preview
 from csvjobs.flow.rerun import rerun
 from csvjobs.flow.services import Services
@@ -105,7 +105,7 @@ async def submit(
 async def _accepted(job: Job, response: Response, services: Services) -> JobDocument:
     response.headers["Location"] = f"/jobs/{job.job_id}"
     response.headers["Retry-After"] = "1"
-    return document(await to_thread.run_sync(with_outlook, services, job))
+    return document(await to_thread.run_sync(with_estimate, services, job))
 
 
 for _path, _name in (("/upload_csv", "upload_csv"), ("/upload", "upload"), ("/jobs", "create_job")):

@@ -125,13 +125,13 @@ function showProgress(job, before) {
 }
 
 function stageOf(job) {
-  if (job.status === "queued") return outlook(job);
+  if (job.status === "queued") return waiting(job);
   if (job.status === "processing") return STAGES[job.progress?.stage] ?? "Starting";
   const seconds = (new Date(job.finished_at) - new Date(job.started_at ?? job.created_at)) / 1000;
   return job.status === "done" ? `Done in ${seconds.toFixed(1)} seconds` : "";
 }
 
-function outlook(job) {
+function waiting(job) {
   if (job.position === undefined) return "Waiting";
   const before = { 0: "Next in line", 1: "One job waits before this one" }[job.position] ?? `${job.position} jobs wait before this one`;
   const start = job.estimated_start_at && new Date(job.estimated_start_at).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" });

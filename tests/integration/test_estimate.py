@@ -9,7 +9,7 @@ import pytest
 from test_retention import end_of, make, submit
 
 from csvjobs.errors import QueueUnavailable
-from csvjobs.flow.outlook import look_at
+from csvjobs.flow.estimate import look_at
 from csvjobs.flow.process import process
 from csvjobs.flow.services import Services
 from csvjobs.flow.view import view
@@ -55,7 +55,7 @@ def test_where_nobody_works_nothing_is_estimated(services: Services, monkeypatch
     assert look_at(services, submit(services)).estimated_start_at is None
 
 
-def test_a_job_that_has_ended_has_no_outlook(services: Services) -> None:
+def test_a_job_that_has_ended_has_no_estimate(services: Services) -> None:
     job_id = submit(services)
     process(services, job_id)
     job = look_at(services, job_id)

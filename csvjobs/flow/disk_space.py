@@ -1,4 +1,4 @@
-"""Room: how much of the disk is left, and who may still take of it."""
+"""Disk space: how much of the disk is left, and who may still take of it."""
 
 from __future__ import annotations
 

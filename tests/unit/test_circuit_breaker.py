@@ -1,4 +1,4 @@
-"""The fuse before Redis."""
+"""The circuit breaker before Redis."""
 
 from __future__ import annotations
 
@@ -10,23 +10,23 @@ import pytest
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import ResponseError
 
-from csvjobs import fuse
+from csvjobs import circuit_breaker
+from csvjobs.circuit_breaker import CircuitBreaker
 from csvjobs.errors import QueueUnavailable
-from csvjobs.fuse import Fuse
 
 
 class Server:
     """Counts who comes; answers when it is well."""
 
     def __init__(self) -> None:
-        self.fuse = Fuse()
+        self.breaker = CircuitBreaker()
         self.error: Exception | None = None
         self.came = 0
 
     def ask(self) -> bool:
         """Whether it answered."""
         try:
-            with self.fuse.before("It"):
+            with self.breaker.guard("It"):
                 self.came += 1
                 if self.error:
                     raise self.error
@@ -41,7 +41,7 @@ def server() -> Server:
 
 
 def test_who_comes_after_a_failure_is_told_at_once(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(fuse, "RESTS", 1e9)
+    monkeypatch.setattr(circuit_breaker, "OPEN_FOR", 1e9)
     assert server.ask()
     server.error = RedisConnectionError()
     assert not any(server.ask() for _ in range(10))
@@ -49,7 +49,7 @@ def test_who_comes_after_a_failure_is_told_at_once(server: Server, monkeypatch: 
 
 
 def test_one_looks_whether_it_is_back(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(fuse, "RESTS", 0.0)
+    monkeypatch.setattr(circuit_breaker, "OPEN_FOR", 0.0)
     server.error = RedisConnectionError()
     assert not any(server.ask() for _ in range(3))
     assert server.came == 3
@@ -58,13 +58,13 @@ def test_one_looks_whether_it_is_back(server: Server, monkeypatch: pytest.Monkey
 
 
 def test_while_one_looks_the_others_do_not_wait(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(fuse, "RESTS", 0.0)
+    monkeypatch.setattr(circuit_breaker, "OPEN_FOR", 0.0)
     server.error = RedisConnectionError()
     server.ask()
     looking, enough = threading.Event(), threading.Event()
 
     def hang() -> None:
-        with server.fuse.before("It"):
+        with server.breaker.guard("It"):
             looking.set()
             enough.wait()
             raise RedisConnectionError
@@ -86,17 +86,17 @@ def test_a_server_that_answers_with_an_error_is_there(server: Server) -> None:
 
 
 def test_one_that_is_cleared_while_another_looks_at_it_is_clear(server: Server) -> None:
-    class Cleared(Fuse):
+    class Cleared(CircuitBreaker):
         looks = iter([0.0])
 
         @property
-        def _blown(self) -> float | None:  # type: ignore[override]
+        def _opened(self) -> float | None:  # type: ignore[override]
             return next(self.looks, None)
 
-        @_blown.setter
-        def _blown(self, at: float | None) -> None: ...
+        @_opened.setter
+        def _opened(self, at: float | None) -> None: ...
 
-    server.fuse = Cleared()
+    server.breaker = Cleared()
     assert server.ask()
 
 

@@ -1,4 +1,4 @@
-"""What was wrong with a job's file, row by row."""
+"""A job's bad records, a page at a time."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Pulse: beside a run, shows its progress and notices what should stop it."""
+"""Monitor: beside a run, shows its progress and notices what should stop it."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from types import TracebackType
 
 from csvjobs.engines.base import Engine, Interrupted
 from csvjobs.errors import Cancelled, CsvjobsError, DiskFull, JobNotFound, StorageUnavailable, TimeLimit
+from csvjobs.flow.disk_space import LARGE, check_free
 from csvjobs.flow.ending import publish
-from csvjobs.flow.room import LARGE, check_free
 from csvjobs.flow.services import Services
 from csvjobs.jobs.job import Job, Progress
 
@@ -38,7 +38,7 @@ class HandedBack(Exception):
 
 
 @dataclass
-class Pulse:
+class Monitor:
     """A thread that publishes `job` with its progress, and stops the run when it was cancelled or
     deleted, has taken longer than `limit` seconds, fills the disk or is told to `leave`.
 
@@ -56,12 +56,12 @@ class Pulse:
     _engine: Engine | None = None
     _stop: CsvjobsError | HandedBack | None = None
 
-    def __enter__(self) -> Pulse:
+    def __enter__(self) -> Monitor:
         self._began = time.monotonic()
         self._done = threading.Event()
         self._lock = threading.Lock()
         publish(self.services, self._snapshot())
-        self._thread = threading.Thread(target=self._beat, name=f"pulse {self.job.job_id}", daemon=True)
+        self._thread = threading.Thread(target=self._beat, name=f"monitor {self.job.job_id}", daemon=True)
         self._thread.start()
         return self
 

@@ -1,4 +1,4 @@
-"""Outlook: what lies before a job that waits, as far as that can be known."""
+"""Estimate: what lies before a job that waits, as far as that can be known."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ RECENT = 20
 """Jobs whose durations an estimate is made from."""
 
 
-def with_outlook(services: Services, job: Job) -> Job:
+def with_estimate(services: Services, job: Job) -> Job:
     """The job with its place in the queue and an estimate of its start, where it waits and both are known."""
     if job.status is not Status.QUEUED:
         return job
@@ -26,8 +26,8 @@ def with_outlook(services: Services, job: Job) -> Job:
 
 
 def look_at(services: Services, job_id: str) -> Job:
-    """The job as it stands, with its outlook. Raises JobNotFound."""
-    return with_outlook(services, view(services, job_id))
+    """The job as it stands, with its estimate. Raises JobNotFound."""
+    return with_estimate(services, view(services, job_id))
 
 
 def _start(services: Services, job: Job, position: int) -> datetime | None:

@@ -1,4 +1,4 @@
-"""A fuse before Redis: once it did not answer, others are told so at once, until one finds it back."""
+"""Circuit breaker: once Redis did not answer, others are told so at once, until one finds it back."""
 
 from __future__ import annotations
 
@@ -13,29 +13,29 @@ from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from csvjobs.errors import QueueUnavailable
 
-RESTS = 0.5
+OPEN_FOR = 0.5
 """Seconds after a failure before anybody looks whether the server is back."""
 
 
-class Fuse:
+class CircuitBreaker:
     """Shared by all in a process who use one server: without it each request would wait for a server that
     hangs, and soon no thread would be left for those that need none."""
 
     def __init__(self) -> None:
-        self._blown: float | None = None
+        self._opened: float | None = None
         self._looking = threading.Lock()
 
     @contextmanager
-    def before(self, what: str) -> Iterator[None]:
+    def guard(self, what: str) -> Iterator[None]:
         """For a block that talks to the server. Raises QueueUnavailable, about `what`, where it does not
         answer or, but for one at a time, did not a moment ago."""
         # Once: another thread may clear it between two looks.
-        blown = self._blown
-        if blown is None:
+        opened = self._opened
+        if opened is None:
             with self._watching(what):
                 yield
             return
-        if time.monotonic() < blown + RESTS or not self._looking.acquire(blocking=False):
+        if time.monotonic() < opened + OPEN_FOR or not self._looking.acquire(blocking=False):
             raise QueueUnavailable(f"{what} cannot be reached: the server did not answer a moment ago.")
         try:
             with self._watching(what):
@@ -49,6 +49,6 @@ class Fuse:
             yield
         except RedisError as error:
             if isinstance(error, RedisConnectionError | RedisTimeoutError):
-                self._blown = time.monotonic()
+                self._opened = time.monotonic()
             raise QueueUnavailable(f"{what} cannot be reached: {error}") from error
-        self._blown = None
+        self._opened = None

@@ -1,4 +1,4 @@
-"""The pulse beside a run: what goes wrong with one of its looks is not the end of them."""
+"""The monitor beside a run: what goes wrong with one of its looks is not the end of them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 from chaos import eventually
 
 from csvjobs.errors import TimeLimit
-from csvjobs.flow import pulse
+from csvjobs.flow import monitor
 from csvjobs.flow.submit import Incoming
 from csvjobs.settings import Settings
 from csvjobs.wiring import local
@@ -30,15 +30,15 @@ def test_a_look_that_fails_is_told_once_and_others_follow(
         return False
 
     monkeypatch.setattr(services.storage, "ended", ended)
-    monkeypatch.setattr(pulse, "EVERY", 0.001)
+    monkeypatch.setattr(monitor, "EVERY", 0.001)
 
-    def out_of_time(running: pulse.Pulse) -> bool:
+    def out_of_time(running: monitor.Monitor) -> bool:
         try:
             running.check()
         except TimeLimit:
             return True
         return False
 
-    with services.storage.lease(job.job_id), pulse.Pulse(services, job, 0.0, 4) as running:
+    with services.storage.lease(job.job_id), monitor.Monitor(services, job, 0.0, 4) as running:
         eventually(lambda: out_of_time(running))
     assert [record.levelname for record in caplog.records if "a look" in record.getMessage()] == ["ERROR"]

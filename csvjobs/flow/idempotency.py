@@ -1,4 +1,4 @@
-"""Once: a request that is sent again under its key is answered with the job that it has made.
+"""Idempotency keys: a request that is sent again under its key is answered with the job that it has made.
 
 As draft-ietf-httpapi-idempotency-key-header has it. The key's slot is held while the request is carried out,
 and gets the job's id before the commit: whenever the process dies, the slot names the job or none that began.
@@ -19,7 +19,7 @@ from csvjobs.storage.base import Slot
 
 
 @contextmanager
-def once(services: Services, owner: str, key: str) -> Iterator[Slot]:
+def claimed(services: Services, owner: str, key: str) -> Iterator[Slot]:
     """Holds the owner's key while the block carries out the request. Raises KeyInUse when another does so."""
     with services.storage.claim(f"{owner}\0{key}") as slot:
         if slot is None:

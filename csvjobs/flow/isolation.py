@@ -1,4 +1,4 @@
-"""Apart: a job whose files cannot be read is no reason to leave the others alone."""
+"""Isolation: a job whose files cannot be read is no reason to leave the others alone."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from csvjobs.errors import JobNotFound
 log = logging.getLogger(__name__)
 
 
-class Apart:
+class Isolation:
     """Remembers which jobs were told of: what is wrong with one for many rounds is told once."""
 
     def __init__(self) -> None:
         self._told: set[str] = set()
 
     @contextmanager
-    def each(self, job_id: str) -> Iterator[None]:
+    def of(self, job_id: str) -> Iterator[None]:
         """For a block about one job, which ends where the job was deleted or its files cannot be read."""
         try:
             yield

@@ -25,7 +25,7 @@ def _all_usable(names: list[str]) -> list[str]:
 NewName = Annotated[str, AfterValidator(_usable)]
 NewNames = Annotated[Names, AfterValidator(_all_usable)]
 KeepSource = Annotated[
-    bool, Field(description="Whether what the new columns are made of stays in the table.")
+    bool, Field(description="Whether the columns that the new ones are made from stay in the table.")
 ]
 
 

@@ -1,4 +1,4 @@
-"""Rules: what cells have to be, as options of a step and as conditions in SQL."""
+"""Rules for cells and rows, as options of a step and as conditions in SQL."""
 
 from __future__ import annotations
 
@@ -35,14 +35,14 @@ ZONED = tuple(f"{time}%z" for time in TIMES)
 BOUNDS = {"at_least": ">=", "above": ">", "at_most": "<=", "below": "<"}
 LOWER, UPPER = ("at_least", "above"), ("at_most", "below")
 WRITTEN = {"integer": r"[+-]?\d+", "decimal": NUMBER, "float": NUMBER, "boolean": "true|false"}
-"""How a value of a type is written in an option."""
+"""How a value of each type is written in an option."""
 
 SHOWN = 12
-"""Values of a list that a message names."""
+"""The most values of a list that a message shows."""
 
 
 def _null(given: object) -> object:
-    """The word, where JSON has its own null."""
+    """The word "null" for JSON's own null."""
     return "null" if given is None else given
 
 
@@ -71,58 +71,62 @@ class Reference(BaseModel):
 
 
 class Rule(BaseModel):
-    """What the cells of one column, or of each of several, have to be; or with `where` a row. A cell that is
-    missing breaks `required` only."""
+    """What the cells of one column, or of each of several, must be; or, with `where`, what a row must be. A
+    missing cell breaks `required` only."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    column: str | None = Field(None, description="Name of the column; instead of `columns`.")
-    columns: Names | None = Field(None, description="Names of several columns, for each of which it holds.")
+    column: str | None = Field(None, description="Name of the column.")
+    columns: Names | None = Field(
+        None, description="Instead of `column`, names of several that the rule is for."
+    )
     required: bool = Field(False, description="Whether no cell may be missing.")
     unique: bool | Literal["together"] = Field(
         False,
         description="Whether no two cells of a column may be equal; with `together`, no two rows in all of "
-        "`columns`. The first one in the file is none too many. Missing cells are not compared.",
+        "`columns`. The first of them in the file passes. Missing cells are not compared.",
     )
     type: Type | None = Field(
         None,
-        description="What every cell can be read as, as `cast` does: `integer`, `decimal`, `float`, "
-        "`boolean`, `date` or `datetime`.",
+        description="The type that every cell must be readable as, as in `cast`: `integer`, `decimal`, "
+        "`float`, `boolean`, `date` or `datetime`.",
     )
     decimal: DecimalSign = Field(".", description="The decimal separator.")
     group: GroupSign | None = Field(
-        None, description="The separator between groups of digits; a space is any no-break space too."
+        None, description="The separator between groups of digits; a space also stands for no-break spaces."
     )
     format: Formats | None = Field(
-        None, description="The format of dates or times, or a list of those allowed; else ISO 8601."
+        None, description="The format of dates or times, or a list of those allowed; ISO 8601 by default."
     )
-    true: Word = Field(TRUE, description="Words for true, in upper or lower case.")
-    false: Word = Field(FALSE, description="Words for false, in upper or lower case.")
-    one_of: Constants | None = Field(None, min_length=1, description="The values that are allowed.")
-    matches: Pattern | None = Field(None, description="A regular expression for the whole cell.")
-    at_least: Constant | None = Field(None, description="The smallest value that is allowed.")
-    above: Constant | None = Field(None, description="What every value is larger than.")
-    at_most: Constant | None = Field(None, description="The largest value that is allowed.")
-    below: Constant | None = Field(None, description="What every value is smaller than.")
-    min_length: int | None = Field(None, ge=0, description="The least number of characters.")
-    max_length: int | None = Field(None, ge=0, description="The largest number of characters.")
+    true: Word = Field(TRUE, description="Words for true; case is ignored.")
+    false: Word = Field(FALSE, description="Words for false; case is ignored.")
+    one_of: Constants | None = Field(None, min_length=1, description="The allowed values.")
+    matches: Pattern | None = Field(
+        None, description="A regular expression (RE2) that the whole cell must match."
+    )
+    at_least: Constant | None = Field(None, description="The smallest allowed value.")
+    above: Constant | None = Field(None, description="Every value must be greater than this.")
+    at_most: Constant | None = Field(None, description="The largest allowed value.")
+    below: Constant | None = Field(None, description="Every value must be less than this.")
+    min_length: int | None = Field(None, ge=0, description="The smallest allowed number of characters.")
+    max_length: int | None = Field(None, ge=0, description="The largest allowed number of characters.")
     where: ConditionText | None = Field(
         None,
-        description="A condition over the row's cells in place of columns, as in `filter`: "
-        "`CAST(ends AS DATE) >= CAST(starts AS DATE)`. A row breaks it where it is false, or unknown "
-        "because a cell is no number or no date; not where it is unknown because a cell is missing.",
+        description="Instead of columns, an SQL condition over the row's cells, as in `filter`: "
+        "`CAST(ends AS DATE) >= CAST(starts AS DATE)`. A row breaks it if it is false, or unknown because a "
+        "cell is not a number or a date; not if it is unknown because a cell is missing.",
     )
     references: Reference | None = Field(
         None,
-        description="A column of another table in which the cell has to stand, as the same text: "
-        "`{table: countries, column: code}`. The table is called as in `lookup`.",
+        description="A column of another table that must contain the cell, as the same text: "
+        "`{table: countries, column: code}`. The table is named as in `lookup`.",
     )
-    missing: list[str] = Field([], description="Texts that count as missing here, beside the empty cell.")
+    missing: list[str] = Field([], description="Texts that count as missing here, besides the empty cell.")
     on_fail: Fate | None = Field(
         None,
         json_schema_extra={"default": None},
-        description="What becomes of a row that breaks it: `reject`, `null`, `keep` or `fail`; else as the "
-        "step has it.",
+        description="What happens to a row that breaks it: `reject`, `null`, `keep` or `fail`; that of the "
+        "step by default.",
     )
 
     @model_validator(mode="after")
@@ -148,13 +152,13 @@ class Rule(BaseModel):
 
     @property
     def names(self) -> list[str]:
-        """The columns that it is about."""
+        """The columns that the rule checks."""
         if self.where is not None:
             return names(self.where)
         return self.columns or [self.column or ""]
 
     def conditions(self, columns: Columns, default: OnFail, sql: Sql, step: str) -> Iterator[Condition]:
-        """What rows of these columns have to be. Raises UnknownColumn, BadPattern."""
+        """The conditions that rows of these columns must meet. Raises UnknownColumn, BadPattern."""
         if self.where is not None:
             judged = condition(self.where, columns, sql, step)
             broken = f"(NOT ({judged.sql}) OR {judged.unread})"
@@ -174,12 +178,12 @@ class Rule(BaseModel):
 
     @property
     def ranged(self) -> dict[str, str]:
-        """The bounds that are given."""
+        """The given bounds, by name."""
         return {name: bound for name in BOUNDS if (bound := getattr(self, name)) is not None}
 
     @property
     def reads_as(self) -> Type | None:
-        """The type of its values; bounds alone are of numbers."""
+        """The type of the values; bounds without a type are numbers."""
         return self.type or ("float" if self.ranged else None)
 
     @property
@@ -221,7 +225,7 @@ class Rule(BaseModel):
             raise PydanticCustomError("bad_bounds", "The lower bound is above the upper one")
 
     def _written(self, option: str, text: str) -> str | float:
-        """What an option's text means: a number, or the text that a cell of equal value is read as. Raises
+        """The value of an option: a number, or the text that an equal cell is read as. Raises
         PydanticCustomError."""
         try:
             return value(self.reads_as, text)
@@ -235,9 +239,10 @@ class Rule(BaseModel):
 
 
 def value(to: Type | None, text: str) -> str | float:
-    """What a text means that is written plainly: a number, or the form in which all equal values are read.
+    """The value of a plainly written text: a number, or the form in which all equal values are read.
 
-    Raises ValueError."""
+    Raises ValueError.
+    """
     if to in WRITTEN and not re.fullmatch(WRITTEN[to], text, re.ASCII):
         raise ValueError(text)
     match to:
@@ -256,7 +261,7 @@ def value(to: Type | None, text: str) -> str | float:
 
 
 def _moment(moment: datetime) -> str:
-    """As a reading has it. Raises ValueError where there is a zone."""
+    """A time in the form in which cells are read. Raises ValueError if it has a zone."""
     if moment.tzinfo:
         raise ValueError(moment)
     return moment.isoformat().rstrip("0") if moment.microsecond else moment.isoformat()
@@ -275,13 +280,13 @@ class _Cell(NamedTuple):
 
     @property
     def text(self) -> str:
-        """What it is read as, NULL where it does not fit the type."""
+        """The cell as read; NULL if it does not fit the type."""
         read = [reading.read(self.column.sql, self.sql) for reading in self.rule.readings]
         return f"COALESCE({', '.join([*read, 'NULL'])})" if read else self.column.sql
 
     @property
     def fits(self) -> str:
-        """Whether it can be read as of the type."""
+        """A predicate: the cell can be read as the type."""
         fits = (
             f"COALESCE({reading.fits(self.column.sql, self.sql)}, FALSE)" for reading in self.rule.readings
         )
@@ -289,20 +294,19 @@ class _Cell(NamedTuple):
 
     @property
     def number(self) -> str:
-        """It as a double, NULL where it is no number."""
+        """The cell as a double; NULL if it is not a number."""
         plain = self.rule.decimal == "." and not self.rule.group
         return self.sql.number(self.column.sql if plain else self.text)
 
     @property
     def value(self) -> str:
-        """What it is read as, equal where values are; NULL where it does not fit the type."""
+        """The cell as read, with equal results for equal values; NULL if it does not fit the type."""
         if self.rule.reads_as in ("decimal", "float"):
             return f"CASE WHEN {self.fits} THEN {self.number} END"
         return self.text
 
     def conditions(self, step: str) -> Iterator[tuple[str, str, str]]:
-        """Code, predicate and message of each, but of those that look at several columns. Raises
-        UnknownColumn."""
+        """The code, predicate and message of each condition on one column. Raises UnknownColumn."""
         yield from self._alone()
         if self.rule.references:
             there, (table, column) = self.there, (self.rule.references.table, self.rule.references.column)
@@ -312,7 +316,7 @@ class _Cell(NamedTuple):
             yield "not-unique", _repeated([self]), "The value already appears in an earlier row."
 
     def _referenced(self, step: str) -> str:
-        """The texts in a column of the other table."""
+        """Selects the texts in the column of the other table."""
         assert self.rule.references is not None  # noqa: S101 (the caller looked)
         called = self.rule.references.table
         names, relation = self.sql.tables[called]
@@ -321,7 +325,7 @@ class _Cell(NamedTuple):
         return f"SELECT {column.sql} FROM ({relation}) WHERE {column.sql} <> ''"
 
     def _alone(self) -> Iterator[tuple[str, str, str]]:
-        """The same, of what needs no other row."""
+        """The code, predicate and message of each condition that needs no other row."""
         rule, there = self.rule, self.there
         if rule.required:
             yield "required", f"NOT ({there})", "A required cell is missing."
@@ -359,7 +363,7 @@ class _Cell(NamedTuple):
 
 
 def _repeated(cells: Sequence[_Cell]) -> str:
-    """Whether the same values stand in a row before it in the file."""
+    """A predicate: an earlier row of the file has the same values."""
     compared = " AND ".join(part for cell in cells for part in (cell.there, f"{cell.value} IS NOT NULL"))
     among = ", ".join(cell.value for cell in cells)
     return f"{compared} AND ROW_NUMBER() OVER (PARTITION BY {among} ORDER BY {ROW}) > 1"

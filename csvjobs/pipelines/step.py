@@ -259,7 +259,7 @@ class Step(BaseModel):
 class ColumnStep(Step):
     """The base of steps that work on some columns, whichever the user names."""
 
-    columns: Names | None = Field(None, description="Names of the columns; all when left out.")
+    columns: Names | None = Field(None, description="Names of the columns; all by default.")
 
     def chosen(self, columns: Columns) -> Columns:
         return columns if self.columns is None else columns.pick(self.columns, self.step)

@@ -1,4 +1,4 @@
-"""Numbers into ranges."""
+"""Groups numbers into ranges."""
 
 from collections.abc import Sequence
 from itertools import pairwise
@@ -41,20 +41,20 @@ Edges = Annotated[
 
 
 class Bin(ColumnStep):
-    """Replaces each number by the range in which it lies; the lower edge belongs to a range, the upper to
-    the next.
+    """Replaces each number with the range that contains it; a range includes its lower edge and excludes its
+    upper edge.
 
-    `edges: [18, 65]` makes three ranges: below 18, from 18 to below 65, and from 65. `count: 4` cuts the way
-    from the smallest number to the largest into four ranges of equal width; `quantiles: 4` cuts so that each
-    holds about as many numbers (linear interpolation; where many are equal, a range may stay empty). The
-    first range has no lower end and the last no upper one, so that where learnt ranges are applied to another
-    file, smaller and larger numbers belong to them. A range is written as `[18, 65)`: from 18, 65 left out;
-    or as `labels` say.
+    `edges: [18, 65]` makes three ranges: below 18, from 18 to below 65, and from 65. `count: 4` divides the
+    span from the smallest number to the largest into four ranges of equal width; `quantiles: 4` makes four
+    ranges with about the same number of rows (linear interpolation; if many numbers are equal, a range can
+    stay empty). The first range has no lower end and the last no upper end, so when learnt ranges are applied
+    to another file, smaller and larger numbers fall into these. A range is written as `[18, 65)`, which
+    excludes 65, or as its label in `labels`.
 
-    The ranges of `count` are those of scikit-learn's KBinsDiscretizer and numpy's histogram, those of `edges`
-    are those of pandas' cut with `right=False`.
+    The ranges of `count` match scikit-learn's KBinsDiscretizer and numpy's histogram, those of `edges` match
+    pandas' cut with `right=False`.
 
-    A missing cell stays as it is; any other cell that is no number ends the job.
+    A missing cell stays as it is; any other cell that is not a number ends the job.
     """
 
     example: ClassVar = Example(
@@ -65,11 +65,13 @@ class Bin(ColumnStep):
     strict_numbers: ClassVar = True
 
     step: Literal["bin"] = "bin"
-    columns: Names = Field(description="Names of the columns to cut.")
-    edges: Edges | None = Field(None, description="Where one range ends and the next begins, rising.")
-    count: int | None = Field(None, ge=2, le=MOST, description="How many ranges of equal width.")
-    quantiles: int | None = Field(None, ge=2, le=MOST, description="How many ranges of about equal size.")
-    labels: list[str] | None = Field(None, description="What to write for each range, the lowest first.")
+    columns: Names = Field(description="Names of the columns to bin.")
+    edges: Edges | None = Field(None, description="Where one range ends and the next begins, ascending.")
+    count: int | None = Field(None, ge=2, le=MOST, description="The number of ranges of equal width.")
+    quantiles: int | None = Field(
+        None, ge=2, le=MOST, description="The number of ranges with about as many rows each."
+    )
+    labels: list[str] | None = Field(None, description="A label for each range, lowest first.")
 
     @model_validator(mode="after")
     def _one_way(self) -> "Bin":
@@ -98,7 +100,7 @@ class Bin(ColumnStep):
 
     def _needs(self, name: str) -> list[Need]:
         if self.edges:
-            # Nothing to learn, but to know that all cells are numbers.
+            # Nothing to learn; this only makes sure that all cells are numbers.
             return [Need(name, "count")]
         if self.count:
             return [Need(name, "min"), Need(name, "max")]
@@ -106,7 +108,7 @@ class Bin(ColumnStep):
         return [Need(name, "quantile", part / parts) for part in range(parts + 1)]
 
     def _edges(self, name: str, learnt: Learnt) -> Sequence[float]:
-        """Where one range ends and the next begins. Raises NotANumber."""
+        """The edges between ranges, given or learnt. Raises NotANumber."""
         if self.edges:
             return self.edges
         found = [learnt[need] for need in self._needs(name)]
@@ -121,6 +123,6 @@ class Bin(ColumnStep):
 
 
 def _equal(low: float, high: float, count: int) -> list[float]:
-    """The inner edges, as numpy's linspace reckons, to the last digit."""
+    """The inner edges of equal ranges, with the same rounding as numpy's linspace."""
     width = (high - low) / count
     return [low + place * width for place in range(1, count)]

@@ -1,4 +1,4 @@
-"""Upper or lower case."""
+"""Converts letters to upper or lower case."""
 
 from typing import ClassVar, Literal
 
@@ -9,11 +9,12 @@ from csvjobs.pipelines.step import Change, Column, Columns, ColumnStep, Example,
 
 
 class Case(ColumnStep):
-    """Turns the letters of each cell into upper or lower case, in all scripts; a missing cell stays as it is.
+    """Converts the letters of each cell to upper or lower case, in all scripts; a missing cell stays as it
+    is.
 
-    Each letter becomes one letter, whatever stands beside it, so that no cell grows: in upper case ß is
-    ẞ and not SS; in lower case İ is i, and Σ is σ at the end of a word too. A letter that has no single
-    counterpart stays, as ŉ does.
+    Each letter becomes exactly one letter, regardless of its neighbours, so no cell grows: in upper case ß
+    becomes ẞ, not SS; in lower case İ becomes i, and Σ becomes σ even at the end of a word. A letter without
+    a single counterpart, such as ŉ, stays as it is.
     """
 
     example: ClassVar = Example(
@@ -23,7 +24,7 @@ class Case(ColumnStep):
     )
 
     step: Literal["case"] = "case"
-    to: Literal["upper", "lower"] = Field(description="The case to turn letters into.")
+    to: Literal["upper", "lower"] = Field(description="The case to convert letters to.")
 
     def change(self, columns: Columns, learnt: Learnt, sql: Sql) -> Change:
         turn = sql.upper if self.to == "upper" else sql.lower

@@ -1,4 +1,4 @@
-"""Brings cells to one written form of a type: numbers, truth values, dates and times."""
+"""Converts cells to the standard form of a type: numbers, booleans, dates and times."""
 
 from typing import ClassVar, Literal
 
@@ -22,25 +22,25 @@ from csvjobs.pipelines.types import (
 
 
 class Cast(ColumnStep):
-    """Brings the cells of each column to the one written form of a type, digit for digit.
+    """Converts the cells of each column to the standard written form of a type.
 
     `integer`: 007 and +7 become 7, 12.0 becomes 12, 1.2E+03 becomes 1200, 12.5 does not fit; any number of
-    digits. `decimal`: digit for digit, 1.10 stays 1.10, 1.23E-02 becomes 0.0123; an exponent has up to three
-    digits. `float`: the shortest text that reads back as the same double, 1.10 becomes 1.1. With
-    `decimal: ","` and `group: "."` 1.234,50 becomes 1234.50; groups have three digits.
-    `boolean`: true or false. `date` and `datetime`: ISO 8601, 2026-04-03 and 2026-04-03T10:30:00; a time
-    zone stays. Blanks around are taken away.
+    digits. `decimal`: keeps all digits, 1.10 stays 1.10, 1.23E-02 becomes 0.0123; an exponent has up to three
+    digits. `float`: the shortest text that reads back as the same double, 1.10 becomes 1.1. With `decimal:
+    ","` and `group: "."`, 1.234,50 becomes 1234.50; groups have three digits. `boolean`: true or false.
+    `date` and `datetime`: ISO 8601, 2026-04-03 and 2026-04-03T10:30:00; a time zone is kept. White space
+    around the value is removed.
 
-    A format has the signs of strptime: `%Y` (2026), `%y` (69 to 99 are 1969 to 1999, 00 to 68 are 2000 to
-    2068), `%m`, `%d`, `%b` (Apr), `%B` (April), `%H`, `%I` with `%p` (10 PM), `%M`, `%S` (with a fraction or
-    without), and at the end `%z` (Z or +02:00). One format holds for a whole column: of several the one that
-    fits every cell. Where none is given, common ones are tried, with four digits of the year. Where two fit
-    all cells but give different dates (03/04/2026), or each fits some, the job ends and asks for `format`.
-    The format that one file has settled is in its `fitted.json`: applied to another file, it holds there too,
-    and a cell of another format does not fit.
+    A format is made of strptime directives: `%Y` (2026), `%y` (69 to 99 are 1969 to 1999, 00 to 68 are 2000
+    to 2068), `%m`, `%d`, `%b` (Apr), `%B` (April), `%H`, `%I` with `%p` (10 PM), `%M`, `%S` (with or without
+    a fraction), and at the end `%z` (Z or +02:00). One format applies to a whole column: of a list, the one
+    that fits every cell. Without `format`, common formats with a four-digit year are tried. If two formats
+    fit all cells but give different dates (03/04/2026), or each fits only some cells, the job ends and asks
+    for `format`. The format found for one file is stored in its `fitted.json`: applied to another file, it
+    holds there too, and a cell of another format does not fit.
 
-    A missing cell stays as it is. Any other cell that does not fit ends the job, unless `invalid` says else.
-    An output in Parquet or XLSX has the column as that type, if no later step changes its cells.
+    A missing cell stays as it is. Any other cell that does not fit ends the job, unless `invalid` says
+    otherwise. In a Parquet or XLSX output the column has this type, unless a later step changes its cells.
     """
 
     example: ClassVar = Example(
@@ -50,20 +50,20 @@ class Cast(ColumnStep):
     )
 
     step: Literal["cast"] = "cast"
-    columns: Names = Field(description="Names of the columns to bring to the type.")
-    to: Type = Field(description="The type of the cells.")
+    columns: Names = Field(description="Names of the columns to convert.")
+    to: Type = Field(description="The type to convert to.")
     decimal: DecimalSign = Field(".", description="The decimal separator.")
     group: GroupSign | None = Field(
-        None, description="The separator between groups of digits; a space is any no-break space too."
+        None, description="The separator between groups of digits; a space also stands for no-break spaces."
     )
     format: Formats | None = Field(
-        None, description="The format of dates or times, or a list to choose from."
+        None, description="The format of the dates or times, or a list of formats to choose from."
     )
-    true: Word = Field(TRUE, description="Words for true, in upper or lower case.")
-    false: Word = Field(FALSE, description="Words for false, in upper or lower case.")
+    true: Word = Field(TRUE, description="Words for true; case is ignored.")
+    false: Word = Field(FALSE, description="Words for false; case is ignored.")
     invalid: Literal["fail", "empty", "keep"] = Field(
         "fail",
-        description="What becomes of a cell that does not fit: end the job, an empty cell, or as it is.",
+        description="What happens to a cell that does not fit: fail the job, make it empty, or keep it.",
     )
 
     @model_validator(mode="after")
@@ -72,7 +72,7 @@ class Cast(ColumnStep):
         return self
 
     def holds_here(self, need: Need) -> bool:
-        """Of a single format there is nothing to settle."""
+        """A single format is not learnt, so it is checked against the rows at hand."""
         return len(need.argument) == 1
 
     def needs(self, columns: Columns) -> tuple[Need, ...]:
@@ -99,7 +99,7 @@ class Cast(ColumnStep):
         return Need(name, "reading", self._readings)
 
     def _invalid(self, name: str, chosen: Chosen) -> str:
-        """What to say of cells that do not fit. Raises InvalidCell where they end the job."""
+        """The warning for cells that do not fit. Raises InvalidCell if they end the job."""
         cells = "1 cell" if chosen["odd"] == 1 else f"{chosen['odd']} cells"
         said = f"{cells} of column {name!r} cannot be read as {self._called(chosen['reading'])}"
         said += f", for example {(chosen['example'] or '')[:80]!r}"

@@ -1,4 +1,4 @@
-"""Brings numbers that lie too far out to the nearest bound."""
+"""Limits numbers to a lower and an upper bound."""
 
 from typing import Annotated, ClassVar, Literal
 
@@ -31,13 +31,14 @@ def _rising(parts: tuple[float, float]) -> tuple[float, float]:
 
 
 class Clip(ColumnStep):
-    """Replaces each number below the lower bound by that bound, and each above the upper bound by that.
+    """Replaces each number below the lower bound with that bound, and each above the upper bound with that
+    one.
 
     The bounds are given (`lower`, `upper`), or learnt for each column: `quantiles: [0.01, 0.99]` (linear
-    interpolation, as numpy's), or `iqr: 1.5`, so many times the distance between the quartiles below the
-    first and above the third. Numbers within the bounds, and on them, stay as they are written.
+    interpolation, as in numpy), or `iqr: 1.5`, so many interquartile ranges below the first quartile and
+    above the third. Numbers within the bounds, or equal to one, stay as they are written.
 
-    A missing cell stays as it is; any other cell that is no number ends the job.
+    A missing cell stays as it is; any other cell that is not a number ends the job.
     """
 
     example: ClassVar = Example(
@@ -55,7 +56,7 @@ class Clip(ColumnStep):
         None, description="The bounds as two quantiles, from 0 to 1."
     )
     iqr: float | None = Field(
-        None, gt=0, le=1e6, description="How many distances between the quartiles to allow beyond these."
+        None, gt=0, le=1e6, description="How many interquartile ranges to allow beyond the quartiles."
     )
 
     @model_validator(mode="after")
@@ -82,7 +83,7 @@ class Clip(ColumnStep):
 
     def _needs(self, name: str) -> list[Need]:
         if self.quantiles is None and self.iqr is None:
-            # Nothing to learn, but to know that all cells are numbers.
+            # Nothing to learn; this only makes sure that all cells are numbers.
             return [Need(name, "count")]
         return [Need(name, "quantile", part) for part in self.quantiles or (0.25, 0.75)]
 

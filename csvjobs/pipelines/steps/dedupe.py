@@ -1,4 +1,4 @@
-"""Keeps one of rows that are equal, or none."""
+"""Keeps one of several equal rows, or none."""
 
 from typing import ClassVar, Literal
 
@@ -10,14 +10,14 @@ from csvjobs.pipelines.step import Change, Columns, Example, Learnt, Names, Step
 
 
 class Dedupe(Step):
-    """Keeps the first of all rows whose cells in `by` are equal, or the last, or none of them.
+    """Keeps the first of the rows whose cells in `by` are equal, or the last, or none of them.
 
-    First and last are meant as the rows stand, in the file or after `sort`; those that stay keep their
-    places.
+    First and last refer to the order of the rows in the file, or after `sort`; the rows that stay keep their
+    order.
 
-    Cells are equal when they are the same text, character for character: put `trim` before this step
-    where blanks differ. Even an empty cell and a quoted empty one (`""`) are different here; two empty
-    cells are equal.
+    Cells are equal if they are the same text, character for character: put `trim` before this step where
+    spaces differ. Two empty cells are equal, but an empty cell and a quoted empty one (`""`) are different
+    here.
     """
 
     example: ClassVar = Example(
@@ -29,10 +29,11 @@ class Dedupe(Step):
     by_order: ClassVar = True
 
     step: Literal["dedupe"] = "dedupe"
-    by: Names | None = Field(None, description="Names of the columns to compare; all when left out.")
+    by: Names | None = Field(None, description="Names of the columns to compare; all by default.")
 
     keep: Literal["first", "last", "none"] = Field(
-        "first", description="Which of several equal rows stays; with none, only rows that are alone stay."
+        "first",
+        description="Which of several equal rows stays; with `none`, only rows without an equal stay.",
     )
 
     def change(self, columns: Columns, learnt: Learnt, sql: Sql) -> Change:

@@ -12,17 +12,16 @@ from csvjobs.pipelines.step import Change, Column, Columns, Example, Learnt, Ste
 
 
 class Derive(Step):
-    """Computes new columns, or the cells of columns that are there, from the other cells of the row.
+    """Computes new columns, or the cells of existing columns, from the cells of the same row.
 
-    `values` says how, in expressions as SQL has them: `price * quantity`, `first || ' ' || last`,
-    `CASE WHEN age < 18 THEN 'child' ELSE 'adult' END`, `CAST(paid AS DATE) - CAST(sent AS DATE)`,
-    `"unit price" / 100`. A name that is no single word stands in double quotes, a text in single ones. All
-    operators and functions, and how numbers are reckoned: [expressions.md](expressions.md).
+    `values` maps column names to SQL expressions: `price * quantity`, `first || ' ' || last`, `CASE WHEN age
+    < 18 THEN 'child' ELSE 'adult' END`, `CAST(paid AS DATE) - CAST(sent AS DATE)`, `"unit price" / 100`. A
+    column name that is not a single word goes in double quotes, a text in single quotes.
+    [expressions.md](expressions.md) lists all operators and functions, and explains how numbers are computed.
 
-    A missing cell is NULL, and what is reckoned with it comes out empty. So does what is reckoned with a cell
-    that is no number, or divided by 0; such rows are counted in a warning, and so are those in which a
-    condition or `coalesce` takes such a cell for a missing one. Decimals are exact, 0.1 + 0.2 is
-    0.3.
+    A missing cell is NULL, and a result computed from NULL is empty. So is a result computed from a cell that
+    is not a number, or by dividing by 0; a warning counts these rows, and also those in which a condition or
+    `coalesce` treats such a cell as missing. Decimals are exact: 0.1 + 0.2 is 0.3.
 
     All expressions see the row as it was before the step. New columns come last, in the order of `values`.
     """

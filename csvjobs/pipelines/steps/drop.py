@@ -1,4 +1,4 @@
-"""Leaves out some columns."""
+"""Drops some columns."""
 
 from typing import ClassVar, Literal
 
@@ -10,10 +10,10 @@ from csvjobs.pipelines.step import Change, Columns, ColumnStep, Example, Learnt,
 
 
 class Drop(ColumnStep):
-    """Leaves out the columns named; all others stay, in their order.
+    """Drops the named columns; all others stay, in their order.
 
-    A name that the file lacks ends the job, and so does a table without columns. `select` says it the
-    other way round: which columns stay.
+    A name that the table lacks ends the job, and so does dropping every column. `select` does the opposite:
+    it names the columns to keep.
     """
 
     example: ClassVar = Example(
@@ -24,7 +24,7 @@ class Drop(ColumnStep):
     local: ClassVar = False
 
     step: Literal["drop"] = "drop"
-    columns: Names = Field(description="Names of the columns to leave out.")
+    columns: Names = Field(description="Names of the columns to drop.")
 
     def change(self, columns: Columns, learnt: Learnt, sql: Sql) -> Change:
         gone = set(self.chosen(columns))

@@ -1,4 +1,4 @@
-"""Leaves out rows or columns in which cells are missing."""
+"""Drops rows or columns with missing cells."""
 
 from collections.abc import Iterable
 from decimal import Decimal
@@ -14,19 +14,20 @@ from csvjobs.pipelines.rows import Keep
 from csvjobs.pipelines.step import Change, Columns, ColumnStep, Example, Learnt, Need, missing
 
 SHARE = 1.0
-"""The argument of a need for the part of all cells that is missing, in place of their number."""
+"""The argument of a Need for the share of missing cells instead of their number."""
 
 
 class DropMissing(ColumnStep):
-    """Leaves out each row in which any cell of the columns is missing, or all of them are, or so many; or
-    each of the columns itself in which they are.
+    """Drops rows, or columns, in which cells are missing.
 
-    A cell is missing when it is empty, quoted (`""`) or not, or one of the texts of `missing` or of
-    the read option `nulls`. A blank is no empty cell: put `trim` before this step where files have such
-    cells.
+    A row is dropped if any cell of the columns is missing, or all are (`how: all`), or as many as `at_least`
+    says. `drop: columns` applies the same test to the cells of each column.
 
-    Which columns go is learnt from all rows, so that other files lose the same ones where that is applied;
-    of a table without rows all stay.
+    A cell is missing when it is empty, quoted (`""`) or not, or one of the texts of `missing` or of the read
+    option `nulls`. A cell of spaces is not empty: put `trim` before this step where files have such cells.
+
+    Which columns to drop is learnt from all rows, so that applying it to another file drops the same ones; in
+    a table without rows all columns stay.
     """
 
     example: ClassVar = Example(
@@ -37,17 +38,17 @@ class DropMissing(ColumnStep):
     local: ClassVar = False
 
     step: Literal["drop_missing"] = "drop_missing"
-    drop: Literal["rows", "columns"] = Field("rows", description="What is left out.")
+    drop: Literal["rows", "columns"] = Field("rows", description="What to drop.")
     how: Literal["any", "all"] | None = Field(
-        None, description="Whether `any` missing cell is enough, as when left out, or `all` must be."
+        None, description="Whether `any` missing cell is enough (the default), or `all` must be missing."
     )
     at_least: str | None = Field(
         None,
         pattern=r"^([1-9]\d{0,14}|\d{1,3}(\.\d{1,6})?%)$",
         coerce_numbers_to_str=True,
-        description="How many missing cells are enough, in place of `how`: a number, or a part such as 50%.",
+        description="Instead of `how`, how many missing cells are enough: a number, or a share such as 50%.",
     )
-    missing: list[str] = Field([], description="Texts that count as missing here, beside the empty cell.")
+    missing: list[str] = Field([], description="Texts that count as missing here, besides the empty cell.")
 
     @model_validator(mode="after")
     def _one_measure(self) -> "DropMissing":
@@ -69,7 +70,7 @@ class DropMissing(ColumnStep):
         return Change(columns, Keep(f"NOT ({self._enough(gone)})"))
 
     def _enough(self, gone: Iterable[str]) -> str:
-        """Whether enough of these predicates hold for a row."""
+        """A predicate: enough of these predicates hold for a row."""
         if self.at_least is None:
             return (" AND " if self.how == "all" else " OR ").join(gone)
         counted = [f"CASE WHEN {each} THEN 1 ELSE 0 END" for each in gone]
@@ -95,7 +96,7 @@ class DropMissing(ColumnStep):
 
     @property
     def _of_all(self) -> bool:
-        """Whether the measure is a part of all cells, not a number."""
+        """Whether the threshold is a share of all cells, not a number."""
         return self.at_least.endswith("%") if self.at_least else self.how == "all"
 
     @property

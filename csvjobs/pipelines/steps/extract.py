@@ -1,4 +1,4 @@
-"""New columns from what a pattern finds in a cell."""
+"""Extracts the matches of a regular expression into new columns."""
 
 from typing import Annotated, ClassVar, Literal
 
@@ -11,12 +11,12 @@ from csvjobs.pipelines.step import Change, Column, Columns, Example, Learnt, Ste
 
 
 class Extract(Step):
-    """Takes what the groups of a regular expression hold into new columns, right behind the column.
+    """Extracts what the groups of a regular expression match into new columns, right after the column.
 
-    The pattern, in RE2 syntax, is looked for anywhere in the cell, and its first match counts; `^` and `$`
-    tie it to the ends. The first pair of parentheses fills the first name of `into`, and so on; `(?:…)`
-    puts parts together without being counted. A cell in which the pattern does not match gives empty
-    cells, as does a group that holds nothing, and a missing cell.
+    The pattern, in RE2 syntax, can match anywhere in the cell, and only its first match counts; `^` and `$`
+    anchor it to the ends. The first pair of parentheses fills the first name of `into`, and so on; `(?:…)`
+    groups without filling a column. A cell without a match gives empty cells, as do a group that matches
+    nothing and a missing cell.
     """
 
     example: ClassVar = Example(
@@ -27,7 +27,7 @@ class Extract(Step):
     local: ClassVar = False
 
     step: Literal["extract"] = "extract"
-    column: str = Field(description="Name of the column to look into.")
+    column: str = Field(description="Name of the column to search.")
     pattern: Pattern = Field(description="The regular expression, with a group for each new column.")
     into: Annotated[NewNames, Field(max_length=9)] = Field(description="Names of the new columns, at most 9.")
     keep: KeepSource = True

@@ -1,4 +1,4 @@
-"""Fills missing cells with the column's mean, median or mode, with a constant, or from the rows around."""
+"""Fills missing cells with a statistic of the column, a constant, or a cell from a row nearby."""
 
 from collections.abc import Mapping, Sequence
 from typing import ClassVar, Literal
@@ -38,22 +38,22 @@ class FillMissing(ColumnStep):
     """Fills missing cells: with one value for each column, learnt from its other cells or given, or with the
     nearest cell above or below.
 
-    `mean` and `median` (of an even count, the middle between the two in the middle) are of the cells
-    that are numbers; other cells are left as they are, and a warning counts them. `mode` is the
-    commonest text, the first in code point order among equally common ones. Numbers are written as short
-    as they can be read back: 41000, 0.1. The results are those of scikit-learn's SimpleImputer.
+    `mean` and `median` (of an even count, the mean of the two middle numbers) are computed from the cells
+    that are numbers; other cells stay as they are, and a warning counts them. `mode` is the most frequent
+    text, and of several equally frequent ones the first in code point order. Numbers are written in the
+    shortest form that reads back the same: 41000, 0.1. The results match scikit-learn's SimpleImputer.
 
-    With `by` the mean, median or mode is that of the rows whose cells in these columns are the same texts:
-    the results are those of pandas' groupby and transform. A row with a missing cell in `by`, or of a group
-    in which there was nothing to learn from, goes as `unknown` says, and a warning counts these cells.
+    With `by`, the mean, median or mode is that of the rows with the same texts in these columns; the results
+    match pandas' groupby and transform. If a cell in `by` is missing, or its group had nothing to learn from,
+    `unknown` says what happens, and a warning counts these cells.
 
-    `forward` is the last cell of the column before that is not missing, `backward` the first behind, as the
-    rows stand in the file or after `sort`; where there is none the cell stays as it is. With `by` it is taken
-    only from rows whose cells in these columns are the same texts; a row with a missing cell in `by` stays as
-    it is, and a warning counts these cells.
+    `forward` uses the last cell above that is not missing, `backward` the first one below, in the order of
+    the file or after `sort`; if there is none, the cell stays as it is. With `by`, it uses only rows with the
+    same texts in these columns; a row with a missing cell in `by` stays as it is, and a warning counts these
+    cells.
 
-    A cell is missing when it is empty, quoted (`""`) or not, or one of the texts of `missing` or of
-    the read option `nulls`.
+    A cell is missing when it is empty, quoted (`""`) or not, or one of the texts of `missing` or of the read
+    option `nulls`.
     """
 
     example: ClassVar = Example(
@@ -65,19 +65,19 @@ class FillMissing(ColumnStep):
     step: Literal["fill_missing"] = "fill_missing"
     columns: Names = Field(description="Names of the columns to fill.")
     with_: Literal["mean", "median", "mode", "constant", "forward", "backward"] = Field(
-        alias="with", description="What to fill with; constant is the text of `value`."
+        alias="with", description="What to fill with; `constant` is the text of `value`."
     )
     value: str | None = Field(None, description="The text to fill with; for `with: constant` only.")
-    by: Names | None = Field(None, description="Columns of the group to fill from; not for `with: constant`.")
+    by: Names | None = Field(None, description="Columns that define the group to fill from.")
     unknown: Literal["keep", "overall", "error"] = Field(
         "keep",
-        description="With `by`, what becomes of a missing cell of whose group nothing is known: keep it "
+        description="With `by`, what happens to a missing cell whose group has no known value: keep it "
         "missing, fill it from all rows, or fail the job.",
     )
     max_categories: int = Field(
-        1000, ge=1, le=10_000, description="With `by`, more different groups than this end the job."
+        1000, ge=1, le=10_000, description="With `by`, more distinct groups than this end the job."
     )
-    missing: list[str] = Field([], description="Texts that count as missing here, beside the empty cell.")
+    missing: list[str] = Field([], description="Texts that count as missing here, besides the empty cell.")
 
     @model_validator(mode="after")
     def _value_for_constant_only(self) -> "FillMissing":
@@ -140,7 +140,7 @@ class FillMissing(ColumnStep):
         return Change(self.rewrite(columns, cell), checks=(self._ask(strange, by),))
 
     def _ask(self, strange: Mapping[Column, str], by: Columns) -> Check:
-        """Counts the cells that are strange: of a group of which nothing is known."""
+        """Counts the cells to be filled whose group has no known value, given as predicates in `strange`."""
         key = f"CONCAT_WS(', ', {', '.join(c.sql for c in by)})"
 
         def ask(relation: str) -> str:
@@ -151,7 +151,8 @@ class FillMissing(ColumnStep):
         return Check(ask, self._unknown_group)
 
     def _unknown_group(self, count: int, example: str | None) -> str:
-        """Raises UnknownCategory where there must be none."""
+        """The warning for cells whose group has no known value. Raises UnknownCategory if `unknown` is
+        `error`."""
         by = ", ".join(self.by or ())
         cells = "1 missing cell is" if count == 1 else f"{count} missing cells are"
         group = f"for example that of {example[:80]!r}" if example else f"as {by} is missing too"

@@ -1,4 +1,4 @@
-"""Keeps the rows that pass all comparisons given."""
+"""Keeps the rows that pass all given comparisons."""
 
 from collections.abc import Callable, Iterable, Mapping
 from itertools import chain
@@ -48,12 +48,12 @@ KNOWN = (*COMPARISONS, *LOWEST, *HIGHEST)
 
 
 def _text(cell: str) -> str:
-    """An empty cell as the empty text, so that it can be equal and different like any other."""
+    """The cell, with an empty one as the empty text, so that it compares like any other."""
     return f"COALESCE({cell}, '')"
 
 
 def _range(number: str, given: Mapping[str, Any]) -> list[str]:
-    """The bounds of a number as one comparison, for which it has to be read only once."""
+    """The bounds as one comparison, so that the number is read only once."""
     low = max((lowest(given[name]) for name, lowest in LOWEST.items() if name in given), default=None)
     high = min((highest(given[name]) for name, highest in HIGHEST.items() if name in given), default=None)
     if low is not None and high is not None:
@@ -64,7 +64,7 @@ def _range(number: str, given: Mapping[str, Any]) -> list[str]:
 
 
 def _no_number(column: Column, sql: Sql) -> Doubt:
-    """Cells that are there and no number."""
+    """Counts cells that are neither missing nor a number."""
     odd = f"NOT {missing(sql, column.sql)} AND {number(sql, column.sql)} IS NULL"
 
     def said(count: int, example: str) -> str:
@@ -87,17 +87,17 @@ Texts = Annotated[list[str], Field(min_length=1)]
 
 
 class Filter(Step):
-    """Keeps the rows whose cell in `column` passes all comparisons given, and leaves out all others.
+    """Keeps the rows whose cell in `column` passes all comparisons given, and drops all others.
 
-    Or the rows for which `where` is true, a condition over several columns as SQL has it:
-    `status = 'open' AND (total > 100 OR CAST(due AS DATE) < DATE '2026-01-01')`. What it may be made of:
-    [expressions.md](expressions.md). A missing cell is NULL there, and a comparison with NULL is not true.
+    Instead, or in addition, `where` is an SQL condition over several columns that must be true: `status =
+    'open' AND (total > 100 OR CAST(due AS DATE) < DATE '2026-01-01')`. [expressions.md](expressions.md) says
+    what it can contain. A missing cell is NULL there, and a comparison with NULL is not true.
 
-    Texts are compared as they stand, upper and lower case apart: `equals: 007` is not 7. An empty
-    cell, quoted (`""`) or not, is the empty text, so `not_equals: closed` keeps it. `matches` is a regular
-    expression in RE2 syntax for the whole cell; `(?i)` in front ignores case. `above`, `at_least`,
-    `below` and `at_most` compare numbers (12, -1.5, 3e8); a cell that is missing or no such number does
-    not pass, and a warning counts those that are no number.
+    Texts are compared as they are, case-sensitively: `equals: 007` does not match 7. An empty cell, quoted
+    (`""`) or not, is the empty text, so `not_equals: closed` keeps it. `matches` is a regular expression in
+    RE2 syntax for the whole cell; put `(?i)` in front to ignore case. `above`, `at_least`, `below` and
+    `at_most` compare numbers (12, -1.5, 3e8); a cell that is missing or not a number does not pass, and a
+    warning counts those that are not numbers.
     """
 
     example: ClassVar = Example(
@@ -108,18 +108,18 @@ class Filter(Step):
     local: ClassVar = False
 
     step: Literal["filter"] = "filter"
-    where: ConditionText | None = Field(None, description="A condition over the row's cells.")
-    column: str | None = Field(None, description="Name of the column to look at.")
+    where: ConditionText | None = Field(None, description="An SQL condition over the row's cells.")
+    column: str | None = Field(None, description="Name of the column to compare.")
     equals: str | None = Field(None, description="The cell is this text.")
     not_equals: str | None = Field(None, description="The cell is not this text.")
     one_of: Texts | None = Field(None, description="The cell is one of these texts.")
     none_of: Texts | None = Field(None, description="The cell is none of these texts.")
     matches: Pattern | None = Field(None, description="The whole cell matches this regular expression.")
-    contains: str | None = Field(None, min_length=1, description="The cell holds this text somewhere.")
-    above: Number | None = Field(None, description="The cell is a number larger than this.")
-    at_least: Number | None = Field(None, description="The cell is a number as large as this or larger.")
-    below: Number | None = Field(None, description="The cell is a number smaller than this.")
-    at_most: Number | None = Field(None, description="The cell is a number as small as this or smaller.")
+    contains: str | None = Field(None, min_length=1, description="The cell contains this text.")
+    above: Number | None = Field(None, description="The cell is a number greater than this.")
+    at_least: Number | None = Field(None, description="The cell is a number equal to this or greater.")
+    below: Number | None = Field(None, description="The cell is a number less than this.")
+    at_most: Number | None = Field(None, description="The cell is a number equal to this or less.")
     is_missing: bool | None = Field(
         None, description="Whether the cell is missing: empty, or one of the read option `nulls`."
     )

@@ -1,4 +1,4 @@
-"""One column of categories into one column of how often each of them occurs."""
+"""Encodes a column of categories as how often each occurs."""
 
 from typing import ClassVar, Literal
 
@@ -24,12 +24,12 @@ FATES = {"zero": "0, as it never occurred", "empty": "left empty", "error": None
 
 
 class Frequency(ColumnStep):
-    """Replaces each value of a column by how often it occurs in the column: as the share of all cells that
-    are not missing, between 0 and 1, or as a count.
+    """Replaces each value of a column with its frequency in the column: a share of all cells that are not
+    missing, between 0 and 1, or a count.
 
-    A missing cell stays as it is. Where learnt values are applied, it is how often the value occurred in the
-    file that was learnt from; one that did not occur there is 0, or goes as `unknown` says, and a warning
-    counts it. The results are those of pandas' value_counts.
+    A missing cell stays as it is. When fitted parameters are applied to another file, the frequencies are
+    those of the file that they were learnt from; a value that did not occur there becomes 0, or what
+    `unknown` says, and a warning counts it. The results match pandas' value_counts.
     """
 
     example: ClassVar = Example(
@@ -40,14 +40,14 @@ class Frequency(ColumnStep):
 
     step: Literal["frequency"] = "frequency"
     columns: Names = Field(description="Names of the columns to encode.")
-    as_: Literal["share", "count"] = Field("share", alias="as", description="What a value becomes.")
+    as_: Literal["share", "count"] = Field("share", alias="as", description="How to write a frequency.")
     unknown: Literal["zero", "empty", "error"] = Field(
         "zero",
-        description="What becomes, where learnt values are applied, of one that was not there to learn: 0, "
-        "an empty cell, or the end of the job.",
+        description="When applied to another file, what happens to a value that was not learnt: 0, an empty "
+        "cell, or end the job.",
     )
     max_categories: int = Field(
-        1000, ge=1, le=10_000, description="More different values than this end the job."
+        1000, ge=1, le=10_000, description="More distinct values than this end the job."
     )
 
     def needs(self, columns: Columns) -> tuple[Need, ...]:

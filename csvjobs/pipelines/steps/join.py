@@ -1,4 +1,4 @@
-"""Several columns into one."""
+"""Joins several columns into one."""
 
 from typing import ClassVar, Literal
 
@@ -10,10 +10,10 @@ from csvjobs.pipelines.step import Change, Column, Columns, Example, Learnt, Nam
 
 
 class Join(Step):
-    """Joins the cells of several columns, in the order named, into one new column with a text between them.
+    """Joins the cells of several columns, in the order named, into one new column, with a text between them.
 
-    Missing cells are left out, and their text in between too; where all are missing the new cell is
-    empty. The new column stands right behind the last of those joined.
+    Missing cells are skipped, along with the text between; if all are missing, the new cell is empty. The new
+    column comes right after the last of the joined columns.
     """
 
     example: ClassVar = Example(

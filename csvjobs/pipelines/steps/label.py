@@ -1,4 +1,4 @@
-"""One column of categories into one column of codes."""
+"""Encodes a column of categories as codes."""
 
 from typing import ClassVar, Literal
 
@@ -9,11 +9,12 @@ from csvjobs.pipelines.step import Change, Column, Columns, ColumnStep, Example,
 
 
 class Label(ColumnStep):
-    """Replaces each value of a column by its place, 0, 1, …, among the column's values in code point order.
+    """Replaces each value of a column with its position, 0, 1, …, among the column's values in code point
+    order.
 
-    A missing cell stays as it is. Where learnt values are applied, a value that was not there to learn ends
-    the job, or becomes an empty cell with `unknown: empty`, and a warning counts it. The codes are those of
-    scikit-learn's LabelEncoder and OrdinalEncoder. Where the values have an order of their own (small,
+    A missing cell stays as it is. When fitted parameters are applied to another file, a value that was not
+    learnt ends the job; with `unknown: empty` it becomes an empty cell, and a warning counts it. The codes
+    match scikit-learn's LabelEncoder and OrdinalEncoder. If the values have an order of their own (small,
     medium, large), use `ordinal`.
     """
 
@@ -26,13 +27,13 @@ class Label(ColumnStep):
     step: Literal["label"] = "label"
     columns: Names = Field(description="Names of the columns to encode.")
     max_categories: int = Field(
-        1000, ge=1, le=10_000, description="More different values than this end the job."
+        1000, ge=1, le=10_000, description="More distinct values than this end the job."
     )
 
     unknown: Literal["error", "empty"] = Field(
         "error",
-        description="What becomes, where learnt values are applied, of one that was not there to learn: end "
-        "the job, or an empty cell.",
+        description="When applied to another file, what happens to a value that was not learnt: end the "
+        "job, or an empty cell.",
     )
 
     def needs(self, columns: Columns) -> tuple[Need, ...]:

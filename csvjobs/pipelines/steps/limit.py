@@ -10,7 +10,7 @@ from csvjobs.pipelines.step import Change, Columns, Example, Learnt, Step
 
 
 class Limit(Step):
-    """Keeps the first rows, as they stand in the file or after `sort`, and leaves out all others."""
+    """Keeps the first rows, in the order of the file or after `sort`, and drops all others."""
 
     example: ClassVar = Example(
         options={"rows": 2},

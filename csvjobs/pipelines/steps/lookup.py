@@ -1,4 +1,4 @@
-"""Joins columns from another table, by key."""
+"""Adds columns from another table, by key."""
 
 from typing import Annotated, Any, ClassVar, Literal
 
@@ -12,11 +12,11 @@ from csvjobs.pipelines.rows import ROW, Matched, MatchedOnly
 from csvjobs.pipelines.step import Change, Check, Column, Columns, Example, Learnt, Step
 
 KEY, VALUE = "__key", "__value"
-"""With a number behind them, the columns of the table's rows."""
+"""With a number appended, the names of the other table's key and value columns."""
 
 
 def _pairs(given: Any) -> Any:
-    """Names in a list are called the same on both sides."""
+    """A list of names as a mapping: each column is called the same in both tables."""
     if not isinstance(given, list) or not all(isinstance(name, str) for name in given):
         return given
     if len(set(given)) < len(given):
@@ -25,18 +25,18 @@ def _pairs(given: Any) -> Any:
 
 
 class Lookup(Step):
-    """Joins columns from another table: of each row's key, the cells that stand beside the same key there.
+    """Adds columns from another table: each row gets the cells of the table's row with the same key.
 
-    The table is the output of an earlier job, called by the job's id or by a name that it was given
-    (`PUT /tables/{name}?job_id=…`); in `csvjobs run` it can also be the path of a file. Which output a name
-    means is settled when a file is sent, and stays with the job.
+    The table is the output of an earlier job, named by the job's id or by a name that it was given (`PUT
+    /tables/{name}?job_id=…`); in `csvjobs run` it can also be the path of a file. A name is resolved to an
+    output when a file is sent, and the job keeps that output.
 
-    Keys are compared as texts, character for character: 07 is not 7, and `trim` beforehand helps where
-    blanks differ. A missing cell is no key, here and there. No row is ever multiplied: a key that stands in
-    the table more than once ends the job, or its first row counts. Rows without a match are counted in a
-    warning, with an example.
+    Keys are compared as texts, character for character: 07 is not 7; where spaces differ, put `trim` before
+    this step. A missing cell is no key, in either table. Rows are never multiplied: a key that occurs more
+    than once in the table ends the job, or its first row is used. A warning counts the rows without a match
+    and gives an example.
 
-    The new columns stand right behind the last of the key's.
+    The new columns come right after the last key column.
     """
 
     example: ClassVar = Example(
@@ -49,24 +49,24 @@ class Lookup(Step):
     by_order: ClassVar = True
 
     step: Literal["lookup"] = "lookup"
-    table: str = Field(min_length=1, description="A job's id, or the name or name@version of a table.")
+    table: str = Field(min_length=1, description="A job's id, or a table's name or name@version.")
     on: Annotated[dict[str, str], BeforeValidator(_pairs)] = Field(
         min_length=1,
-        description="The key's columns: a list of names, or pairs of the name here and that in the table.",
+        description="The key columns: a list of names, or pairs of a name here and the name in the table.",
     )
     columns: Annotated[dict[str, NewName], BeforeValidator(_pairs)] = Field(
         min_length=1,
-        description="The columns to bring: a list of names, or pairs of the name in the table and that here.",
+        description="The columns to add: a list of names, or pairs of a name in the table and the name here.",
     )
     missing: Literal["keep", "drop", "fail"] = Field(
         "keep",
-        description="What becomes of a row without a match: keep it with the new cells empty, drop it, or "
-        "fail the job.",
+        description="What happens to a row without a match: keep it with empty new cells, drop it, or fail "
+        "the job.",
     )
     duplicates: Literal["fail", "first"] = Field(
         "fail",
-        description="What becomes of a key that stands in the table more than once: fail the job, or take "
-        "the first row.",
+        description="What happens if a key occurs more than once in the table: fail the job, or use the "
+        "first row.",
     )
 
     @property
@@ -88,7 +88,7 @@ class Lookup(Step):
         return Change(beside(columns, ours, made, True, self.step), matched, checks=tuple(checks))
 
     def _rows(self, relation: str, keys: Columns, values: Columns) -> str:
-        """The table's rows that have a key, as the join needs them."""
+        """Selects the table's rows that have a key, with its columns named for the join."""
         listed = [f"{c.sql} AS {KEY}{place}" for place, c in enumerate(keys)]
         listed += [f"{c.sql} AS {VALUE}{place}" for place, c in enumerate(values)]
         there = " AND ".join(f"{c.sql} <> ''" for c in keys)
@@ -99,7 +99,7 @@ class Lookup(Step):
         return f"SELECT {', '.join(listed)} FROM {source}"
 
     def _unmatched(self, count: int, example: str | None) -> str:
-        """Raises UnknownKey where there must be none."""
+        """The warning for rows without a match. Raises UnknownKey if `missing` is `fail`."""
         rows = "1 row has" if count == 1 else f"{count} rows have"
         key = f"for example {example[:80]!r}" if example else "because its key is empty"
         said = f"{rows} no match in the table {self.table!r}, {key}"
@@ -118,13 +118,13 @@ class Lookup(Step):
 
 
 def _count(rows: str, keys: Columns) -> str:
-    """How many rows, and the key of one of them."""
+    """Selects the number of rows, and the key of one of them."""
     key = f"CONCAT_WS(', ', {', '.join(c.sql for c in keys)})"
     return f"SELECT COUNT(*), MIN(NULLIF({key}, '')) FROM {rows}"
 
 
 def _repeated(other: str, keys: int) -> str:
-    """How many keys stand there several times, and one of these."""
+    """Selects how many keys occur more than once, and one of them."""
     listed = ", ".join(f"{KEY}{place}" for place in range(keys))
     repeated = f"SELECT {listed} FROM ({other}) GROUP BY {listed} HAVING COUNT(*) > 1"
     return f"SELECT COUNT(*), MIN(CONCAT_WS(', ', {listed})) FROM ({repeated})"

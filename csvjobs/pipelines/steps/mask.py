@@ -1,4 +1,4 @@
-"""Hides what cells hold."""
+"""Hides the contents of cells."""
 
 from typing import ClassVar, Literal
 
@@ -9,13 +9,13 @@ from csvjobs.pipelines.step import Change, Column, Columns, ColumnStep, Example,
 
 
 class Mask(ColumnStep):
-    """Hides what the cells of the columns hold, names and card numbers say; missing cells stay as they are.
+    """Hides the contents of cells, such as names and card numbers; missing cells stay as they are.
 
-    `redact` puts the text of `with` in place of each cell. `keep_last` leaves the last `visible` characters
-    and puts a `*` in place of each other one; of a cell that has no more than these, nothing is left.
-    `hash` puts the HMAC-SHA-256 of each cell in its place, with the key `CSVJOBS_MASK_KEY` of the service:
-    equal cells stay equal, so that tables can still be joined, and without the key nobody can tell what
-    they were by trying all phone numbers.
+    `redact` replaces each cell with the text of `with`. `keep_last` keeps the last `visible` characters and
+    replaces every other one with `*`; a cell of `visible` characters or fewer is hidden completely. `hash`
+    replaces each cell with its HMAC-SHA-256 under the key `CSVJOBS_MASK_KEY` of the service: equal cells stay
+    equal, so tables can still be joined, and without the key nobody can find the original of, say, a phone
+    number by hashing all of them.
     """
 
     example: ClassVar = Example(
@@ -26,9 +26,9 @@ class Mask(ColumnStep):
 
     step: Literal["mask"] = "mask"
     columns: Names = Field(description="Names of the columns to hide.")
-    method: Literal["redact", "keep_last", "hash"] = Field(description="What replaces a cell.")
+    method: Literal["redact", "keep_last", "hash"] = Field(description="How to hide a cell.")
     with_: str = Field("***", alias="with", description="The text for `method: redact`.")
-    visible: int = Field(4, ge=1, le=100, description="Characters that `method: keep_last` leaves.")
+    visible: int = Field(4, ge=1, le=100, description="How many characters `method: keep_last` keeps.")
 
     def change(self, columns: Columns, learnt: Learnt, sql: Sql) -> Change:
         def cell(column: Column) -> str:

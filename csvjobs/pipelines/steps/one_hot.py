@@ -1,4 +1,4 @@
-"""One column of categories into one column of 0 and 1 for each category."""
+"""Encodes a column of categories as one column of 0 and 1 for each category."""
 
 from typing import ClassVar, Literal
 
@@ -21,11 +21,11 @@ from csvjobs.pipelines.step import (
 
 
 class OneHot(ColumnStep):
-    """Replaces each column by one column for each of its values, named `column_value`, of 1 and 0.
+    """Replaces each column with one column for each of its values, named `column_value`, that holds 1 or 0.
 
-    The values stand in code point order; a missing cell is 0 in all of them. So is, where learnt values are
-    applied, one that was not there to learn, and a warning counts it. The names are those of scikit-learn's
-    OneHotEncoder.get_feature_names_out.
+    The new columns are in the code point order of the values; a missing cell is 0 in all of them. When fitted
+    parameters are applied to another file, so is a value that was not learnt, and a warning counts it. The
+    names match scikit-learn's OneHotEncoder.get_feature_names_out.
     """
 
     example: ClassVar = Example(
@@ -37,7 +37,7 @@ class OneHot(ColumnStep):
     step: Literal["one_hot"] = "one_hot"
     columns: Names = Field(description="Names of the columns to encode.")
     max_categories: int = Field(
-        1000, ge=1, le=10_000, description="More different values than this end the job."
+        1000, ge=1, le=10_000, description="More distinct values than this end the job."
     )
 
     def needs(self, columns: Columns) -> tuple[Need, ...]:

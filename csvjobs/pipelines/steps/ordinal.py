@@ -1,4 +1,4 @@
-"""One column of categories into one column of codes, in an order that the user gives."""
+"""Encodes a column of categories as codes, in a given order."""
 
 from typing import Annotated, ClassVar, Literal
 
@@ -23,10 +23,10 @@ def _one_place_each(order: dict[str, list[str]]) -> dict[str, list[str]]:
 
 
 class Ordinal(Step):
-    """Replaces each value of a column by its place, 0, 1, …, in the order given for the column.
+    """Replaces each value of a column with its position, 0, 1, …, in the order given for the column.
 
-    A missing cell stays as it is. A value that the order lacks ends the job, or becomes an empty cell with
-    `unknown: empty`. The codes are those of scikit-learn's OrdinalEncoder with these categories.
+    A missing cell stays as it is. A value that is not in the order ends the job, or becomes an empty cell
+    with `unknown: empty`. The codes match scikit-learn's OrdinalEncoder with these categories.
     """
 
     example: ClassVar = Example(
@@ -40,7 +40,8 @@ class Ordinal(Step):
         description="For each column to encode, its values in order.", json_schema_extra={"minProperties": 1}
     )
     unknown: Literal["error", "empty"] = Field(
-        "error", description="What becomes of a value that the order lacks: end the job, or an empty cell."
+        "error",
+        description="What happens to a value that is not in the order: end the job, or an empty cell.",
     )
 
     def chosen(self, columns: Columns) -> Columns:
@@ -67,7 +68,7 @@ class Ordinal(Step):
         return tuple(Unseen(c, self.order[c.name], fate) for c in self.chosen(columns))
 
     def _unknown(self, name: str) -> Need:
-        """The column's values, those of the order left out."""
+        """Needs the column's values that are not in its order."""
         return Need(name, "sample", EXAMPLES, ("", *self.order[name]))
 
 

@@ -1,4 +1,4 @@
-"""Brings cells to one width."""
+"""Pads cells to a minimum width."""
 
 from typing import ClassVar, Literal
 
@@ -9,10 +9,10 @@ from csvjobs.pipelines.step import Change, Column, Columns, ColumnStep, Example,
 
 
 class Pad(ColumnStep):
-    """Fills each cell with one character, on its left or right, up to the width given.
+    """Pads each cell with one character, on the left or the right, to the given width.
 
-    A cell that is as wide or wider stays as it is: nothing is cut off. A missing cell stays missing. The
-    width is counted in characters (code points); a sign or a blank counts like any other.
+    A cell that is already as wide or wider stays as it is: nothing is cut off. A missing cell stays missing.
+    The width is counted in characters (code points), including signs and spaces.
     """
 
     example: ClassVar = Example(
@@ -22,16 +22,16 @@ class Pad(ColumnStep):
     )
 
     step: Literal["pad"] = "pad"
-    columns: Names = Field(description="Names of the columns to fill up.")
-    width: int = Field(ge=1, le=1000, description="How many characters a cell has at least.")
-    with_: str = Field(alias="with", min_length=1, max_length=1, description="The character to fill with.")
-    side: Literal["left", "right"] = Field("left", description="Where the character is put.")
+    columns: Names = Field(description="Names of the columns to pad.")
+    width: int = Field(ge=1, le=1000, description="The least number of characters in a cell.")
+    with_: str = Field(alias="with", min_length=1, max_length=1, description="The character to pad with.")
+    side: Literal["left", "right"] = Field("left", description="The side to pad.")
 
     def change(self, columns: Columns, learnt: Learnt, sql: Sql) -> Change:
         pad = "LPAD" if self.side == "left" else "RPAD"
 
         def cell(column: Column) -> str:
-            # Both functions cut what is too wide.
+            # Both functions cut cells that are wider.
             done = f"{missing(sql, column.sql)} OR CHAR_LENGTH({column.sql}) >= {self.width}"
             filled = f"{pad}({column.sql}, {self.width}, {sql.text(self.with_)})"
             return f"CASE WHEN {done} THEN {column.sql} ELSE {filled} END"

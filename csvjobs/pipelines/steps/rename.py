@@ -1,4 +1,4 @@
-"""Gives columns other names."""
+"""Renames columns."""
 
 from typing import Annotated, ClassVar, Literal
 
@@ -18,9 +18,9 @@ def _usable(names: dict[str, str]) -> dict[str, str]:
 
 
 class Rename(Step):
-    """Gives columns other names; cells and order stay as they are.
+    """Renames columns; their cells and order stay as they are.
 
-    All names change at once, so two columns can swap theirs. Upper and lower case count as different.
+    All names change at once, so two columns can swap names. Names are case-sensitive.
     """
 
     example: ClassVar = Example(
@@ -32,7 +32,7 @@ class Rename(Step):
 
     step: Literal["rename"] = "rename"
     names: Annotated[dict[str, str], AfterValidator(_usable)] = Field(
-        description="The old name of each column to rename, and its new one.",
+        description="The old name of each column to rename, and its new name.",
         json_schema_extra={"minProperties": 1},
     )
 

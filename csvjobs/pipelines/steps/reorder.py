@@ -1,4 +1,4 @@
-"""Puts some columns first or last."""
+"""Moves columns to the front or to the end."""
 
 from typing import ClassVar, Literal
 
@@ -10,9 +10,9 @@ from csvjobs.pipelines.step import Change, Columns, Example, Learnt, Names, Step
 
 
 class Reorder(Step):
-    """Puts the columns of `columns` first and those of `last` last, each in the order named.
+    """Moves the columns of `columns` to the front and those of `last` to the end, each in the order named.
 
-    All others stand between them, in the order in which they stood; none is left out.
+    All other columns stay between them, in their order; none is dropped.
     """
 
     example: ClassVar = Example(
@@ -23,8 +23,8 @@ class Reorder(Step):
     local: ClassVar = False
 
     step: Literal["reorder"] = "reorder"
-    columns: Names | None = Field(None, description="Names of the columns that come first.")
-    last: Names | None = Field(None, description="Names of the columns that come last.")
+    columns: Names | None = Field(None, description="Names of the columns to move to the front.")
+    last: Names | None = Field(None, description="Names of the columns to move to the end.")
 
     @model_validator(mode="after")
     def _each_has_one_place(self) -> "Reorder":

@@ -1,4 +1,4 @@
-"""Keeps rows drawn at random, the same ones at every run."""
+"""Keeps a random sample of the rows, the same at every run."""
 
 from typing import ClassVar, Literal
 
@@ -13,11 +13,11 @@ DIGITS = 13
 
 
 class Sample(Step):
-    """Keeps rows drawn at random, and leaves out all others; those that stay keep their places.
+    """Keeps a random sample of the rows and drops all others; the rows that stay keep their order.
 
-    Each row of the file has the same chance, whatever it holds. The same file and `seed` give the same
-    rows again, another seed gives others. With `rows` exactly so many are drawn (all where there are no
-    more); with `fraction` each row by itself, so that the number is about that part of all.
+    Every row has the same chance, whatever it holds. The same file and `seed` give the same rows again;
+    another seed gives others. `rows` draws exactly that many (all of them if there are fewer); `fraction`
+    decides for each row on its own, so the sample is only about that fraction of the rows.
     """
 
     example: ClassVar = Example(
@@ -29,9 +29,11 @@ class Sample(Step):
     by_order: ClassVar = True
 
     step: Literal["sample"] = "sample"
-    rows: int | None = Field(None, ge=1, le=10**15, description="How many rows to draw; this or fraction.")
-    fraction: float | None = Field(None, gt=0, lt=1, description="Which part of the rows to draw, 0.1 say.")
-    seed: int = Field(0, ge=0, le=2**31, description="Another number draws other rows.")
+    rows: int | None = Field(None, ge=1, le=10**15, description="How many rows to draw; this or `fraction`.")
+    fraction: float | None = Field(
+        None, gt=0, lt=1, description="The fraction of the rows to draw, such as 0.1."
+    )
+    seed: int = Field(0, ge=0, le=2**31, description="The random seed: another number draws other rows.")
 
     @model_validator(mode="after")
     def _one_of_both(self) -> "Sample":
@@ -40,7 +42,7 @@ class Sample(Step):
         return self
 
     def change(self, columns: Columns, learnt: Learnt, sql: Sql) -> Change:
-        # Of the place in the file: no engine's own random numbers are the same at every run.
+        # A hash of the row's place in the file: engines' random numbers differ from run to run.
         drawn = f"SUBSTR(MD5(CONCAT('{self.seed}:', CAST({ROW} AS VARCHAR))), 1, {DIGITS})"
         if self.rows is not None:
             return Change(columns, Take(self.rows, by=drawn))

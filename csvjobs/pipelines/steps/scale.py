@@ -1,4 +1,4 @@
-"""Brings numbers to a common scale."""
+"""Scales numbers by a centre and a spread."""
 
 from math import isfinite
 from typing import ClassVar, Literal
@@ -30,16 +30,16 @@ STATISTICS: dict[str, tuple[tuple[Statistic, float], ...]] = {
 
 
 class Scale(ColumnStep):
-    """Brings the numbers of each column to a common scale: (number - centre) / spread.
+    """Scales the numbers of each column: (number - centre) / spread.
 
-    `standard`: centre is the mean, spread the population standard deviation. `minmax`: centre is the
-    smallest number, spread the distance to the largest, so that all lie in 0 to 1. `maxabs`: centre is 0,
-    spread the largest number without its sign, so that all lie in -1 to 1 and 0 stays 0. `robust`: centre is
-    the median, spread the distance between the quartiles (linear interpolation). A column whose spread
-    is 0 is divided by 1. The results are those of scikit-learn's StandardScaler, MinMaxScaler, MaxAbsScaler
-    and RobustScaler.
+    `standard`: the centre is the mean, the spread the population standard deviation. `minmax`: the centre is
+    the smallest number, the spread the largest minus the smallest, so the results lie between 0 and 1.
+    `maxabs`: the centre is 0, the spread the largest absolute value, so the results lie between -1 and 1, and
+    0 stays 0. `robust`: the centre is the median, the spread the interquartile range (linear interpolation).
+    A spread of 0 counts as 1. The results match scikit-learn's StandardScaler, MinMaxScaler, MaxAbsScaler and
+    RobustScaler.
 
-    A missing cell stays as it is; any other cell that is no number ends the job.
+    A missing cell stays as it is; any other cell that is not a number ends the job.
     """
 
     example: ClassVar = Example(
@@ -52,7 +52,7 @@ class Scale(ColumnStep):
     step: Literal["scale"] = "scale"
     columns: Names = Field(description="Names of the columns to scale.")
     method: Literal["standard", "minmax", "maxabs", "robust"] = Field(
-        description="What the centre and the spread are."
+        description="How the centre and the spread are computed."
     )
 
     def needs(self, columns: Columns) -> tuple[Need, ...]:

@@ -9,7 +9,7 @@ from csvjobs.pipelines.step import Change, Columns, ColumnStep, Example, Learnt,
 
 
 class Select(ColumnStep):
-    """Keeps the columns named, in the order in which they are named, and leaves out all others."""
+    """Keeps the named columns, in the order in which they are named, and drops all others."""
 
     example: ClassVar = Example(
         options={"columns": ["name", "id"]},

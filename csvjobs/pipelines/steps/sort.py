@@ -1,4 +1,4 @@
-"""Puts rows in order."""
+"""Sorts the rows."""
 
 from typing import Annotated, Any, ClassVar, Literal
 
@@ -30,11 +30,11 @@ def _named(by: Any) -> Any:
 
 
 class Sort(Step):
-    """Puts the rows in order by one column, or by several where cells of the first are equal.
+    """Sorts the rows by one column, or by several: each further one orders the rows that are equal so far.
 
-    Texts are compared by their code points: upper case before lower case, digits as text, so that 10
-    comes before 9. With `as: number` numbers are compared (12, -1.5, 3e8), and cells that are none come after
-    them. Missing cells come last, in both orders. Rows that are equal in all of these keep their order.
+    Texts are compared by code point: upper case before lower case, and digits as text, so 10 comes before 9.
+    `as: number` compares numbers (12, -1.5, 3e8), and puts cells that are not numbers after them. Missing
+    cells come last, in both orders. Rows that are equal in all columns named keep their order.
     """
 
     example: ClassVar = Example(
@@ -48,7 +48,7 @@ class Sort(Step):
     step: Literal["sort"] = "sort"
     by: list[Annotated[By, BeforeValidator(_named)]] = Field(
         min_length=1,
-        description="Names of the columns, the weightiest first; or for each a mapping of `column`, "
+        description="Names of the columns, most significant first; or for each a mapping of `column`, "
         "`as` (text or number) and `order` (ascending or descending).",
     )
 

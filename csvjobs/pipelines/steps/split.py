@@ -1,4 +1,4 @@
-"""One column into several, at a text."""
+"""Splits one column into several at a separator."""
 
 from typing import Annotated, ClassVar, Literal
 
@@ -10,11 +10,11 @@ from csvjobs.pipelines.step import Change, Column, Columns, Example, Learnt, Ste
 
 
 class Split(Step):
-    """Splits the cells of one column where a text stands, into new columns right behind it.
+    """Splits the cells of one column at a text, into new columns right after it.
 
-    With more parts than names the last column takes all the rest, as it stands, so that nothing is lost;
-    with fewer, columns stay empty, and so they do for a missing cell. An empty part is an empty cell.
-    Blanks around parts stay: put `trim` behind this step.
+    If a cell has more parts than there are names, the last column gets the whole rest, unsplit, so nothing is
+    lost; if it has fewer, the remaining columns are empty. A missing cell gives only empty cells, and an
+    empty part an empty cell. Spaces around parts stay: put `trim` after this step.
     """
 
     example: ClassVar = Example(
@@ -38,7 +38,7 @@ class Split(Step):
     def change(self, columns: Columns, learnt: Learnt, sql: Sql) -> Change:
         source = columns.pick([self.column], self.step)
         cells = self._parts(there(sql, source[0].sql), sql)
-        # An empty part is an empty cell, as between two delimiters of a file.
+        # An empty part is an empty cell, as it is between two delimiters in a file.
         made = [Column(name, f"NULLIF({cell}, '')") for name, cell in zip(self.into, cells, strict=True)]
         return Change(beside(columns, source, made, self.keep, self.step))
 

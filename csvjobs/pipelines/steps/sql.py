@@ -1,4 +1,4 @@
-"""Makes another table of the table by a query in SQL."""
+"""Makes a new table with an SQL query."""
 
 from typing import Annotated, ClassVar, Literal
 
@@ -18,41 +18,41 @@ def _check(text: str) -> str:
 
 
 class Sql(Step):
-    """Makes another table of the table, by one `SELECT … FROM input`.
+    """Makes a new table with one SQL query, `SELECT … FROM input`.
 
-    It may have `WHERE`, `GROUP BY`, `HAVING`, `QUALIFY`, `ORDER BY`, `LIMIT` and `DISTINCT`, and the
-    aggregates `count`, `sum`, `avg`, `min` and `max`. All that stands in these is an expression and means
-    what it means in `derive`: [expressions.md](expressions.md). `input` is the table as the steps before have
-    left it. A query may be of what another one makes, `FROM (SELECT … FROM input)` or
-    `WITH paid AS (SELECT … FROM input) SELECT … FROM paid`, as often as wanted. No query stands within an
-    expression, and tables are joined by `lookup`. All that is computed is named: `count(*) AS orders`. Such a
-    name is known in `GROUP BY`, `HAVING`, `QUALIFY` and `ORDER BY`, before one of the table.
+    `input` is the table as the previous steps left it. The query can have `WHERE`, `GROUP BY`, `HAVING`,
+    `QUALIFY`, `ORDER BY`, `LIMIT` and `DISTINCT`, and the aggregates `count`, `sum`, `avg`, `min` and `max`.
+    Expressions in it mean the same as in `derive`: [expressions.md](expressions.md). A query can read from
+    another one, `FROM (SELECT … FROM input)` or `WITH paid AS (SELECT … FROM input) SELECT … FROM paid`,
+    nested to any depth. An expression cannot contain a query, and tables are joined with `lookup`. Every
+    computed column needs a name: `count(*) AS orders`. `GROUP BY`, `HAVING`, `QUALIFY` and `ORDER BY` can use
+    that name; it takes precedence over a column of the table.
 
-    Cells that a query takes as they are come out unchanged, all else as in `derive`. A cell that is no number
-    is NULL where one is needed, and aggregates leave NULL out; a warning counts such rows. `sum` and `avg`
-    are exact where their numbers are, else as doubles, whose last digits may differ from one run to another:
-    `sum(round(a / b, 4))` is exact. `min` and `max` of a cell are of numbers; write
-    `max(CAST(sent AS DATE))` or `min(CAST(name AS VARCHAR))` otherwise.
+    Cells that a query selects without computing come out unchanged, all others as in `derive`. Where a number
+    is needed, a cell that is not one is NULL; aggregates leave NULL out, and a warning counts these rows.
+    `sum` and `avg` are exact if their numbers are; otherwise they are doubles, whose last digits may differ
+    from run to run: `sum(round(a / b, 4))` is exact. `min` and `max` of a cell compare numbers; for other
+    types write `max(CAST(sent AS DATE))` or `min(CAST(name AS VARCHAR))`.
 
-    Rows stand as they stood, groups as the first row of each does in the file, unless `ORDER BY` says
-    otherwise; what is equal there stays so. It puts cells that are numbers first, by size, then other texts
-    by code points; NULL comes last in both orders. Of no rows at all there is no group, not even for
-    `count(*)`.
+    Unless `ORDER BY` says otherwise, rows keep their order, and groups come in the order of their first rows
+    in the file. `ORDER BY` puts cells that are numbers first, by value, then other texts by code point; NULL
+    comes last in both orders, and equal rows keep their order. Without any rows there is no group, not even
+    for `count(*)`.
 
-    A window is a value for each row, of other rows too: `sum(price) OVER (PARTITION BY city ORDER BY id)` is
-    a running total in each city, `price / sum(price) OVER (PARTITION BY city)` the share of it, and
-    `avg(price) OVER (ORDER BY id ROWS BETWEEN 6 PRECEDING AND CURRENT ROW)` a moving average. Beside the
-    aggregates there are `lag(value, n, other)` and `lead`, the value `n` rows before or behind (1 if left
-    out) or `other` where no row is, `first_value`, `last_value`, `row_number()`, `rank()`, `dense_rank()` and
-    `ntile(n)`. Frames are counted in `ROWS`; without one, an aggregate with `ORDER BY` is of all rows up to
-    this one and those that are equal to it. Where equal rows must be told apart they are taken as they
-    stand, and so are all where there is no `ORDER BY`. Windows stand in the select list, `QUALIFY` and
-    `ORDER BY`, and see the columns of the table or what groups have. `QUALIFY` keeps rows by one:
-    `SELECT * FROM input QUALIFY row_number() OVER (PARTITION BY customer ORDER BY sent DESC) = 1`.
-    An aggregate with neither `ORDER BY` nor a frame takes memory for its groups only. All else puts rows in
-    order, on disk where they are many; an aggregate with one of them takes up to 7 bytes beside that for
-    each row of the largest group of `PARTITION BY`, or of the table. A query that has too little memory ends
-    with `memory-limit`.
+    A window function computes a value for each row from other rows too: `sum(price) OVER (PARTITION BY city
+    ORDER BY id)` is a running total in each city, `price / sum(price) OVER (PARTITION BY city)` the row's
+    share of its city, and `avg(price) OVER (ORDER BY id ROWS BETWEEN 6 PRECEDING AND CURRENT ROW)` a moving
+    average. Besides the aggregates there are `lag(value, n, other)` and `lead`, the value `n` rows before or
+    after (1 by default) or `other` if there is no such row, `first_value`, `last_value`, `row_number()`,
+    `rank()`, `dense_rank()` and `ntile(n)`. Frames are counted in `ROWS`; without one, an aggregate with
+    `ORDER BY` covers all rows up to this one and those equal to it. Functions that must tell equal rows apart
+    take them in the order of the table; without `ORDER BY` that goes for all rows. Window functions can be in
+    the select list, `QUALIFY` and `ORDER BY`, and see the columns of the table or of the groups. `QUALIFY`
+    keeps the rows for which a condition on a window is true: `SELECT * FROM input QUALIFY row_number() OVER
+    (PARTITION BY customer ORDER BY sent DESC) = 1`. An aggregate with neither `ORDER BY` nor a frame needs
+    memory for its groups only. All other windows sort the rows, on disk if there are many; an aggregate with
+    `ORDER BY` or a frame also needs up to 7 bytes of memory for each row of the largest group of `PARTITION
+    BY`, or of the table. A query that runs out of memory ends with `memory-limit`.
     """
 
     example: ClassVar = Example(

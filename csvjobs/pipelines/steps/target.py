@@ -1,4 +1,4 @@
-"""One column of categories into one column of the mean that another column has for each of them."""
+"""Encodes a column of categories as the mean of another column for each category."""
 
 from typing import Annotated, ClassVar, Literal
 
@@ -26,19 +26,20 @@ from csvjobs.pipelines.step import (
 
 
 class Target(ColumnStep):
-    """Replaces each value of a column by the mean of the column `target` over the rows with this value, drawn
-    towards the mean over all rows, the more so the fewer rows there are.
+    """Replaces each value of a column with the mean of the column `target` over the rows with this value,
+    shrunk towards the mean over all rows, the more so the fewer rows there are.
 
-    With n rows of a value, their mean m, and the mean M over all rows, it is (n·m + k·M) / (n + k). `smooth`
-    is k; with `auto` k is s² / V, the variance of the value's rows over that of all rows, both of the
-    population. The results are those of scikit-learn's TargetEncoder with target_type continuous after fit
-    and transform. The cross-fitting of its fit_transform is not done: a value that occurs seldom tells
-    something of its own rows' targets, so judge a model by rows that were not learnt from.
+    For a value with n rows whose mean is m, and the mean M over all rows, the result is (n·m + k·M) / (n +
+    k). `smooth` is k; with `auto`, k is s² / V, the variance of the value's rows divided by that of all rows
+    (both population variances). The results match scikit-learn's TargetEncoder with target_type continuous
+    after fit and transform. The cross-fitting of its fit_transform is not done: the result for a rare value
+    gives away something about the targets of its own rows, so evaluate a model on rows that were not learnt
+    from.
 
-    The target must hold numbers, 0 and 1 where it is yes or no; rows in which it is missing are not learnt
-    from. A missing cell stays as it is. A value of which nothing was learnt becomes the mean over all rows,
-    or goes as `unknown` says, and a warning counts these. Where learnt values are applied, the target need
-    not be there.
+    The target must hold numbers (0 and 1 for yes and no); rows in which it is missing are not learnt from,
+    and any other cell that is not a number ends the job. A missing cell stays as it is. A value of which
+    nothing was learnt becomes the mean over all rows, or what `unknown` says, and a warning counts these.
+    When fitted parameters are applied to another file, the target column may be missing.
     """
 
     example: ClassVar = Example(
@@ -50,18 +51,18 @@ class Target(ColumnStep):
 
     step: Literal["target"] = "target"
     columns: Names = Field(description="Names of the columns to encode.")
-    target: str = Field(description="The column of numbers whose means they become; it stays as it is.")
+    target: str = Field(description="The column of numbers to take the means of; it stays as it is.")
     smooth: Literal["auto"] | Annotated[float, Field(ge=0, allow_inf_nan=False)] = Field(
         "auto",
-        description="How strongly values are drawn to the mean over all rows: k above, or `auto`.",
+        description="How strongly means are shrunk towards the mean over all rows: k above, or `auto`.",
     )
     unknown: Literal["mean", "empty", "error"] = Field(
         "mean",
-        description="What becomes of a value of which nothing was learnt: the mean over all rows, an empty "
-        "cell, or the end of the job.",
+        description="What happens to a value of which nothing was learnt: the mean over all rows, an empty "
+        "cell, or end the job.",
     )
     max_categories: int = Field(
-        1000, ge=1, le=10_000, description="More different values than this end the job."
+        1000, ge=1, le=10_000, description="More distinct values than this end the job."
     )
 
     @model_validator(mode="after")
@@ -75,7 +76,7 @@ class Target(ColumnStep):
         return Columns([*self.chosen(columns), *columns.pick([self.target], self.step)])
 
     def columns_after(self, columns: Columns, sql: Sql) -> Columns | None:
-        # Where learnt values are applied, the target need not be there.
+        # When fitted parameters are applied, the target column may be missing.
         self.chosen(columns)
         return columns
 
@@ -107,7 +108,8 @@ class Target(ColumnStep):
         return Change(self.rewrite(columns, cell), checks=(Check(ask, self._strangers),))
 
     def _strangers(self, count: int, example: str | None) -> str:
-        """Raises UnknownCategory where there must be none."""
+        """The warning for values of which nothing was learnt. Raises UnknownCategory with `unknown:
+        error`."""
         cells = "1 cell holds" if count == 1 else f"{count} cells hold"
         names = ", ".join(self.columns)
         said = f"{cells} a value in {names} of which nothing is known, for example {str(example)[:80]!r}"
@@ -132,7 +134,7 @@ class Target(ColumnStep):
         ]
 
     def _pulls(self, by: By, learnt: Learnt, groups: int) -> list[float]:
-        """The k of each value."""
+        """The k of each value (see the class)."""
         if self.smooth != "auto":
             return [self.smooth] * groups
         variance = learnt[self._need("deviation")] ** 2

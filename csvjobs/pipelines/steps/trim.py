@@ -1,4 +1,4 @@
-"""Removes blanks around cells."""
+"""Removes white space around cells."""
 
 from typing import ClassVar, Literal
 
@@ -8,9 +8,9 @@ from csvjobs.pipelines.step import Change, Columns, ColumnStep, Example, Learnt
 
 
 class Trim(ColumnStep):
-    """Removes spaces, tabs, line breaks and no-break spaces at both ends of each cell.
+    """Removes spaces, tabs, line breaks and no-break spaces from both ends of each cell.
 
-    A cell that holds nothing else becomes the empty string; an empty cell stays empty.
+    A cell of nothing but these becomes the empty string; an empty cell stays empty.
     """
 
     example: ClassVar = Example(
@@ -26,7 +26,7 @@ class Trim(ColumnStep):
 
 
 def _trimmed(cell: str, blanks: str) -> str:
-    """Most cells begin and end with a visible ASCII character: to look for that costs a seventh of trimming,
-    and SUBSTR a fifth less than RIGHT."""
+    """Trims a cell. Most cells begin and end with a visible ASCII character: testing for that takes a seventh
+    of the time of TRIM, and SUBSTR a fifth less than RIGHT."""
     first, last = f"{cell} BETWEEN '!' AND '~'", f"SUBSTR({cell}, -1) BETWEEN '!' AND '~'"
     return f"CASE WHEN {first} AND {last} THEN {cell} ELSE TRIM(BOTH {blanks} FROM {cell}) END"

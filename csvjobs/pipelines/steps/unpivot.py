@@ -1,4 +1,4 @@
-"""Makes several rows of one: a table that is wide becomes long."""
+"""Turns a wide table into a long one: several rows from each row."""
 
 from typing import ClassVar, Literal
 
@@ -10,10 +10,10 @@ from csvjobs.pipelines.step import Change, Column, Columns, Example, Learnt, Nam
 
 
 class Unpivot(Step):
-    """Makes of each row one for each of the columns named, with the column's name and its cell.
+    """Turns each row into one row for each of the named columns, with the column's name and its cell.
 
-    All other columns are repeated. Cells come out as they are, the empty ones too: put `drop_missing`
-    behind to leave these rows out. In spreadsheets and pandas it is called melt.
+    All other columns are repeated. Cells are copied as they are, including empty ones: put `drop_missing`
+    after this step to drop those rows. Spreadsheets and pandas call this melt.
     """
 
     example: ClassVar = Example(
@@ -26,9 +26,9 @@ class Unpivot(Step):
     makes_rows: ClassVar = True
 
     step: Literal["unpivot"] = "unpivot"
-    columns: Names = Field(description="Names of the columns of which rows are made.")
-    name: str = Field("name", description="The column of the result that holds their names.")
-    value: str = Field("value", description="The column of the result that holds their cells.")
+    columns: Names = Field(description="Names of the columns to turn into rows.")
+    name: str = Field("name", description="Name of the new column for their names.")
+    value: str = Field("value", description="Name of the new column for their cells.")
 
     def change(self, columns: Columns, learnt: Learnt, sql: Sql) -> Change:
         spread = columns.pick(self.columns, self.step)

@@ -1,4 +1,4 @@
-"""Checks rows against rules, and says what becomes of those that break one."""
+"""Checks rows against rules, and handles those that break one."""
 
 from collections.abc import Sequence
 from typing import ClassVar, Literal
@@ -14,28 +14,29 @@ from csvjobs.pipelines.step import Change, Column, Columns, Example, Learnt, Nam
 from csvjobs.pipelines.table_schema import Match, TableSchema
 
 TOLD = 12
-"""Columns that an error names."""
+"""The most columns that an error names."""
 
 
 class Validate(Step):
-    """Checks every row against rules. What becomes of a row that breaks one, `on_fail` says, for the step or
-    for a rule of its own.
+    """Checks every row against rules. `on_fail`, of the step or of a single rule, says what happens to a row
+    that breaks one.
 
-    `reject` sets the row aside in rejected.csv, as it stands in the file, with its line, what it breaks and
-    what was found; a row that breaks several rules is told for the first and names the others. `null`
-    makes the cell missing, `keep` leaves it as it is: both are counted in a warning. `fail` ends the job at
-    the first such row, naming its line.
+    `reject` moves the row to rejected.csv, as it is in the file, with its line, the rule that it breaks and
+    what was found; a row that breaks several rules is reported under the first and names the others. `null`
+    makes the cell missing, `keep` leaves it as it is, and a warning counts both. `fail` ends the job at the
+    first such row and names its line.
 
-    All rules look at the rows as they come to the step, so that of three equal values the second and the
-    third are too many whatever else is wrong with the first. Values are those of `type`, be it that 7 and 007
-    are the same integer; without a type they are texts. Constants are written plainly: 12.5, 2026-04-03,
-    2026-04-03T10:30:00, true. Numbers are compared as doubles. Times that have bounds have no zone.
+    All rules see the rows as they enter the step, so of three equal values the second and the third break
+    `unique` whatever else is wrong with the first. Values are compared as values of `type`: 7 and 007 are the
+    same integer; without a type they are texts. Write constants plainly: 12.5, 2026-04-03,
+    2026-04-03T10:30:00, true. Numbers are compared as doubles. Times with bounds must not have a zone.
 
-    `schema` takes a Table Schema (https://datapackage.org/standard/table-schema/) as it is, with keys and
-    missingValues; what cannot be checked is refused. Types are read as `cast` does, which is more lenient.
+    `schema` takes a Table Schema (https://datapackage.org/standard/table-schema/) unchanged, including keys
+    and missingValues; a schema with anything that cannot be checked is refused. Types are read as `cast`
+    does, which is more lenient.
 
-    Behind a step that merges rows or makes several of one (`aggregate`, `unpivot`) there are no rows of the
-    file left that could be rejected: check before it, or set `on_fail` to something else.
+    After a step that merges rows or makes several out of one (`aggregate`, `unpivot`), no row of the file is
+    left to reject: check before that step, or set `on_fail` to something else.
     """
 
     example: ClassVar = Example(
@@ -52,20 +53,20 @@ class Validate(Step):
     by_order: ClassVar = True
 
     step: Literal["validate"] = "validate"
-    columns: Names | None = Field(None, description="What the columns of the table have to be called.")
+    columns: Names | None = Field(None, description="The names that the table's columns must have.")
     columns_match: Match = Field(
         "exact",
-        description="What `columns` are to the table: `exact`, the same in the same order; `equal`, in any "
-        "order; `subset`, it may have more; `superset`, it may lack some; `partial`, both, but it has one of "
-        "them. Rules on columns that it may lack hold where they are there.",
+        description="How the table must match `columns`: `exact`, the same in the same order; `equal`, the "
+        "same in any order; `subset`, it may have more; `superset`, it may lack some; `partial`, both, but "
+        "it has at least one. A rule on a column that it may lack applies if the column is there.",
     )
-    rules: list[Rule] = Field([], max_length=1000, description="What has to be, in order.")
+    rules: list[Rule] = Field([], max_length=1000, description="The rules, in the order of checking.")
     table_schema: TableSchema | None = Field(
         None,
         alias="schema",
-        description="A Table Schema of the Data Package standard, as it is, in place of columns and rules.",
+        description="A Table Schema of the Data Package standard, instead of `columns` and `rules`.",
     )
-    on_fail: Fate = Field("reject", description="What becomes of a row that breaks a rule.")
+    on_fail: Fate = Field("reject", description="What happens to a row that breaks a rule.")
 
     @model_validator(mode="after")
     def _checks(self) -> "Validate":
@@ -77,7 +78,7 @@ class Validate(Step):
 
     @property
     def all_rules(self) -> list[Rule]:
-        """Its own, or what the Table Schema says."""
+        """The step's own rules, or those of its Table Schema."""
         return self.table_schema.rules() if self.table_schema else self.rules
 
     @property
@@ -108,7 +109,7 @@ class Validate(Step):
 
 
 def _check_columns(found: Sequence[str], wanted: Sequence[str], match: Match) -> None:
-    """Raises WrongColumns."""
+    """Raises WrongColumns if the columns found do not match those wanted."""
     lacking = [name for name in wanted if name not in found]
     beyond = [name for name in found if name not in wanted]
     if match == "partial" and len(lacking) == len(wanted):
@@ -131,7 +132,7 @@ def _listed(names: Sequence[str]) -> str:
 
 
 def _emptied(column: Column, conditions: Sequence[Condition]) -> Column:
-    """The column, its cells missing where a condition says so."""
+    """The column, its cells missing where a broken condition has `on_fail: null`."""
     broken = [
         f"{BROKEN}{place}"
         for place, condition in enumerate(conditions)

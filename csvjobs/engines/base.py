@@ -1,4 +1,5 @@
-"""The seam to the engine: a relation in, a few rows or one file out. Steps speak SQL through `Sql`."""
+"""The interface to the SQL engine: a relation in, a few rows or one file out. Steps write SQL through
+`Sql`."""
 
 from __future__ import annotations
 
@@ -29,11 +30,11 @@ DIRECTIVES = {
     "%M": r"[0-5]\d",
     "%S": r"[0-5]\d(?:\.\d{1,6})?",
 }
-"""What a part of a date or time may look like; what engines take for one differs."""
+"""The texts allowed for each part of a date or time; what engines accept differs."""
 
 
 def shape(strptime: str) -> str:
-    """The regular expression of texts in a format of DIRECTIVES; numbers side by side have all their
+    """The regular expression of texts in a format made of DIRECTIVES; adjacent numbers must have all their
     digits."""
     parts = re.split("(%[A-Za-z])", strptime)
     shapes = "".join(DIRECTIVES[part] if part in DIRECTIVES else re.escape(part) for part in parts)
@@ -42,9 +43,10 @@ def shape(strptime: str) -> str:
 
 
 def balanced(terms: Sequence[str], operator: str) -> str:
-    """Terms, one at least, with an operator between them of which the order makes no difference, in brackets.
+    """Joins one or more terms with an associative operator, in brackets that keep the tree shallow.
 
-    Of + and || in a row engines make a tree as deep as there are terms, and refuse or take long over 1,000.
+    Engines parse a + b + c + … into a tree as deep as there are terms, and refuse or are slow with over
+    1,000.
     """
     if len(terms) == 1:
         return terms[0]
@@ -53,16 +55,16 @@ def balanced(terms: Sequence[str], operator: str) -> str:
 
 
 class SideTable(NamedTuple):
-    """A table beside the file's own: what its columns are called, and a relation that has them as c0, c1, …
-    and `__row` (1, 2, …) behind them."""
+    """Another table than the input: its column names, and a relation with them as c0, c1, … followed by
+    `__row` (1, 2, …)."""
 
     columns: tuple[str, ...]
     relation: str
 
 
 class Pair(NamedTuple):
-    """A cell before and after a step: place and name of the step, place and name of the column, and two
-    expressions."""
+    """A cell before and after a step: position and name of the step, position and name of the column, and the
+    two expressions."""
 
     step: int
     label: str
@@ -74,10 +76,11 @@ class Pair(NamedTuple):
 
 @dataclass(frozen=True)
 class Sql(ABC):
-    """The hooks in which engines' SQL differs; everything else a step writes means the same on all.
+    """The parts of SQL in which engines differ; everything else that a step writes means the same on all
+    engines.
 
-    nulls: texts that every step takes for missing, beside those of its own. keyed: whether the engine has a
-    key for `keyed_hash`. tables: those that steps look things up in, by what they call them.
+    nulls: texts that every step takes for missing, besides its own. keyed: whether the engine has a key for
+    `keyed_hash`. tables: the tables that steps look things up in, by the name that the step uses.
     """
 
     nulls: tuple[str, ...] = ()
@@ -90,66 +93,68 @@ class Sql(ABC):
 
     @abstractmethod
     def matches(self, expression: str, pattern: str) -> str:
-        """Whether the *whole* text matches the regular expression (NULL for NULL)."""
+        """A predicate: the *whole* text matches the regular expression (NULL for NULL)."""
 
     @abstractmethod
     def substitute(self, expression: str, pattern: str, replacement: str) -> str:
-        r"""The text with each match of the regular expression, from the left, replaced (NULL for NULL).
+        r"""The text with each match of the regular expression replaced, from the left (NULL for NULL).
 
         In `replacement` \0 is the match, \1 to \9 are its groups, \\ is a backslash. Raises BadPattern.
         """
 
     @abstractmethod
     def group(self, expression: str, pattern: str, number: int) -> str:
-        """What the group 1 to 9 holds in the first match of the regular expression; the empty text or NULL
-        where it holds nothing. Raises BadPattern."""
+        """What group 1 to 9 captures in the first match of the regular expression; the empty text or NULL if
+        it captures nothing. Raises BadPattern."""
 
     @abstractmethod
     def upper(self, expression: str) -> str:
-        """Each character by Unicode's simple mapping, one for one, and ẞ for ß.
+        """The text in upper case: each character by Unicode's simple mapping, one to one, and ẞ for ß.
 
-        Engines' own may make several of one (SS).
+        Engines' own functions may make several characters of one (SS).
         """
 
     @abstractmethod
     def lower(self, expression: str) -> str:
-        """Each character by Unicode's simple mapping, one for one, whatever its neighbours."""
+        """The text in lower case: each character by Unicode's simple mapping, one to one, whatever its
+        neighbours."""
 
     @abstractmethod
     def number(self, expression: str) -> str:
-        """The text as a double, NULL where it is no NUMBER or too large for one.
+        """The text as a double; NULL if it is not a NUMBER or too large for a double.
 
         Engines' own casts disagree on '1_000', 'inf', '1d', '+-1'.
         """
 
     @abstractmethod
     def attempt(self, expression: str) -> str:
-        """The expression, NULL in rows where a number in it would be too large for its type."""
+        """The expression; NULL in rows where it would overflow its number type."""
 
     @abstractmethod
     def about_distinct(self, expression: str) -> str:
-        """An aggregate: how many different values there are, give or take some per cent, in small memory."""
+        """An aggregate: the approximate number of distinct values, within a few per cent, in little
+        memory."""
 
     @abstractmethod
     def about_quantiles(self, expression: str, parts: Sequence[float]) -> str:
-        """An aggregate: a list of the quantiles of numbers, nearly, in small memory."""
+        """An aggregate: a list of approximate quantiles of numbers, in little memory."""
 
     @abstractmethod
     def listed(self, expressions: Sequence[str], condition: str) -> str:
-        """An aggregate: for each row that is so a list of these texts, as a list."""
+        """An aggregate: a list with, for each row that meets the condition, a list of these texts."""
 
     @abstractmethod
     def differing(self, pairs: Sequence[Pair]) -> str:
-        """An expression: those pairs whose texts are not the same, for `each`."""
+        """An expression: the pairs whose two texts differ, as input for `each`."""
 
     @abstractmethod
     def each(self, pairs: Sequence[str], relation: str, beside: str) -> str:
-        """A query with a row for each pair that differs, by columns of the relation that are `differing`: its
-        column `beside`, and the fields of the pair."""
+        """A query with one row for each pair that differs: the relation's column `beside`, and the fields of
+        the pair. `pairs` are columns of the relation made with `differing`."""
 
     @abstractmethod
     def latest(self, relation: str, by: str, other: str, since: str) -> str:
-        """What to select from: each row of the relation beside that of the other one whose `since` is the
+        """A FROM item that joins each row of the relation with the row of the other one whose `since` is the
         largest that is not above `by`."""
 
     @abstractmethod
@@ -158,42 +163,43 @@ class Sql(ABC):
 
     @abstractmethod
     def refused(self) -> str:
-        """An expression: the query ends, raising Unsure, at the first row for which it is asked."""
+        """An expression that ends the query, raising Unsure, at the first row for which it is evaluated."""
 
     @abstractmethod
     def counted(self, counter: int) -> str:
-        """A number above 0 for each row, to get which moves the engine's counter of that number by one."""
+        """An expression above 0 whose evaluation increments the engine's counter of that number, once for
+        each row."""
 
     @abstractmethod
     def moment(self, expression: str, strptime: str) -> str:
-        """The text in a format of DIRECTIVES, blanks around it or not, as a timestamp; NULL where it has
-        another shape or is no day of the calendar.
+        """The text, in a format made of DIRECTIVES, as a timestamp; NULL if it has another shape or is not a
+        calendar date. White space around it is allowed.
 
-        Month names are English, 69 is 1969 and 68 is 2068, as Python's strptime has it.
+        Month names are English; 69 is 1969 and 68 is 2068, as in Python's strptime.
         """
 
 
 class Engine(ABC):
-    """One run's engine. A relation is the text of a query; columns of text, NULL for an empty cell.
+    """The engine of one run. A relation is the text of a query with text columns, NULL for an empty cell.
 
-    Raises: ReadFailed when the source is not as clean as it was said to be; Unsure where `refused` says so;
-    MemoryLimit, DiskFull; Interrupted after `interrupt`.
+    Raises: ReadFailed if the source is not as clean as declared; Unsure from `refused`; MemoryLimit,
+    DiskFull; Interrupted after `interrupt`.
     """
 
     sql: Sql
 
     @abstractmethod
     def relation(self, source: Source, *, numbered: bool) -> str:
-        """The source's records as columns c0, c1, …; with `__row` (1, 2, …, file order) if numbered."""
+        """The source's records as columns c0, c1, …; with `__row` (1, 2, … in file order) if numbered."""
 
     @abstractmethod
     def spare(self) -> None:
-        """From now on takes less memory, and more time."""
+        """Switches to using less memory, at the price of time."""
 
     @abstractmethod
     def kept(self, query: str) -> AbstractContextManager[str]:
-        """Runs a query once and keeps its rows, spilling to disk, for a block: yields a relation to read
-        them again."""
+        """A context manager that runs a query once and keeps its rows, spilling to disk; yields a relation to
+        read them again."""
 
     @abstractmethod
     def rows(self, query: str) -> list[tuple[Any, ...]]:
@@ -201,27 +207,27 @@ class Engine(ABC):
 
     @abstractmethod
     def copy(self, query: str, header: Sequence[str], target: Path, write: WriteOptions = PLAIN) -> int:
-        """Streams a query into a new file, its columns called `header`; returns its rows."""
+        """Streams a query into a new file with the column names `header`; returns the number of rows."""
 
     @abstractmethod
     def counting(self, number: int) -> None:
-        """Sets so many counters to 0."""
+        """Creates that many counters, set to 0."""
 
     @abstractmethod
     def passed(self) -> list[int]:
-        """What the counters say."""
+        """The values of the counters."""
 
     @abstractmethod
     def progress(self) -> float:
-        """How much of the running query is done, 0 to 1; from any thread."""
+        """The progress of the running query, 0 to 1; callable from any thread."""
 
     @abstractmethod
     def interrupt(self) -> None:
-        """Stops the running query; from any thread."""
+        """Stops the running query; callable from any thread."""
 
     @abstractmethod
     def close(self) -> None:
-        """Gives everything back."""
+        """Releases all resources."""
 
 
 class ReadFailed(Exception):
@@ -229,7 +235,7 @@ class ReadFailed(Exception):
 
 
 class Unsure(Exception):
-    """A row was met for which steps have to learn something first."""
+    """The query met a row that steps must learn something for first."""
 
 
 class Interrupted(Exception):

@@ -1,4 +1,4 @@
-"""How DuckDB's COPY is told to write."""
+"""Options of DuckDB's COPY for each output format."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ BOM = "\ufeff"
 BARE = {"FORMAT": "csv", "HEADER": "false", "USE_TMP_FILE": "false"}
 NEWLINES = {"lf": "\n", "crlf": "\r\n"}
 
-# A group of rows is held in memory until it is full: 122,880 rows of 50 hashes, as the engine
-# would have it, exceed 512 MB. With these the file is a few per cent larger at most, and written as fast.
+# The engine holds a row group in memory until it is full: its default, 122,880 rows, exceeds 512 MB with 50
+# hashes a row. With these sizes the file is at most a few per cent larger, and written as fast.
 MOST_ROWS = 16_384
 FEWEST_ROWS = 2048
 GROUP_CELLS = 1_000_000
 
 
 def csv_options(header: Sequence[str], write: WriteOptions, *, empty: bool = False) -> dict[str, str]:
-    """The header row is ours: DuckDB would rename columns that differ by case only.
+    """Options for CSV. We write the header row: DuckDB would rename columns that differ by case only.
 
-    empty: no row comes below it.
+    empty: the table has no rows.
     """
     newline = NEWLINES[write.newline]
     options = BARE | {
@@ -33,13 +33,13 @@ def csv_options(header: Sequence[str], write: WriteOptions, *, empty: bool = Fal
     if write.quote == "all":
         options["FORCE_QUOTE"] = "*"
     if first := _first(header, write, newline, empty):
-        # Between rows DuckDB writes the newline, after the last one the suffix; it wants both or none.
+        # DuckDB writes the newline between rows and the suffix after the last; it wants both or neither.
         options |= {"PREFIX": first, "SUFFIX": newline}
     return options
 
 
 def jsonl_options(write: WriteOptions) -> dict[str, str]:
-    """For rows of one cell, which is written as it stands."""
+    """Options for rows of one cell, which is written unchanged."""
     return BARE | {"QUOTE": "", "ESCAPE": "", "COMPRESSION": write.compression}
 
 
@@ -49,7 +49,7 @@ def parquet_options(columns: int) -> dict[str, str]:
 
 
 def distinct(names: Sequence[str]) -> Sequence[str]:
-    """The names. Raises DuplicateColumn where two differ by case only: in Parquet most readers, and the
+    """The names, unchanged. Raises DuplicateColumn if two differ by case only: most Parquet readers, and the
     engine itself, take these for one."""
     folded = dict[str, str]()
     for name in names:
@@ -63,7 +63,7 @@ def distinct(names: Sequence[str]) -> Sequence[str]:
 
 
 def _first(header: Sequence[str], write: WriteOptions, newline: str, empty: bool) -> str:
-    """What stands before the first row."""
+    """The text before the first row."""
     mark = BOM if write.bom else ""
     if not write.header:
         return "" if empty else mark

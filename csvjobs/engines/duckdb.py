@@ -1,4 +1,4 @@
-"""The engine of one machine: DuckDB, told everything, guessing nothing."""
+"""The engine of a single machine: DuckDB, with every setting explicit and no auto-detection."""
 
 from __future__ import annotations
 
@@ -20,25 +20,26 @@ from csvjobs.errors import MAKE_ROOM, BadPattern, DamagedArchive, DiskFull, Memo
 from csvjobs.reading.parquet import what_it_says
 from csvjobs.reading.source import Source
 
-# Smaller than DuckDB's own 32 MiB, and measured both faster and leaner. It must hold the longest record.
+# Smaller than DuckDB's default of 32 MiB; measured to be faster and to need less memory. It must hold the
+# longest record.
 BUFFER = 8 * 1024**2
 MAX_LINE = 2 * 1024**2
 
-# What the engine sets aside for a column, measured without any step: room for a few times 2048 cells, which
-# a table of few rows leaves untouched.
+# Memory that the engine reserves for a column, measured without any step: room for a few times 2048 cells,
+# most of which a table of few rows never touches.
 COLUMN_BYTES = 144 * 1024
 FEW_ROWS = 256
 
-# Variables, so that no text of a query holds the key.
+# Variables, so that the key is in no query text.
 INNER, OUTER = "getvariable('inner_key')", "getvariable('outer_key')"
 BLOCK = 64
 
-# What a run may have shut for its own safety, and nobody can open again.
+# False after a run has locked its database for safety, which cannot be undone.
 OPEN = "current_setting('enable_external_access') AND NOT current_setting('lock_configuration')"
 
 WORTH_SHARING = 100
-"""Rows for each column. Where there are fewer, to look for what expressions have in common, which takes the
-square of the columns, costs more than to reckon it twice."""
+"""Rows for each column. With fewer, searching for common subexpressions, which takes the square of the
+columns, costs more than computing them twice."""
 
 UNSURE = "csvjobs: a row for which something has to be learnt first"
 
@@ -68,8 +69,8 @@ class DuckSql(Sql):
         return f"lower({expression})"
 
     def number(self, expression: str) -> str:
-        """What DuckDB's cast takes for a number beside NUMBER is refused: a regular expression would cost as
-        much as reading the file."""
+        """Excludes what DuckDB's cast accepts beyond NUMBER; a regular expression would cost as much as
+        reading the file."""
         cast = f"TRY_CAST({expression} AS DOUBLE)"
         plain = f"isfinite({cast}) AND NOT contains({expression}, '_') AND NOT contains({expression}, '+-')"
         return f"CASE WHEN {plain} THEN {cast} END"
@@ -87,7 +88,7 @@ class DuckSql(Sql):
         return f"LIST([{', '.join(expressions)}]) FILTER (WHERE {condition})"
 
     def differing(self, pairs: Sequence[Pair]) -> str:
-        # In most rows nothing differs: to make a list there, and take it apart, would cost as much.
+        # In most rows nothing differs; making and unnesting a list there too would double the cost.
         some = " OR ".join(f"{pair.before} IS DISTINCT FROM {pair.after}" for pair in pairs)
         return f"CASE WHEN {some} THEN [{', '.join(map(self._differing, pairs))}] ELSE [] END"
 
@@ -115,11 +116,12 @@ class DuckSql(Sql):
         return f"error({self.text(UNSURE)})"
 
     def counted(self, counter: int) -> str:
-        """A sequence: DuckDB takes its next value for each row, and moves no predicate that has one."""
+        """Uses a sequence: DuckDB takes its next value for each row, and does not move a predicate that has
+        one."""
         return f"nextval('passed{counter}')"
 
     def moment(self, expression: str, strptime: str) -> str:
-        """DuckDB allows blanks around, but a year 0 and fewer digits too; its %S has no fraction."""
+        """DuckDB allows white space around, but also a year 0 and fewer digits; its %S has no fraction."""
         formats = ", ".join(map(self.text, (strptime, strptime.replace("%S", "%S.%f"))))
         pattern = self.text(rf"\s*{shape(strptime)}\s*")
         fits = f"regexp_full_match({expression}, {pattern})"
@@ -127,10 +129,10 @@ class DuckSql(Sql):
 
 
 class DuckEngine(Engine):
-    """One in-memory DuckDB that spills into `scratch` and may touch no other file than its run's.
+    """An in-memory DuckDB that spills into `scratch` and may access only the files of its run.
 
-    memory: bytes that the buffer manager may hold; key: for keyed hashes; idle: the database of a run
-    before, if there is one, which is taken instead of a new one, and where this run leaves its own.
+    memory: bytes that the buffer manager may use; key: for keyed hashes; idle: holds the database of an
+    earlier run, if there is one, which is reused; this run leaves its own there.
     """
 
     def __init__(
@@ -147,11 +149,11 @@ class DuckEngine(Engine):
         self._stopped = False
         self._threads = os.cpu_count() or 1
         self._database = _taken(idle) or duckdb.connect()
-        # A connection of its own: variables and temporary tables are this run's, and end with it.
+        # A connection of its own: its variables and temporary tables end with this run.
         self._connection = self._database.cursor()
         self._execute(f"SET VARIABLE inner_key = {_blob(_padded(key, 0x36))}")
         self._execute(f"SET VARIABLE outer_key = {_blob(_padded(key, 0x5C))}")
-        # All that is ever set for a whole database: it may be that of a run before.
+        # Every setting that a run ever changes: the database may be that of an earlier run.
         settings = {
             "temp_directory": str(self._spill),
             "memory_limit": _size(memory),
@@ -161,7 +163,7 @@ class DuckEngine(Engine):
             "enable_progress_bar_print": False,
             "autoinstall_known_extensions": False,
             "autoload_known_extensions": False,
-            # For what it takes for few rows it would try each with each, and it is often mistaken.
+            # Otherwise it uses nested loops where it expects few rows, which is often wrong.
             "asof_loop_join_threshold": 0,
             "disabled_optimizers": "",
         }
@@ -179,13 +181,13 @@ class DuckEngine(Engine):
         return " UNION ALL ".join(self._parts(source)) or _numbered(whole)
 
     def spare(self) -> None:
-        """One thread: each holds blocks of its own, in a sort one of each run that was spilled."""
+        """Uses one thread: each holds blocks of its own, in a sort one for each spilled run."""
         self._threads = 1
         self._execute("SET threads = 1")
 
     @contextmanager
     def kept(self, query: str) -> Iterator[str]:
-        # The order of what is kept does not matter, and costs a third of the time.
+        # The order of the kept rows does not matter, and preserving it takes a third of the time.
         self._execute("SET preserve_insertion_order = false")
         self._limit(self._memory * 2 // 3)
         self._execute(f"CREATE OR REPLACE TEMP TABLE kept AS {query}")
@@ -207,7 +209,7 @@ class DuckEngine(Engine):
     def counting(self, number: int) -> None:
         self._counters = number
         for counter in range(number):
-            # Before its first value a sequence has no current one.
+            # A sequence has no current value before its first.
             made = f"CREATE OR REPLACE TEMP SEQUENCE passed{counter} MINVALUE 0"
             self._execute(f"{made}; SELECT nextval('passed{counter}')")
 
@@ -225,7 +227,7 @@ class DuckEngine(Engine):
     def close(self) -> None:
         kept = self._idle if self._reusable() else None
         for registered in self._connection.list_filesystems():
-            # Else it is complained of when the process ends.
+            # Otherwise DuckDB prints a complaint when the process ends.
             self._connection.unregister_filesystem(registered)
         self._connection.close()
         if kept == []:
@@ -234,18 +236,18 @@ class DuckEngine(Engine):
             self._database.close()
 
     def _reusable(self) -> bool:
-        """Whether nothing of this run is left in the database: it went well, spilled nothing (the folder of
-        a database that has spilled cannot be changed) and took nothing from the database's settings."""
+        """Whether the database keeps nothing of this run: no query failed, nothing was spilled (the folder
+        cannot be changed afterwards), and no setting was locked."""
         if not self._well or self._spill.exists():
             return False
         return self.rows(f"SELECT {OPEN}") == [(True,)]
 
     def _parts(self, source: Source) -> Iterator[str]:
-        """The numbered records, a part of them for each thread, where the file can be divided: DuckDB numbers
-        rows on one core, one after the other, but those of several relations at once."""
+        """The numbered records in one relation per thread, if the file can be divided: DuckDB numbers the
+        rows of one relation on one core, but those of several in parallel."""
         if not source.begins or self._threads == 1:
             return
-        # Here, as it takes a while to load what only large files need.
+        # Imported here: it is slow to load, and only large files need it.
         from csvjobs.engines.parts import Parts, divided
 
         if not self._connection.list_filesystems():
@@ -258,7 +260,7 @@ class DuckEngine(Engine):
         self._make_room(len(source.columns), source.records)
         columns = ", ".join(f"'c{i}': 'VARCHAR'" for i in range(len(source.columns)))
         longest = max(MAX_LINE, source.longest + 2)
-        # Not new_line: with skip and CRLF DuckDB 2.0 loses the first record; untold, it reads both kinds.
+        # Without new_line: with it, skip and CRLF, DuckDB 2.0 loses the first record; unset, it reads both.
         given = {
             "auto_detect": "false",
             "header": "false",
@@ -278,10 +280,11 @@ class DuckEngine(Engine):
         return f"SELECT * FROM read_csv({self.sql.text(path)}, {options})"
 
     def _make_room(self, columns: int, records: int) -> None:
-        """What is set aside and stays empty does not count. Raises MemoryLimit for a table too wide."""
+        """Raises the memory limit by what is reserved but stays untouched. Raises MemoryLimit if the table is
+        too wide."""
         room = columns * COLUMN_BYTES
         if records <= FEW_ROWS:
-            # Steps need about as much again.
+            # Steps need about the same again.
             self._empty = max(self._empty, 2 * room)
             self._limit(self._memory)
         elif room > self._memory:
@@ -297,12 +300,12 @@ class DuckEngine(Engine):
 
     def _csv(self, query: str, header: Sequence[str], target: Path, write: WriteOptions) -> int:
         if len(header) == 1:
-            # An empty line is no row to most readers.
+            # Most readers do not take an empty line for a row.
             query = f"SELECT COALESCE(COLUMNS(*), '') FROM ({query})"
         made = target if write.encoding == "utf-8" else target.with_suffix(".utf8")
         rows = self._copy(query, made, csv_options(header, write))
         if rows == 0:
-            # The suffix came although there was no row before it.
+            # DuckDB has written the suffix although there is no row.
             self._copy(f"SELECT * FROM ({query}) LIMIT 0", made, csv_options(header, write, empty=True))
         if made != target:
             self._as_utf16(made, target)
@@ -316,7 +319,8 @@ class DuckEngine(Engine):
         made.unlink()
 
     def _jsonl(self, query: str, header: Sequence[str], target: Path, write: WriteOptions) -> int:
-        """Each object is made as text: DuckDB's own JSON would rename columns that differ by case only."""
+        """Builds each object as text: DuckDB's own JSON writer would rename columns that differ by case
+        only."""
         columns = [f"c{place}" for place in range(len(header))]
         pairs = ", ".join(f"{self.sql.text(n)}, {c}" for n, c in zip(header, columns, strict=True))
         made = f"SELECT json_object({pairs}) FROM ({query}) AS made({', '.join(columns)})"
@@ -328,7 +332,7 @@ class DuckEngine(Engine):
         return self._copy(f"SELECT * FROM ({query}) AS made({named})", target, parquet_options(len(header)))
 
     def _xlsx(self, query: str, header: Sequence[str], target: Path, write: WriteOptions) -> int:
-        """Rows are made as text, which is zipped."""
+        """Writes the rows as XML text, then zips it."""
         kinds = [str(kind) for _, kind, *_ in self.rows(f"DESCRIBE {query}")]
         columns = [f"c{place}" for place in range(len(header))]
         cells = balanced([cell(*each) for each in zip(columns, kinds, strict=True)], "||")
@@ -354,7 +358,7 @@ class DuckEngine(Engine):
 
 
 def _numbered(relation: str, before: int = 0) -> str:
-    """The rows with their numbers, where so many rows stand before them."""
+    """The rows with their numbers, when `before` rows precede them."""
     return f"SELECT *, {before} + ROW_NUMBER() OVER () AS __row FROM ({relation})"
 
 
@@ -373,7 +377,7 @@ def _identifier(name: str) -> str:
 
 
 def _translated(run: Callable[[], T]) -> T:
-    """Runs it with DuckDB's errors turned into ours."""
+    """Runs a function, and raises DuckDB's errors as ours."""
     try:
         return run()
     except duckdb.InterruptException:
@@ -401,7 +405,7 @@ def _translated(run: Callable[[], T]) -> T:
 
 
 def _tell_of_damage(error: duckdb.Error) -> None:
-    """Raises DamagedArchive for what is wrong within a Parquet file, which only reading all of it shows."""
+    """Raises DamagedArchive for damage inside a Parquet file, which only reading all of it reveals."""
     if any(sign in str(error).lower() for sign in ("parquet", "decompress", "thrift")):
         said = f"The Parquet file is damaged: {what_it_says(error)}."
         raise DamagedArchive(said, hint="Write it anew and send it again.") from None
@@ -413,7 +417,7 @@ def _disk_full() -> DiskFull:
 
 @lru_cache(maxsize=256)
 def _check_pattern(pattern: str, replacement: str = "") -> None:
-    """Raises BadPattern now, where a query with the pattern would fail as if the fault were ours."""
+    """Raises BadPattern early; in a query the pattern would fail like an internal error."""
     with duckdb.connect() as connection:
         try:
             connection.execute("SELECT regexp_replace('', ?, ?)", [pattern, replacement]).fetchall()
@@ -434,7 +438,7 @@ def _bad_pattern(pattern: str, error: str) -> BadPattern:
 
 
 def _padded(key: bytes, pad: int) -> bytes:
-    """The key as HMAC mixes it into both of its hashes (RFC 2104, section 2)."""
+    """The key padded for the inner or the outer hash of HMAC (RFC 2104, section 2)."""
     short = key if len(key) <= BLOCK else hashlib.sha256(key).digest()
     return bytes(byte ^ pad for byte in short.ljust(BLOCK, b"\0"))
 

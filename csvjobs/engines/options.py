@@ -1,4 +1,4 @@
-"""What a user may declare about writing the output."""
+"""Options for writing the output."""
 
 from __future__ import annotations
 
@@ -13,53 +13,53 @@ PROFILES: dict[Any, dict[str, Any]] = {
 
 
 class WriteOptions(BaseModel):
-    """How the output is written: by default UTF-8 CSV as RFC 4180 has it, but with LF."""
+    """How to write the output; by default UTF-8 CSV as in RFC 4180, but with LF."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     format: Literal["csv", "jsonl", "parquet", "xlsx"] = Field(
         "csv",
-        description="`csv`; `jsonl`, one JSON object a row, its keys in the order of the columns; `parquet`; "
-        "or `xlsx`, a workbook with one sheet. In the last three an empty cell is null and a quoted empty "
-        "one the empty text, and every cell is text; but columns that `cast` brought to a type have it in "
-        "Parquet and XLSX.",
+        description="`csv`; `jsonl`, one JSON object per row, its keys in the order of the columns; "
+        "`parquet`; or `xlsx`, a workbook with one sheet. In the last three, an empty cell is null and a "
+        "quoted empty one the empty text. Every cell is text, except that in Parquet and XLSX a column "
+        "converted by `cast` has its type.",
     )
     compression: Literal["none", "gzip", "zstd"] = Field(
         "none",
-        description="How CSV and JSONL are packed: `none`, `gzip` or `zstd`. The others are by themselves.",
+        description="How to compress CSV and JSONL: `none`, `gzip` or `zstd`. Parquet and XLSX always are.",
     )
     profile: Literal["excel", "excel-unicode"] | None = Field(
         None,
-        description="`excel` stands for `bom: true` and `newline: crlf`, where these are not declared "
-        "themselves. Set `delimiter: ;` as well where numbers are written with a decimal comma. "
-        "`excel-unicode` is what Excel calls Unicode Text, which it opens everywhere alike: UTF-16 and tabs.",
+        description="`excel` sets `bom: true` and `newline: crlf`, unless these are given themselves. Also "
+        "set `delimiter: ;` where numbers are written with a decimal comma. `excel-unicode` is Excel's "
+        "Unicode Text, UTF-16 with tabs, which Excel opens the same way in every country.",
     )
     encoding: Literal["utf-8", "utf-16"] = Field(
         "utf-8",
-        description="`utf-8`, or `utf-16`: little-endian, with its mark unless `bom` says else.",
+        description="`utf-8`, or `utf-16`: little-endian, with a byte order mark unless `bom` is false.",
     )
     delimiter: str = Field(
         ",",
         pattern=r"^[\t !#-/:-@\[-`{-~]$",
-        description="What stands between cells: one ASCII character, no letter, digit or double quote.",
+        description="The delimiter: one ASCII character, but no letter, digit or double quote.",
     )
     quote: Literal["needed", "all"] = Field(
         "needed",
-        description="Which cells stand in quotes: as `needed`, or `all` but empty ones, so that these and "
-        "quoted empty ones stay different.",
+        description="Which cells to quote: as `needed`, or `all` except empty ones, so that these stay "
+        "different from quoted empty ones.",
     )
     newline: Literal["lf", "crlf"] = Field(
-        "lf", description="What ends a row, `lf` or `crlf`; within cells nothing changes."
+        "lf", description="The line end after a row, `lf` or `crlf`; line breaks in cells do not change."
     )
     bom: bool = Field(
-        False, description="Whether the file begins with the mark by which Excel knows it for UTF-8."
+        False, description="Whether the file begins with a byte order mark, by which Excel recognises UTF-8."
     )
-    header: bool = Field(True, description="Whether the first row names the columns.")
+    header: bool = Field(True, description="Whether to write a header row.")
     formula_guard: bool = Field(
         False,
-        description="Whether a cell that a spreadsheet would take for a formula, because it begins with `=`, "
-        "`+`, `-`, `@`, a tab or a carriage return, gets a `'` in front. Plain numbers such as -5, +1.5e3 or "
-        "-1.234,50 stay as they are. The job's `warnings` say how many cells were changed.",
+        description="Whether to put a `'` in front of a cell that a spreadsheet would take for a formula, "
+        "because it begins with `=`, `+`, `-`, `@`, a tab or a carriage return. Plain numbers such as -5, "
+        "+1.5e3 or -1.234,50 stay as they are. The job's `warnings` say how many cells were changed.",
     )
 
     @model_validator(mode="before")
@@ -72,7 +72,7 @@ class WriteOptions(BaseModel):
 
     @model_validator(mode="after")
     def _meaningful(self) -> WriteOptions:
-        """What would mean nothing was meant otherwise."""
+        """Refuses options that do not apply to the format."""
         mine = {
             "csv": {"compression"} if self.encoding == "utf-16" else set(),
             "jsonl": CSV_ONLY,
@@ -86,7 +86,7 @@ class WriteOptions(BaseModel):
 
     @property
     def filename(self) -> str:
-        """What the job's output file is called."""
+        """The name of the job's output file."""
         return f"output.{self.format}{PACKED[self.compression]}"
 
 
@@ -97,6 +97,6 @@ FILENAMES = (
     "output.parquet",
     "output.xlsx",
 )
-"""All that an output file may be called."""
+"""All possible names of an output file."""
 
 PLAIN = WriteOptions()

@@ -1,4 +1,4 @@
-"""SQL text to a tree, by DuckDB's own parser. Nothing of it is run, no table and no file is looked for."""
+"""Parses SQL text into a tree with DuckDB's own parser. Nothing is executed, no table or file is accessed."""
 
 from __future__ import annotations
 
@@ -10,13 +10,14 @@ from typing import Any
 import duckdb
 
 MAX_TEXT = 4000
-"""Characters. So many brackets fit on any thread's stack."""
+"""Characters. Even if all are brackets, parsing fits on any thread's stack."""
 
 MAX_BRACKETS = 500
-"""The parser takes a second for twice as many that nothing closes, and four times as long for twice these."""
+"""With twice as many unclosed brackets the parser takes a second; the time quadruples each time they
+double."""
 
 MAX_DEPTH = 100
-"""Levels of an expression within another one."""
+"""Levels of nested expressions."""
 
 TOO_DEEP = f"it is nested more than {MAX_DEPTH} levels deep"
 SELECT = "SELECT "
@@ -25,7 +26,7 @@ Node = dict[str, Any]
 
 
 class NotParsed(Exception):
-    """The text is no expression, or no query; the message says why, and `place` where, in characters from
+    """The text is not an expression or a query; the message says why, and `place` where, in characters from
     0."""
 
     def __init__(self, message: str, place: int | None = None) -> None:
@@ -36,7 +37,7 @@ class NotParsed(Exception):
 def expression(text: str) -> Node:
     """The tree of one expression, as `json_serialize_sql` writes it. Raises NotParsed."""
     statements = _parsed(text, SELECT)
-    # What stands in a SELECT beside one expression: FROM, WHERE, LIMIT, other statements, …
+    # Refuses what else a SELECT can have than one expression: FROM, WHERE, LIMIT, other statements, …
     node = statements[0]["node"]
     alone = node.get("from_table") == {"type": "EMPTY"} and node.keys() <= ALONE
     if len(statements) > 1 or not alone or len(node["select_list"]) > 1:
@@ -54,7 +55,8 @@ def query(text: str) -> Node:
 
 
 def place(node: Node, text: str, before: str = "") -> int | None:
-    """Where the node stands in the text, in characters from 0; `before`: what was put before it."""
+    """The position of the node in the text, in characters from 0; `before`: the text put in front of it to
+    parse."""
     return _place(node.get("query_location"), text, before)
 
 
@@ -83,7 +85,7 @@ def _parsed(text: str, before: str = "") -> list[Node]:
 
 @cache
 def _connection() -> duckdb.DuckDBPyConnection:
-    # A single thread: none is started, so that a fork of the process finds it as it was.
+    # With a single thread none is started, so that the connection survives a fork of the process.
     config: dict[str, str | bool | int | float | list[str]] = {"threads": 1, "enable_external_access": False}
     connection = duckdb.connect(config=config)
     connection.execute(f"SET max_expression_depth = {MAX_DEPTH}")
@@ -101,7 +103,7 @@ def _reason(message: str) -> str:
 
 
 def _place(location: Any, text: str, before: str) -> int | None:
-    """Locations count bytes of the whole query."""
+    """Converts a location in bytes of the whole query to characters of the text."""
     if location is None:
         return None
     return len(text.encode()[: int(location) - len(before)].decode(errors="ignore"))

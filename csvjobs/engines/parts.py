@@ -1,4 +1,4 @@
-"""Parts of a file as files of their own, in the way that DuckDB opens files of others (fsspec)."""
+"""Byte ranges of a file as files of their own, through DuckDB's interface for other file systems (fsspec)."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ PROTOCOL = "part"
 
 
 class Part(NamedTuple):
-    """The bytes of a file from `start` up to `end`."""
+    """The bytes of a file from `start` up to, not including, `end`."""
 
     start: int
     end: int
@@ -34,8 +34,8 @@ class Part(NamedTuple):
 
 
 def divided(source: Source, number: int) -> list[tuple[Part, int]]:
-    """The source's file in so many parts of about equal size, or fewer, and how many records stand before
-    each; lines before the first record are part of the first part."""
+    """The source's file in that many parts of about equal size, or fewer, each with the number of records
+    before it; lines before the first record belong to the first part."""
     size = source.path.stat().st_size
     wished = [size * part // number for part in range(1, number)]
     nearest = {min(source.begins, key=lambda begin: abs(begin.bytes - place)) for place in wished}
@@ -45,8 +45,8 @@ def divided(source: Source, number: int) -> list[tuple[Part, int]]:
 
 
 class PartFile(io.RawIOBase):
-    """A part that is open to be read; places are counted from its start. DuckDB lets go of it without closing
-    it, which IOBase does then."""
+    """A part opened for reading; positions count from its start. DuckDB drops it without closing it, so
+    IOBase closes it when it is collected."""
 
     def __init__(self, part: Part, descriptor: int) -> None:
         super().__init__()
@@ -72,7 +72,7 @@ class PartFile(io.RawIOBase):
 
 
 class Parts(AbstractFileSystem):  # type: ignore[misc]
-    """Knows a part by its name."""
+    """The file system of parts, each identified by its name."""
 
     protocol = PROTOCOL
     cachable = False

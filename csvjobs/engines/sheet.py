@@ -1,4 +1,4 @@
-"""How a table becomes an XLSX workbook (ECMA-376): rows are text of XML, made by the engine; a zip around."""
+"""Writes a table as an XLSX workbook (ECMA-376): the engine makes rows of XML text, which are zipped."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from pathlib import Path
 from csvjobs.engines.options import WriteOptions
 
 MOST_ROWS, MOST_COLUMNS, MOST_CHARACTERS = 2**20, 2**14, 2**15 - 1
-"""That a sheet and a cell may have."""
+"""The limits of a sheet, and of a cell."""
 
 MOST_DIGITS = 15
-"""That a spreadsheet keeps of a number; so many formats for numbers with decimal places there are."""
+"""Digits that a spreadsheet keeps of a number; there is a number format for up to as many decimal places."""
 
 DAY, MOMENT = MOST_DIGITS + 1, MOST_DIGITS + 2
-"""Styles behind those for 0 to 15 decimal places."""
+"""Numbers of the styles after those for 0 to 15 decimal places."""
 
 CHUNK = 1024**2
 LEVEL = 3
 SINCE = (1980, 1, 1, 0, 0, 0)
-"""The time of each part, so that the same table is the same bytes."""
+"""The time stamp of each part, fixed so that the same table gives the same bytes."""
 
 MAIN = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
 RELATED = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
@@ -38,7 +38,7 @@ _PANE = (
 
 
 def cell(value: str, kind: str) -> str:
-    """The SQL of the XML of a cell with a value of that DuckDB type."""
+    """The SQL expression of a cell's XML, for a value of that DuckDB type."""
     if kind == "BOOLEAN":
         made = f"'<c t=\"b\"><v>' || CAST(CAST({value} AS TINYINT) AS VARCHAR) || '</v></c>'"
     elif kind == "DATE":
@@ -56,7 +56,8 @@ def cell(value: str, kind: str) -> str:
 
 
 def _escaped(value: str) -> str:
-    """What XML cannot hold stands as _xHHHH_, and so does what looks like that (22.9.2.19)."""
+    """Escapes a text for XML; characters that XML cannot hold become _xHHHH_, as does text of that form
+    (22.9.2.19)."""
     plain = f"replace({value}, '_x', '_x005F_x')"
     odd = plain
     for code in _ILLEGAL:
@@ -67,7 +68,7 @@ def _escaped(value: str) -> str:
 
 
 def around(header: Sequence[str], write: WriteOptions) -> tuple[str, str]:
-    """What stands in the sheet's part before the first row and behind the last."""
+    """The text of the sheet's part before the first row and after the last."""
     names = "".join(f'<c t="inlineStr"><is><t xml:space="preserve">{_text(n)}</t></is></c>' for n in header)
     first = f"<row>{names}</row>\n" if write.header else ""
     view = _PANE if write.header else ""
@@ -80,7 +81,7 @@ def _text(name: str) -> str:
 
 
 def zipped(sheet: Path, target: Path, check: Callable[[], None]) -> None:
-    """A workbook of one sheet; `check()` is called now and then and may raise to stop."""
+    """Writes a workbook of one sheet; `check()` is called regularly and may raise to stop."""
     with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED, compresslevel=LEVEL) as archive:
         for name, text in PARTS.items():
             archive.writestr(_part(name), XML + text)
@@ -142,4 +143,4 @@ PARTS = {
     ),
     "xl/styles.xml": _styles(),
 }
-"""All but the sheet."""
+"""The parts of the workbook, except the sheet."""

@@ -1,4 +1,4 @@
-"""What a user may declare about reading; a declared option always wins over detection."""
+"""Options for reading a file; a declared option always wins over detection."""
 
 from __future__ import annotations
 
@@ -22,21 +22,21 @@ _IDLE: dict[str, set[str]] = {
     "parquet": {*_BY_KEYS, "encoding", "max_record_bytes"},
     "xlsx": {*_DIALECT, "encoding"},
 }
-"""Options that mean nothing in a file of a format, and would not just ask for what is so there anyway."""
+"""Options that have no effect for a format, except with a value that is always true of it (_ANYWAY)."""
 
 _ANYWAY: dict[str, Any] = {"skip": 0, "header": True, "header_rows": 1}
-"""So it is in every file that names its columns itself."""
+"""True of every file whose format names the columns itself."""
 
 
 def _listed(given: Any) -> Any:
-    """A text as the list that it says: JSON where it begins like that, else parts between commas."""
+    """The list that a text stands for: JSON if it begins with [, otherwise comma-separated."""
     if not isinstance(given, str):
         return given
     if not given.lstrip().startswith("["):
         return [part.strip() for part in given.split(",") if part.strip()]
     try:
         found = json.loads(given)
-        # Escapes can spell halves of characters, which no file can hold.
+        # JSON escapes can spell lone surrogates, which no file can contain.
         json.dumps(found, ensure_ascii=False).encode()
         return found
     except (ValueError, RecursionError):
@@ -53,31 +53,31 @@ def _known(encoding: str) -> str:
 
 
 class ReadOptions(BaseModel):
-    """None means: find out."""
+    """How to read a file. None means: detect it."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     format: Literal["csv", "jsonl", "parquet", "xlsx"] | None = Field(
-        None, description="What kind of file it is; found out by what is in it, whatever it is called."
+        None, description="The kind of file; detected from the contents, whatever its name."
     )
     sheet: str | None = Field(
         None,
         min_length=1,
-        description="Which sheet of a workbook: its name, or its place from 1; the first visible one when "
-        "left out.",
+        description="Which sheet of a workbook: its name, or its position from 1; by default the first "
+        "visible one.",
     )
     delimiter: str | None = Field(
         None,
         pattern=r"^[^\r\n\x00]{1,4}$",
-        description="What stands between cells: one character, or up to four.",
+        description="The delimiter between cells: one character, or up to four.",
     )
     quote: str | None = Field(
-        None, pattern=r"^[!-~]?$", description="ASCII character around cells; empty for none."
+        None, pattern=r"^[!-~]?$", description="The ASCII character that quotes cells; empty for none."
     )
     escape: str | None = Field(
         None,
         pattern=r"^\\?$",
-        description="What makes a quote within quotes plain text: a backslash, or empty where it is doubled.",
+        description="What escapes a quote in a quoted cell: a backslash, or empty if it is doubled.",
     )
     encoding: Annotated[str, AfterValidator(_known)] | None = Field(
         None, description="Name of the text encoding, for example latin-1."
@@ -85,62 +85,62 @@ class ReadOptions(BaseModel):
     comment: str = Field(
         "",
         pattern=r"^[^\r\n\x00]{0,4}$",
-        description="With what a line begins that is no row, such as #; empty where every line is one.",
+        description="The text that comment lines begin with, such as #; empty if there are none.",
     )
-    skip: int | None = Field(None, ge=0, description="Lines above the table that are no part of it.")
+    skip: int | None = Field(None, ge=0, description="The number of lines above the table to skip.")
     header: bool | None = Field(None, description="Whether the first row names the columns.")
     header_rows: int | None = Field(
         None,
         ge=1,
         le=20,
-        description="How many rows name the columns, where several do: their cells are joined by a blank.",
+        description="The number of header rows; cells of several are joined with a space.",
     )
     layout: Literal["table"] | None = Field(
         None,
-        description="Set it to table to keep all columns of a rejected.csv: else those that csvjobs has put "
-        "there are left out when it is sent in again.",
+        description="Set it to table to keep all columns of a rejected.csv; otherwise those that csvjobs "
+        "added are left out when it is sent in again.",
     )
     nulls: Texts = Field(
         (),
-        description="Texts that mean missing in the whole file, such as NA, beside the empty cell: between "
-        "commas, or as a JSON list. No cell is changed by it: it says what steps take for missing.",
+        description="Texts that mean missing in the whole file, such as NA, besides the empty cell: "
+        "comma-separated, or a JSON list. They change no cell, only what steps take for missing.",
     )
     bad_rows: Literal["reject", "pad", "fail"] = Field(
         "reject",
-        description="What becomes of a bad row: set it aside in rejected.csv, fill it up with empty cells "
-        "(only where cells are missing; any other is set aside), or fail the job at the first one (with the "
-        "error bad-row), the header row included.",
+        description="What happens to a bad row: reject it to rejected.csv, pad it with empty cells (only if "
+        "cells are missing; any other is rejected), or fail the job at the first one (with the error "
+        "bad-row), the header row included.",
     )
     max_bad_rows: str | None = Field(
         None,
         pattern=r"^(\d{1,15}|\d{1,3}(\.\d{1,6})?%)$",
         coerce_numbers_to_str=True,
-        description="How many rows may be set aside: a number, or a part of all rows such as 1%. With one "
-        "more the job ends with the error too-many-bad-rows, once all of them are in rejected.csv.",
+        description="How many rows may be rejected: a number, or a share of all rows such as 1%. With more, "
+        "the job ends with the error too-many-bad-rows, once all of them are in rejected.csv.",
     )
     bad_bytes: Literal["reject", "replace", "fail"] = Field(
         "reject",
-        description="What becomes of a row with bytes that are not UTF-8, in a file that is declared to be: "
-        "set it aside with the code bad-bytes, put U+FFFD in their place, or fail the job.",
+        description="What happens to a row with bytes that are not UTF-8, in a file declared as UTF-8: "
+        "reject it with the code bad-bytes, replace the bytes with U+FFFD, or fail the job.",
     )
     max_columns: int = Field(
         MAX_COLUMNS,
         ge=1,
         le=100_000,
-        description="A file with more columns ends its job with the error too-many-columns.",
+        description="A file with more columns ends the job with the error too-many-columns.",
     )
     max_record_bytes: int = Field(
         MAX_RECORD_BYTES,
         ge=1024,
         le=256 * 1024**2,
-        description="A longer row, of one line or several, is set aside with the code record-too-long.",
+        description="A longer row, of one line or several, is rejected with the code record-too-long.",
     )
     max_open_lines: int = Field(
         MAX_OPEN_LINES,
         ge=1,
         le=1_000_000,
-        description="A cell in quotes that goes on over more lines is taken for one whose closing quote was "
-        "forgotten: its first line is set aside with the code too-many-open-lines, the others are rows.",
+        description="A quoted cell that spans more lines counts as one whose closing quote is missing: its "
+        "first line is rejected with the code too-many-open-lines, the others are read as rows.",
     )
 
     @model_validator(mode="after")
@@ -153,11 +153,11 @@ class ReadOptions(BaseModel):
 
     @property
     def bounded(self) -> bool:
-        """Whether rows are to be smaller than the engine would take by itself."""
+        """Whether rows are limited to less than the engine accepts by default."""
         return self.max_record_bytes < MAX_RECORD_BYTES or self.max_open_lines < MAX_OPEN_LINES
 
     def idle(self, kind: str) -> list[str]:
-        """The options that are declared here and do nothing where the file's format is `kind`."""
+        """The declared options that have no effect for the file format `kind`."""
         fields = ReadOptions.model_fields.items()
         declared = {name: value for name, field in fields if (value := getattr(self, name)) != field.default}
         return [
@@ -165,12 +165,12 @@ class ReadOptions(BaseModel):
         ]
 
     def failing(self, code: str) -> str:
-        """The option by which a row with that code ends the job; empty where it is set aside."""
+        """The option because of which a row with that code ends the job; empty if the row is rejected."""
         option = "bad_bytes" if code == "bad-bytes" and self.bad_bytes == "fail" else "bad_rows"
         return option if getattr(self, option) == "fail" else ""
 
     def too_many_bad(self, bad: int, rows: int | None) -> bool:
-        """Whether `bad` of so many rows are more than `max_bad_rows`; rows: None where not all are known."""
+        """Whether `bad` of `rows` rows exceed `max_bad_rows`; rows: None while not all are known."""
         if self.max_bad_rows is None:
             return False
         if self.max_bad_rows.endswith("%"):

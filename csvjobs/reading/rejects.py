@@ -1,4 +1,4 @@
-"""rejected.csv: each bad record, in the order of the file, with its place, its reason and what to do."""
+"""rejected.csv: each bad record, in file order, with its position, the reason and what to do."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from csvjobs.errors import RuleBroken
 from csvjobs.reading.rows import row
 
 SAMPLES = 5
-"""Lines that a group names."""
+"""The most lines that a group lists."""
 
 GROUPS = 50
-"""Groups that a summary names: a file of thousands of columns may have more."""
+"""The most groups that a summary lists: a file of thousands of columns may have more."""
 
 
 class Reason(NamedTuple):
-    """Why a record is bad, and what a person can do; a code never changes once released."""
+    """Why a record is bad, and what a person can do; a released code never changes."""
 
     sentence: str
     hint: str
@@ -28,41 +28,41 @@ class Reason(NamedTuple):
 UNREADABLE = {
     "missing-cell": Reason(
         "The record has fewer cells than the table has columns.",
-        "Fill in what is missing, or set bad_rows: pad to take it for empty.",
+        "Fill in the missing cells, or set bad_rows: pad to add empty ones.",
     ),
     "extra-cell": Reason(
         "The record has more cells than the table has columns.",
-        "Put quotes around a cell that holds the delimiter; if the cells are right, name all of them in the "
+        "Quote the cell that contains the delimiter; if the cells are right, name all of them in the "
         "header row.",
     ),
     "unclosed-quote": Reason(
-        "A quote is opened and not closed where a cell could end.",
-        "Close the quote, or double it where it is text; if no quote means anything, set quote to nothing.",
+        "A quote is opened and not closed at the end of a cell.",
+        "Close the quote, or double it if it is text; if the file has no quotes, set quote to nothing.",
     ),
     "text-after-quote": Reason(
         "Text follows a closing quote.",
-        "Double each quote that is text, or leave nothing between the closing quote and the delimiter.",
+        "Double each quote that is text, or remove what is between the closing quote and the delimiter.",
     ),
     "too-many-open-lines": Reason(
-        "A quote is opened and not closed within as many lines as are allowed.",
-        "Close the quote, or set max_open_lines higher.",
+        "A quote is opened and not closed within the allowed number of lines.",
+        "Close the quote, or raise max_open_lines.",
     ),
     "record-too-long": Reason(
-        "The record is longer than is allowed.",
-        "Is a quote left open, or a line end missing? If not, set max_record_bytes higher.",
+        "The record is longer than allowed.",
+        "Check for an open quote or a missing line end; if there is none, raise max_record_bytes.",
     ),
     "bad-bytes": Reason(
-        "The record holds bytes that are not UTF-8.",
-        "Set encoding to what the file is in, or bad_bytes: replace to go on without these bytes.",
+        "The record contains bytes that are not UTF-8.",
+        "Set encoding to that of the file, or set bad_bytes: replace to put U+FFFD in their place.",
     ),
     "bad-json": Reason(
         "The line is not a JSON object with unique keys.",
-        "Write one whole object on each line, its texts in double quotes.",
+        "Write one complete object on each line, with texts in double quotes.",
     ),
     "not-corrected": Reason(
-        "The row comes from a rejected.csv and does not hold yet what its _record says.",
-        "Write its cells into the table's own columns; if they are already right, empty _record; or "
-        "delete the row.",
+        "The row comes from a rejected.csv, and its cells do not hold all of its _record yet.",
+        "Put its cells into the table's own columns; if they are already right, clear _record; or delete "
+        "the row.",
     ),
 }
 """Why a record cannot be read."""
@@ -70,7 +70,7 @@ UNREADABLE = {
 UNSOUND = {
     "required": Reason(
         "A required cell is missing.",
-        "Fill it in, or let the rule on the column go without required.",
+        "Fill it in, or remove required from the rule.",
     ),
     "wrong-type": Reason(
         "The cell is not a valid value of the required type.",
@@ -78,17 +78,17 @@ UNSOUND = {
     ),
     "not-in-enum": Reason(
         "The cell is not one of the allowed values.",
-        "Correct it, or add the value to one_of; upper and lower case, and blanks, make a difference.",
+        "Correct it, or add the value to one_of; case and spaces matter.",
     ),
     "no-match": Reason(
         "The cell does not match the required pattern.",
-        "Correct it, or change the regular expression, which is for the whole cell.",
+        "Correct it, or change the regular expression, which must match the whole cell.",
     ),
     "out-of-range": Reason("The value is too small or too large.", "Correct it, or move the bounds."),
     "wrong-length": Reason("The text is too short or too long.", "Correct it, or change the lengths."),
     "not-in-table": Reason(
         "The cell has no match in the other table.",
-        "Correct it, or add it to the other table; upper and lower case, and blanks, make a difference.",
+        "Correct it, or add it to the other table; case and spaces matter.",
     ),
     "condition-false": Reason(
         "The row does not meet a required condition.",
@@ -99,13 +99,13 @@ UNSOUND = {
         "Correct one of the two rows, or delete one.",
     ),
 }
-"""Why a record that can be read is not what it has to be."""
+"""Why a readable record breaks a rule."""
 
 REASONS = UNREADABLE | UNSOUND
 
 
 class Reject(NamedTuple):
-    """One bad record: its cells where it could be split, its text where that says more."""
+    """One bad record: its cells if it could be split, and its text if that says more."""
 
     line: int
     last_line: int
@@ -119,9 +119,9 @@ class Reject(NamedTuple):
 
 
 class Failed(NamedTuple):
-    """A record that can be read and is not what it has to be: the `row`-th of those that can, from 1.
+    """A readable record that breaks a rule; `row`: its number among the readable ones, from 1.
 
-    ends: no such record may be, so that the job ends at it.
+    ends: such a record ends the job.
     """
 
     row: int
@@ -132,7 +132,7 @@ class Failed(NamedTuple):
     ends: bool = False
 
     def check(self, line: int) -> None:
-        """Raises RuleBroken where no such record, which begins on that line, may be."""
+        """Raises RuleBroken for the record, which begins on that line, if it ends the job."""
         if self.ends:
             said = f"Line {line}: {self.message} Found: {self.found!r}."
             raise RuleBroken(said, line=line, column=self.column or None, hint=REASONS[self.code].hint)
@@ -142,7 +142,7 @@ EXTRA = (
     *("_line", "_last_line", "_byte", "_code", "_column", "_found"),
     *("_message", "_hint", "_record"),
 )
-"""What stands behind the table's own columns."""
+"""The columns that follow the table's own."""
 
 
 class RejectGroup(BaseModel):
@@ -151,7 +151,7 @@ class RejectGroup(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     code: str
-    column: str = Field("", description="Empty where it concerns the record as a whole.")
+    column: str = Field("", description="Empty if it concerns the whole record.")
     count: int
     lines: list[int] = Field(description="Where the first of them begin.")
     message: str
@@ -159,7 +159,7 @@ class RejectGroup(BaseModel):
 
 
 class RejectSummary(BaseModel):
-    """The bad records by kind, the largest groups first; `others` are in groups that are not listed."""
+    """The bad records by kind, largest groups first; `others` counts those in groups that are not listed."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -174,9 +174,9 @@ class RejectSummary(BaseModel):
 
 
 class RejectsWriter:
-    """Writes `path` row by row; makes no file when there is nothing to say.
+    """Writes `path` row by row; creates no file if there is nothing to write.
 
-    `columns`: the names of the table, which stand before ours.
+    `columns`: the table's column names, which come before ours.
     """
 
     def __init__(self, path: Path, columns: tuple[str, ...]) -> None:
@@ -198,7 +198,7 @@ class RejectsWriter:
             self._file.close()
 
     def add(self, bad: Reject) -> None:
-        """One more bad record."""
+        """Writes one bad record."""
         file = self._file or self._begin(bad)
         width = len(self._columns)
         fitted = (bad.cells + [""] * width)[:width]
@@ -207,7 +207,7 @@ class RejectsWriter:
         self._count(bad)
 
     def summary(self) -> RejectSummary:
-        """What was written so far."""
+        """A summary of what was written so far."""
         largest = sorted(self._counts.items(), key=lambda item: -item[1])[:GROUPS]
         groups = [
             RejectGroup(
@@ -239,7 +239,7 @@ class RejectsWriter:
 
 
 def extra_names(columns: tuple[str, ...]) -> list[str]:
-    """Our names, with a number where the table has one of the same name."""
+    """Our column names, with a number appended if the table has a column of that name."""
     taken = set(columns)
     return [name if name not in taken else _numbered(name, taken) for name in EXTRA]
 

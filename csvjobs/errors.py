@@ -1,7 +1,7 @@
-"""Every error of csvjobs on one page.
+"""All error classes of csvjobs.
 
     CsvjobsError
-    ├── RequestError     what prevents a job from starting (4xx); the caller can correct it
+    ├── RequestError     the request cannot be carried out (4xx); the caller can correct it
     │   ├── ForeignOrigin · UnknownHost
     │   ├── BadRequest · EmptyUpload · InvalidPipeline · InvalidOption
     │   ├── InvalidFitted · PipelineMismatch · NothingFitted
@@ -12,7 +12,7 @@
     │   ├── KeyInUse · KeyReused
     │   ├── UnsupportedMediaType · UnsupportedCoding
     │   └── UploadTooLarge · DigestMismatch · RangeNotSatisfiable
-    ├── DataError        the file or the pipeline ends the job calmly; never retried
+    ├── DataError        the file or the pipeline ends the job as an error; never retried
     │   ├── EmptyFile · NotCsv · BadEncoding · TooManyColumns · FieldTooLong
     │   ├── DamagedArchive · EncryptedArchive · SeveralFiles · UnpackedTooLarge
     │   ├── UnknownSheet
@@ -23,13 +23,13 @@
     │   ├── BadTable · TableGone · DuplicateKey · UnknownKey
     │   ├── TimeLimit · MemoryLimit
     │   └── PreviewTimeout · PreviewTooLarge
-    ├── Cancelled        not a fault: the job's owner asked for the end
-    └── ServiceError     our side (5xx); retried where that can help, always logged
+    ├── Cancelled        not a fault: a client cancelled the job
+    └── ServiceError     the service's own fault (5xx); retried where that can help, always logged
         ├── QueueUnavailable · StorageUnavailable · DiskFull
         └── AccountMismatch · WorkerLost · InternalError · BadSetup
 
-A class's docstring is its title; `code` never changes once released; the message says what, where
-and what was found; `hint` says what to do next.
+The docstring of a class is its title; `code` never changes once released; the message says what is wrong,
+where, and what was found; `hint` says what to do next.
 """
 
 from __future__ import annotations
@@ -46,10 +46,10 @@ class CsvjobsError(Exception):
     status: ClassVar[int] = 500
 
     errors: Sequence[CsvjobsError] = ()
-    """All of several at once, each with its own message and JSON pointer (RFC 6901)."""
+    """The individual errors when there are several, each with its own message and JSON pointer (RFC 6901)."""
 
     row: int | None = None
-    """Where `cell`, a text in `column`, is found first: the number of a record that can be read, from 1."""
+    """The first record in which `column` holds `cell`, counted from 1 over the readable records."""
 
     def __init__(
         self,
@@ -70,8 +70,8 @@ class CsvjobsError(Exception):
         super().__init__(self.message)
 
     def at(self, pointer: str, step: str = "") -> Self:
-        """The same, with its place in the pipeline: `pointer` for programs, and for people in the message.
-        step: the name of the step that it lies in."""
+        """This error, with its place in the pipeline as a JSON `pointer` and in the message. step: the name
+        of the step it belongs to."""
         self.pointer, place, own = pointer, place_of(pointer, step), f"Step {step} "
         if self.message.startswith(own):
             self.message = f"{place.partition(',')[0]} {self.message.removeprefix(own)}"
@@ -82,12 +82,12 @@ class CsvjobsError(Exception):
 
     @classmethod
     def title(cls) -> str:
-        """The sentence that names this kind of error, the same for every occurrence."""
+        """The sentence that describes this kind of error, the same for every occurrence."""
         return (cls.__doc__ or "").strip().splitlines()[0]
 
 
 def place_of(pointer: str, step: str = "") -> str:
-    """Where a JSON pointer leads in a pipeline, for people, who count steps from 1."""
+    """The place in a pipeline that a JSON pointer names, in words; steps are counted from 1."""
     first, *rest = pointer.removeprefix("/").split("/")
     if first != "steps" or not rest:
         return "/".join([first, *rest])
@@ -107,7 +107,7 @@ class BadRequest(RequestError):
 
 
 class ForeignOrigin(RequestError):
-    """A page of another site may change nothing here."""
+    """A page from another site tried to change something."""
 
     code = "foreign-origin"
     status = 403
@@ -279,14 +279,14 @@ class UploadTooLarge(RequestError):
 
 
 class UnsupportedMediaType(RequestError):
-    """The body has a media type that this service does not read."""
+    """The body has a media type that this service does not support."""
 
     code = "unsupported-media-type"
     status = 415
 
 
 class UnsupportedCoding(RequestError):
-    """The body is packed in a way that this service does not read."""
+    """The body is compressed in a way that this service does not support."""
 
     code = "unsupported-coding"
     status = 415
@@ -343,7 +343,7 @@ class SeveralFiles(DataError):
 
 
 class UnpackedTooLarge(DataError):
-    """The file is larger, unpacked, than this service accepts."""
+    """The decompressed file is larger than this service accepts."""
 
     code = "unpacked-too-large"
 
@@ -494,13 +494,13 @@ class NothingToLearn(DataError):
 
 
 class NotLearnt(DataError):
-    """A step has learnt nothing of a column."""
+    """A step has learnt nothing about a column."""
 
     code = "not-learnt"
 
 
 class BadPattern(DataError):
-    """A step's regular expression is not one that the engine understands."""
+    """A step has a regular expression that the engine does not support."""
 
     code = "bad-pattern"
 
@@ -518,7 +518,7 @@ class BadTable(DataError):
 
     @classmethod
     def called(cls, name: str, why: str, hint: str | None) -> BadTable:
-        """The error for the table that a step names so."""
+        """The error for the lookup table `name`."""
         return cls(f"The table {name[:120]!r} cannot be read: {why}", hint=hint)
 
 
@@ -559,7 +559,7 @@ class PreviewTimeout(DataError):
 
 
 class PreviewTooLarge(DataError):
-    """More comes of the file's first rows than a preview shows."""
+    """The file's first rows produce more output than a preview can show."""
 
     code = "preview-too-large"
 
@@ -586,7 +586,7 @@ class QueueUnavailable(ServiceError):
     status = 503
 
 
-BRING_BACK = "See whether its disk is there and can be written to; nothing has to be started anew."
+BRING_BACK = "Check that its disk is mounted and writable; nothing needs to be restarted."
 
 
 class StorageUnavailable(ServiceError):
@@ -600,7 +600,7 @@ MAKE_ROOM = "Delete old jobs or give the service a larger disk, then send the fi
 
 
 class DiskFull(ServiceError):
-    """The service has not enough free disk space."""
+    """The service does not have enough free disk space."""
 
     code = "disk-full"
     status = 507

@@ -1,4 +1,4 @@
-"""Which of several media types a client would rather have (RFC 9110 section 12.5.1)."""
+"""Content negotiation: which of several media types a client prefers (RFC 9110 section 12.5.1)."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ from collections.abc import Sequence
 
 
 def preferred(accept: str, offers: Sequence[str]) -> str:
-    """Of the media types that are offered the one that the client likes best, of equals the first; the first
-    too where it takes none of them or does not say."""
+    """The offered media type with the highest quality in the Accept header; the first of equals. The first
+    offer too when the client accepts none of them or sends no preference."""
     ranges = dict(_range(part) for part in accept.lower().split(",") if part.strip())
     return max(offers, key=lambda offer: _quality(offer, ranges))
 
 
 def _quality(offer: str, ranges: dict[str, float]) -> float:
-    """That of the most exact range in which it lies."""
+    """The quality of the most specific media range that matches the offer; 0 when none does."""
     wide = f"{offer.partition('/')[0]}/*"
     return next((ranges[each] for each in (offer, wide, "*/*") if each in ranges), 0.0)
 

@@ -1,4 +1,4 @@
-"""The API: routes, what wraps them, and what they are given."""
+"""The FastAPI application: its routes, middleware and state."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ Every error is `application/problem+json` (RFC 9457)."""
 
 
 def create_app(services: Services | None = None) -> FastAPI:
-    """The app; without services it makes them from the environment when it starts."""
+    """Creates the app; without services it builds them from the environment at startup."""
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -48,7 +48,7 @@ def create_app(services: Services | None = None) -> FastAPI:
     app.openapi = lambda: problems.describe(plain())  # type: ignore[method-assign]
     mount(app)
     app.state.routes = [route for route in app.routes if isinstance(route, APIRoute)]
-    # The first that fits is taken: bad records before the files, of which any may be asked for by name.
+    # The first matching route wins: /jobs/{id}/errors has to come before /jobs/{id}/{name}.
     for module in (submit, jobs, rejected, files, catalogue, tables, health):
         app.include_router(module.router)
         app.state.routes += module.router.routes

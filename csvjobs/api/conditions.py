@@ -1,4 +1,4 @@
-"""Preconditions (RFC 9110 section 13): what a request says of the state that it is made for."""
+"""Conditional requests (RFC 9110 section 13): If-Match, If-None-Match and their date variants."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ TAG = re.compile(r'(?:W/)?"[\x21\x23-\x7e\x80-\xff]*"')
 
 
 def tags(header: str) -> list[str]:
-    """The entity tags of a list, as they stand; `*` is for any."""
+    """The entity tags in a header's list, unchanged; `*` matches any."""
     return ["*"] if header.strip() == "*" else TAG.findall(header)
 
 
 def unchanged(headers: Headers, etag: str | None, modified: float | None = None) -> bool:
-    """Whether the client has what it asks for: If-None-Match, compared weakly, or without it
-    If-Modified-Since. etag, modified: of what is there, as far as it has them."""
+    """Whether the client already has the current version (304): If-None-Match, compared weakly, or without
+    it If-Modified-Since. etag, modified: of the current version, where it has them."""
     given = headers.get("if-none-match")
     if given is not None:
         return any(tag == "*" or tag.removeprefix("W/") == _bare(etag) for tag in tags(given))
@@ -26,8 +26,8 @@ def unchanged(headers: Headers, etag: str | None, modified: float | None = None)
 
 
 def changed(headers: Headers, etag: str | None, modified: float) -> bool:
-    """Whether the client asks for what is no longer there: If-Match, compared strongly, or without it
-    If-Unmodified-Since."""
+    """Whether the client asks for a version that is no longer current (412): If-Match, compared strongly, or
+    without it If-Unmodified-Since."""
     given = headers.get("if-match")
     if given is not None:
         return not any(tag in ("*", etag) and not tag.startswith("W/") for tag in tags(given))
@@ -40,7 +40,7 @@ def _bare(etag: str | None) -> str | None:
 
 
 def _date(header: str | None) -> float | None:
-    """In seconds since the epoch; None for what is no date: it is to be ignored."""
+    """An HTTP date in seconds since the epoch; None for an invalid date, which has to be ignored."""
     try:
         return parsedate_to_datetime(header).timestamp() if header else None
     except (ValueError, OverflowError):

@@ -1,4 +1,4 @@
-"""Downloads as RFC 9110 has them: ranges, validators, HEAD, and a body that never fills memory."""
+"""Downloads according to RFC 9110: ranges, validators, HEAD; the body is streamed in chunks."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from csvjobs.errors import PreconditionFailed, RangeNotSatisfiable
 from csvjobs.flow.deliver import Delivery
 from csvjobs.storage.base import INPUT
 
-# Larger than usual: at 1 MiB a byte costs a third of the CPU that it costs at 64 KiB.
+# Larger than usual: with chunks of 1 MiB a byte costs a third of the CPU time that it costs with 64 KiB.
 CHUNK = 1024**2
 
 MEDIA_TYPES = {
@@ -34,7 +34,7 @@ MEDIA_TYPES = {
 }
 
 OTHERS = ("jsonl", "xlsx", "parquet", "gz", "zst")
-"""Beside CSV, what an upload may be."""
+"""File name endings of uploads that are not CSV."""
 
 
 class Span(NamedTuple):
@@ -45,11 +45,11 @@ class Span(NamedTuple):
 
 
 def download(request: Request, delivery: Delivery) -> Response:
-    """The response to GET or HEAD: 200, 206, 304, 412 or 416. A range is for GET alone (section 14.2)."""
+    """The response to GET or HEAD: 200, 206, 304, 412 or 416. Only GET can ask for a range (section 14.2)."""
     headers = _headers(delivery)
     if changed(request.headers, headers.get("ETag"), delivery.modified):
         delivery.file.close()
-        other = PreconditionFailed("The file is another one now.", hint="Fetch it anew, from its beginning.")
+        other = PreconditionFailed("The file has changed.", hint="Download it again from the beginning.")
         return problem(request, other)
     if unchanged(request.headers, headers.get("ETag"), delivery.modified):
         delivery.file.close()
@@ -75,7 +75,7 @@ def download(request: Request, delivery: Delivery) -> Response:
 
 
 def disposition(filename: str) -> str:
-    """RFC 6266: an ASCII name for old clients, the real one in UTF-8 (RFC 8187)."""
+    """The Content-Disposition (RFC 6266): an ASCII name for old clients, the real one in UTF-8 (RFC 8187)."""
     plain = re.sub(r'[^\x20-\x7e]|["\\%]', "_", filename)
     return f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(filename, safe='')}"
 
@@ -98,7 +98,7 @@ def _headers(delivery: Delivery) -> dict[str, str]:
 def _media_type(delivery: Delivery) -> str:
     ending = delivery.name.rpartition(".")[2]
     if delivery.name == INPUT:
-        # The bytes as received, whatever they are: only the client's name for them tells.
+        # The input is kept as received under one name; only the client's file name tells its format.
         own = delivery.download_name.lower().rpartition(".")[2]
         ending = own if own in OTHERS else ending
     known = MEDIA_TYPES.get(ending, "application/octet-stream")
@@ -110,9 +110,9 @@ def _media_type(delivery: Delivery) -> str:
 
 
 def _span(request: Request, delivery: Delivery, headers: dict[str, str]) -> Span | None:
-    """The range asked for; None for the whole file, an empty span where it cannot be had.
+    """The requested range; None for the whole file, an empty span when the range cannot be satisfied.
 
-    Other units and several ranges at once may be ignored (section 14.2), and so they are.
+    Other units and multiple ranges are ignored, as section 14.2 permits.
     """
     condition = request.headers.get("if-range")
     if condition is not None and condition not in (headers.get("ETag"), headers["Last-Modified"]):

@@ -1,4 +1,4 @@
-"""Server-sent events (WHATWG HTML): whole snapshots of a job as it changes, then its end, then no more."""
+"""Server-sent events (WHATWG HTML): a full snapshot of a job on each change, until the job ends."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ RETRY_MS = 2000
 async def events(
     watch: Watch, job_id: str, seen: str | None, render: Callable[[Job], str]
 ) -> AsyncIterator[bytes]:
-    """Events named `job`, and at last `end`; the id of each is the job's version.
+    """Yields events named `job` and finally `end`; the id of each is the job's version.
 
-    seen: the Last-Event-ID of a client that comes back, which is then not sent again.
+    seen: the Last-Event-ID of a client that reconnects; that version is not sent again.
     Raises JobNotFound before the first event when there is no such job.
     """
     yield f"retry: {RETRY_MS}\n\n".encode()

@@ -1,4 +1,4 @@
-"""What wraps every request, as plain ASGI: a name for it, HEAD for every GET, and an end in good order."""
+"""ASGI middleware: request ids and security headers, HEAD for every GET, and orderly early responses."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from contextlib import suppress
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-# What a client may call its request; anything else gets an id of ours.
+# A valid request id from a client; any other is replaced by a generated one.
 REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
 
 LINGER = 2.0
-"""Seconds for which a refused body is still read, so that its client can read why."""
+"""Seconds for which a refused body is still read, so that the client gets to read the response."""
 
 
 class RequestId:
-    """`X-Request-ID` in and out, and the headers that make browsers careful; the id stands in problems."""
+    """Takes or generates `X-Request-ID` and returns it, also in problems; adds security headers."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -34,7 +34,7 @@ class RequestId:
                 headers = MutableHeaders(scope=message)
                 headers["X-Request-ID"] = scope["request_id"]
                 headers.setdefault("X-Content-Type-Options", "nosniff")
-                # With no-referrer a form of the page itself would come with the Origin null.
+                # With no-referrer browsers would send `Origin: null` for a form of our own page.
                 headers.setdefault("Referrer-Policy", "same-origin")
             await send(message)
 
@@ -42,7 +42,7 @@ class RequestId:
 
 
 class Head:
-    """Routes know GET only; the server leaves the body of a HEAD out. `scope["head"]` says which it is."""
+    """Routes HEAD requests as GET and marks them with `scope["head"]`; the server omits their body."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -54,8 +54,8 @@ class Head:
 
 
 class EarlyAnswer:
-    """Closes a connection on which an answer comes before the end of the body, once the client can have
-    read it (RFC 9112 section 9.6); the server would read the body to its end, however long it is."""
+    """Closes the connection when the response is sent before the request body ends, after giving the client
+    time to read it (RFC 9112 section 9.6); otherwise the server would read the whole body, however long."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app

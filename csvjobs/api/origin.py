@@ -1,4 +1,4 @@
-"""Who may ask: under a name that is this service's own, and for no change where it is another site's page."""
+"""Checks of Host and Origin: against DNS rebinding, and against changes requested by other sites' pages."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from csvjobs.settings import Settings
 
 SAFE = ("GET", "HEAD", "OPTIONS", "TRACE")
 PRIVATE = ("localhost", "local", "internal")
-"""Last parts of names that nobody can register in the public DNS (RFC 6761, RFC 6762, and ICANN's choice)."""
+"""Top-level names that nobody can register in the public DNS (RFC 6761, RFC 6762, and ICANN for internal)."""
 
 
 class OwnSite:
-    """Refuses what a browser sends at the behest of another site, and any name under which a stranger's
-    site could pass for this one (decision 26). Programs send no `Origin` and are not concerned."""
+    """Refuses requests that a browser sends on behalf of another site, and host names under which another
+    site could pass for this one (decision 26). Programs send no `Origin` and are not affected."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -33,24 +33,24 @@ class OwnSite:
 
 
 def refusal(request: Request, settings: Settings) -> RequestError | None:
-    """Why the request is not to be answered, if so."""
+    """The error to refuse the request with; None when it is allowed."""
     host = request.headers.get("host", "")
     if not _is_ours(host, settings):
         return UnknownHost(
-            f"This service is not known as {host[:200]!r}.",
-            hint=f"Name the host in {Settings.variable('allowed_hosts')}, or ask by the address (IP).",
+            f"This service does not answer to the host name {host[:200]!r}.",
+            hint=f"Add the host to {Settings.variable('allowed_hosts')}, or use the IP address.",
         )
     if request.method in SAFE or _is_own(request, host):
         return None
     asked_by = request.headers.get("origin", "another site")
     return ForeignOrigin(
-        f"A page of {asked_by[:200]} asks {host[:200]!r} for a change.",
-        hint="Only the service's own page may. A proxy before it has to pass the header Host on as it came.",
+        f"A page from {asked_by[:200]} tried to change something on {host[:200]!r}.",
+        hint="Only the service's own page may. A proxy in front must pass the Host header on unchanged.",
     )
 
 
 def _is_ours(host: str, settings: Settings) -> bool:
-    """Whether the service may be called so; without a Host (HTTP/1.0) it is no browser that asks."""
+    """Whether the host name is one of this service's; no Host (HTTP/1.0) is fine, as no browser omits it."""
     name = _split(host)[0].rstrip(".")
     named = [settings.host, *(settings.allowed_hosts or "").split(",")]
     allowed = [each.strip().lower() for each in named]
@@ -69,9 +69,9 @@ def _is_address(name: str) -> bool:
 
 
 def _is_own(request: Request, host: str) -> bool:
-    """Whether no other site's page has sent it: what the browser says of that, else its Origin.
+    """Whether the request does not come from another site's page: by Sec-Fetch-Site, else by Origin.
 
-    The scheme is left out: behind a proxy that speaks TLS it is another one here.
+    The scheme is not compared: behind a proxy that terminates TLS it differs.
     """
     site, origin = request.headers.get("sec-fetch-site"), request.headers.get("origin")
     if site is not None:
@@ -80,7 +80,7 @@ def _is_own(request: Request, host: str) -> bool:
 
 
 def _split(host: str) -> tuple[str, int | None]:
-    """Name and port of `name:port`, the usual ports left out; no name where it is none."""
+    """Name and port of `name:port`; port None for 80 and 443, an empty name when it cannot be parsed."""
     try:
         parts = urlsplit(f"//{host}")
         return parts.hostname or "", None if parts.port in (80, 443) else parts.port

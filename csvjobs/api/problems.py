@@ -1,4 +1,4 @@
-"""Every error as application/problem+json (RFC 9457), made in one place from errors.py."""
+"""Turns every error into application/problem+json (RFC 9457), from the classes in errors.py."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ log = logging.getLogger(__name__)
 MEDIA_TYPE = "application/problem+json"
 CONTENT = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
 
-# Asking again soon can help with some; RFC 9110 section 15.5.16 for what may be packed.
+# Retry-After where a retry can help; Accept-Encoding with 415 as in RFC 9110 section 15.5.16.
 HEADERS = {
     "job-not-finished": {"Retry-After": "1"},
     "idempotency-key-in-use": {"Retry-After": "1"},
@@ -36,7 +36,7 @@ HEADERS = {
 
 
 class ProblemError(BaseModel):
-    """One fault of several: `pointer` is a JSON pointer (RFC 6901) to where it is."""
+    """One of several faults; `pointer` is a JSON pointer (RFC 6901) to its place."""
 
     detail: str
     pointer: str | None = None
@@ -44,7 +44,8 @@ class ProblemError(BaseModel):
 
 
 class Problem(BaseModel):
-    """RFC 9457, with a stable `code`, a `hint` what to do next, and the request's id for our log."""
+    """A problem (RFC 9457) with a stable `code`, a `hint` on what to do next, and the request id to find it
+    in the log."""
 
     type: str = Field(examples=["/problems/job-not-found"])
     title: str
@@ -58,7 +59,7 @@ class Problem(BaseModel):
 
 
 def problem(request: Request, error: CsvjobsError, headers: Mapping[str, str] | None = None) -> Response:
-    """The error as a response to the request."""
+    """The problem response for an error."""
     return _answer(
         request,
         {**HEADERS.get(error.code, {}), **(headers or {})},
@@ -72,7 +73,7 @@ def problem(request: Request, error: CsvjobsError, headers: Mapping[str, str] | 
 
 
 def install(app: FastAPI) -> None:
-    """Makes every failure of the app a problem."""
+    """Registers the handlers that turn every failure of the app into a problem."""
     app.add_exception_handler(CsvjobsError, _ours)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http)
@@ -81,12 +82,12 @@ def install(app: FastAPI) -> None:
 
 
 def responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """What the OpenAPI document says of these failures."""
+    """The OpenAPI responses for these error statuses."""
     return {s: {"description": HTTPStatus(s).phrase, "content": CONTENT} for s in statuses}
 
 
 def describe(openapi: dict[str, Any]) -> dict[str, Any]:
-    """The OpenAPI document with problems in the place of the framework's own validation errors."""
+    """The OpenAPI document with problems in place of the framework's own validation errors."""
     schemas = openapi["components"]["schemas"]
     for name in ("HTTPValidationError", "ValidationError"):
         schemas.pop(name, None)
@@ -114,7 +115,7 @@ async def _invalid(request: Request, error: Exception) -> Response:
     return _answer(
         request,
         code="invalid-request",
-        title="The request has a value that it cannot have.",
+        title="The request has an invalid value.",
         status=422,
         detail="; ".join(f"{_pointer(e)}: {e['msg']}" for e in error.errors()),
         errors=[ProblemError(detail=e["msg"], pointer=_pointer(e)) for e in error.errors()],
@@ -122,7 +123,7 @@ async def _invalid(request: Request, error: Exception) -> Response:
 
 
 async def _http(request: Request, error: Exception) -> Response:
-    """What the framework refuses by itself: unknown paths and methods."""
+    """The framework's own errors: unknown paths and methods."""
     assert isinstance(error, HTTPException)  # noqa: S101
     phrase = HTTPStatus(error.status_code).phrase
     allow = {"Allow": _allowed(request)} if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED else {}
@@ -137,8 +138,8 @@ async def _http(request: Request, error: Exception) -> Response:
 
 
 async def _left(request: Request, error: Exception) -> Response:
-    log.info("%s %s: the client went away before the end", request.method, request.url.path)
-    return Response()  # which nobody reads
+    log.info("%s %s: the client disconnected early", request.method, request.url.path)
+    return Response()  # nobody reads it
 
 
 async def _unexpected(request: Request, error: Exception) -> Response:
@@ -151,15 +152,15 @@ def _answer(request: Request, headers: Mapping[str, str] | None = None, **member
     body = Problem(
         type=f"/problems/{members['code']}", instance=request.url.path, request_id=request_id, **members
     )
-    # The last resort for unexpected errors stands outside of what names requests, so it is named here.
+    # The handler of unexpected errors runs outside the RequestId middleware, so the header is set here.
     named = {"X-Request-ID": request_id, **(headers or {})}
     content = body.model_dump(exclude_none=True)
     return JSONResponse(content, status_code=body.status, headers=named, media_type=MEDIA_TYPE)
 
 
 def _allowed(request: Request) -> str:
-    """The methods of all routes at this path; the framework knows of the first one only. What has no route
-    is a file of the page."""
+    """The methods of all routes at this path; the framework reports only the first one's. A path without a
+    route is a static file of the page."""
     there = (r for r in request.app.state.routes if r.matches(request.scope)[0] is not Match.NONE)
     methods = {method for route in there for method in route.methods or ()} or {"GET"}
     return ", ".join(sorted(methods | ({"HEAD"} if "GET" in methods else set())))

@@ -1,4 +1,4 @@
-"""What the API answers with: the job document with its links."""
+"""Response models of the API: the job document with its links, pipelines, steps, tables, health."""
 
 from __future__ import annotations
 
@@ -10,27 +10,27 @@ from csvjobs.jobs.job import FileInfo, Job, Status, TableRef
 
 
 class FileLink(FileInfo):
-    """A file of the job, and where to get it."""
+    """A file of the job, and its URL path."""
 
     href: str
 
 
 class JobDocument(Job):
-    """The job as it stands; `links` say what can be done with it now."""
+    """The job's current state; `links` lists what can be done with it now."""
 
     files: dict[str, FileLink] = Field(default_factory=dict)  # type: ignore[assignment]
     links: dict[str, str] = Field(default_factory=dict)
 
 
 class JobList(BaseModel):
-    """A page of jobs, newest first; `next_cursor` asks for the next page."""
+    """A page of jobs, newest first; pass `next_cursor` as `cursor` to get the next page."""
 
     jobs: list[JobDocument]
     next_cursor: str | None = None
 
 
 class StepInfo(BaseModel):
-    """A step of the vocabulary: its options as JSON Schema, and an example that is run as a test."""
+    """A kind of step: its options as JSON Schema, and an example that the tests run."""
 
     step: str
     summary: str
@@ -40,39 +40,39 @@ class StepInfo(BaseModel):
 
 
 class PipelineInfo(BaseModel):
-    """A named pipeline, whole."""
+    """A named pipeline with its full definition."""
 
     name: str
-    version: int | None = Field(None, description="None where it is built in or a file of the service's own.")
-    versions: list[int] = Field(default_factory=list, description="All that can be had, oldest first.")
+    version: int | None = Field(None, description="None for built-in pipelines and files of the service.")
+    versions: list[int] = Field(default_factory=list, description="All available versions, oldest first.")
     description: str
     sha256: str
     pipeline: dict[str, Any]
 
 
 class TableInfo(TableRef):
-    """A table with a name, to look things up in: the output of a job."""
+    """A named lookup table: the output of a job."""
 
-    versions: list[int] = Field(default_factory=list, description="All that can be had, oldest first.")
+    versions: list[int] = Field(default_factory=list, description="All available versions, oldest first.")
 
 
 class Health(BaseModel):
-    """The API, as it is asked."""
+    """Liveness of the API process."""
 
     status: Literal["ok"]
     version: str
 
 
 class Readiness(BaseModel):
-    """Whether jobs can be accepted, and who runs them: without workers they wait."""
+    """Whether jobs can be accepted, and whether workers run them; without workers they wait."""
 
     status: Literal["ok", "no-workers"]
     version: str
-    workers: int = Field(description="How many there are, on all machines, but for those of priority=high.")
+    workers: int = Field(description="Workers on all machines, without those for priority=high only.")
 
 
 def document(job: Job) -> JobDocument:
-    """The job with its links."""
+    """The job document: the job with links and file URLs."""
     base = f"/jobs/{job.job_id}"
     links = {"self": base, "events": f"{base}/events", "input": f"{base}/input.csv"}
     links["rerun"] = f"{base}/rerun"

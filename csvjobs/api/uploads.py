@@ -1,4 +1,4 @@
-"""Uploads as a stream: multipart or raw, a mebibyte at a time, never in memory and never on disk twice."""
+"""Streamed uploads, multipart or raw: written 1 MiB at a time, never held in memory or stored twice."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ MAX_FIELDS = 32
 MAX_PARTS = MAX_FIELDS + 1  # and the file
 MAX_FIELD_BYTES = 256 * 1024
 MAX_APPLY_BYTES = MAX_TEXT
-# What the parts around the file may take, so that a file of the largest size still fits.
+# Allowance for the other parts of a form, so that a file of the maximum size is still accepted.
 ENVELOPE = 1024**2 + MAX_APPLY_BYTES
 
 RAW_TYPES = (
@@ -47,14 +47,14 @@ RAW_TYPES = (
 )
 
 OTHER_TEXTS = ("application/csv", "application/jsonl", "application/x-ndjson")
-"""Raw types that are text, beside text/*."""
+"""Media types of raw bodies that are text, in addition to text/*."""
 
 HEADERS = {"present": "true", "absent": "false"}
 MULTIPART = b"multipart/form-data"
 URLENCODED = b"application/x-www-form-urlencoded"
 
 PACKED = ("gzip", "x-gzip", "zstd")
-"""Content codings in which a raw file may come: it is kept so, and unpacked when it is read."""
+"""Content codings accepted for a raw file; it is stored compressed and decompressed when it is read."""
 
 T = TypeVar("T")
 
@@ -66,11 +66,11 @@ async def receive(
     *,
     aside: Sequence[str] = (),
 ) -> T:
-    """Streams the request's body into a reserved folder, and returns what `finish` makes of it. Parameters
-    of the query are options but for those to be left `aside`.
+    """Streams the request's body into a reserved folder and returns what `finish` makes of it. Query
+    parameters are options, except those named in `aside`.
 
-    Raises: RequestError for what is wrong with it, DiskFull; ClientDisconnect when the client is gone.
-    Whatever happens before the end of the body, nothing is left of it.
+    Raises RequestError for an invalid request, DiskFull, ClientDisconnect when the client disconnects.
+    A request that fails before the end of the body leaves nothing on disk.
     """
     _check_length(request, services.settings.max_upload_bytes)
     query = {name: value for name, value in request.query_params.items() if name not in aside}
@@ -85,7 +85,7 @@ async def receive(
             form = await _raw(request, incoming, Form(fields=query, has_file=True, declared=declared(given)))
         else:
             raise UnsupportedMediaType(
-                f"The body is {kind.decode('latin-1')!r}.",
+                f"The body has the media type {kind.decode('latin-1')!r}.",
                 hint="Send multipart/form-data with a field file, or the CSV itself as text/csv.",
             )
         return await to_thread.run_sync(finish, incoming, form)
@@ -94,9 +94,9 @@ async def receive(
 
 
 async def asked(request: Request) -> Form:
-    """What a request without a file asks for, in its query and in its form, which wins.
+    """The options of a request without a file, from its query and its form; the form wins.
 
-    Raises: RequestError for what is wrong with it; ClientDisconnect when the client is gone.
+    Raises RequestError for an invalid request, ClientDisconnect when the client disconnects.
     """
     form = Form(fields=dict(request.query_params))
     kind, options = parse_options_header(request.headers.get("content-type"))
@@ -106,14 +106,14 @@ async def asked(request: Request) -> Form:
         return form
     async for _ in _parsed(request, options.get(b"boundary", b""), Parts(form)):
         if form.has_file:
-            raise BadRequest("The file is the job's own.", hint="Send another file to /upload_csv.")
+            raise BadRequest("A rerun uses the job's own file.", hint="Send another file to /upload_csv.")
     return form
 
 
 @dataclass
 class Form:
-    """What stands beside the file: its name, and the fields; `pipeline_file`: of the file that the pipeline
-    came as, if it did; `declared`: read options by name, of the file's media type."""
+    """The fields sent with a file, and the file's name. `pipeline_file`: the name of the file in which the
+    pipeline was sent, if it was; `declared`: read options by name, from the file's media type."""
 
     filename: str = "input.csv"
     pipeline_file: str = ""
@@ -140,22 +140,22 @@ class Form:
 
     @property
     def options(self) -> dict[str, str]:
-        """Read options by name; fields win over the media type. A form sends its empty fields too; they say
-        nothing."""
+        """Read options by name; fields win over the media type. Empty fields, which forms send too, are
+        ignored."""
         others = ("pipeline", "filename", "apply", "retention", "priority")
         fields = {name: value for name, value in self.fields.items() if value and name not in others}
         return {**self.declared, **fields}
 
 
 def resolve(incoming: Incoming, form: Form) -> None:
-    """Refuses what is wrong with the fields. Raises: as `Incoming.resolve`."""
+    """Validates the fields. Raises InvalidOption, and the errors of `Incoming.resolve`."""
     form.terms(incoming.services)
     incoming.resolve(form.pipeline, form.options, form.apply)
 
 
 def declared(content_type: str) -> dict[str, str]:
-    """The read options that the media type of a text declares (RFC 4180 section 3): what its `charset` is and
-    whether it has a `header`. Raises UnsupportedMediaType for a value that neither can have."""
+    """The read options that a text media type declares by its parameters `charset` and `header` (RFC 4180
+    section 3). Raises UnsupportedMediaType for an invalid value."""
     kind, parameters = parse_options_header(content_type)
     if not kind.startswith(b"text/") and kind.decode("latin-1") not in OTHER_TEXTS:
         return {}
@@ -163,30 +163,30 @@ def declared(content_type: str) -> dict[str, str]:
     header = parameters.get(b"header", b"").decode("latin-1").strip()
     if charset and codec_of(charset) is None:
         raise UnsupportedMediaType(
-            f"The file's media type declares the charset {charset[:80]!r}, which is not known here.",
+            f"The file's media type declares the unknown charset {charset[:80]!r}.",
             hint="Name a text encoding, such as utf-8, windows-1252 or iso-8859-15, or leave charset out.",
         )
     if header and header.lower() not in HEADERS:
         raise UnsupportedMediaType(
-            f"The file's media type declares header={header[:80]!r}.", hint="It is present or absent."
+            f"The file's media type declares header={header[:80]!r}.", hint="Use present or absent."
         )
     said = {"encoding": charset, "header": HEADERS.get(header.lower(), "")}
     return {name: value for name, value in said.items() if value}
 
 
 def _check_coding(request: Request, packed: Sequence[str] = ()) -> None:
-    """Refuses a body that is packed in another way than those in `packed`. Raises UnsupportedCoding."""
+    """Raises UnsupportedCoding unless the body is uncoded or has one of the codings in `packed`."""
     given = request.headers.get("content-encoding", "").lower()
     codings = [coding for part in given.split(",") if (coding := part.strip()) not in ("", "identity")]
     if codings and not (codings[0] in packed and len(codings) == 1):
         raise UnsupportedCoding(
-            f"The body comes with Content-Encoding {given[:80]!r}.",
-            hint="Send it without, or a packed file (gzip, zstandard, zip) as the raw body.",
+            f"The body has the Content-Encoding {given[:80]!r}.",
+            hint="Send it without one, or send a compressed file (gzip, zstandard, zip) as the raw body.",
         )
 
 
 def _check_length(request: Request, limit: int) -> None:
-    """Refuses before the first byte is read what says that it is too large."""
+    """Refuses a body whose Content-Length is too large, before reading it. Raises UploadTooLarge."""
     length = request.headers.get("content-length", "")
     if length.isdigit():
         multipart = request.headers.get("content-type", "").startswith("multipart/")
@@ -208,20 +208,20 @@ async def _multipart(request: Request, incoming: Incoming, boundary: bytes, quer
     resolved = False
     async for _ in _parsed(request, boundary, parts):
         if parts.form.has_file and not resolved:
-            # What stands before the file can be refused before it arrives.
+            # The fields before the file can be checked before the file arrives.
             await to_thread.run_sync(resolve, incoming, parts.form)
             resolved = True
         await _flush(parts.file, incoming.write, CHUNK)
     if not parts.form.has_file:
         raise BadRequest(
-            "There is no file.", hint="Send it as the multipart field file: curl -F file=@my.csv …"
+            "The request has no file.", hint="Send it as the multipart field file: curl -F file=@my.csv …"
         )
     await _flush(parts.file, incoming.write, 1)
     return parts.form
 
 
 async def _parsed(request: Request, boundary: bytes, parts: Parts) -> AsyncIterator[None]:
-    """Lets `parts` hear of a multipart body, a chunk at a time. Raises BadRequest."""
+    """Feeds a multipart body to `parts`; yields after each chunk. Raises BadRequest."""
     if not boundary:
         raise BadRequest("The multipart body has no boundary.")
     try:
@@ -231,7 +231,7 @@ async def _parsed(request: Request, boundary: bytes, parts: Parts) -> AsyncItera
             yield
         parser.finalize()
     except FormParserError as error:
-        raise BadRequest(f"The multipart body is broken: {error}") from None
+        raise BadRequest(f"The multipart body is malformed: {error}") from None
     if not parts.ended:
         raise BadRequest("The multipart body ends before its last boundary.")
 
@@ -243,8 +243,8 @@ async def _urlencoded(request: Request, kind: bytes) -> dict[str, str]:
         check_size(len(body), 3 * ENVELOPE)
     if body and kind != URLENCODED:
         raise UnsupportedMediaType(
-            f"The body is {kind.decode('latin-1')!r}.",
-            hint="Send what is asked as a form, as query parameters, or nothing.",
+            f"The body has the media type {kind.decode('latin-1')!r}.",
+            hint="Send the options as a form or as query parameters.",
         )
     try:
         pairs = parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True, max_num_fields=MAX_FIELDS)
@@ -254,7 +254,7 @@ async def _urlencoded(request: Request, kind: bytes) -> dict[str, str]:
 
 
 async def _verified(request: Request) -> AsyncIterator[bytes]:
-    """The body; at its end it is compared with Content-Digest (RFC 9530), where sha-256 stands in it.
+    """The body; at its end its sha-256 is compared with that of Content-Digest (RFC 9530), if there is one.
 
     Raises BadRequest, DigestMismatch.
     """
@@ -275,14 +275,15 @@ async def _verified(request: Request) -> AsyncIterator[bytes]:
 
 
 async def _flush(buffer: bytearray, write: Callable[[bytes], None], least: int) -> None:
-    """Writes what has gathered, in a thread: one write at a time, so a slow disk slows the client down."""
+    """Writes the buffer in a thread once it has `least` bytes. Writes are awaited, so that a slow disk slows
+    the client down."""
     if len(buffer) >= least:
         await to_thread.run_sync(write, bytes(buffer))
         buffer.clear()
 
 
 class Parts:
-    """Listens to the multipart parser: bytes of the part `file` gather in `file`, fields in the form."""
+    """Callbacks of the multipart parser: collects bytes of the part `file` in `file`, fields in the form."""
 
     def __init__(self, form: Form) -> None:
         self.form = form
@@ -327,7 +328,7 @@ class Parts:
         self._name = options.get(b"name", b"").decode("utf-8", "replace")
         if self._name == "file":
             if self.form.has_file:
-                raise BadRequest("There are two files.", hint="Send one file a job.")
+                raise BadRequest("The request has two files.", hint="Send one file per job.")
             self.form.has_file = True
             self.form.declared = declared(self._type.decode("latin-1"))
             self.form.filename = options.get(b"filename", b"input.csv").decode("utf-8", "replace")

@@ -1,4 +1,4 @@
-"""Watch: one listener a process wakes whoever waits for a job to change."""
+"""Watch: one listener per process wakes the requests that wait for a job to change."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from csvjobs.flow.services import Services
 from csvjobs.jobs.job import Job
 
 LOOK_EVERY = 2.0
-"""Seconds after which a waiter looks by itself: an announcement may be lost, the folder is the truth."""
+"""Seconds after which a waiting request checks by itself: notifications can be lost; the folder cannot."""
 
 
 class Watch:
-    """Waiters by job id."""
+    """The requests that wait for a change, by job id."""
 
     def __init__(self, services: Services) -> None:
         self.services = services
@@ -30,7 +30,7 @@ class Watch:
 
     @asynccontextmanager
     async def listening(self) -> AsyncIterator[Watch]:
-        """Hears of changes while the block runs."""
+        """Listens for changes while the block runs."""
         loop = asyncio.get_running_loop()
 
         def heard(job_id: str) -> None:
@@ -45,7 +45,8 @@ class Watch:
             await to_thread.run_sync(stop)
 
     async def changes(self, job_id: str, seen: str | None, seconds: float) -> Job:
-        """The job once its version is not `seen`, or as it stands after `seconds`. Raises JobNotFound."""
+        """The job as soon as its version differs from `seen`, at the latest after `seconds`. Raises
+        JobNotFound."""
         loop = asyncio.get_running_loop()
         deadline = loop.time() + seconds
         event = asyncio.Event()
@@ -89,9 +90,9 @@ class Watch:
 
 @contextmanager
 def _told_of_the_end(tell: Callable[[], object]) -> Iterator[None]:
-    """Calls `tell` at the signals that end the server, and then what the server does at them.
+    """Calls `tell` on SIGINT and SIGTERM, then the server's own handler.
 
-    The server waits for open answers before it tells the app of the end, and those wait for a change.
+    The server waits for open responses before it shuts the app down, and those wait for a change of a job.
     """
     if threading.current_thread() is not threading.main_thread():
         yield

@@ -1,4 +1,4 @@
-"""What can be done to a file: the steps, and the pipelines made of them."""
+"""Routes for the catalogue: the steps, and the named pipelines made of them."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ MAX_BYTES = 4 * MAX_TEXT
 
 @router.get("/pipelines", operation_id="list_pipelines")
 async def list_pipelines(services: Given) -> list[PipelineInfo]:
-    """The pipelines that can be called by name, each in its newest version."""
+    """The named pipelines, each in its newest version."""
     known = services.pipelines
     return await to_thread.run_sync(lambda: [_info(known, pipeline) for pipeline in known.list()])
 
@@ -79,11 +79,11 @@ async def get_pipeline(
 async def diff_pipelines(
     name: str,
     services: Given,
-    then: Annotated[int, Query(alias="from", ge=1, description="The version to begin with.")],
+    then: Annotated[int, Query(alias="from", ge=1, description="The version to compare from.")],
     to: Annotated[int | None, Query(ge=1, description="The newest when left out.")] = None,
 ) -> str:
-    """How one version of a pipeline differs from another: a unified diff of both as YAML, empty where
-    they are the same."""
+    """The difference between two versions of a pipeline: a unified diff of their YAML, empty if they are
+    the same."""
     other = name if to is None else f"{name}@{to}"
     return await to_thread.run_sync(services.pipelines.diff, f"{name}@{then}", other)
 
@@ -104,14 +104,14 @@ async def put_pipeline(
     request: Request,
     response: Response,
     services: Given,
-    if_match: Annotated[str | None, Header(description="The ETag of the version to be followed.")] = None,
+    if_match: Annotated[str | None, Header(description="The ETag that the newest version must have.")] = None,
     if_none_match: Annotated[
         str | None,
-        Header(description="* where there must be none yet, or the ETags of versions not to be followed."),
+        Header(description="* if no version may exist yet, or ETags that the newest one must not have."),
     ] = None,
 ) -> PipelineInfo:
-    """Stores a pipeline, as YAML or JSON, as the newest version of that name. Versions never change; what is
-    the same as the newest makes none."""
+    """Stores a pipeline, sent as YAML or JSON, as the newest version of that name. Versions never change; a
+    pipeline that equals the newest version adds none."""
 
     def fits(sha256: str) -> bool:
         matched = if_match is None or _means(if_match, sha256, strong=True)
@@ -125,7 +125,7 @@ async def put_pipeline(
     "/pipelines/{name}", operation_id="delete_pipeline", status_code=204, responses=responses(404, 409)
 )
 async def delete_pipeline(name: str, services: Given) -> None:
-    """Takes back all versions stored under that name; jobs keep the pipelines that they were sent with."""
+    """Deletes all versions stored under that name; jobs keep the pipelines that they were submitted with."""
     await to_thread.run_sync(services.pipelines.delete, name)
 
 
@@ -151,10 +151,10 @@ async def put_schema(
     request: Request,
     response: Response,
     services: Given,
-    resource: Annotated[str | None, Query(description="Which resource of a Data Package is meant.")] = None,
+    resource: Annotated[str | None, Query(description="The resource to use of a Data Package.")] = None,
 ) -> PipelineInfo:
-    """Stores a pipeline that checks rows against a Table Schema (datapackage.org), be it of a resource in
-    a Data Package, as the newest version of that name. What cannot be checked is refused."""
+    """Stores a pipeline that checks rows against a Table Schema (datapackage.org), also one of a resource
+    in a Data Package, as the newest version of that name. A schema that cannot be checked is refused."""
     text, known = await _text(request), services.pipelines
     made = as_yaml(await to_thread.run_sync(from_schema, text, name, resource))
     return await _stored(known, name, made, whatever, response)
@@ -162,7 +162,7 @@ async def put_schema(
 
 @router.get("/steps", operation_id="list_steps")
 async def list_steps() -> list[StepInfo]:
-    """The steps, with their options as JSON Schema and an example each."""
+    """All steps, each with its options as JSON Schema and an example."""
     return [_step(step) for step in BY_NAME.values()]
 
 
@@ -199,14 +199,14 @@ def _put(known: NamedPipelines, name: str, text: str, fits: Fits) -> tuple[Pipel
 
 
 def _etag(info: PipelineInfo) -> str:
-    """Of the JSON, in which all versions are listed; of the YAML it is the sha256 alone."""
+    """The ETag of the JSON, which also lists the versions; the ETag of the YAML is the sha256 alone."""
     ends = "-".join(map(str, info.versions[:1] + info.versions[-1:]))
     return f'"{info.sha256}-{ends}"'
 
 
 def _means(header: str, sha256: str, *, strong: bool = False) -> bool:
-    """Whether one of the header's entity tags is of that pipeline, be it as JSON or as YAML; sha256: empty
-    where there is none."""
+    """Whether one of the header's entity tags belongs to that pipeline, as JSON or as YAML; sha256: empty
+    when there is no pipeline."""
     found = [tag for tag in tags(header) if not (strong and tag.startswith("W/"))]
     named = {tag.removeprefix("W/").strip('"').partition("-")[0] for tag in found}
     return sha256 != "" and bool({"*", sha256} & named)

@@ -1,4 +1,4 @@
-"""What routes are given: the services and the watch of the running app, and the key of a request."""
+"""Dependencies of the routes: the app's services and watch, the request's owner and idempotency key."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ KEY = re.compile(r'"((?:[\x20\x21\x23-\x5b\x5d-\x7e]|\\["\\]){1,255})"|([\x21\x2
 
 
 def _owner(request: Request, services: Given) -> str:
-    """Whose the request is, as a proxy says, where the service is set to believe one."""
+    """The owner of the request, from the header a proxy sets; empty when no such header is configured."""
     header = services.settings.owner_header
     return request.headers.get(header, "").strip()[:MAX_OWNER] if header else ""
 
@@ -45,7 +45,7 @@ def _slot(
     services: Given,
     owner: Owner,
     idempotency_key: Annotated[
-        str | None, Header(description="Of your making: sent again with it, the request makes no second job.")
+        str | None, Header(description="A key you choose; a repeated request with it makes no second job.")
     ] = None,
 ) -> Iterator[Slot | None]:
     if idempotency_key is None:
@@ -53,12 +53,12 @@ def _slot(
         return
     match = KEY.fullmatch(idempotency_key.strip())
     if not match:
-        raise BadRequest("Idempotency-Key is not 1 to 255 printable ASCII characters.", hint="Take a UUID.")
+        raise BadRequest("Idempotency-Key is not 1 to 255 printable ASCII characters.", hint="Use a UUID.")
     key = re.sub(r"\\(.)", r"\1", match[1]) if match[1] else match[2]
     with claimed(services, owner, key) as slot:
         yield slot
 
 
-# Free again before the answer is sent: its client may already ask anew.
+# Released before the response is sent: the client may repeat the request right after it.
 Held = Annotated[Slot | None, Depends(_slot, scope="function")]
 Watching = Annotated[Watch, Depends(_watch)]

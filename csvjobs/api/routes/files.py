@@ -1,4 +1,4 @@
-"""A job's files."""
+"""Routes to download a job's files."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _OUTPUT = {
 def _answers(content: dict[str, dict[str, dict[str, str]]]) -> dict[int | str, dict[str, object]]:
     return {
         200: {"description": "The file", "content": content},
-        206: {"description": "The range asked for", "content": content},
+        206: {"description": "The requested range", "content": content},
         304: {"description": "Not Modified"},
         **responses(404, 409, 410, 412, 416),
     }
@@ -56,7 +56,7 @@ async def download_csv(job_id: str, request: Request, services: Given) -> Respon
     responses={200: {"content": {YAML: {"schema": {"type": "string"}}}}, **responses(404, 410)},
 )
 async def get_job_pipeline(job_id: str, services: Given) -> Response:
-    """The pipeline that the job was sent with, as YAML, to be changed and sent again."""
+    """The pipeline that the job was submitted with, as YAML, to edit and submit again."""
     asked = await to_thread.run_sync(request_of, services, job_id)
     return Response(build(asked.pipeline).yaml(), media_type=YAML)
 

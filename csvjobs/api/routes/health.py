@@ -1,4 +1,4 @@
-"""For those who watch the service."""
+"""Health checks: liveness and readiness."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ router = APIRouter(tags=["service"])
 
 @router.get("/healthz", operation_id="healthz")
 async def healthz() -> Health:
-    """The API answers."""
+    """Liveness: the API answers."""
     return Health(status="ok", version=csvjobs.__version__)
 
 
 @router.get("/readyz", operation_id="readyz", responses=responses(503, 507))
 async def readyz(services: Given) -> Readiness:
-    """Jobs can be accepted: the queue is there, and the jobs folder, which has room. With `no-workers` they
-    wait, be it for the moment of a restart."""
+    """Readiness: jobs can be accepted, as the queue and the jobs folder can be reached and the disk has room.
+    With `no-workers` they wait, which can be normal during a restart."""
     workers = await to_thread.run_sync(_check, services)
     return Readiness(status="ok" if workers else "no-workers", version=csvjobs.__version__, workers=workers)
 
 
 def _check(services: Services) -> int:
-    """How many workers there are. Raises StorageUnavailable, DiskFull, QueueUnavailable."""
+    """The number of workers. Raises StorageUnavailable, DiskFull, QueueUnavailable."""
     check_free(services)
     return services.queue.workers()

@@ -1,4 +1,4 @@
-"""A job's state: look, wait, follow, list, cancel, delete."""
+"""Routes for a job's state: get, wait, follow, list, cancel, delete."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from csvjobs.jobs.job import Job, Status
 router = APIRouter(tags=["jobs"])
 
 CURSOR = "^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$"
-"""The id of the last job of the page before; ids sort by age."""
+"""The id of the last job of the previous page; ids sort by age."""
 
 
 @router.get(
@@ -35,7 +35,7 @@ async def list_jobs(
     status: Status | None = None,
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
     cursor: Annotated[
-        str | None, Query(description="`next_cursor` of the page before.", pattern=CURSOR)
+        str | None, Query(description="`next_cursor` of the previous page.", pattern=CURSOR)
     ] = None,
 ) -> JobList:
     """Jobs, newest first, a page at a time."""
@@ -61,11 +61,11 @@ async def get_job(
     services: Given,
     watch: Watching,
     wait: Annotated[
-        float, Query(ge=0, le=60, description="Answer on the next change, or after so many seconds.")
+        float, Query(ge=0, le=60, description="Answer on the next change, or after this many seconds.")
     ] = 0,
     if_none_match: Annotated[str | None, Header()] = None,
 ) -> JobDocument | Response:
-    """The job as it stands. With `wait` and `If-None-Match`, as soon as it is another than that."""
+    """The job's current state. With `wait` and `If-None-Match`, as soon as its ETag differs from that."""
     job = await to_thread.run_sync(look_at, services, job_id)
     if wait and (if_none_match is None or unchanged(request.headers, _etag(job))):
         job = await watch.changes(job_id, job.version, wait)
@@ -84,7 +84,7 @@ async def get_job(
     response_class=StreamingResponse,
     responses={
         200: {"content": {"text/event-stream": {}}},
-        204: {"description": "There is nothing more to come."},
+        204: {"description": "There are no more events."},
         **responses(404, 410),
     },
 )
@@ -95,8 +95,8 @@ async def job_events(
     watch: Watching,
     last_event_id: Annotated[str | None, Header()] = None,
 ) -> Response:
-    """The job as server-sent events: `job` on each change, `end` at the end, each the whole document. Who has
-    the end, as Last-Event-ID says, is answered with 204 and comes back no more."""
+    """The job as server-sent events: `job` on each change and `end` at the end, each with the whole document.
+    A client whose Last-Event-ID is that of the end gets 204 and stops reconnecting."""
     job = await to_thread.run_sync(view, services, job_id)
     if job.status.final and job.version == last_event_id:
         return Response(status_code=204)
@@ -117,7 +117,7 @@ async def job_events(
     responses=responses(404, 409, 410),
 )
 async def cancel_job(job_id: str, services: Given) -> JobDocument:
-    """Ends the job as cancelled, waiting or running; a second time changes nothing."""
+    """Cancels the job, waiting or running; a second time changes nothing."""
     return document(await to_thread.run_sync(cancel, services, job_id))
 
 
@@ -125,8 +125,8 @@ async def cancel_job(job_id: str, services: Given) -> JobDocument:
     "/jobs/{job_id}", operation_id="delete_job", status_code=204, responses=responses(404, 409, 410)
 )
 async def delete_job(job_id: str, services: Given) -> None:
-    """Removes the job with all its files; one that runs is cancelled first. One whose output is a named
-    table stays."""
+    """Deletes the job with all its files; a running job is cancelled first. A job whose output is a named
+    table cannot be deleted."""
     await to_thread.run_sync(delete, services, job_id)
 
 

@@ -1,4 +1,4 @@
-"""A job's bad records, a page at a time."""
+"""Route to list a job's rejects, a page at a time."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ async def list_errors(
     request: Request,
     response: Response,
     services: Given,
-    code: Annotated[str | None, Query(description="Only records that are bad in this way.")] = None,
-    column: Annotated[str | None, Query(description="Only records that are bad in this column.")] = None,
-    cursor: Annotated[str | None, Query(max_length=50, description="`next` of the page before.")] = None,
+    code: Annotated[str | None, Query(description="Only records rejected with this code.")] = None,
+    column: Annotated[str | None, Query(description="Only records rejected for this column.")] = None,
+    cursor: Annotated[str | None, Query(max_length=50, description="`next` of the previous page.")] = None,
     limit: Annotated[int, Query(ge=1, le=1000)] = 100,
 ) -> RejectedPage:
-    """The job's bad records, a page of rejected.csv at a time; the first page counts them by kind."""
+    """The job's rejected records, a page of rejected.csv at a time; the first page counts them by kind."""
     page = await to_thread.run_sync(rejected, services, job_id, code, column, cursor, limit)
     if page.next:
         url = request.url.include_query_params(cursor=page.next)

@@ -1,4 +1,4 @@
-"""POST: a file becomes a job, or is only looked at."""
+"""Routes that take a file: submit it as a job, rerun a job, inspect a file, preview a pipeline."""
 
 from __future__ import annotations
 
@@ -26,35 +26,35 @@ router = APIRouter(tags=["jobs"])
 
 
 Partial = Annotated[
-    bool, Query(description="Whether only the file's beginning is sent, some 256 KB of it, cut anywhere.")
+    bool, Query(description="Whether only the beginning of the file is sent, about 256 KB, cut anywhere.")
 ]
 _PIPELINE = {"type": "string", "description": "A pipeline's name, or the pipeline as YAML or JSON."}
 
 _APPLY = {
     "type": "string",
-    "description": "A job's id: what that job has learnt is applied instead of learning. In a form also the "
-    "text of a fitted.json. Its pipeline is taken where none is given.",
+    "description": "A job's id: its fitted parameters are applied instead of learning. In a form also the "
+    "text of a fitted.json. Its pipeline is used if none is given.",
 }
 
 _TERMS = {
     "retention": {
         "type": "string",
-        "description": "How long the job is kept after its end: in seconds, or like 30m, 12h, 7d. No longer "
-        "than the service keeps all jobs.",
+        "description": "How long the job is kept after its end: in seconds, or like 30m, 12h, 7d. At most "
+        "the service's own retention.",
     },
     "priority": {
         "enum": list(Priority),
-        "description": "Which workers take it; high only where the service has workers for it.",
+        "description": "Which workers take the job; high only if the service has workers for it.",
     },
 }
 
 
-_FILENAME = {"type": "string", "description": "What the file is called; in a form, instead of its own name."}
+_FILENAME = {"type": "string", "description": "The file's name; in a form, it replaces the part's own name."}
 
 
 def _upload() -> dict[str, Any]:
-    """The OpenAPI of a file that is streamed, and of what is asked with it, and so no parameters of the
-    function. Beside a raw file that stands in the query, and in a form it may."""
+    """The OpenAPI of a streamed file and its options, which are no parameters of the function. With a raw
+    file the options are query parameters; with a form they can be."""
     csv = {"contentMediaType": "text/csv", "minLength": 1}
     file = {**csv, "type": "string", "description": "The file: CSV, JSON lines, Parquet or XLSX."}
     fields = {"filename": _FILENAME, **_fields()}
@@ -64,7 +64,7 @@ def _upload() -> dict[str, Any]:
 
 
 def _rerun() -> dict[str, Any]:
-    """The OpenAPI of what is asked without a file."""
+    """The OpenAPI of the options without a file."""
     form = _form(_fields())
     content = {"multipart/form-data": form, "application/x-www-form-urlencoded": form}
     return {"requestBody": {"content": content}, "parameters": _query(_fields())}
@@ -85,10 +85,10 @@ def _query(fields: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 DESCRIPTION = """Send a file of any size (CSV in any dialect, JSON Lines, Parquet or XLSX) as the multipart
-field `file`, or as the raw body with `Content-Type: text/csv` and the options as query parameters. The answer
-comes when the file is safe on disk; processing happens afterwards. Follow the job at `Location`. With an
-`Idempotency-Key` of your making the request may be sent again: for 24 hours the same key and file make no
-second job."""
+field `file`, or as the raw body with `Content-Type: text/csv` and the options as query parameters. The
+response is sent once the file is safe on disk; processing happens afterwards. Follow the job at `Location`.
+With an `Idempotency-Key` that you choose, the request can be repeated safely: for 24 hours the same key and
+file make no second job."""
 
 
 async def submit(
@@ -135,9 +135,9 @@ for _path, _name in (("/upload_csv", "upload_csv"), ("/upload", "upload"), ("/jo
 async def run_again(
     job_id: str, request: Request, response: Response, services: Given, owner: Owner, slot: Held
 ) -> JobDocument:
-    """A new job over the stored bytes, without another upload: with the same pipeline or `pipeline`, with
-    what the old job applied or what `apply` says, and with the given read options instead of what was
-    declared or found before. They stand in a form or are query parameters."""
+    """Makes a new job from the stored file, without another upload: with the same pipeline or `pipeline`,
+    with the fitted parameters that the old job applied or those of `apply`, and with the given read options
+    in place of those declared or detected before. Send them as a form or as query parameters."""
     form = await asked(request)
     ask = bind(
         rerun,
@@ -161,8 +161,8 @@ async def run_again(
     responses=responses(400, 404, 409, 410, 413, 415, 422, 507),
 )
 async def look_at(request: Request, services: Given, partial: Partial = False) -> Inspection:
-    """How the file would be read: what was found out, how sure that is, what else it may be; its first
-    records, and what its columns hold. Sent as to `/upload_csv`; nothing is kept."""
+    """How the file would be read: what was detected, with which confidence and alternatives; its first
+    records, and a profile of its columns. Send it as to `/upload_csv`; nothing is kept."""
 
     def finish(incoming: Incoming, form: Form) -> Inspection:
         return inspect(incoming, form.called, form.pipeline, form.options, form.apply, partial=partial)
@@ -178,9 +178,9 @@ async def look_at(request: Request, services: Given, partial: Partial = False) -
     responses=responses(400, 404, 409, 410, 413, 415, 422, 507),
 )
 async def try_out(request: Request, services: Given, partial: Partial = False) -> Preview:
-    """What each step of the pipeline makes of the first rows, some thousand of them: rows that go, columns
-    that come, cells that change, and the rows after it. What steps learn, a mean say, they learn from these
-    rows only. Sent as to `/upload_csv`; nothing is kept."""
+    """What each step of the pipeline does to the first rows, about a thousand: rows removed, columns added,
+    cells changed, and the rows after it. Steps learn (a mean, for example) from these rows only. Send it as
+    to `/upload_csv`; nothing is kept."""
 
     def finish(incoming: Incoming, form: Form) -> Preview:
         return preview(incoming, form.called, form.pipeline, form.options, form.apply, partial=partial)

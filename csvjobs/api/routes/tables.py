@@ -1,4 +1,4 @@
-"""Names for tables that steps look things up in."""
+"""Routes for named lookup tables."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ router = APIRouter(tags=["tables"])
 
 @router.get("/tables", operation_id="list_tables")
 async def list_tables(services: Given) -> list[TableInfo]:
-    """The tables that can be called by name, each in its newest version."""
+    """The named tables, each in its newest version."""
     known = services.tables
     return await to_thread.run_sync(lambda: [_info(known, table) for table in known.newest()])
 
@@ -32,7 +32,7 @@ async def get_table(
     services: Given,
     version: Annotated[int | None, Query(ge=1, description="The newest when left out.")] = None,
 ) -> TableInfo:
-    """Which job's output a named table is."""
+    """A named table: the job whose output it is, and its versions."""
     known = services.tables
     return await to_thread.run_sync(lambda: _info(known, known.get(name, version)))
 
@@ -46,10 +46,10 @@ async def put_table(
     name: str,
     response: Response,
     services: Given,
-    job_id: Annotated[str, Query(description="A job that is done: its output becomes the table.")],
+    job_id: Annotated[str, Query(description="A job that is done; its output becomes the table.")],
 ) -> TableInfo:
-    """Gives the output of a job a name, as the newest version of that table. Jobs that were sent before keep
-    the version that they were sent with, and the job cannot be deleted until the name is given to another."""
+    """Makes a job's output the newest version of a named table. Jobs submitted before keep the version that
+    they were submitted with. The job cannot be deleted until the name is given to another job's output."""
     info, new = await to_thread.run_sync(_put, services, name, job_id)
     response.status_code = 201 if new else 200
     response.headers["Location"] = f"/tables/{name}?version={info.version}"
@@ -58,7 +58,7 @@ async def put_table(
 
 @router.delete("/tables/{name}", operation_id="delete_table", status_code=204, responses=responses(404))
 async def delete_table(name: str, services: Given) -> None:
-    """Takes the name back with all its versions; the jobs stay."""
+    """Deletes the name with all its versions; the jobs stay."""
     await to_thread.run_sync(services.tables.delete, name)
 
 

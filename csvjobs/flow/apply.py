@@ -1,4 +1,4 @@
-"""Apply: what one job has learnt goes to another, which keeps a copy and so depends on nobody."""
+"""Apply: reuse the fitted parameters of one job in another, which keeps its own copy of them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from csvjobs.storage.base import APPLIED
 
 
 def learnt(services: Services, apply: str) -> Fitted:
-    """What a client asks to be applied: what a job has learnt or applied itself, or a fitted.json as it is.
+    """The fitted parameters to apply. apply: the id of a job that has learnt or applied some, or the text of
+    a fitted.json.
 
     Raises JobNotFound, JobNotFinished, NothingFitted, InvalidFitted.
     """
@@ -34,7 +35,7 @@ def learnt(services: Services, apply: str) -> Fitted:
 
 
 def kept(services: Services, request: Request) -> Fitted | None:
-    """What the job itself is to apply; None for one that learns."""
+    """The fitted parameters that the job applies; None for a job that learns."""
     if request.applied is None:
         return None
     return read(services.storage.read(request.job_id, APPLIED).decode())
@@ -43,7 +44,8 @@ def kept(services: Services, request: Request) -> Fitted | None:
 def choose(
     services: Services, pipeline: str | None, options: dict[str, str], fitted: Fitted | None
 ) -> Pipeline:
-    """What a file shall go through. Raises PipelineNotFound, InvalidPipeline, PipelineMismatch."""
+    """The pipeline to run, with read `options`; by default that of `fitted`. Raises PipelineNotFound,
+    InvalidPipeline, PipelineMismatch."""
     if fitted is None:
         return with_read(services.pipelines.resolve(pipeline), options)
     given = pipeline and pipeline.strip()

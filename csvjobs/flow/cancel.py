@@ -1,4 +1,4 @@
-"""Cancel: the report decides, so a cancel and a finish cannot both win; a run notices and stops."""
+"""Cancel a job: whoever writes the report first wins, the cancel or the run; the run notices and stops."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from csvjobs.jobs.job import Job, Status
 
 
 def cancel(services: Services, job_id: str) -> Job:
-    """Ends the job as cancelled; cancelling it again changes nothing. Raises JobNotFound, JobAlreadyEnded."""
+    """Cancels the job; cancelling it again changes nothing. Raises JobNotFound, JobAlreadyEnded."""
     job = view(services, job_id)
     if not job.status.final:
         cancelled = job.moved(Status.CANCELLED, progress=None)

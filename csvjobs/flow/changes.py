@@ -1,4 +1,4 @@
-"""Changes: each cell that a step changed, with its line in the file."""
+"""Changes: writes changes.csv, a record for each cell that a step changed, with its line in the file."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ HEADER = ("line", "column", "before", "after", "step")
 
 
 def write_changes(engine: Engine, planned: Plan, numbers: Source, target: Path) -> None:
-    """Writes them to `target` as CSV, in the order of the file, those of a row in the order of the steps.
-    `numbers`: where rows begin in the file, as LineNumbers has it."""
+    """Writes the changes to `target` as CSV, ordered by row, then by step.
+    `numbers`: the line on which each row begins, from LineNumbers."""
     begun = "CAST(c0 AS BIGINT) AS first, CAST(c1 AS BIGINT) AS more"
     lines = f"SELECT {begun} FROM ({engine.relation(numbers, numbered=False)})"
     beside = planned.sql.latest(planned.changes(), ROW, lines, "first")

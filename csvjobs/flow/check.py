@@ -1,4 +1,4 @@
-"""Check: which rows break a rule, found before anything is written, and told with their lines in the file."""
+"""Check: finds the rows that break a rule, before any output is written, and where they are in the file."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from csvjobs.pipelines.rows import FOUND
 from csvjobs.reading.rejects import UNSOUND, Failed
 
 ALSO = 5
-"""Conditions that a row breaks, beside the first, that are told."""
+"""Broken conditions of a row that are listed after the first one."""
 
 
 def failures(
     engine: Engine, checked: Sequence[Checked], scratch: Path
 ) -> tuple[Counter[str], Iterator[Failed]]:
-    """How many rows of the file break a rule, by step, and which, in its order: from a file in scratch, as
-    there may be any number.
+    """Counts the rows that break a rule, by step, and lists them in the order of the file. The list is kept
+    in a file in scratch, as it may have any length.
 
-    Raises RuleBroken for a rule that rows break which are none of the file and may not.
+    Raises RuleBroken when a rule is broken by rows that are not rows of the file (merged or copied ones).
     """
     for one in checked:
         if not one.of_file and (found := first(engine, one, 1)):
@@ -41,7 +41,7 @@ def failures(
 
 
 def first(engine: Engine, checked: Checked, most: int) -> list[Failed]:
-    """The first rows that break a rule of one step."""
+    """The first rows, `most` of them, that break a rule of one step."""
     rows = engine.rows(f"{checked.query} ORDER BY __at LIMIT {most}")
     return [_failed(checked, *row) for row in rows]
 

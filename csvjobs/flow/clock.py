@@ -1,4 +1,4 @@
-"""A clock for what is deleted by time: it does not believe at once that time has jumped."""
+"""A clock for retention that ignores jumps of the system time at first, so that none deletes jobs."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ BELIEVED_AFTER = 3600.0
 
 
 class SteadyClock:
-    """The wall clock, but a jump forward counts only when it has stood for BELIEVED_AFTER seconds.
+    """The wall clock, except that a jump forward counts only after it has lasted for BELIEVED_AFTER seconds.
 
-    Until then time goes on from before the jump. It sees the jumps between two of its own looks.
+    Until then time continues from before the jump. Jumps are detected between two calls of `now`.
     """
 
     def __init__(
         self, wall: Callable[[], float] = time.time, passing: Callable[[], float] = time.monotonic
     ) -> None:
         self._wall, self._passing = wall, passing
-        # How far the wall clock was ahead of the time that really passed, at each look of the last hour.
+        # How far the wall clock was ahead of the monotonic clock, at each call within the last hour.
         self._ahead: deque[tuple[float, float]] = deque()
 
     def now(self) -> float:

@@ -1,4 +1,4 @@
-"""Deadline: for how long somebody waits while an engine works."""
+"""Deadline: a time limit for work in an engine, which can also be stopped early."""
 
 from __future__ import annotations
 
@@ -12,22 +12,22 @@ from csvjobs.engines.base import Engine, Interrupted
 from csvjobs.errors import PreviewTimeout
 
 AGAIN = 0.05
-"""Seconds between two interruptions: one that comes between two queries stops none."""
+"""Seconds between two interrupts: they are repeated, as one between two queries has no effect."""
 
 
 class Deadline:
-    """So many seconds from now, or earlier: when another thread says `stop`."""
+    """A deadline in `seconds` from now, or earlier when another thread calls `stop`."""
 
     def __init__(self, seconds: float = math.inf) -> None:
         self._seconds, self._began = seconds, time.monotonic()
         self._stopped = threading.Event()
 
     def stop(self) -> None:
-        """Nobody waits any longer."""
+        """Ends the wait now."""
         self._stopped.set()
 
     def check(self) -> None:
-        """Raises PreviewTimeout once it is over."""
+        """Raises PreviewTimeout once the deadline has passed."""
         if self._left() <= 0:
             said = f"The preview was not done after {self._seconds:g} seconds, and goes no further."
             hint = "The job itself has no such limit. To try fewer rows, put the step limit before this one."
@@ -35,7 +35,7 @@ class Deadline:
 
     @contextmanager
     def over(self, engine: Engine) -> Iterator[None]:
-        """Interrupts the engine once it is over. Raises PreviewTimeout then."""
+        """Interrupts the engine in the block once the deadline has passed; then raises PreviewTimeout."""
         done = threading.Event()
         watch = threading.Thread(target=self._watch, args=(engine, done), name="deadline", daemon=True)
         watch.start()

@@ -1,4 +1,4 @@
-"""Delete: a job that has ended, with all its files."""
+"""Delete a job with all its files."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from csvjobs.jobs.job import now, rfc3339
 
 
 def delete(services: Services, job_id: str) -> None:
-    """Removes a job; one that has not ended is cancelled first. Raises JobNotFound, TableInUse."""
+    """Deletes a job; one that has not ended is cancelled first. Raises JobNotFound, TableInUse."""
     remove(services, job_id, f"Job {job_id} was deleted at {rfc3339(now())}.")
 
 
 def remove(services: Services, job_id: str, told: str) -> None:
-    """The same, with what is told of it afterwards."""
+    """Deletes a job as `delete` does. told: the message that later requests for the job get."""
     if names := [str(table.name) for table in services.tables.newest() if table.job_id == job_id]:
         raise TableInUse(
             f"The output of job {job_id} is the table {', '.join(names)}.",
             hint="Give the name to another job's output, or take it back: DELETE /tables/{name}.",
         )
-    # One whose files are damaged shall be deleted all the more.
+    # A job with damaged files must be deletable too.
     with contextlib.suppress(JobAlreadyEnded, ValidationError):
         cancel(services, job_id)
     services.storage.delete(job_id, told)

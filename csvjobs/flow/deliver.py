@@ -1,4 +1,4 @@
-"""Deliver: a job's file, once it is whole."""
+"""Deliver: opens a file of a job for download, once it is complete."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ FILES = (INPUT, APPLIED, *FILENAMES, REJECTED, FITTED, PROFILE, CHANGES, REPORT,
 
 @dataclass(frozen=True)
 class Delivery:
-    """An open file and what a client is told of it; sha256 (hex) where the report or request knows it.
+    """An open file and its metadata. sha256: in hex, if the report or request has it.
 
-    header, encoding: whether its first row names the columns, and what it is in, where it is CSV and that is
-    known.
+    header, encoding: whether the first row names the columns, and the text encoding; None if the file is
+    not CSV or they are unknown.
     """
 
     file: BinaryIO
@@ -42,8 +42,8 @@ class Delivery:
 
 
 def deliver(services: Services, job_id: str, name: str | None = None) -> Delivery:
-    """The job's file, open; its output, whatever that is called, where no name is given. Raises JobNotFound,
-    FileNotFound, JobNotFinished, JobHasNoOutput."""
+    """Opens a file of the job, by default its output. Raises JobNotFound, FileNotFound, JobNotFinished,
+    JobHasNoOutput."""
     if name not in (None, *FILES):
         raise FileNotFound(f"A job has no file {name!r}.", hint=f"It may have: {', '.join(FILES)}.")
     job = view(services, job_id)
@@ -61,7 +61,7 @@ def deliver(services: Services, job_id: str, name: str | None = None) -> Deliver
 
 
 def _form(job: Job, name: str) -> tuple[bool | None, str | None]:
-    """Whether the file has a header, and its encoding."""
+    """Whether the file has a header, and its encoding; None for what is unknown."""
     if name != INPUT:
         form = job.output if name == job.output.name else Output()
         return form.header, form.encoding

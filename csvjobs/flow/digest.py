@@ -1,4 +1,4 @@
-"""Digest: size and sha256 of a file, taken while another thread still writes it."""
+"""Digest: computes size and sha256 of a file while another thread still writes it."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ LOOK_EVERY = 0.05
 class GrowingDigest:
     """Reads `path` while the block writes it; `info` is ready when the block ends.
 
-    Each byte must be written once, in any order: what is not written yet reads as NUL, and nothing behind
-    a NUL is believed before the end. At 1 GB this hides the cost of hashing behind the engine's work.
-    What is packed has a NUL among its first bytes, and is read when it is whole.
+    Each byte must be written once, in any order. Bytes not written yet read as NUL, so nothing after a NUL
+    is hashed before the end. At 1 GB this hides the cost of hashing behind the engine's work. A compressed
+    file has a NUL among its first bytes, so it is hashed after it is complete.
     """
 
     def __init__(self, path: Path) -> None:
@@ -47,8 +47,8 @@ class GrowingDigest:
 
     def _follow(self) -> None:
         if sys.platform == "linux":
-            # Of this thread alone: a quarter of a core keeps pace with the engine even without SHA
-            # instructions, where what idle cores leave would not; more would disturb its threads.
+            # For this thread only. At this niceness it gets about a quarter of a core, which keeps up with
+            # the engine even without SHA instructions; idle time alone would not, and more would slow it.
             os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 5)
         buffer = bytearray(CHUNK)
         with self._path.open("rb", buffering=0) as file:

@@ -1,4 +1,4 @@
-"""Disk space: how much of the disk is left, and who may still take of it."""
+"""Disk space: checks before an upload or a run takes more of the disk."""
 
 from __future__ import annotations
 
@@ -6,17 +6,17 @@ from csvjobs.errors import MAKE_ROOM, DiskFull
 from csvjobs.flow.services import Services
 
 LARGE = 64 * 1024**2
-"""Bytes of input from which on a run is watched: what a smaller one writes fits into what is left free."""
+"""Bytes of input above which a run's disk use is monitored: a smaller run fits into the space kept free."""
 
 
 def check_free(services: Services) -> None:
-    """Raises DiskFull when there is less free space than is to be left."""
+    """Raises DiskFull when less than `min_free_bytes` is free."""
     _check(services, services.settings.min_free_bytes)
 
 
 def check_run(services: Services, size: int) -> None:
-    """Raises DiskFull when a file of `size` bytes cannot be processed: a small one needs as much room again,
-    a large one what is to be left free."""
+    """Raises DiskFull when there is no room to process a file of `size` bytes: a small one needs its own size
+    again, a large one `min_free_bytes`."""
     _check(services, min(size, services.settings.min_free_bytes))
 
 

@@ -1,4 +1,4 @@
-"""Ending: the one place in which a job reaches its final state."""
+"""Ending: the only place where a job reaches its final state."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ log = logging.getLogger(__name__)
 
 
 def end(services: Services, job: Job) -> bool:
-    """Writes the report unless the job has one; says whether this ending stands."""
+    """Writes the report unless the job already has one; returns whether this call wrote it."""
     if not services.storage.end(job.job_id, job.to_json()):
         return False
     log.info("job %s %s", job.job_id, job.status)
@@ -21,7 +21,8 @@ def end(services: Services, job: Job) -> bool:
 
 
 def publish(services: Services, job: Job) -> None:
-    """Shows the snapshot to listeners; the folder stays the truth when the index cannot be reached."""
+    """Publishes the snapshot to the index and its listeners; logs a warning when it cannot be reached, as the
+    folder has the job's state."""
     try:
         services.index.put(job)
     except QueueUnavailable as error:

@@ -1,4 +1,4 @@
-"""Estimate: what lies before a job that waits, as far as that can be known."""
+"""Estimate: the place of a waiting job in the queue, and when it will probably start."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from csvjobs.flow.view import view
 from csvjobs.jobs.job import Job, Status, now
 
 RECENT = 20
-"""Jobs whose durations an estimate is made from."""
+"""Number of finished jobs whose durations an estimate is based on."""
 
 
 def with_estimate(services: Services, job: Job) -> Job:
-    """The job with its place in the queue and an estimate of its start, where it waits and both are known."""
+    """The job with its position in the queue and estimated start, if it is queued and these are known."""
     if job.status is not Status.QUEUED:
         return job
     try:
@@ -26,12 +26,12 @@ def with_estimate(services: Services, job: Job) -> Job:
 
 
 def look_at(services: Services, job_id: str) -> Job:
-    """The job as it stands, with its estimate. Raises JobNotFound."""
+    """The job's current state, with its estimate. Raises JobNotFound."""
     return with_estimate(services, view(services, job_id))
 
 
 def _start(services: Services, job: Job, position: int) -> datetime | None:
-    """When so many jobs and the one at work will be through, if they take as long as the last ones did."""
+    """When the jobs before this one and the running one will be done, if each takes the recent average."""
     recent = services.index.list(RECENT, status=Status.DONE)
     spans = [job.finished_at - job.started_at for job in recent if job.finished_at and job.started_at]
     workers = services.queue.workers(job.priority)

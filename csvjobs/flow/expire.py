@@ -1,4 +1,4 @@
-"""Expire: a job whose retention is over is deleted with its files, and it is told so."""
+"""Expire: deletes jobs whose retention is over, with their files; later requests are told so."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from csvjobs.jobs.job import Job, rfc3339
 log = logging.getLogger(__name__)
 
 READ_AT_ONCE = 2000
-"""Reports that are read in one round; the others have time until the next."""
+"""Reports read in one round at most; the rest are read in later rounds."""
 
 
 class Expiry:
-    """Knows when jobs end to be kept. Any number may be at work at once; each may die at any moment."""
+    """Tracks when the retention of jobs ends. Any number of processes may do so at once, and be killed."""
 
     def __init__(self, services: Services, isolation: Isolation | None = None) -> None:
         self._services = services
@@ -28,7 +28,7 @@ class Expiry:
         self._isolation = isolation or Isolation()
 
     def once(self, now: float) -> list[str]:
-        """Deletes what is due, and says what; now: seconds since the epoch."""
+        """Deletes the jobs that are due and returns their ids; now: seconds since the epoch."""
         self._learn()
         due = [job_id for job_id, time in self._due.items() if time <= now]
         deleted = []
@@ -50,7 +50,7 @@ class Expiry:
                 self._due[job_id] = expires_at.timestamp() if expires_at else float("inf")
 
     def _expire(self, job: Job) -> None:
-        assert job.finished_at is not None  # noqa: S101 (what is due has ended)
+        assert job.finished_at is not None  # noqa: S101 (jobs that are due have ended)
         ended = f"Job {job.job_id} ended as {job.status} at {rfc3339(job.finished_at)}"
         log.info("job %s: its retention is over", job.job_id)
         remove(self._services, job.job_id, f"{ended}; its retention is over, and it was deleted.")

@@ -1,7 +1,8 @@
-"""Idempotency keys: a request that is sent again under its key is answered with the job that it has made.
+"""Idempotency keys: a request repeated with the same key gets the job that the first one made.
 
-As draft-ietf-httpapi-idempotency-key-header has it. The key's slot is held while the request is carried out,
-and gets the job's id before the commit: whenever the process dies, the slot names the job or none that began.
+As in draft-ietf-httpapi-idempotency-key-header. The key's slot is held while the request is carried out, and
+the job's id is written to it before the commit: if the process dies, the slot names the job, or one that
+never began.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from csvjobs.storage.base import Slot
 
 @contextmanager
 def claimed(services: Services, owner: str, key: str) -> Iterator[Slot]:
-    """Holds the owner's key while the block carries out the request. Raises KeyInUse when another does so."""
+    """Holds the owner's key while the block carries out the request. Raises KeyInUse when it is held."""
     with services.storage.claim(f"{owner}\0{key}") as slot:
         if slot is None:
             raise KeyInUse("The same request is under way.", hint="Wait for its answer, or ask again.")
@@ -28,7 +29,7 @@ def claimed(services: Services, owner: str, key: str) -> Iterator[Slot]:
 
 
 def earlier(services: Services, slot: Slot | None, payload: str) -> Job | None:
-    """The job that was made under the key, if there is a key and one was. Raises KeyReused."""
+    """The job made by an earlier request with this key, if any. Raises KeyReused when its payload differs."""
     if slot is None:
         return None
     try:
@@ -44,5 +45,5 @@ def earlier(services: Services, slot: Slot | None, payload: str) -> Job | None:
 
 
 def payload_of(*sent: object) -> str:
-    """One sha256 of all that a client sent, as text, numbers, lists and dictionaries."""
+    """The sha256 of everything a client sent: text, numbers, lists and dictionaries."""
     return hashlib.sha256(json.dumps(sent, sort_keys=True).encode()).hexdigest()

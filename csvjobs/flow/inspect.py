@@ -1,4 +1,4 @@
-"""Inspect: what a file looks like to us, without making a job of it."""
+"""Inspect: shows how a file would be read, without making a job."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ from csvjobs.reading.reading import Look, few_fit, look
 from csvjobs.storage.base import writing
 
 ENOUGH = 64 * 1024**2
-"""Bytes of a file that are unpacked or brought into UTF-8 for a look."""
+"""Bytes of a file that are decompressed or converted to UTF-8 for an inspection."""
 
 
 class Inspection(Model):
-    """How the file would be read; its first `records` as `rows` and by column. With `complete` these are all
-    that it has."""
+    """How the file would be read, and its first `records`, as `rows` and summarized by column. If `complete`,
+    these are all its records."""
 
     filename: str
-    bytes: int = Field(description="Of what was sent.")
+    bytes: int = Field(description="Size of what was sent.")
     sha256: str
-    partial: bool = Field(description="Whether the encoding, too, is known of the file's beginning only.")
+    partial: bool = Field(description="Whether even the encoding was detected from the beginning only.")
     detected: dict[str, Finding]
     warnings: list[str]
-    hints: list[str] = Field(description="What to think of before the file is passed on.")
+    hints: list[str] = Field(description="Things to consider before sharing the file, like personal data.")
     records: int
     complete: bool
     faults: dict[str, int]
@@ -44,10 +44,10 @@ def inspect(
     *,
     partial: bool = False,
 ) -> Inspection:
-    """Looks at an upload, which is discarded afterwards; arguments as for `Incoming.submit`. A `partial` one
-    is only what the file begins with, cut anywhere.
+    """Inspects an upload, which is discarded afterwards; arguments as for `Incoming.submit`. `partial`: it is
+    only the beginning of the file, cut anywhere.
 
-    Raises: as `Incoming.submit`; DataError for what cannot be read.
+    Raises the errors of `Incoming.submit`, and DataError when the file cannot be read.
     """
     read = incoming.resolve(pipeline, options, apply).read
     facts, found = glance(incoming, read, partial=partial)
@@ -76,7 +76,7 @@ def _hides(column: ColumnProfile, kind: str) -> str:
 
 
 def glance(incoming: Incoming, read: ReadOptions, *, partial: bool) -> tuple[Facts, Look]:
-    """The facts about an upload, and how it would be read. Raises DataError, DiskFull."""
+    """The facts about an upload, and how it would be read (Look). Raises DataError, DiskFull."""
     path, facts = incoming.content(cut=partial)
     most = incoming.services.settings.max_upload_bytes
     with writing("What is in the file"):

@@ -1,4 +1,4 @@
-"""Isolation: a job whose files cannot be read is no reason to leave the others alone."""
+"""Isolation: keeps one job with unreadable files from stopping the work on all others."""
 
 from __future__ import annotations
 
@@ -14,14 +14,15 @@ log = logging.getLogger(__name__)
 
 
 class Isolation:
-    """Remembers which jobs were told of: what is wrong with one for many rounds is told once."""
+    """Logs each job with unreadable files once, however many rounds it stays so."""
 
     def __init__(self) -> None:
         self._told: set[str] = set()
 
     @contextmanager
     def of(self, job_id: str) -> Iterator[None]:
-        """For a block about one job, which ends where the job was deleted or its files cannot be read."""
+        """Runs a block about one job; ends it quietly when the job was deleted, or with a log line when its
+        files cannot be read."""
         try:
             yield
         except JobNotFound:

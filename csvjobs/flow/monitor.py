@@ -1,4 +1,4 @@
-"""Monitor: beside a run, shows its progress and notices what should stop it."""
+"""Monitor: a thread beside a run that publishes its progress and stops it when necessary."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ log = logging.getLogger(__name__)
 
 EVERY = 0.5
 
-# Where each stage stands in the whole run, as fractions of it.
+# Begin and end of each stage, as fractions of the whole run.
 STAGES = {
     "read": (0.0, 0.3),
     "fit": (0.3, 0.45),
@@ -34,7 +34,7 @@ STAGES = {
 
 
 class HandedBack(Exception):
-    """The run was told to leave its job to another."""
+    """The run was told to leave its job to another run."""
 
 
 @dataclass
@@ -84,7 +84,7 @@ class Monitor:
 
     @contextmanager
     def within(self, engine: Engine) -> Iterator[Engine]:
-        """Watches and interrupts an engine; its interruption is raised as the reason for it."""
+        """Watches an engine and interrupts it when the run must stop; raises the reason, and closes it."""
         with self._lock:
             self._engine = engine
         try:
@@ -97,8 +97,8 @@ class Monitor:
             engine.close()
 
     def check(self, bytes_read: int = 0) -> None:
-        """Tells how far the present stage is. Raises Cancelled, TimeLimit or HandedBack when the run
-        must stop."""
+        """Sets the progress of the current stage. Raises Cancelled, TimeLimit, DiskFull or HandedBack when
+        the run must stop."""
         if self.bytes_total:
             self._part = min(1.0, bytes_read / self.bytes_total)
         if self._stop:
@@ -110,7 +110,7 @@ class Monitor:
             try:
                 self._look()
             except Exception:
-                # No descriptor or no room may be free for a while; nobody else would stop the run.
+                # Descriptors or disk space may be short for a while; only this thread can stop the run.
                 if not told:
                     log.exception("job %s: a look at its run failed; the next follows", self.job.job_id)
                 told = True
@@ -135,7 +135,7 @@ class Monitor:
         return self._no_room()
 
     def _no_room(self) -> CsvjobsError | None:
-        """Why the run must not take the rest of the disk, which others need to end."""
+        """DiskFull when a large run must stop, as other jobs need the rest of the disk to end."""
         try:
             if self.bytes_total > LARGE:
                 check_free(self.services)

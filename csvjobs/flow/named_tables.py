@@ -1,4 +1,4 @@
-"""Names for tables: each name has versions that never change, and each version is the output of one job."""
+"""Named lookup tables: a name has immutable versions, each of which is the output of one job."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ FOLDER = "tables"
 
 
 class NamedTables:
-    """The names under `folder`, which may be missing."""
+    """The names stored under `folder`, which may be missing."""
 
     def __init__(self, folder: Path) -> None:
         self._stored = Versions(folder)
 
     def find(self, called: str) -> TableRef | None:
-        """The table of that name or name@version; none where nobody has given that name. Raises
-        TableNotFound for a version that is not there."""
+        """The table of that name or name@version; None for an unknown name. Raises TableNotFound for an
+        unknown version."""
         match = VERSIONED.fullmatch(called)
         if not match or not self.versions(match[1]):
             return None
         return self.get(match[1], int(match[2]) if match[2] else None)
 
     def get(self, name: str, version: int | None = None) -> TableRef:
-        """That version, or the newest. Raises TableNotFound."""
+        """A version of the table, by default the newest. Raises TableNotFound."""
         there = self.versions(name)
         if not there or (version is not None and version not in there):
             known = f"Its versions are {listed(there)}." if there else None
@@ -36,7 +36,7 @@ class NamedTables:
         return TableRef.model_validate_json(self._stored.read(name, version or there[-1]))
 
     def put(self, name: str, job_id: str, sha256: str) -> tuple[TableRef, bool]:
-        """Makes a job's output the newest version of that name, and says whether it was not yet.
+        """Makes a job's output the newest version of that name; returns whether the version is new.
 
         Raises InvalidOption, TooManyTables.
         """
@@ -44,7 +44,7 @@ class NamedTables:
             hint = "Letters, digits, dot, - and _; at most 100, a letter or digit first."
             raise InvalidOption(f"A table cannot be called {name[:120]!r}.", hint=hint)
         while True:
-            # The number first: what another process stores after that takes it.
+            # The number first: if another process stores a version meanwhile, `append` fails and we retry.
             number, there = self._stored.following(name), self.versions(name)
             newest = self.get(name) if there else None
             if newest and newest.job_id == job_id:
@@ -56,12 +56,12 @@ class NamedTables:
                 return made, True
 
     def delete(self, name: str) -> None:
-        """Takes the name back; the jobs stay. Raises TableNotFound."""
+        """Deletes the name with its versions; the jobs stay. Raises TableNotFound."""
         if not NAME.fullmatch(name) or not self._stored.delete(name):
             raise TableNotFound(f"There is no table {name!r}.")
 
     def versions(self, name: str) -> list[int]:
-        """Those that can be had, oldest first."""
+        """The version numbers of a name, oldest first."""
         return self._stored.of(name) if NAME.fullmatch(name) else []
 
     def newest(self) -> list[TableRef]:

@@ -1,4 +1,4 @@
-"""Preview: what a pipeline makes of a file's first rows, step by step, without making a job of it."""
+"""Preview: runs a pipeline over a file's first rows and shows each step, without making a job."""
 
 from __future__ import annotations
 
@@ -32,24 +32,24 @@ SHOWN_ROWS = 20
 SHOWN_CHANGES = 5
 SHOWN_CHARACTERS = 1000
 MOST_CELLS = 400_000
-"""Of a table between two steps that are compared: a step may make many rows of one."""
+"""Cells of a table between two steps that are compared: a step may make many rows of one."""
 
 MOST_ROWS = 1_000_000
-"""Of a table between two steps."""
+"""Rows of a table between two steps."""
 
 MOST_CHARACTERS = 64 * 1024**2
-"""Of such a table, if all cells of a column are as long as its longest, and of all that is shown."""
+"""Characters of such a table, as if all cells of a column were as long as its longest; also of all output."""
 
 LONGEST = 10.0
-"""Seconds that somebody waits for a preview."""
+"""Seconds that a preview may take by default."""
 
-CUT = f"Of more than {SHOWN_CHARACTERS:,} characters the first, and an ellipsis."
+CUT = f"Cut after {SHOWN_CHARACTERS:,} characters, with an ellipsis."
 
 Cell = str | None
 
 
 class CellChange(Model):
-    """`row` counts the sample's rows from 1, as they were read."""
+    """A cell that a step changed. `row` counts the sample's rows from 1, in the order of the file."""
 
     row: int
     column: str
@@ -58,7 +58,7 @@ class CellChange(Model):
 
 
 class RowReject(Model):
-    """A row of the sample, counted from 1 as they were read, that breaks a rule; `message` says which."""
+    """A row of the sample (counted from 1, in the order of the file) that breaks the rule in `message`."""
 
     row: int
     code: str
@@ -68,7 +68,7 @@ class RowReject(Model):
 
 
 class Table(Model):
-    """The first of so many `records`; null is an empty cell, "" a quoted empty one."""
+    """The first `rows` of a table with `records` rows; null is an empty cell, "" a quoted empty one."""
 
     columns: list[str] = Field(description=f"Their names. {CUT}")
     records: int
@@ -76,7 +76,7 @@ class Table(Model):
 
 
 class StepPreview(Model):
-    """What one step did: rows that went or came, columns too, and cells that are others now."""
+    """What one step did to the rows, columns and cells, and the table after it."""
 
     step: str
     rejected: int = 0
@@ -86,29 +86,29 @@ class StepPreview(Model):
     added: int = 0
     new_columns: list[str]
     lost_columns: list[str]
-    changed: int = Field(description="Cells that differ, where row and column are still there.")
-    changes: list[CellChange] = Field(description="The first of them.")
+    changed: int = Field(description="Cells with another value, of rows and columns that are still there.")
+    changes: list[CellChange] = Field(description="The first changed cells.")
     after: Table
 
 
 class Preview(Model):
-    """The sample as it was read, and after each step; the whole file where it is `complete`. A step that
-    cannot do its work is the last. `fault`: what the job would end in, if it would, as far as these rows
-    tell: bad rows first, where it may have none, then what does not fit the columns, in whatever step. With
-    `preview-timeout` and `preview-too-large` it is the preview alone that ends: a job has not its limits."""
+    """The sample as it was read, and after each step; the whole file if `complete`. The first step that fails
+    ends the list. `fault`: the error that the job would end with, as far as these rows show: bad rows first,
+    if it may have none, then any step that does not fit the columns. `preview-timeout` and
+    `preview-too-large` concern only the preview: a job does not have these limits."""
 
     filename: str
     complete: bool
     detected: dict[str, Finding]
     warnings: list[str]
-    faults: dict[str, int] = Field(description="Bad rows among those looked at, by code.")
+    faults: dict[str, int] = Field(description="Bad rows in the sample, by code.")
     before: Table
     steps: list[StepPreview]
     fault: Fault | None = None
 
 
 class _Seen:
-    """A table between two steps: its first rows by their place in the sample."""
+    """A table between two steps: its first rows, by their position in the sample."""
 
     def __init__(self, engine: Engine, planned: Plan) -> None:
         self.columns = planned.columns.names
@@ -123,7 +123,7 @@ class _Seen:
         return Table(columns=list(map(_cut, self.columns)), records=self.records, rows=rows)
 
     def changes(self, before: _Seen) -> Iterator[CellChange]:
-        """Cells that differ from those of the same row and column before."""
+        """The cells that differ from the same row and column in `before`."""
         kept = [name for name in self.columns if name in before.columns]
         places = [(name, self.columns.index(name), before.columns.index(name)) for name in kept]
         for row in sorted(self.rows.keys() & before.rows.keys()):
@@ -134,12 +134,12 @@ class _Seen:
 
 
 def _fetched(columns: Sequence[str]) -> int:
-    """How many rows of a table with these columns are compared."""
+    """The number of rows to compare of a table with these columns."""
     return max(SHOWN_ROWS, MOST_CELLS // len(columns))
 
 
 def _measured(engine: Engine, planned: Plan) -> tuple[int, list[int]]:
-    """How many rows there are, and how long is the longest cell of each column. Raises PreviewTooLarge."""
+    """The number of rows, and the length of the longest cell of each column. Raises PreviewTooLarge."""
     lengths = (f"COALESCE(MAX(CHAR_LENGTH({column.sql})), 0)" for column in planned.columns)
     some = f"SELECT * FROM ({planned.relation}) LIMIT {MOST_ROWS + 1}"
     [(records, *longest)] = engine.rows(f"SELECT COUNT(*), {', '.join(lengths)} FROM ({some})")
@@ -158,7 +158,7 @@ def _too_large(most: str) -> PreviewTooLarge:
 
 
 def _bounded(cell: str, longest: int) -> str:
-    """The cell; of a long one as much as is shown, and what tells it from others that begin alike."""
+    """SQL for the cell; a long one is cut to what is shown, plus a hash to tell it from similar ones."""
     if longest <= SHOWN_CHARACTERS:
         return cell
     most = f"CONCAT(SUBSTRING({cell} FROM 1 FOR {SHOWN_CHARACTERS}), MD5({cell}))"
@@ -184,8 +184,8 @@ def preview(
     deadline: Deadline | None = None,
 ) -> Preview:
     """Runs a pipeline over the first rows of an upload, which is discarded afterwards; arguments and errors
-    as for `inspect`. What steps learn they learn from these rows only, or not at all with `apply`. It ends
-    at the deadline, which is in LONGEST seconds where none is given."""
+    as for `inspect`. Steps learn from these rows only, or not at all with `apply`. The preview ends at the
+    deadline, by default in LONGEST seconds."""
     deadline = deadline or Deadline(LONGEST)
     fitted = learnt(incoming.services, apply) if apply else None
     resolved = choose(incoming.services, pipeline, options, fitted)
@@ -195,7 +195,7 @@ def preview(
     with writing("The first rows"):
         source = _source(folder / "sample.csv", found.header.columns, rows)
     engine = incoming.services.engine(folder)
-    # These rows are few, and others are served beside: the processor and the memory are not all for them.
+    # The rows are few and other requests run beside: do not take all cores and memory.
     engine.spare()
     tables = pinned(incoming.services, resolved)
     try:
@@ -218,7 +218,7 @@ def preview(
 
 
 def _fault_of_rows(read: ReadOptions, faults: Counter[str], good: int, *, whole: bool) -> Fault | None:
-    """What a job would end in while it reads, as far as these rows tell."""
+    """The error that a job would end with while reading, as far as these rows show."""
     bad = faults.total()
     some = f"{bad} of {bad + good} rows are bad ({', '.join(f'{n} {code}' for code, n in faults.items())})"
     if option := next(filter(None, map(read.failing, faults)), ""):
@@ -276,7 +276,7 @@ def _run(
 def _fault_of_header(
     engine: Engine, source: Source, pipeline: Pipeline, tables: Mapping[str, SideTable]
 ) -> Fault | None:
-    """What a job would end in before the first step."""
+    """The error that a job would end with before the first step."""
     try:
         check(source.columns, pipeline.steps, engine.sql, tables)
     except DataError as error:
@@ -285,7 +285,7 @@ def _fault_of_header(
 
 
 def _rejects(engine: Engine, planned: Plan, label: str) -> list[RowReject]:
-    """What that step rejects. Raises RuleBroken where it ends the job."""
+    """The first rows that the step rejects. Raises RuleBroken when such a row would end the job."""
     checked = next((one for one in planned.checked if one.label == label), None)
     found = first(engine, checked, MOST_CELLS) if checked else []
     if ending := next((one for one in found if one.ends), None):
@@ -296,7 +296,7 @@ def _rejects(engine: Engine, planned: Plan, label: str) -> list[RowReject]:
 def _step(
     name: str, before: _Seen, after: _Seen, counts: dict[str, int], rejects: list[RowReject]
 ) -> StepPreview:
-    # Rows that were merged or copied are others than those before, whatever their numbers.
+    # After merging or copying, row numbers no longer refer to the same rows as before.
     same = not counts.keys() & {"merged", "added"}
     changes = list(after.changes(before)) if same else []
     return StepPreview(
@@ -312,7 +312,7 @@ def _step(
 
 
 def _source(path: Path, columns: tuple[str, ...], rows: Sequence[Sequence[Cell]]) -> Source:
-    """The rows as a clean file."""
+    """Writes the rows as a clean file, for the engine."""
     with CleanWriter(path) as out:
         for row in rows:
             out.add(row)

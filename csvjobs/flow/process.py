@@ -1,4 +1,4 @@
-"""Process: a job from its first attempt to its end: run, publish the files, and the report last."""
+"""Process: one attempt at a job: run it, publish its files, and write the report last."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ log = logging.getLogger(__name__)
 
 
 def process(services: Services, job_id: str, leave: threading.Event | None = None) -> None:
-    """Runs a job to its end. A second delivery, or one of a job that has ended, does nothing.
+    """Runs a job to its end. Does nothing for a job that another run holds or that has ended.
 
-    leave: set by another thread, it makes the run stop and leave the job to another.
-    Raises: HandedBack when it did; what is our own fault and may go better next time. The job has then not
-    ended.
+    leave: when another thread sets it, the run stops and leaves the job to another run.
+    Raises HandedBack in that case, and any error of the service that may not recur at the next attempt; the
+    job has then not ended.
     """
     with services.storage.lease(job_id) as mine:
         if mine and not services.storage.ended(job_id):
@@ -36,7 +36,7 @@ def process(services: Services, job_id: str, leave: threading.Event | None = Non
 
 
 def give_up(services: Services, job_id: str, error: CsvjobsError) -> None:
-    """Ends as an error a job whose run had to be killed, unless it has ended or runs again."""
+    """Ends a job whose run had to be killed with `error`, unless it has ended or runs again."""
     with services.storage.lease(job_id) as mine:
         if mine and not services.storage.ended(job_id):
             known = {"progress": None, "attempts": services.storage.attempts(job_id)}
@@ -46,7 +46,7 @@ def give_up(services: Services, job_id: str, error: CsvjobsError) -> None:
 def _attempt(services: Services, request: Request, leave: threading.Event) -> None:
     number = services.storage.attempt(request.job_id)
     bound = services.settings.job_attempts
-    # This time ends the job, and is no try.
+    # An attempt beyond the limit only ends the job; it does not count as a try.
     tries = number - 1 if number > bound else number
     job = Job.queued(request).moved(Status.PROCESSING, attempts=tries)
     try:
@@ -91,7 +91,7 @@ def _succeed(
     scratch: Path,
     outcome: Outcome,
 ) -> Job:
-    """The job as it is when all goes well, its files published. `outcome` tells how far that went."""
+    """Runs the pipeline and publishes the files; returns the finished job. Fills `outcome` on the way."""
     storage, limit = services.storage, services.settings.job_timeout
     with (
         storage.fetch(job.job_id, INPUT) as path,
@@ -109,9 +109,9 @@ def _succeed(
 
 
 def _fail(services: Services, job: Job, error: CsvjobsError, outcome: Outcome | None = None) -> None:
-    """Ends the job as an error, with error.txt for people, and the bad rows if all were found."""
+    """Ends the job as an error, with error.txt for people, and rejected.csv if all bad rows were found."""
     outcome, fault, files = outcome or Outcome(), Fault.of(error), {}
-    # A report alone finds room on a disk that is full.
+    # On a full disk there is room for the report only.
     with suppress(DiskFull), services.storage.scratch(job.job_id) as scratch:
         text = scratch / ERROR_TEXT
         text.write_text(_told(fault), "utf-8")
@@ -125,12 +125,12 @@ def _fail(services: Services, job: Job, error: CsvjobsError, outcome: Outcome | 
 
 
 def _known(outcome: Outcome) -> dict[str, Any]:
-    """What is told of the file however its job ends."""
+    """The parts of the outcome that the report has however the job ends."""
     return {name: getattr(outcome, name) for name in ("detected", "rejected", "warnings")}
 
 
 def _end(services: Services, job: Job) -> None:
-    """Ends the job, or takes its files back where it has ended otherwise."""
+    """Ends the job, or withdraws its files when it has already ended otherwise."""
     if not end(services, job):
         for name in job.files:
             services.storage.withdraw(job.job_id, name)

@@ -1,4 +1,4 @@
-"""Reconcile: the folders say what must still run, the queue what will; the difference is put back."""
+"""Reconcile: re-enqueues jobs that have not ended by their folders, but that the queue has lost."""
 
 from __future__ import annotations
 
@@ -23,22 +23,22 @@ from csvjobs.storage.base import REPORT, REQUEST
 log = logging.getLogger(__name__)
 
 UNKNOWN_ROUNDS = 2
-"""Rounds in which the queue must not know a job: one may fall between a commit and its announcement."""
+"""Rounds for which the queue must lack a job: one round may fall between commit and announcement."""
 
 IN_FLIGHT_ROUNDS = 3
-"""Rounds in which a job must be in nobody's hands: a worker takes a moment from the queue to the lease."""
+"""Rounds for which no run may hold a job in flight: a worker takes a moment from dequeue to lease."""
 
 BACK_OFF_ROUNDS = 2
-"""Rounds more for each time that a job was tried: what failed a moment ago would fail again."""
+"""Additional rounds for each attempt after the first: a failure may recur if retried at once."""
 
 SWEEP_EVERY = 60.0
 SHOWN_AT_ONCE = 2000
-"""Jobs that are corrected in the index in one such round; the others have time until the next."""
+"""Jobs corrected in the index in one such round at most; the rest are corrected in later rounds."""
 
 
 @dataclass(frozen=True)
 class Mended:
-    """What a round found: how many jobs have not ended, and the ids of those that it did something about."""
+    """The result of a round: how many jobs have not ended, and the ids of the jobs that it changed."""
 
     unfinished: int
     put_back: list[str]
@@ -47,9 +47,9 @@ class Mended:
 
 
 class Reconciler:
-    """Finds what died or was lost, and mends it. Any number may run at once.
+    """Finds and repairs jobs that died or were lost. Any number may run at once.
 
-    Work in a round is in proportion to the jobs that have not ended.
+    The work of a round is proportional to the number of jobs that have not ended.
     """
 
     def __init__(self, services: Services) -> None:
@@ -78,8 +78,8 @@ class Reconciler:
         return Mended(unfinished, put_back, listed, deleted)
 
     def _restore_queue(self) -> tuple[int, list[str]]:
-        """How many jobs have not ended, and which were put back."""
-        # The folders first: what is committed after this look is no business of this round.
+        """The number of jobs that have not ended, and the ids of those put back."""
+        # The folders first: jobs committed after this look are left to the next round.
         pending = self._services.storage.pending()
         census = self._services.queue.census()
         if census.high and not self._high_is_served():
@@ -103,12 +103,12 @@ class Reconciler:
         return len(pending), put_back
 
     def _high_is_served(self) -> bool:
-        """Whether there are workers for high priority, be they of another machine."""
+        """Whether there are workers for high priority, on this machine or another."""
         settings, queue = self._services.settings, self._services.queue
         return bool(settings.priority_workers or queue.workers(Priority.HIGH))
 
     def _change_lines(self, waiting: Iterable[str]) -> None:
-        """Lets what waits for workers that there are no longer wait for others."""
+        """Moves jobs that wait for priority workers, of which there are none any more, to the normal line."""
         for job_id in waiting:
             self._services.queue.withdraw(job_id)
             self._put(job_id)
@@ -123,26 +123,26 @@ class Reconciler:
         storage = self._services.storage
         with self._isolation.of(job_id):
             if not storage.ended(job_id):
-                # Without a request its commit is under way, or it was deleted since.
+                # Without a request its commit is under way, or it has been deleted.
                 return not storage.leased(job_id) and storage.has(job_id, REQUEST)
             self._settle(job_id)
         return False
 
     def _patience(self, job_id: str, *, in_flight: bool) -> int:
-        """Rounds in which the job must be missed before it is put back."""
+        """Rounds for which the job must be missing before it is put back."""
         tries = 0
         with suppress(JobNotFound):
             tries = self._services.storage.attempts(job_id)
         return (IN_FLIGHT_ROUNDS if in_flight else UNKNOWN_ROUNDS) + BACK_OFF_ROUNDS * max(0, tries - 1)
 
     def _settle(self, job_id: str) -> None:
-        """Finishes an end that was killed between its report and what follows it."""
+        """Completes the ending of a job whose process was killed right after it wrote the report."""
         report = self._services.storage.read(job_id, REPORT)
         self._services.index.put(Job.model_validate_json(report))
         self._services.storage.end(job_id, report)
 
     def _restore_index(self) -> list[str]:
-        """Puts all jobs back into an index that has lost a job that it had, which is to say all."""
+        """Rebuilds an index that lacks a job it used to have: it has lost them all."""
         services, listed = self._services, []
         if self._witness and services.index.get(self._witness):
             return []
@@ -153,8 +153,8 @@ class Reconciler:
         return listed
 
     def _refresh_index(self) -> list[str]:
-        """Corrects what was never told, because Redis was away: jobs that the index lacks, that were deleted,
-        and that it shows as living although they are not. The newest first, some in a round."""
+        """Corrects the index where it missed updates while Redis was away: jobs that it lacks, that were
+        deleted, or that it shows as unfinished though they have ended. The newest first, some per round."""
         storage, index = self._services.storage, self._services.index
         pending, there, shown = set(storage.pending()), set(storage.list()), set(index.ids())
         living = {*index.ids(Status.QUEUED), *index.ids(Status.PROCESSING)}
@@ -162,12 +162,12 @@ class Reconciler:
         return [job_id for job_id in wrong if self._show(job_id)]
 
     def _show(self, job_id: str) -> bool:
-        """Shows the job as it stands; whether it is there, and can be shown."""
+        """Publishes the job's current state to the index; returns whether the job exists and is readable."""
         services, shown = self._services, False
         with self._isolation.of(job_id):
             services.index.put(view(services, job_id))
             shown = True
-        # It may be deleted in this moment; nobody else would take it out again.
+        # It may be deleted at this moment; nobody else would remove it from the index.
         if not services.storage.has(job_id, REQUEST):
             services.index.remove(job_id)
             return False

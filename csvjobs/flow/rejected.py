@@ -1,4 +1,4 @@
-"""Rejected: a job's bad records, a page at a time, from a file of any size."""
+"""Rejected: reads a job's rejects from rejected.csv, a page at a time."""
 
 from __future__ import annotations
 
@@ -16,45 +16,45 @@ from csvjobs.flow.view import view
 from csvjobs.reading.rejects import EXTRA, RejectGroup
 
 SCAN = 8 * 1024**2
-"""Bytes of rejected.csv for one page: few rows may match what is asked for, and records may be long."""
+"""Bytes of rejected.csv scanned for one page: few rows may match the filter, and records may be long."""
 
 NAMES = [name.removeprefix("_") for name in EXTRA]
 
-# The module's limit is one for the whole process; records are bounded where rejected.csv is written.
+# The csv module's limit is process-wide; records are bounded where rejected.csv is written.
 csv.field_size_limit(2**31 - 1)
 
 
 class RejectedRow(BaseModel):
-    """One bad record of the input."""
+    """A rejected record of the input."""
 
     line: int = Field(description="Its first physical line.")
     last_line: int
     byte: int = Field(
-        description="Offset of its first byte in the file; if packed or not UTF-8, in its text as UTF-8."
+        description="Offset of its first byte in the file; if compressed or not UTF-8, in its text as UTF-8."
     )
     code: str
-    column: str = Field(description="Empty where it concerns the record as a whole.")
+    column: str = Field(description="Empty when the fault concerns the whole record.")
     found: str
     message: str
     hint: str
-    record: str = Field(description="Its text; empty where its cells stand in rejected.csv and say it all.")
+    record: str = Field(description="Its text; empty when its cells are in rejected.csv unchanged.")
 
 
 class RejectedPage(BaseModel):
-    """Bad records in the order of the file. A page may be short, even empty, while `next` leads on."""
+    """Rejected records in the order of the file. A page may be short or empty although `next` is set."""
 
     rows: list[RejectedRow] = []
-    next: str | None = Field(None, description="The cursor of the page behind this one.")
+    next: str | None = Field(None, description="The cursor of the next page.")
     groups: list[RejectGroup] | None = Field(
-        None, description="All bad records by kind, the largest groups first; on the first page only."
+        None, description="All rejects by kind, the largest groups first; on the first page only."
     )
-    others: int | None = Field(None, description="Bad records in groups that are not listed.")
+    others: int | None = Field(None, description="Rejects in groups that are not listed.")
 
 
 def rejected(
     services: Services, job_id: str, code: str | None, column: str | None, cursor: str | None, limit: int
 ) -> RejectedPage:
-    """At most `limit` bad records with that code and column, from `cursor` on.
+    """At most `limit` rejects with that code and column (None: any), from `cursor` on.
 
     Raises JobNotFound, JobNotFinished; InvalidOption for a cursor that is not of this file.
     """
@@ -75,7 +75,7 @@ def rejected(
 def _scan(
     file: BinaryIO, code: str | None, column: str | None, limit: int, *, skip: bool
 ) -> tuple[list[RejectedRow], int]:
-    """The records that are wanted, and where the search for them ended. `skip`: the header row."""
+    """The matching records, and the offset where the scan ended. `skip`: skip the header row."""
     found: list[RejectedRow] = []
     start = end = file.tell()
     for end, cells in _records(file):
@@ -89,18 +89,18 @@ def _scan(
 
 
 def _records(file: BinaryIO) -> Iterator[tuple[int, list[str]]]:
-    """Each record with the offset behind it."""
+    """Yields each record with the offset after it."""
     for cells in csv.reader(line.decode() for line in file):
         yield file.tell(), cells
 
 
 def _named(cells: list[str]) -> dict[str, str]:
-    """Our columns are the last ones, whatever they had to be called."""
+    """The reject columns by name: always the last ones, even if they had to be renamed."""
     return dict(zip(NAMES, cells[-len(EXTRA) :], strict=True))
 
 
 def _cursor(delivery: Delivery, offset: int) -> str:
-    """An offset, with proof that a record of this very file begins there."""
+    """A cursor: an offset, with a hash to prove that a record of this file begins there."""
     proof = hashlib.sha256(f"{delivery.sha256} {offset}".encode()).hexdigest()
     return f"{offset}-{proof[:16]}"
 

@@ -1,4 +1,4 @@
-"""Rerun: a new job over the bytes of an old one, with another pipeline or other read options."""
+"""Rerun: makes a new job from the input of an old one, with another pipeline or read options."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ def rerun(
     terms: Terms = DEFAULT,
     slot: Slot | None = None,
 ) -> Job:
-    """Makes and announces a job with the stored input of another one, which stays as it is.
+    """Makes and announces a job with the stored input of another one, which stays unchanged.
 
-    pipeline, apply: as for `Incoming.submit`, None for what the other job did; options win over its own;
-    terms, slot: as there.
-    Raises: as `Incoming.submit`.
+    pipeline, apply: as for `Incoming.submit`, None to use those of the other job; options: override its read
+    options; terms, slot: as for `Incoming.submit`.
+    Raises the errors of `Incoming.submit`.
     """
     payload = payload_of(job_id, pipeline, options, apply, terms.model_dump())
     if job := earlier(services, slot, payload):
@@ -56,7 +56,8 @@ def rerun(
 def _asked(
     services: Services, old: Request, pipeline: str | None, apply: str | None
 ) -> tuple[Pipeline, Fitted | None]:
-    """The pipeline of the new job, and what it applies. How the file is read stays with the file."""
+    """The pipeline and fitted parameters of the new job. Unless a pipeline is given, the old job's read
+    options are kept: they belong to the file."""
     if not apply:
         if pipeline:
             return services.pipelines.resolve(pipeline), None
@@ -67,7 +68,7 @@ def _asked(
 
 
 def _same(path: Path, target: Path) -> None:
-    """The same bytes under another name: a link where the file system can, as nobody ever writes to them."""
+    """Makes `target` a hard link to the file, which nobody ever writes to; a copy where links fail."""
     try:
         os.link(path, target)
     except OSError:

@@ -1,4 +1,4 @@
-"""Run: a file's way through the engine, from look to output: read → fit → check → transform → account."""
+"""Run: takes a file through the engine, from look to output: read → fit → check → transform → account."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ from csvjobs.reading.source import Source
 
 log = logging.getLogger(__name__)
 
-# Ticks of reading, each of a few MiB at most: small copies are made also where hardly anything is free.
+# Ticks (a few MiB each at most) between two checks: small copies are made even when little space is free.
 CHECK_FREE_EVERY = 16
 
 SPARE = (
@@ -48,7 +48,7 @@ SPARE = (
 
 @dataclass
 class Outcome:
-    """What a run has found out and made so far; the files are still in scratch."""
+    """The results of a run so far; the files are still in scratch."""
 
     rows: Rows | None = None
     steps: list[StepCounts] = field(default_factory=list)
@@ -60,15 +60,15 @@ class Outcome:
 
     @property
     def rejected(self) -> RejectSummary | None:
-        """None where no row was rejected."""
+        """The summary of rejected rows; None when there are none."""
         return self.rejects if self.rejects.count else None
 
     def reject(self, rejects: RejectSummary, path: Path) -> None:
-        """What was rejected up to now; `path` has it, if it is anything."""
+        """Sets the rejects so far; `path`: the rejected.csv with them, if there are any."""
         self.rejects, self.files = rejects, {REJECTED: path} if rejects.count else {}
 
     def infos(self) -> dict[str, FileInfo]:
-        """Size and sha256 of each file; the output's were taken while it was written."""
+        """Size and sha256 of each file; the output's were computed while it was written."""
         known = self.taken
         return {name: file_info(made) for name, made in self.files.items() if name not in known} | known
 
@@ -76,11 +76,11 @@ class Outcome:
 def work(
     services: Services, request: Request, path: Path, scratch: Path, monitor: Monitor, outcome: Outcome
 ) -> None:
-    """Makes the output of the file at `path`, and what else the pipeline asks for, in scratch; `outcome` has
-    what was found out and made, also where it ends early.
+    """Makes the output of the file at `path`, and the other files that the pipeline asks for, in scratch.
+    `outcome` gets the results, also when the run ends early.
 
-    The express lane first; the careful one where the engine finds the file other than it looked.
-    Raises DataError for what is wrong with the file; what `monitor` raises to stop.
+    Uses the express lane first, then the careful one if the engine finds the file not as expected.
+    Raises DataError for a fault of the file, and the errors that `monitor` raises to stop the run.
     """
     pipeline, most = build(request.pipeline), services.settings.max_upload_bytes
     fitted = kept(services, request)
@@ -99,8 +99,8 @@ def work(
 
 @dataclass(frozen=True)
 class Run:
-    """One run of a pipeline over a file that was looked at. fitted: what is applied, if anything is; tables:
-    those that steps look things up in."""
+    """One run of a pipeline over an inspected file. fitted: the parameters to apply, if any; tables: the
+    lookup tables of the steps."""
 
     services: Services
     pipeline: Pipeline
@@ -112,7 +112,7 @@ class Run:
     outcome: Outcome
 
     def lane(self, *, careful: bool) -> None:
-        """From reading to the last file. Raises ReadFailed, AccountMismatch where it was to be careful."""
+        """Runs everything in one lane. Raises ReadFailed, AccountMismatch when the careful lane is needed."""
         numbers = LineNumbers(self.scratch / "lines.csv" if self.pipeline.report.changes else None)
         reading = self._read(numbers, careful=careful)
         columns = reading.source.columns
@@ -137,7 +137,8 @@ class Run:
             )
 
     def _tried(self, reading: Reading, numbers: LineNumbers) -> Plan:
-        """What made the output: the quickest way first, then as memory and cells allow."""
+        """Makes the output: the fastest way first, then without late learning or with less memory as needed;
+        returns the plan that succeeded."""
         late, spare, warnings = True, False, self.outcome.warnings
         while True:
             try:
@@ -151,7 +152,7 @@ class Run:
                 self.outcome.warnings = [*warnings, SPARE]
 
     def _made(self, reading: Reading, numbers: LineNumbers, *, late: bool, spare: bool) -> Plan:
-        """What made the output. Raises Unsure where it is late."""
+        """Makes the output and returns its plan. Raises Unsure when `late` but steps have to learn first."""
         report, stage = self.pipeline.report, self.monitor.stage
         with self.monitor.within(self.services.engine(self.scratch)) as engine:
             if spare:
@@ -173,7 +174,7 @@ class Run:
         return planned
 
     def _plan(self, engine: Engine, source: Source, *, late: bool) -> Plan:
-        """Raises DataError, with the line of the cell that it is about."""
+        """Plans the run. Raises DataError with the line of the faulty cell, if there is one."""
         numbered = self.pipeline.report.changes or needs_row_numbers(self.pipeline.steps)
         try:
             return self._planned(engine, source, late=late, numbered=numbered)
@@ -183,8 +184,8 @@ class Run:
             raise
 
     def _line(self, engine: Engine, source: Source, error: DataError, *, numbered: bool) -> int | None:
-        """On which line the cell stands that the error is about. Only numbered rows know: to number them
-        always would cost time also where nothing is wrong."""
+        """The line of the cell that the error is about. It takes numbered rows, so the plan is repeated with
+        them: numbering always would cost time even when nothing is wrong."""
         if not numbered:
             try:
                 self._planned(engine, source, late=False, numbered=True)
@@ -218,11 +219,11 @@ class Run:
         return planned
 
     def _check(self, engine: Engine, planned: Plan, source: Source) -> None:
-        """Sets aside the rows that break a rule. Raises RuleBroken, NoRowsLeft, TooManyBadRows."""
+        """Rejects the rows that break a rule. Raises RuleBroken, NoRowsLeft, TooManyBadRows."""
         broken, failed = failures(engine, planned.checked, self.scratch)
         if not (count := sum(broken.values())):
             return
-        # Beside the one that reading has made, which is there if this one is not finished.
+        # A separate file: the rejected.csv from reading stays valid until this one is complete.
         both, tick = self.scratch / "both.csv", _ticker(self.services, self.monitor)
         rejects = reject(self.found, self.pipeline.read, failed, both, tick)
         self.outcome.reject(rejects, both.rename(self.scratch / REJECTED))
@@ -231,7 +232,7 @@ class Run:
     def _transform(self, engine: Engine, planned: Plan, source: Source) -> None:
         write, outcome = self.pipeline.write, self.outcome
         output = self.scratch / write.filename
-        # That of an earlier try, if there is one, must not go into the digest.
+        # The output of an earlier try must not go into the digest.
         output.unlink(missing_ok=True)
         engine.counting(planned.counters)
         with GrowingDigest(output) as digest:
@@ -244,13 +245,13 @@ class Run:
         outcome.warnings = outcome.warnings + planned.warnings
 
     def _file(self, name: str) -> Path:
-        """Where a file of that name is made, which is one of the job's then."""
+        """The path to write a file of that name to; registers it as a file of the job."""
         self.outcome.files[name] = self.scratch / name
         return self.outcome.files[name]
 
 
 def _ticker(services: Services, monitor: Monitor) -> Callable[[int], None]:
-    """What reading calls while it copies: it stops in time, and before the disk is full."""
+    """The callback for reading: checks for a reason to stop, and now and then for free disk space."""
     ticks = count(1)
 
     def tick(bytes_read: int) -> None:
@@ -262,7 +263,7 @@ def _ticker(services: Services, monitor: Monitor) -> Callable[[int], None]:
 
 
 def _profiles(engine: Engine, planned: Plan, source: Source, outcome: Outcome) -> str:
-    """What stood in the file and what stands in the output, as JSON."""
+    """The profiles of the input and the output, as JSON."""
     columns = Columns(Column(name, f"c{place}") for place, name in enumerate(source.columns))
     given = engine.relation(source, numbered=True)
     made = Columns(Column(column.name, f"c{place}") for place, column in enumerate(planned.columns))
@@ -277,9 +278,9 @@ def _profiles(engine: Engine, planned: Plan, source: Source, outcome: Outcome) -
 
 
 def _account(source: Source, rejects: RejectSummary, counts: Mapping[str, Counts], out: int) -> Rows:
-    """The sum over all rows. Raises AccountMismatch when a row is unaccounted for."""
+    """The account of all rows. Raises AccountMismatch when a row is unaccounted for."""
     counted = {how: {step: did[how] for step, did in counts.items() if how in did} for how in ROWS}
-    # What was rejected is counted where it was written.
+    # Rejected rows are counted where rejected.csv is written.
     counted |= {"dropped": source.dropped | counted["dropped"]}
     del counted["rejected"]
     read_rows = source.records + source.rejected + sum(source.dropped.values())

@@ -1,4 +1,4 @@
-"""What the flow works with: the seams, already joined to concrete adapters by wiring."""
+"""Services: the settings and adapters that the flow works with, put together by wiring."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from csvjobs.storage.base import Storage
 
 @dataclass(frozen=True)
 class Services:
-    """Everything that a verb of the flow may use. `engine` makes one run's engine with its scratch folder."""
+    """The dependencies of every function of the flow. `engine` makes an engine on a scratch folder."""
 
     settings: Settings
     storage: Storage

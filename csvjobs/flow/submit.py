@@ -1,4 +1,4 @@
-"""Submit: bytes stream into a reserved folder; the commit makes it a job; only then is it announced."""
+"""Submit: streams an upload into a reserved folder, commits it as a job, then announces the job."""
 
 from __future__ import annotations
 
@@ -27,15 +27,15 @@ log = logging.getLogger(__name__)
 
 DEFAULT = Terms()
 
-# Asking the file system for its free space costs little, but not nothing.
+# Bytes between two checks: asking the file system for its free space has a cost.
 CHECK_FREE_EVERY = 64 * 1024**2
 
 
 class Incoming:
     """An upload in progress: invisible until `submit`, gone after `discard`.
 
-    As a context manager it is discarded at the end unless it was submitted. Used by one thread at a
-    time. Raises: UploadTooLarge, DiskFull.
+    As a context manager it is discarded at the end unless it was submitted. To be used by one thread at a
+    time. Raises UploadTooLarge, DiskFull.
     """
 
     def __init__(self, services: Services) -> None:
@@ -70,9 +70,9 @@ class Incoming:
         self._facts.update(chunk)
 
     def resolve(self, pipeline: str | None, options: dict[str, str], apply: str | None = None) -> Pipeline:
-        """What the file shall go through, as in `submit`; for refusing early.
+        """The pipeline that `submit` would run for these arguments; to refuse bad ones early.
 
-        Raises: as `submit` about these.
+        Raises the errors of `submit` that concern them.
         """
         chosen = choose(self.services, pipeline, options, learnt(self.services, apply) if apply else None)
         pinned(self.services, chosen)
@@ -88,13 +88,13 @@ class Incoming:
         terms: Terms = DEFAULT,
         slot: Slot | None = None,
     ) -> Job:
-        """Makes the upload a job and announces it; or gives the one that was made under the same key.
+        """Makes the upload a job and announces it; or returns the job made earlier with the same key.
 
-        filename: as the client called it; pipeline: a name, or YAML or JSON text; options: read options
-        by name, which win over the pipeline's; apply: the id of a job that has learnt, or a fitted.json, to
-        be applied instead of learning, whose pipeline is taken where none is given; terms: what else is
-        asked; slot: of the key that the request came with. A queue that cannot be reached is no error: the
-        job is durable, and the reconciler announces it.
+        filename: the client's name for the file; pipeline: a name, or YAML or JSON text; options: read
+        options by name, which override the pipeline's; apply: the id of a job, or the text of a fitted.json,
+        whose fitted parameters are applied instead of learning, and whose pipeline is used if none is given;
+        terms: retention, priority and owner; slot: of the request's idempotency key. A queue that cannot be
+        reached is no error: the job is durable, and the reconciler announces it.
         Raises: EmptyUpload, PipelineNotFound, InvalidPipeline; JobNotFound, JobNotFinished, NothingFitted,
         InvalidFitted, PipelineMismatch; TableNotFound; KeyReused.
         """
@@ -109,9 +109,8 @@ class Incoming:
         return begin(self.services, path.parent, made, fitted, slot)
 
     def content(self, *, cut: bool = False) -> tuple[Path, Facts]:
-        """The file, now complete unless it was `cut`, in a folder of its own, and the facts about it.
-
-        Raises: EmptyUpload.
+        """Closes the file and returns its path, in a folder of its own, and the facts about it. `cut`: it is
+        only the beginning of a file. Raises EmptyUpload.
         """
         if not self.bytes:
             raise EmptyUpload("The file is empty.", hint="Send a CSV file with at least a header row.")
@@ -119,12 +118,12 @@ class Incoming:
         return self._folder / INPUT, self._facts.finish(cut=cut)
 
     def discard(self) -> None:
-        """Forgets the upload; harmless after a submit that succeeded."""
+        """Deletes the upload; does nothing after a successful `submit`."""
         self._file.close()
         self.services.storage.discard(self.job_id)
 
     def _append(self, chunk: bytes) -> None:
-        """All of it: a disk that fills up takes a part at first, without an error."""
+        """Writes the whole chunk: when a disk fills up, the first write is short, without an error."""
         rest = memoryview(chunk)
         with writing("The upload"):
             while rest:
@@ -139,7 +138,7 @@ def request(
     tables: dict[str, TableRef],
     terms: Terms,
 ) -> Request:
-    """What is asked, now."""
+    """The request of a new job, created now."""
     return Request(
         job_id=job_id,
         filename=base_name(filename),
@@ -155,9 +154,9 @@ def request(
 def begin(
     services: Services, folder: Path, request: Request, fitted: Fitted | None, slot: Slot | None
 ) -> Job:
-    """Makes a reserved folder, which holds the input, the job, and announces it.
+    """Commits a reserved folder, which holds the input, as the job, and announces it.
 
-    fitted: what the job is to apply; slot: of the key that the request came with.
+    fitted: the parameters to apply, if any; slot: of the request's idempotency key.
     """
     with writing("The upload"):
         if fitted:
@@ -179,7 +178,7 @@ def check_size(size: int, limit: int) -> None:
 
 
 def announce(services: Services, job: Job, terms: Terms) -> None:
-    """Puts a durable job into the index and the queue; what cannot be reached now is reconciled later."""
+    """Puts a committed job into the index and the queue; if these cannot be reached, the reconciler does."""
     try:
         services.index.put(job)
         services.queue.put(job.job_id, terms.owner, effective_priority(services, terms))
@@ -188,7 +187,7 @@ def announce(services: Services, job: Job, terms: Terms) -> None:
 
 
 def base_name(filename: str) -> str:
-    """The last part of what a client calls its file, without control characters; never empty."""
+    """The last part of a client's file name or path, without control characters; never empty."""
     last = PureWindowsPath(PurePosixPath(filename).name).name
     clean = re.sub(r"[\x00-\x1f\x7f]", "", last).strip()
     return clean[:200] or "input.csv"

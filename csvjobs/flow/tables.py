@@ -1,13 +1,12 @@
-"""Tables that steps look things up in: each is the output of a job that is done, called by the job's id or by
-a name that was given to it.
+"""Lookup tables of steps: each is the output of a finished job, referred to by the job's id or by a name.
 
-What is meant is settled when a job is sent (`pinned`) and stands in its request, with the sha256, so that
-the job means the same at every try and in a re-run. At work the tables are `opened`, and handed to the plan.
+References are resolved when a job is submitted (`pinned`) and stored in its request with their sha256, so
+that every try and rerun uses the same tables. During a run the tables are `opened` and passed to the plan.
 
-For a step: the property `Step.tables` tells what it looks things up in, as the user names it. When `change`
-is called, `sql.tables[called]` has the names of the columns, and a relation in which they are c0, c1, …, each
-cell text and an empty one NULL, with the number of the row as `__row` (ROW). What has to be counted, warned
-of or refused before rows change goes into `Change.checks`.
+For authors of steps: the property `Step.tables` lists the tables a step uses, as the user names them. When
+`change` is called, `sql.tables[called]` has the names of the columns, and a relation in which they are c0,
+c1, …, each cell text and an empty one NULL, with the row number as `__row` (ROW). Whatever has to be counted,
+warned about or refused before rows change goes into `Change.checks`.
 """
 
 from __future__ import annotations
@@ -33,22 +32,23 @@ Tick = Callable[[int], None]
 
 
 def output_of(services: Services, job_id: str) -> TableRef:
-    """What the job has made, as a table. Raises JobNotFound, JobNotFinished, JobHasNoOutput."""
+    """The job's output as a table. Raises JobNotFound, JobNotFinished, JobHasNoOutput."""
     made = deliver(services, job_id)
     made.file.close()
     return TableRef(job_id=job_id, sha256=made.sha256 or "")
 
 
 def name_table(services: Services, name: str, job_id: str) -> tuple[TableRef, bool]:
-    """Makes a job's output the newest version of the table of that name, and says whether it was not yet.
+    """Makes a job's output the newest version of a named table; returns whether the version is new.
 
-    Raises: as `output_of`; InvalidOption, TooManyTables.
+    Raises the errors of `output_of`, InvalidOption, TooManyTables.
     """
     return services.tables.put(name, job_id, output_of(services, job_id).sha256)
 
 
 def pinned(services: Services, pipeline: Pipeline) -> dict[str, TableRef]:
-    """What the tables that the steps name are now. Raises TableNotFound, JobGone; as `output_of`."""
+    """The tables that the steps name, as they are now. Raises TableNotFound, JobGone, and the errors of
+    `output_of`."""
     return {called: _meant(services, called) for step in pipeline.steps for called in step.tables}
 
 
@@ -71,7 +71,7 @@ def _meant(services: Services, called: str) -> TableRef:
 def opened(
     services: Services, tables: Mapping[str, TableRef], scratch: Path, tick: Tick
 ) -> Iterator[dict[str, Source]]:
-    """The tables, ready for an engine; `tick` is called now and then and may raise. Raises TableGone,
+    """Opens the tables for an engine; `tick` is called now and then, and may raise to stop. Raises TableGone,
     BadTable."""
     with ExitStack() as stack:
         sources = {}
@@ -103,7 +103,7 @@ def _opened(services: Services, called: str, ref: TableRef, folder: Path, tick: 
 
 
 def _written(output: Output) -> ReadOptions:
-    """How a job's output is to be read, so that nothing is left to be found out."""
+    """The read options for a job's output, complete, so that nothing has to be detected."""
     declared: dict[str, Any] = {"format": output.name.split(".")[1]}
     if declared["format"] == "csv":
         declared |= {"delimiter": output.delimiter, "quote": '"', "header": output.header, "skip": 0}
@@ -111,7 +111,7 @@ def _written(output: Output) -> ReadOptions:
 
 
 def relations(engine: Engine, sources: Mapping[str, Source]) -> dict[str, SideTable]:
-    """The tables as a plan takes them."""
+    """The tables in the form that a plan needs."""
     return {
         called: SideTable(source.columns, engine.relation(source, numbered=True))
         for called, source in sources.items()

@@ -1,4 +1,4 @@
-"""Terms: what is asked of the service beside the file, and what of it the service grants."""
+"""Terms: the retention, priority and owner of a job, checked against what the service allows."""
 
 from __future__ import annotations
 
@@ -12,9 +12,8 @@ from csvjobs.settings import seconds
 def granted(
     services: Services, retention: str | None = None, priority: str | None = None, owner: str = ""
 ) -> Terms:
-    """retention: how long the job is kept after its end; priority: normal or high; owner: whose it is.
-
-    Raises InvalidOption.
+    """The terms of a job. retention: how long it is kept after its end, like 12h; priority: normal or high;
+    owner: the job's owner. Raises InvalidOption.
     """
     return Terms(
         owner=owner,
@@ -24,7 +23,7 @@ def granted(
 
 
 def effective_priority(services: Services, terms: Terms) -> Priority:
-    """Where the job waits: not where nobody works any more."""
+    """The line in which the job waits: normal when the service has no priority workers any more."""
     return terms.priority if services.settings.priority_workers else Priority.NORMAL
 
 

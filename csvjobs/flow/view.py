@@ -1,4 +1,4 @@
-"""View: what a person is told of a job. The folder decides; the index adds what is only known live."""
+"""View: the current state of a job, from its folder; live progress comes from the index."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from csvjobs.storage.base import REPORT, REQUEST
 
 
 def view(services: Services, job_id: str) -> Job:
-    """The job as it stands. Raises JobNotFound."""
+    """The job's current state. Raises JobNotFound."""
     storage = services.storage
     if storage.ended(job_id):
         return dated(services, Job.model_validate_json(storage.read(job_id, REPORT)))
     queued = Job.queued(request_of(services, job_id))
     if not storage.leased(job_id):
-        # It may have ended between the two looks.
+        # It may have ended between the two checks.
         return view(services, job_id) if storage.ended(job_id) else queued
     live = _live(services, job_id)
     if live is not None and live.status is Status.PROCESSING:
@@ -26,7 +26,7 @@ def view(services: Services, job_id: str) -> Job:
 
 
 def dated(services: Services, job: Job) -> Job:
-    """The job with the time when its retention is over: its own, or what the setting says now."""
+    """The job with the time when its retention ends: by its own retention, else by the current setting."""
     seconds = job.retention or services.settings.retention
     if not (seconds and job.finished_at):
         return job
@@ -34,14 +34,14 @@ def dated(services: Services, job: Job) -> Job:
 
 
 def request_of(services: Services, job_id: str) -> Request:
-    """What was asked. Raises JobNotFound."""
+    """The request of a job. Raises JobNotFound."""
     return Request.model_validate_json(services.storage.read(job_id, REQUEST))
 
 
 def listing(
     services: Services, limit: int, before: str | None = None, status: Status | None = None
 ) -> list[Job]:
-    """At most `limit` jobs, newest first, older than the id `before`; fewer only where there are no more.
+    """At most `limit` jobs, newest first, older than the id `before`; fewer only when there are no more.
     Raises QueueUnavailable."""
     jobs: list[Job] = []
     while len(jobs) < limit and (found := services.index.list(limit, before, status)):

@@ -1,4 +1,4 @@
-"""Circuit breaker: once Redis did not answer, others are told so at once, until one finds it back."""
+"""Circuit breaker for Redis: after a failure, calls fail at once until one finds the server back."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from redis.exceptions import TimeoutError as RedisTimeoutError
 from csvjobs.errors import QueueUnavailable
 
 OPEN_FOR = 0.5
-"""Seconds after a failure before anybody looks whether the server is back."""
+"""Seconds after a failure before a call tries the server again."""
 
 
 class CircuitBreaker:
-    """Shared by all in a process who use one server: without it each request would wait for a server that
-    hangs, and soon no thread would be left for those that need none."""
+    """Shared by all users of one server in a process: without it, every request would wait for a server that
+    hangs, and soon no thread would be left for requests that do not need it."""
 
     def __init__(self) -> None:
         self._opened: float | None = None
@@ -27,9 +27,9 @@ class CircuitBreaker:
 
     @contextmanager
     def guard(self, what: str) -> Iterator[None]:
-        """For a block that talks to the server. Raises QueueUnavailable, about `what`, where it does not
-        answer or, but for one at a time, did not a moment ago."""
-        # Once: another thread may clear it between two looks.
+        """Guards a block that talks to the server. Raises QueueUnavailable, naming `what`, when the server
+        does not answer, or did not a moment ago and another call is already trying it again."""
+        # Read once: another thread may clear it between two reads.
         opened = self._opened
         if opened is None:
             with self._watching(what):

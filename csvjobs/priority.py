@@ -1,4 +1,4 @@
-"""Priority: which workers take a job."""
+"""The priority of a job: which workers take it."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from enum import StrEnum
 
 
 class Priority(StrEnum):
-    """A line each. Workers take from one only: those for high priority leave the others alone, and never
-    wait behind them."""
+    """Each priority has its own line, and each worker takes jobs from one line only, so jobs of high priority
+    never wait for the others."""
 
     NORMAL = "normal"
     HIGH = "high"

@@ -1,6 +1,6 @@
-"""One frozen Settings; the only place that reads the environment.
+"""The settings of the service; the only place that reads the environment.
 
-Each setting's default and help stand here once: the CLI, the docs and `csvjobs doctor` are made from them.
+Defaults and help texts are defined here once; the CLI, the docs and `csvjobs doctor` are made from them.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ LONGEST = 100 * 365 * UNITS["d"]
 
 
 def seconds(text: str) -> int:
-    """`90`, `90s`, `30m`, `12h` or `7d` in seconds. Raises ValueError."""
+    """Parses a duration: `90`, `90s`, `30m`, `12h` or `7d`, in seconds. Raises ValueError."""
     match = re.fullmatch(r"\s*([0-9]{1,10})\s*([smhd]?)\s*", text)
     found = int(match[1]) * UNITS[match[2]] if match else 0
     if not 0 < found <= LONGEST:
@@ -36,9 +36,9 @@ Duration = Annotated[int, BeforeValidator(lambda given: seconds(str(given)))]
 
 
 class Settings(BaseSettings):
-    """What an operator can set, from environment variables.
+    """The settings of an operator, from environment variables.
 
-    Raises: BadSetup (through `load`) for a value that does not fit or a misspelt CSVJOBS_ variable.
+    `load` raises BadSetup for an invalid value or an unknown CSVJOBS_ variable.
     """
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, populate_by_name=True)
@@ -55,22 +55,22 @@ class Settings(BaseSettings):
     port: int = Field(8000, ge=1, le=65535, description="Port that the API listens on.")
     allowed_hosts: str | None = Field(
         None,
-        description="Names under which the API answers (header Host), between commas, * for any; beside "
-        "CSVJOBS_HOST, addresses, names without a dot, and those in .localhost, .local and .internal.",
+        description="Host names that the API answers to, separated by commas; * for any. Always allowed are "
+        "CSVJOBS_HOST, IP addresses, names without a dot, and those in .localhost, .local and .internal.",
     )
     workers: int = Field(2, ge=1, le=256, description="Worker processes that `csvjobs up` starts.")
     owner_header: str | None = Field(
         None,
         pattern="^[A-Za-z0-9-]+$",
-        description="Request header in which a proxy names the owner of a job; it must let nobody "
-        "else set it. Where jobs of several owners wait, they take turns.",
+        description="Request header in which a proxy names the owner of a job; the proxy must let nobody "
+        "else set it. While jobs of several owners wait, the owners take turns.",
     )
     priority_workers: int = Field(
         0,
         ge=0,
         le=256,
-        description="Worker processes beside them, which take only jobs sent with priority=high; without any "
-        "none can be.",
+        description="Additional worker processes that take only jobs sent with priority=high; with 0, that "
+        "is refused.",
     )
     max_upload_bytes: int = Field(
         100 * 1024**3, ge=1, description="Largest upload that is accepted, in bytes."
@@ -87,23 +87,23 @@ class Settings(BaseSettings):
     drain: int = Field(
         5,
         ge=0,
-        description="Seconds that running jobs may take to finish once the service is told to stop; then "
-        "they are handed back, for the next start.",
+        description="Seconds that running jobs may take to finish when the service is told to stop; then "
+        "they are put back, to run after the next start.",
     )
-    job_attempts: int = Field(3, ge=1, description="Times that a job is tried when its process dies.")
+    job_attempts: int = Field(3, ge=1, description="How often a job is tried if its process dies.")
     retention: Duration | None = Field(
         None,
-        description="Time after its end when a job is deleted with its files: seconds, or like 30m, 12h, 7d. "
-        "An upload may ask for less. Jobs are kept where it is not set.",
+        description="Time after its end when a job is deleted with its files: in seconds, or like 30m, 12h, "
+        "7d. An upload may ask for less. If not set, jobs are kept.",
     )
     mask_key: SecretStr | None = Field(
-        None, min_length=16, description="Key of the hashes that the step mask makes; 16 characters or more."
+        None, min_length=16, description="Key for the hashes of the step mask; at least 16 characters."
     )
 
     @property
     def engine_memory(self) -> int:
-        """Bytes of the job's memory that its engine may use: the rest is for what reads the file, and for
-        what engines hold beside what they count."""
+        """Bytes of the job's memory that its engine may use. The rest is for reading the file, and for memory
+        that engines use but do not count."""
         return self.job_memory - min(BESIDE_ENGINE, self.job_memory // 4)
 
     @classmethod
@@ -114,7 +114,7 @@ class Settings(BaseSettings):
 
 
 def load() -> Settings:
-    """Settings from the environment, or BadSetup that says which variable is wrong and why."""
+    """Settings from the environment. Raises BadSetup, which names the invalid variable and the reason."""
     known = {Settings.variable(name) for name in Settings.model_fields}
     unknown = sorted(v for v in os.environ if v.startswith(PREFIX) and v not in known)
     if unknown:
@@ -130,7 +130,7 @@ def load() -> Settings:
 
 
 def _nearest(variable: str, known: Iterable[str]) -> str:
-    """What may have been meant; the prefix would make all names alike."""
+    """A hint with the most similar variable; compared without the prefix, which makes all names similar."""
     bare = {name.removeprefix(PREFIX): name for name in sorted(known)}
     near = get_close_matches(variable.removeprefix(PREFIX), bare, n=1)
     return f"Did you mean {bare[near[0]]}?" if near else f"Known settings: {', '.join(bare.values())}."

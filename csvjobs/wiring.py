@@ -1,4 +1,4 @@
-"""Settings in, Services out: the one place that knows which adapter stands behind each seam."""
+"""Builds Services from Settings: the only place that chooses the adapter for each interface."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
 
 def services(settings: Settings) -> Services:
-    """The services of the API and the worker: folders, and Redis for all that is live."""
-    # Only here: a command that needs no server would take half as long again to start.
+    """The services of the API and the worker: jobs in folders; queue and index in Redis."""
+    # Imported here: commands that need no server would take half as long again to start.
     from csvjobs.circuit_breaker import CircuitBreaker
     from csvjobs.jobs.redis import RedisIndex
     from csvjobs.queues.rq import RqQueue
@@ -33,23 +33,23 @@ def services(settings: Settings) -> Services:
 
 
 def storage(settings: Settings) -> Storage:
-    """Where the jobs are."""
+    """The storage of the jobs: local folders."""
     return LocalStorage(settings.jobs_dir)
 
 
 def shared_name(settings: Settings) -> str:
-    """What the queue and the index of these jobs are called in Redis: another service there, with a folder
-    of its own, must not take them."""
+    """The name of the queue and the index in Redis, unique to the jobs folder: a service with another folder
+    must not take these jobs."""
     return f"csvjobs-{storage(settings).identity()}"
 
 
 def local(settings: Settings, folder: Path) -> Services:
-    """The same without any server, for one file in this process."""
+    """The services without a server, for one file in this process."""
     return _services(settings, LocalStorage(folder), MemoryIndex(), InlineQueue())
 
 
 def _services(settings: Settings, storage: Storage, index: JobIndex, queue: JobQueue) -> Services:
-    # Only here: a worker leaves the engine and the steps to its child.
+    # Imported here: a worker does not need the engine and the steps; its child does.
     from csvjobs.engines.duckdb import DuckEngine
     from csvjobs.flow.named_tables import FOLDER, NamedTables
     from csvjobs.flow.services import Services
@@ -68,7 +68,7 @@ def _services(settings: Settings, storage: Storage, index: JobIndex, queue: JobQ
 
 
 def connect(url: str) -> Redis:
-    """A client that tries twice, for 2 s each: a request must not hang on a dead server."""
+    """A Redis client that tries twice, for 2 s each, so that no request hangs on a dead server."""
     from redis import Redis
     from redis.backoff import ExponentialWithJitterBackoff
     from redis.exceptions import ConnectionError as RedisConnectionError

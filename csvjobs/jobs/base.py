@@ -1,4 +1,7 @@
-"""The seam to the jobs index: live snapshots for listing and watching. The folders stay the truth."""
+"""Interface of the jobs index: live snapshots of jobs, for listing and watching.
+
+The index is a cache; the jobs' folders are authoritative.
+"""
 
 from __future__ import annotations
 
@@ -10,9 +13,9 @@ from csvjobs.jobs.job import Job, Status
 
 
 class JobIndex(ABC):
-    """Snapshots of jobs by id. All of it may be lost and rebuilt from the folders.
+    """Snapshots of jobs by id. They can be lost at any time and are then rebuilt from the folders.
 
-    Raises: QueueUnavailable where the server behind it cannot be reached.
+    All methods raise QueueUnavailable when the server behind it cannot be reached.
     """
 
     @abstractmethod
@@ -29,15 +32,15 @@ class JobIndex(ABC):
 
     @abstractmethod
     def ids(self, status: Status | None = None) -> builtins.list[str]:
-        """The ids of all jobs that it has, in `status` if given; in no order."""
+        """The ids of all jobs in the index, in `status` if given; unordered."""
 
     @abstractmethod
     def remove(self, job_id: str) -> None:
-        """Forgets a job; forgetting an unknown one is not an error."""
+        """Removes a job; removing an unknown one is not an error."""
 
     @abstractmethod
     def listen(self, heard: Callable[[str], None]) -> Callable[[], None]:
-        """Calls `heard(job_id)` from another thread after each change; returns what stops it.
+        """Calls `heard(job_id)` from another thread after each change; returns a function that stops this.
 
-        Announcements may be lost (a server restarts): a listener also looks by itself now and then.
+        Announcements can be lost (when a server restarts), so a listener has to poll now and then too.
         """

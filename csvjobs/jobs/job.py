@@ -1,4 +1,4 @@
-"""The job: what was asked (Request) and what a person sees of it (Job)."""
+"""The job: the request as it was submitted (Request) and the job's public state (Job)."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from csvjobs.reading.source import Found
 
 
 def now() -> datetime:
-    """The present moment, in UTC."""
+    """The current time in UTC."""
     return datetime.now(UTC)
 
 
 def rfc3339(moment: datetime) -> str:
-    """As all moments are written."""
+    """The time in RFC 3339, in UTC with microseconds: the format of all times in documents."""
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
@@ -32,7 +32,7 @@ Moment = Annotated[datetime, PlainSerializer(rfc3339, return_type=str)]
 
 
 class Status(StrEnum):
-    """Where a job is in its life; the last three are final."""
+    """The status of a job; the last three are final."""
 
     QUEUED = "queued"
     PROCESSING = "processing"
@@ -46,15 +46,15 @@ class Status(StrEnum):
 
 
 MOVES: dict[Status, frozenset[Status]] = {
-    # An error without a run: one whose process died each time before is not run once more.
+    # Error without a run: a job whose process died at every attempt is not run again.
     Status.QUEUED: frozenset({Status.PROCESSING, Status.ERROR, Status.CANCELLED}),
-    # Back: the service stopped, or the run's process died.
+    # Back to queued: the service stopped, or the run's process died.
     Status.PROCESSING: frozenset({Status.DONE, Status.ERROR, Status.CANCELLED, Status.QUEUED}),
     Status.DONE: frozenset(),
     Status.ERROR: frozenset(),
     Status.CANCELLED: frozenset(),
 }
-"""What may follow each status."""
+"""The statuses that may follow each status."""
 
 
 class Model(BaseModel):
@@ -65,76 +65,72 @@ class PipelineRef(Model):
     """Which pipeline a job runs; `sha256` is of its canonical JSON."""
 
     name: str
-    version: int | None = Field(None, description="Of those stored under that name, where it is one.")
+    version: int | None = Field(None, description="The stored version of that name, if it is a stored one.")
     sha256: str
 
 
 class AppliedRef(Model):
     """The fitted.json that a job applies instead of learning; applied.json is the job's own copy."""
 
-    sha256: str = Field(description="That the document says of itself.")
+    sha256: str = Field(description="The sha256 that the document states for itself.")
 
 
 class TableRef(Model):
-    """A table that steps look things up in: the output of a job, which may have been given a name."""
+    """A lookup table of a step: the output of a job, which may have a name."""
 
     job_id: str
-    sha256: str = Field(description="Of the job's output.")
+    sha256: str = Field(description="The sha256 of the job's output.")
     name: str | None = None
-    version: int | None = Field(None, description="Of those that the name has had.")
+    version: int | None = Field(None, description="The version of that name.")
 
 
 class Terms(Model):
-    """What was asked of the service rather than of the file. `payload`: sha256 of all that was sent."""
+    """The options that concern the job, not its file. `payload`: sha256 of everything the client sent."""
 
     payload: str = ""
-    retention: int | None = Field(None, description="Seconds; None is what the service's setting says.")
-    owner: str = Field("", description="Whose job it is, where the service is told; owners take turns.")
+    retention: int | None = Field(None, description="In seconds; None: as the service's setting says.")
+    owner: str = Field("", description="The job's owner, if the service is told; owners take turns.")
     priority: Priority = Priority.NORMAL
 
 
 class Request(Model):
-    """What was asked: the content of job.json, written before the upload is acknowledged."""
+    """The request: the content of job.json, written before the upload is acknowledged."""
 
     job_id: str
-    filename: str = Field(description="Base name of the file as the client called it.")
+    filename: str = Field(description="Base name of the client's file.")
     created_at: Moment
     pipeline: dict[str, Any] = Field(description="The whole pipeline, resolved.")
     pipeline_ref: PipelineRef
     facts: Facts
     applied: AppliedRef | None = None
     tables: dict[str, TableRef] = Field(
-        default_factory=dict, description="What steps look things up in, by what they call it."
+        default_factory=dict, description="The lookup tables, by the names that steps use."
     )
     terms: Terms = Terms()
 
 
 class Progress(Model):
-    """How far the run is; stages are read, fit, check, transform, changes, profile, publish in this order,
-    check only where a step checks rows, changes and profile only where the pipeline asks for them."""
+    """The progress of a run. Its stages are read, fit, check, transform, changes, profile, publish, in this
+    order; check only if a step checks rows, changes and profile only if the pipeline asks for them."""
 
     stage: str
-    fraction: float = Field(0.0, ge=0.0, le=1.0, description="Part of the whole run that is done.")
+    fraction: float = Field(0.0, ge=0.0, le=1.0, description="Fraction of the whole run that is done.")
     bytes_total: int = 0
-    bytes_read: int = Field(0, description="Bytes of the present stage's pass over the input.")
+    bytes_read: int = Field(0, description="Bytes of the input that the current stage has read.")
 
 
 class Rows(Model):
-    """The account: what was read and added is what came out, was rejected, dropped and merged.
+    """The account of rows: read + added = out + rejected + dropped + merged.
 
-    `read` counts the input's records without its header row.
+    `read` counts the input's records, without the header row.
     """
 
     read: int = Field(0, serialization_alias="in", validation_alias="in")
     out: int = 0
-    rejected: int = Field(0, description="Bad rows and those that broke a rule: all in rejected.csv.")
+    rejected: int = Field(0, description="Bad rows, and rows that broke a rule; all are in rejected.csv.")
     dropped: dict[str, int] = Field(default_factory=dict, description="Rows dropped, by step.")
-    merged: dict[str, int] = Field(
-        default_factory=dict, description="By how many rows merging made them fewer, by step."
-    )
-    added: dict[str, int] = Field(
-        default_factory=dict, description="By how many rows copying made them more, by step."
-    )
+    merged: dict[str, int] = Field(default_factory=dict, description="Rows that merging removed, by step.")
+    added: dict[str, int] = Field(default_factory=dict, description="Rows that copying added, by step.")
 
     model_config = ConfigDict(frozen=True, populate_by_name=True, serialize_by_alias=True)
 
@@ -145,28 +141,27 @@ class Rows(Model):
 
 
 class StepCounts(Model):
-    """What one step did to rows and cells. A number that was not counted is left out."""
+    """What one step did to rows and cells. Numbers that were not counted are omitted."""
 
     step: str
     read: int = Field(serialization_alias="in", validation_alias="in", description="Rows before it.")
-    out: int = Field(description="Rows behind it.")
+    out: int = Field(description="Rows after it.")
     rejected: int = 0
     dropped: int = 0
     merged: int = 0
     added: int = 0
     changed: int | None = Field(
-        None, description="Cells that are others now, where row and column are still there."
+        None, description="Cells with another value, of rows and columns that are still there."
     )
     unparsed: int | None = Field(
-        None, description="Cells that it could not read as the numbers or dates that it takes them for."
+        None, description="Cells that it expected to be numbers or dates but could not read."
     )
 
     model_config = ConfigDict(frozen=True, populate_by_name=True, serialize_by_alias=True)
 
     @classmethod
     def chain(cls, rows: int, counts: Mapping[str, Mapping[Any, int]]) -> list[StepCounts]:
-        """The steps one after the other, from what each is known to have done, with the `rows` of the
-        first."""
+        """The counts of all steps in order, from what each step did; `rows`: rows before the first step."""
         made = []
         for step, known in counts.items():
             gone = sum(known.get(how, 0) for how in ("rejected", "dropped", "merged"))
@@ -177,7 +172,7 @@ class StepCounts(Model):
 
 
 class Finding(Model):
-    """What was found out about the file: a value, how sure (0 to 1), and what else it might be."""
+    """A detected property of the file: its value, the confidence (0 to 1), and alternatives."""
 
     value: Any
     confidence: float = 1.0
@@ -189,7 +184,7 @@ class Finding(Model):
 
 
 class Fault(Model):
-    """Why a job ended in error, for a person: what, where, what to do next."""
+    """Why a job ended in error: what is wrong, where, and what to do next."""
 
     code: str
     message: str
@@ -197,7 +192,7 @@ class Fault(Model):
     column: str | None = None
     pointer: str | None = Field(None, description="A JSON pointer (RFC 6901) into the pipeline.")
     hint: str | None = None
-    errors: list[Fault] | None = Field(None, description="Where it is several faults, each of them.")
+    errors: list[Fault] | None = Field(None, description="The individual faults, if there are several.")
 
     @classmethod
     def of(cls, error: CsvjobsError) -> Fault:
@@ -213,7 +208,7 @@ class Fault(Model):
 
     @property
     def lines(self) -> list[str]:
-        """What to say below the message: each of several faults, and what to do next."""
+        """The lines to show below the message: the individual faults, and what to do next."""
         each = [" ".join(filter(None, (e.message, e.hint))) for e in self.errors or []]
         return [*each, self.hint] if self.hint else each
 
@@ -224,7 +219,7 @@ class FileInfo(Model):
 
 
 class Output(Model):
-    """What the output file is called; for CSV, what its first rows can be shown by."""
+    """The name of the output file and, for CSV, how to parse it."""
 
     name: str = "output.csv"
     delimiter: str = ","
@@ -239,7 +234,7 @@ class Output(Model):
 
 
 class Job(Model):
-    """A job as a person sees it; report.json holds the last one."""
+    """The public state of a job; report.json holds the final one."""
 
     job_id: str
     status: Status
@@ -248,20 +243,20 @@ class Job(Model):
     started_at: Moment | None = None
     finished_at: Moment | None = None
     retention: int | None = Field(
-        None, description="Seconds for which it is kept after its end, where the upload said so."
+        None, description="Seconds for which it is kept after its end, if the upload set this."
     )
-    expires_at: Moment | None = Field(None, description="From when on it may be deleted with its files.")
+    expires_at: Moment | None = Field(None, description="When it may be deleted with its files.")
     priority: Priority = Priority.NORMAL
     position: int | None = Field(None, description="How many jobs wait before this one.")
     estimated_start_at: Moment | None = Field(
         None,
-        description="An estimate from how long the last jobs took; absent where nothing is known.",
+        description="An estimate from the durations of recent jobs; absent if there are none.",
     )
     attempts: int = 0
     pipeline: PipelineRef
-    applied: AppliedRef | None = Field(None, description="What the job applies, where it does not learn.")
+    applied: AppliedRef | None = Field(None, description="What the job applies, if it does not learn.")
     tables: dict[str, TableRef] = Field(
-        default_factory=dict, description="What its steps look things up in, by what they call it."
+        default_factory=dict, description="The lookup tables, by the names that its steps use."
     )
     progress: Progress | None = None
     rows: Rows | None = None
@@ -269,7 +264,7 @@ class Job(Model):
         default_factory=list, description="What each step of the pipeline did, once all are done."
     )
     rejected: RejectSummary | None = Field(
-        None, description="Rejected rows by kind, where there are any; rejected.csv has them all."
+        None, description="Rejected rows by kind, if there are any; rejected.csv has them all."
     )
     detected: dict[str, Finding] = Field(default_factory=dict)
     error: Fault | None = None
@@ -296,13 +291,13 @@ class Job(Model):
         )
 
     def moved(self, status: Status, **known: Any) -> Job:
-        """The job after a move to another status, with the time of that and all else that is known then.
+        """The job moved to another status, with the time of the move; `known`: further fields to set.
 
-        Raises ValueError for a move that there is not.
+        Raises ValueError for a move that MOVES does not allow.
         """
         if status not in MOVES[self.status]:
             raise ValueError(f"a job that is {self.status} cannot become {status}")
-        # Not before what came before it, even if the clock was set back meanwhile.
+        # Never earlier than the previous move, even if the clock was set back meanwhile.
         at = max(now(), self.started_at or self.created_at)
         times: dict[str, Any] = {"finished_at": at} if status.final else {"started_at": at}
         if status is Status.QUEUED:
@@ -311,7 +306,7 @@ class Job(Model):
 
     @property
     def version(self) -> str:
-        """Changes whenever the document does; an estimate alone is no change."""
+        """A hash that changes whenever the document does, except for the estimated start."""
         told = self.model_dump_json(exclude_none=True, exclude={"estimated_start_at"})
         return hashlib.sha256(told.encode()).hexdigest()[:16]
 

@@ -1,4 +1,4 @@
-"""The jobs index in memory: the twin that tests run on, and enough for one file in one process."""
+"""The jobs index in memory: for tests, and for `csvjobs run`, which needs one process only."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from csvjobs.jobs.job import Job, Status
 
 
 class MemoryIndex(JobIndex):
-    """Snapshots in a dictionary, gone with the process."""
+    """Snapshots in a dictionary, lost when the process ends."""
 
     def __init__(self) -> None:
         self._jobs: dict[str, Job] = {}

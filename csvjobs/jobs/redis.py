@@ -1,9 +1,9 @@
-"""The jobs index on Redis: a snapshot a job, sorted sets for listing, one channel of changes.
+"""The jobs index on Redis: a snapshot per job, sorted sets for listing, one channel for changes.
 
 <name>:job:<id>         the snapshot, as JSON
-<name>:jobs             all ids; UUIDv7, so that their order is their age
+<name>:jobs             all ids; UUIDv7, so that they sort by age
 <name>:jobs:<status>    the ids in one status
-<name>:changes          a channel that carries the id of each job that changes
+<name>:changes          a channel on which the id of each changed job is published
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from csvjobs.jobs.job import Job, Status
 NAME = "csvjobs"
 
 LOOK_EVERY = 1.0
-"""Seconds between two looks whether a listener was stopped, and between two tries to reconnect."""
+"""Seconds between two checks whether a listener was stopped, and between two attempts to reconnect."""
 
 
 class RedisIndex(JobIndex):
@@ -82,7 +82,7 @@ class RedisIndex(JobIndex):
             daemon=True,
         )
         thread.start()
-        # From here on every announcement is heard, unless the server is away, which is no reason to fail.
+        # Wait until subscribed, so that no later announcement is missed; an unreachable server is no error.
         listening.wait(LOOK_EVERY)
 
         def stop() -> None:
@@ -105,7 +105,7 @@ def _follow(
     stopped: threading.Event,
     listening: threading.Event,
 ) -> None:
-    """Passes announcements on until stopped; redis-py subscribes again when it has reconnected."""
+    """Passes announcements on until stopped; redis-py resubscribes after reconnecting."""
     with subscription:
         while not stopped.is_set():
             try:

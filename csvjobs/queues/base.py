@@ -1,4 +1,4 @@
-"""The seam to the queue: it carries ids, in order; lost ones are put back by the reconciler."""
+"""Interface of the queue: it holds job ids in order; the reconciler puts lost ones back."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from csvjobs.priority import Priority
 
 @dataclass(frozen=True)
 class Census:
-    """What the queue holds at one moment. `high`: those of the waiting that wait in that line."""
+    """A snapshot of the queue. `high`: the waiting jobs of high priority."""
 
     waiting: tuple[str, ...]
     in_flight: frozenset[str]
@@ -18,31 +18,31 @@ class Census:
 
 
 class JobQueue(ABC):
-    """A line for each priority: first in, first out; of several owners who wait, one after the other.
+    """A line for each priority: first in, first out, but owners with waiting jobs take turns.
 
-    Raises: QueueUnavailable where the server behind it cannot be reached.
+    All methods raise QueueUnavailable when the server behind it cannot be reached.
     """
 
     @abstractmethod
     def put(self, job_id: str, owner: str = "", priority: Priority = Priority.NORMAL) -> None:
-        """Lets a job wait; one that is already there stays where it is.
+        """Enqueues a job; one that is already in the queue stays where it is.
 
-        An owner's n-th waiting job comes behind the n-th of all others, and behind the owner's own. Jobs of
-        nobody come at the end, each as if it had an owner of its own.
+        An owner's n-th waiting job is placed after the n-th jobs of all others, and after the owner's own. A
+        job without an owner goes to the end, and counts as if it had an owner of its own.
         """
 
     @abstractmethod
     def withdraw(self, job_id: str) -> None:
-        """Takes a job out, waiting or stale; taking out an unknown one is not an error."""
+        """Removes a job, waiting or stale; removing an unknown one is not an error."""
 
     @abstractmethod
     def position(self, job_id: str) -> int | None:
-        """How many jobs wait before this one in its line, or None when it does not wait."""
+        """The number of jobs before this one in its line; None when it is not waiting."""
 
     @abstractmethod
     def workers(self, priority: Priority = Priority.NORMAL) -> int:
-        """How many take from that line, as far as is known."""
+        """The number of workers known to take jobs from that line."""
 
     @abstractmethod
     def census(self) -> Census:
-        """All that waits, line by line, in order, and all that is said to be in a worker's hands."""
+        """All waiting jobs, line by line, in order, and all that are registered as in flight."""

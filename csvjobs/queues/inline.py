@@ -1,4 +1,4 @@
-"""The queue in memory: keeps the order and runs nothing; whoever holds it takes what is next."""
+"""The queue in memory: it keeps the order and runs nothing; the caller takes the next job."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from csvjobs.queues.base import Census, JobQueue
 
 
 class InlineQueue(JobQueue):
-    """First in, first out, gone with the process."""
+    """Lines in memory, lost when the process ends."""
 
     def __init__(self) -> None:
         self._lines: dict[Priority, list[str]] = {priority: [] for priority in Priority}
@@ -28,7 +28,7 @@ class InlineQueue(JobQueue):
             self._owners[job_id] = owner
 
     def take(self, priority: Priority = Priority.NORMAL) -> str | None:
-        """The next job of that line, now in flight until it is withdrawn; None when none waits."""
+        """Takes the next job of that line, in flight until it is withdrawn; None when none waits."""
         with self._lock:
             if not self._lines[priority]:
                 return None
@@ -56,7 +56,7 @@ class InlineQueue(JobQueue):
             return Census(tuple(waiting), frozenset(self._in_flight), tuple(high))
 
     def _place(self, line: list[str], owner: str) -> int:
-        """Before the first job, behind the owner's last one, whose turn comes later."""
+        """The index to insert at: after the owner's last job, before the first job of a later turn."""
         turns: Counter[str] = Counter()
         turn_of = []
         for job_id in line:

@@ -1,4 +1,4 @@
-"""The queue on RQ: it carries ids, and the reconciler makes good what RQ alone would lose or double."""
+"""The queue on RQ: it holds job ids; the reconciler repairs what RQ alone would lose or run twice."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ from csvjobs.queues.base import Census, JobQueue
 
 NAME = "csvjobs"
 RUN = "csvjobs.worker.run_job.run_job"
-"""What a worker calls with the job's id; its path rather than the function, which lies in a higher layer."""
+"""The function that a worker calls with the job's id; by path, as it belongs to a higher layer."""
 
 TIMEOUT_MARGIN = 60
-"""Seconds beyond a job's own time limit: the run ends itself first, and tells why."""
+"""Seconds added to a job's time limit for RQ's: the run should end itself first and report why."""
 
 
 OWNED = "owner "
-"""What the description of a job with an owner begins with; that is where RQ keeps such things."""
+"""Prefix of the RQ job's description, which is where the owner is stored."""
 
 TAKE_TURNS = """
 local id, owner, owned, prefix = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
@@ -52,11 +52,11 @@ for place = behind + 1, #ids do
 end
 redis.call('RPUSH', KEYS[1], id)
 """
-"""Moves the last job of the list to where its owner's turn is; what was taken meanwhile stays taken."""
+"""Moves the last job of the list to its owner's turn, unless a worker has taken it meanwhile."""
 
 
 class RqQueue(JobQueue):
-    """Ids on an RQ queue for each line, as JSON. `job_timeout`: seconds that a run may take."""
+    """Job ids on one RQ queue per line, as JSON. `job_timeout`: time limit of a run, in seconds."""
 
     def __init__(
         self, redis: Redis, job_timeout: int, name: str = NAME, breaker: CircuitBreaker | None = None
@@ -77,13 +77,13 @@ class RqQueue(JobQueue):
                 unique=True,
                 timeout=self._timeout,
                 result_ttl=3600,
-                # Not tried again by RQ, which would do so at once or, with an interval, lose it in a crash:
-                # the reconciler puts it back.
+                # No retry by RQ: it would retry at once or, with an interval, lose the job in a crash. The
+                # reconciler puts it back.
                 failure_ttl=86400,
                 description=f"{OWNED}{owner}" if owner else None,
             )
             if owner:
-                # Until then it waits at the end; a worker that takes it there found nobody before it.
+                # Until this call it waits at the end; a worker takes it there only if no other job waits.
                 self._take_turns([line.key], [job_id, owner, OWNED, Job.key_for("")])
 
     def withdraw(self, job_id: str) -> None:
@@ -98,7 +98,7 @@ class RqQueue(JobQueue):
             pipe.execute()
 
     def _withdraw(self, pipe: Pipeline, line: Queue, job_id: str) -> None:
-        # RQ's own delete looks only where the job's status says that it is; a stale one may be anywhere.
+        # RQ's own delete only looks where the job's status says it is; a stale job may be anywhere.
         started = line.started_job_registry.key
         for entry in cast("list[bytes]", self._redis.zrange(started, 0, -1)):
             if _job_id(entry) == job_id:
@@ -117,12 +117,12 @@ class RqQueue(JobQueue):
 
     def workers(self, priority: Priority = Priority.NORMAL) -> int:
         with self._breaker.guard("The queue"):
-            # One that was killed stays among the names until others of its line look.
+            # A killed worker's name stays registered until other workers of its line clean up.
             names = Worker.all_keys(queue=self._lines[priority])
             return self._redis.exists(*names) if names else 0
 
     def census(self) -> Census:
-        # One transaction: a job on its way from one list to the next must not be seen in neither.
+        # One transaction: a job that moves from one list to the next must not be missed in both.
         with self._breaker.guard("The queue"), self._redis.pipeline(transaction=True) as pipe:
             for line in self._lines.values():
                 pipe.lrange(line.key, 0, -1)
@@ -135,11 +135,11 @@ class RqQueue(JobQueue):
 
 
 def queue(redis: Redis, name: str = NAME, priority: Priority = Priority.NORMAL) -> Queue:
-    """RQ's view of a line, the same for those who put and those who take."""
+    """The RQ queue of a line, for producers and workers alike."""
     called = name if priority is Priority.NORMAL else f"{name}-{priority}"
     return Queue(called, connection=redis, serializer=JSONSerializer)
 
 
 def _job_id(entry: bytes) -> str:
-    """The id in a queue's entry or in `id:execution` of the registry of the started."""
+    """The job id in a queue's entry, or in an entry `id:execution` of the registry of started jobs."""
     return entry.decode().partition(":")[0]

@@ -1,7 +1,7 @@
-"""The seam to storage: a job is a folder of files, begun by a commit and ended by its report.
+"""Interface of the storage: a job is a folder of files, begun by a commit and ended by its report.
 
-A job has begun exactly when its request (job.json) is there and has ended exactly when its
-report (report.json) is there. Both appear whole or not at all.
+A job has begun exactly when its request (job.json) exists, and has ended exactly when its report
+(report.json) exists. Both are written atomically.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ INPUT = "input.csv"
 APPLIED = "applied.json"
 
 KEPT_FOR = 24 * 3600.0
-"""Seconds for which it is known what was made under a key."""
+"""Seconds for which the job made with an idempotency key is remembered."""
 
 TOLD_FOR = 30 * 24 * 3600.0
-"""Seconds for which it is told of a job that it was deleted."""
+"""Seconds for which a deleted job is reported as deleted (JobGone)."""
 
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 FAILING = (errno.EACCES, errno.EROFS, errno.EIO, errno.ESTALE, errno.ENOTCONN)
@@ -34,8 +34,8 @@ FAILING = (errno.EACCES, errno.EROFS, errno.EIO, errno.ESTALE, errno.ENOTCONN)
 
 @contextmanager
 def writing(what: str) -> Iterator[None]:
-    """For a block that writes files. Raises, about `what`, DiskFull where the system takes no more,
-    StorageUnavailable where the disk fails."""
+    """Guards a block that writes files. Raises DiskFull, naming `what`, when the disk or quota is full, and
+    StorageUnavailable when the disk fails."""
     try:
         yield
     except OSError as error:
@@ -56,37 +56,37 @@ class Stat:
 
 
 class Slot(ABC):
-    """A few bytes under a key, for whoever holds it."""
+    """A few bytes stored under an idempotency key, accessible to its holder."""
 
     @abstractmethod
     def read(self) -> bytes:
-        """What was written last, by this holder or one before; empty where nothing was."""
+        """The bytes written last, by this or an earlier holder; empty if there are none."""
 
     @abstractmethod
     def write(self, content: bytes) -> None:
-        """Keeps the bytes, durably, in the place of what was there."""
+        """Replaces the stored bytes, durably."""
 
 
 class Storage(ABC):
-    """Files by (job id, name).
+    """The files of jobs, by (job id, name).
 
-    Raises: JobNotFound, FileNotFound for what is not there, JobGone for what was deleted; DiskFull where the
-    disk is; StorageUnavailable where all of it is away.
+    Methods raise JobNotFound or FileNotFound for what does not exist, JobGone for a deleted job, DiskFull,
+    and StorageUnavailable when the whole storage cannot be reached.
     """
 
     @abstractmethod
     def identity(self) -> str:
-        """A short name that is this storage's own, the same to all processes that use it."""
+        """A short unique name of this storage, the same for all processes that use it."""
 
     # a job begins
 
     @abstractmethod
     def reserve(self, job_id: str) -> Path:
-        """An empty local folder to write a new job's files into; nobody else sees it."""
+        """Makes an empty local folder for a new job's files, invisible to others until `commit`."""
 
     @abstractmethod
     def commit(self, job_id: str) -> None:
-        """Makes the reserved folder the job, durably and at once. The folder must hold job.json."""
+        """Makes the reserved folder the job, durably and atomically. The folder must hold job.json."""
 
     @abstractmethod
     def discard(self, job_id: str) -> None:
@@ -94,8 +94,8 @@ class Storage(ABC):
 
     @abstractmethod
     def claim(self, key: str) -> AbstractContextManager[Slot | None]:
-        """Holds a client's key; yields None at once when another holds it. Whoever dies holds it no more.
-        What is written under it stays for KEPT_FOR.
+        """Holds an idempotency key; yields None at once when another holds it. A holder that dies releases
+        it. The slot's content is kept for KEPT_FOR.
         """
 
     # a job runs
@@ -110,27 +110,27 @@ class Storage(ABC):
 
     @abstractmethod
     def attempt(self, job_id: str) -> int:
-        """Counts one more try, durably, and says which number it is (1 for the first)."""
+        """Counts an attempt, durably, and returns its number, from 1."""
 
     @abstractmethod
     def forgive(self, job_id: str) -> None:
-        """Takes the last try back from the count, durably: it ended through no fault of the job."""
+        """Uncounts the last attempt, durably, as it ended through no fault of the job."""
 
     @abstractmethod
     def attempts(self, job_id: str) -> int:
-        """How many tries are counted."""
+        """The number of counted attempts."""
 
     @abstractmethod
     def scratch(self, job_id: str) -> AbstractContextManager[Path]:
-        """A local folder for one run, removed at its end; DiskFull also for what is written there."""
+        """A local folder for one run, removed at its end. Writing to it in the block may raise DiskFull."""
 
     @abstractmethod
     def fetch(self, job_id: str, name: str) -> AbstractContextManager[Path]:
-        """A local path with the file's content, to read only."""
+        """A local path with the file's content; read-only."""
 
     @abstractmethod
     def publish(self, job_id: str, name: str, path: Path) -> None:
-        """Moves a finished local file into the job, durably and whole, replacing an older one."""
+        """Moves a finished local file into the job, durably and atomically, replacing an older one."""
 
     @abstractmethod
     def withdraw(self, job_id: str, name: str) -> None:
@@ -140,17 +140,18 @@ class Storage(ABC):
 
     @abstractmethod
     def end(self, job_id: str, report: bytes) -> bool:
-        """Writes report.json, durably, if there is none yet; says whether this call wrote it."""
+        """Writes report.json, durably, unless it exists; returns whether this call wrote it."""
 
     @abstractmethod
     def delete(self, job_id: str, told: str) -> None:
-        """Removes the job with all its files, at once. Who looks for it is told so for TOLD_FOR (JobGone)."""
+        """Removes the job with all its files, atomically. For TOLD_FOR, access to it raises JobGone with the
+        message `told`."""
 
     # looking
 
     @abstractmethod
     def open(self, job_id: str, name: str) -> BinaryIO:
-        """The file, open for reading."""
+        """Opens a file for reading."""
 
     @abstractmethod
     def stat(self, job_id: str, name: str) -> Stat:
@@ -170,19 +171,19 @@ class Storage(ABC):
 
     @abstractmethod
     def sweep_runs(self) -> None:
-        """Removes what runs that were killed left behind; costs next to nothing where there is none."""
+        """Removes the scratch folders of killed runs; cheap when there are none."""
 
     @abstractmethod
     def sweep(self, now: float | None = None) -> None:
-        """Removes what dead runs and abandoned uploads left behind, and what has been kept for its time.
+        """Removes the remains of dead runs and abandoned uploads, and expired keys and notes of deletion.
 
-        now: seconds since the epoch, where they are known better than from the clock.
+        now: seconds since the epoch, if the caller has a better clock than the system's.
         """
 
     # the same for all
 
     def read(self, job_id: str, name: str) -> bytes:
-        """The whole content of a small file."""
+        """Reads a small file whole."""
         with self.open(job_id, name) as file:
             return file.read()
 
@@ -195,5 +196,5 @@ class Storage(ABC):
         return True
 
     def ended(self, job_id: str) -> bool:
-        """Whether the job has reached its one final state."""
+        """Whether the job has reached its final state."""
         return self.has(job_id, REPORT)

@@ -1,15 +1,15 @@
-"""Storage in local folders: a rename begins a job, a hard link ends it, a kernel lock holds it.
+"""Storage in local folders: a rename commits a job, a hard link ends it, a file lock leases it.
 
     jobs/<id>/            a job
     jobs/.incoming/<id>/  an upload in progress
     jobs/.pending/<id>    an empty marker from just before the commit until just after the end
-    jobs/.keys/<sha256>   the id of the job that was made under a client's key
+    jobs/.keys/<sha256>   the id of the job that was made with an idempotency key
     jobs/.scratch/        one folder for each live run
-    jobs/.trash/          what is being deleted
-    jobs/.gone/<id>       what is told of a job that was deleted
-    jobs/.spare           room that is given up when a job could not end otherwise
+    jobs/.trash/          folders that are being deleted
+    jobs/.gone/<id>       the message for requests of a deleted job
+    jobs/.spare           reserved space, freed when a job cannot end otherwise
 
-All of it lies on one file system, so that moves are renames. It must have flock (local disks and NFSv4 do).
+All of it is on one file system, so that moves are renames. It must support flock (local disks and NFSv4 do).
 """
 
 from __future__ import annotations
@@ -45,18 +45,18 @@ LOCK = "lock"
 ATTEMPTS = "attempts"
 
 ABANDONED_AFTER = 3600.0
-"""Seconds without a byte after which an upload that was not committed is swept."""
+"""Seconds without a byte after which an uncommitted upload is swept."""
 
 SPARE = 1024**2
-"""Bytes that are kept back: on a disk that others have filled, some hundred jobs can still end."""
+"""Reserved bytes: on a disk that others have filled, about a hundred jobs can still end."""
 
-# Whoever asks whether a job is leased holds its lock for a moment: a run must not take that for another run.
+# `leased` holds the lock for a moment; a run that wants the lease must not take that for another run.
 PROBE_GRACE = 0.2
 PROBE_PAUSE = 0.005
 
 
 class LocalStorage(Storage):
-    """Jobs as folders under `root`. Raises: BadSetup when that cannot be written to."""
+    """Jobs as folders under `root`. Raises BadSetup when it is not writable."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
@@ -89,7 +89,7 @@ class LocalStorage(Storage):
         folder = self._incoming / _checked(job_id)
         with self._translated(job_id):
             folder.mkdir()
-            # Held while this process lives: the clock alone cannot tell a slow upload from an abandoned one.
+            # Locked while this process lives: time alone cannot tell a slow upload from an abandoned one.
             self._uploads[job_id] = os.open(folder, os.O_RDONLY)
             fcntl.flock(self._uploads[job_id], fcntl.LOCK_EX)
         return folder
@@ -103,7 +103,7 @@ class LocalStorage(Storage):
             for file in files:
                 _sync(file)
             _sync(folder)
-            # The marker comes first: a job without one would be out of the reconciler's sight.
+            # The marker comes first: without it the reconciler would not see the job.
             (self._pending / job_id).touch()
             _sync(self._pending)
             folder.rename(self._folder(job_id))
@@ -191,7 +191,7 @@ class LocalStorage(Storage):
                 self._spare.unlink(missing_ok=True)
                 first = _write_once(folder / REPORT, report)
             _sync(folder)
-        # Of this end, of one that lost, or of one that was killed.
+        # Drafts of this call, of one that lost the race, or of a process that was killed.
         for draft in folder.glob(".report.*"):
             draft.unlink(missing_ok=True)
         (self._pending / job_id).unlink(missing_ok=True)
@@ -200,7 +200,7 @@ class LocalStorage(Storage):
     def delete(self, job_id: str, told: str) -> None:
         trash = self._trash / f"{_checked(job_id)}.{time.time_ns()}"
         if self._folder(job_id).exists():
-            # On a full disk room is made rather than a note of it.
+            # On a full disk, freeing space matters more than the note.
             with suppress(DiskFull), writing("A note"):
                 (self._gone / job_id).write_text(told, "utf-8")
         with self._translated(job_id):
@@ -227,7 +227,7 @@ class LocalStorage(Storage):
 
     def free_bytes(self) -> int:
         try:
-            # Of a disk that is not mounted the folder is there, and empty.
+            # Not the root: if the disk is not mounted, its mount point exists, but is empty.
             return shutil.disk_usage(self._incoming).free
         except OSError as error:
             raise _away(self.root, error) from error
@@ -261,7 +261,7 @@ class LocalStorage(Storage):
         for folder in self._trash.iterdir():
             shutil.rmtree(folder, ignore_errors=True)
         for job_id in self.pending():
-            # In this order: a commit that is under way moves from the first place to the second.
+            # In this order, as a commit under way moves the folder from the first place to the second.
             if not (self._incoming / job_id).exists() and not self._folder(job_id).exists():
                 (self._pending / job_id).unlink(missing_ok=True)
 
@@ -321,8 +321,8 @@ class _LocalSlot(Slot):
 
 @contextmanager
 def _held(path: Path) -> Iterator[int | None]:
-    """The file's descriptor, locked; the file is made if it is not there, and goes again if it stays empty.
-    None when another has it."""
+    """Locks the file and yields its descriptor; None when it is already locked. The file is made if missing,
+    and removed again if it is still empty at the end."""
     descriptor = _open_locked(path)
     try:
         yield descriptor
@@ -347,12 +347,12 @@ def _open_locked(path: Path) -> int | None:
             return None
         if os.fstat(descriptor).st_nlink:
             return descriptor
-        # Whoever had it before has removed it.
+        # The previous holder has removed the file meanwhile.
         os.close(descriptor)
 
 
 def _checked(job_id: str) -> str:
-    """The id, if it is one: nothing else may become part of a path. Raises JobNotFound."""
+    """Returns a valid job id; nothing else may become part of a path. Raises JobNotFound."""
     if not UUID.fullmatch(job_id):
         raise _not_found(job_id)
     return job_id
@@ -385,13 +385,13 @@ def _lock(descriptor: int) -> bool:
 
 
 def _is_locked(path: Path) -> bool:
-    """Whether another process, or another holder in this one, has it; False for what is not there."""
+    """Whether another process, or another holder in this one, has the lock; False for a missing file."""
     try:
         lock = os.open(path, os.O_RDONLY)
     except FileNotFoundError:
         return False
     try:
-        # Shared, so that two who ask at once do not take each other for a holder.
+        # A shared lock, so that two checks at once do not take each other for a holder.
         fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:
         return True
@@ -401,14 +401,14 @@ def _is_locked(path: Path) -> bool:
 
 
 def _write_once(path: Path, content: bytes) -> bool:
-    """Writes the file whole and durably, unless it is there; whether this call did."""
+    """Writes the file atomically and durably, unless it exists; returns whether this call wrote it."""
     draft = path.with_name(f".report.{uuid.uuid4().hex}")
     try:
         draft.write_bytes(content)
         _sync(draft)
         path.hardlink_to(draft)
     except (FileExistsError, FileNotFoundError):
-        # The second: whoever was first has cleared this draft away.
+        # FileNotFoundError: the call that was first has removed this draft.
         if not path.exists():
             raise
         return False
@@ -424,7 +424,7 @@ def _sync(path: Path) -> None:
 
 
 def _last_change(folder: Path) -> float:
-    """When anything in the folder changed; now when it is just going away."""
+    """The latest change in the folder, in seconds since the epoch; now if it is just being removed."""
     try:
         return max(path.stat().st_mtime for path in (folder, *folder.iterdir()))
     except FileNotFoundError:

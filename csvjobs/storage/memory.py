@@ -1,6 +1,6 @@
-"""Storage in memory: the twin that tests run on, and the shape that an object store would have.
+"""Storage in memory: for tests, and a model for an object store.
 
-Files are whole values by (job id, name), written once; whatever needs a path gets a temporary copy.
+Files are whole values by (job id, name), written once; code that needs a path gets a temporary copy.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class _MemorySlot(Slot):
 
 
 class MemoryStorage(Storage):
-    """Jobs as dictionaries of bytes, gone with the process."""
+    """Jobs as dictionaries of bytes, lost when the process ends."""
 
     def __init__(self) -> None:
         self._jobs: dict[str, dict[str, _Object]] = {}
@@ -166,10 +166,10 @@ class MemoryStorage(Storage):
         return shutil.disk_usage(tempfile.gettempdir()).free
 
     def sweep_runs(self) -> None:
-        """Nothing: scratch goes with its run."""
+        """Does nothing: a run always removes its scratch folder."""
 
     def sweep(self, now: float | None = None) -> None:
-        """Nothing: what a process leaves in memory goes with it."""
+        """Does nothing: the memory of a dead process is gone."""
 
     def _job(self, job_id: str) -> dict[str, _Object]:
         try:

@@ -1,4 +1,4 @@
-"""The Python client: the public API in a few verbs, in constant memory.
+"""The Python client of the HTTP API; files are streamed in constant memory.
 
 client = Client("http://127.0.0.1:8000")
 job = client.wait(client.submit("my.csv", pipeline="tidy").job_id)
@@ -35,8 +35,8 @@ CHUNK = 1024**2
 WAIT = 25.0
 TRIES = 5
 PAUSE = 0.25
-"""Half the seconds before a file is sent again, or a download goes on; twice as many before each further try
-that brings nothing."""
+"""Backoff before a file is sent again or a download resumed: PAUSE * 2**n seconds before the n-th retry
+without progress."""
 
 HINT = "Start one with `csvjobs up`, or give --server."
 
@@ -53,7 +53,7 @@ class Refused(CsvjobsError):
 
     @property
     def passing(self) -> bool:
-        """Whether the same request may be taken in a moment."""
+        """Whether the same request may succeed in a moment."""
         return self.http_status in (502, 503, 504) or self.problem.get("code") == KeyInUse.code
 
 
@@ -63,7 +63,7 @@ class Unreachable(ServiceError):
     code = "unreachable"
     status = 503
     passing = False
-    """Whether it was there before."""
+    """Whether a connection was made before it broke, so that a retry may succeed."""
 
 
 class Damaged(ServiceError):
@@ -73,11 +73,11 @@ class Damaged(ServiceError):
 
 
 class Client:
-    """Talks to one service. Raises: Refused for what it refuses, Unreachable when it is not there,
-    Damaged when a file does not arrive as it was."""
+    """A client of one service. Methods raise Refused when it refuses the request, Unreachable when it cannot
+    be reached, and Damaged when a file arrives damaged."""
 
     def __init__(self, url: str = "http://127.0.0.1:8000") -> None:
-        # Only where it is used: commands that talk to no service start sooner without it.
+        # Imported where it is used: commands that need no service start faster without it.
         import httpx
 
         self.url = url
@@ -104,14 +104,14 @@ class Client:
         key: str = "",
         **options: str,
     ) -> Job:
-        """Sends a file, or what a pipe holds; a file again when the connection breaks, which makes no second
-        job.
+        """Submits a file, or the content of a pipe. When the connection breaks, a file is sent again, which
+        makes no second job.
 
-        pipeline: a name, or YAML or JSON; apply: the id of a job that has learnt, or the text of its
-        fitted.json, to be applied instead of learning; key: for the Idempotency-Key, where the caller itself
-        may ask again; options: read options by name, retention, priority; `sent(bytes)` is called after each
-        piece of the file, with a negative number when it starts anew. Raises Damaged when the file becomes
-        shorter meanwhile."""
+        pipeline: a name, or YAML or JSON; apply: the id of a job, or the text of a fitted.json, whose fitted
+        parameters are applied instead of learning; key: the Idempotency-Key, if the caller itself may retry;
+        options: read options by name, retention, priority; `sent(bytes)` is called after each piece of the
+        file, with a negative number when it starts again. Raises Damaged when the file becomes shorter
+        meanwhile."""
         path = Path(path)
         given = {"filename": shown_name(path), "pipeline": pipeline, "apply": apply, **options}
         kind, head, tail = _with_form(given.pop("apply")) if _long(apply) else ("text/csv", b"", b"")
@@ -128,13 +128,13 @@ class Client:
         return _again(post, sent, TRIES if path.is_file() else 1)
 
     def rerun(self, job_id: str, pipeline: str = "", *, apply: str = "", **options: str) -> Job:
-        """A new job over the file of another one; pipeline and options as for `submit`, apply a job's id;
-        what the other job did where nothing is given."""
+        """Makes a new job from the file of another one. pipeline, options: as for `submit`; apply: a job's
+        id; by default those of the other job."""
         given = {"pipeline": pipeline, "apply": apply, **options}
         return self._job(self._call("POST", f"/jobs/{quote(job_id, safe='')}/rerun", params=given))
 
     def jobs(self, status: Status | None = None) -> Iterator[Job]:
-        """All jobs, or those in one status, newest first; asked for a page at a time."""
+        """All jobs, or those in one status, newest first; fetched a page at a time."""
         asked: dict[str, str] = {"status": status} if status else {}
         while True:
             answer = self._call("GET", "/jobs", params=asked)
@@ -148,16 +148,16 @@ class Client:
             asked["cursor"] = page.next_cursor
 
     def cancel(self, job_id: str) -> Job:
-        """Ends the job as cancelled, waiting or running; a second time changes nothing."""
+        """Cancels the job, waiting or running; a second time changes nothing."""
         return self._job(self._call("POST", f"/jobs/{quote(job_id, safe='')}/cancel"))
 
     def delete(self, job_id: str) -> None:
-        """Removes the job with all its files; one that has not ended is cancelled first."""
+        """Deletes the job with all its files; one that has not ended is cancelled first."""
         self._call("DELETE", f"/jobs/{quote(job_id, safe='')}")
 
     def job(self, job_id: str, wait: float = 0.0, version: str | None = None) -> Job:
-        """The job as it stands; with `wait`, as soon as it is another than `version`, or after so many
-        seconds."""
+        """The job's current state; with `wait`, as soon as its version differs from `version`, or after that
+        many seconds."""
         answer = self._get(job_id, wait, f'W/"{version}"' if version else None)
         return self.job(job_id) if answer.status_code == 304 else self._job(answer)
 
@@ -170,7 +170,7 @@ class Client:
                 seen(job)
                 if job.status.final:
                     return job
-            # The service's own mark, so that it waits although it may tell more than is known here.
+            # The ETag as the service sent it: a newer service may have fields that change Job.version here.
             answer = self._get(job_id, WAIT, answer.headers.get("etag"))
 
     def download(
@@ -180,13 +180,13 @@ class Client:
         name: str | None = None,
         received: Callable[[int], None] = lambda count: None,
     ) -> Path:
-        """Saves a file of the job, by default its output, whole: it is written beside `target`, checked
-        against its sha256 and moved there. When the connection breaks, it goes on where it stopped. Raises
-        Damaged."""
+        """Saves a file of the job, by default its output: it is written beside `target`, checked against its
+        sha256, then moved there. A broken download is resumed. `received(bytes)` is called after each piece.
+        Raises Damaged."""
         name = name or self.job(job_id).output.name
         target = Path(target)
         with closing(self._arriving(job_id, name)) as pieces:
-            # What is refused leaves no trace.
+            # The first piece before the draft: a refused download leaves no file behind.
             first = next(pieces, b"")
             with drafted(target) as draft, draft.open("wb") as file:
                 for piece in chain([first], pieces):
@@ -195,7 +195,7 @@ class Client:
         return target
 
     def _arriving(self, job_id: str, name: str) -> Generator[bytes]:
-        """What a file holds, over as many connections as it takes. Raises Damaged, in the end or earlier."""
+        """A file's content, over as many connections as needed. Raises Damaged, at the end or earlier."""
         path = f"/jobs/{quote(job_id, safe='')}/{quote(name, safe='')}"
         arrived, failures = _Arrived(name), 0
         while True:
@@ -239,7 +239,7 @@ class Client:
     def _stream(self, path: str, headers: dict[str, str]) -> Iterator[httpx.Response]:
         import httpx
 
-        # As it is: what a proxy has packed would not have the digest of the file.
+        # Without a content coding: if a proxy compressed it, the digest would not match.
         headers = {"Accept-Encoding": "identity", **headers}
         try:
             with self._http.stream("GET", path, headers=headers) as answer:
@@ -271,14 +271,14 @@ class Client:
 
 
 class _Page(BaseModel):
-    """Jobs, and where the next ones begin."""
+    """A page of jobs, and the cursor of the next page."""
 
     jobs: list[Job]
     next_cursor: str | None = None
 
 
 class _Arrived:
-    """What is there of a file that comes in pieces: enough to ask for the rest of the same one."""
+    """The state of a download in pieces: enough to request the rest of the same file."""
 
     def __init__(self, name: str) -> None:
         self.begun = False
@@ -288,11 +288,11 @@ class _Arrived:
 
     @property
     def rest(self) -> dict[str, str]:
-        """The headers that ask for what is missing (RFC 9110, section 14.2)."""
+        """The headers to request the missing rest (RFC 9110, section 14.2)."""
         return {"Range": f"bytes={self._bytes}-", "If-Range": self.etag} if self._bytes else {}
 
     def begin(self, answer: httpx.Response) -> None:
-        """Raises Damaged where it is not the rest of the same file."""
+        """Starts a response. Raises Damaged when it is not the rest of the same file."""
         span, etag = answer.headers.get("content-range", ""), answer.headers.get("etag", "")
         if self._bytes and (etag != self.etag or not span.startswith(f"bytes {self._bytes}-")):
             changed = f"{self._name} became another file while it was downloaded."
@@ -305,13 +305,13 @@ class _Arrived:
         self._digest.update(piece)
 
     def check(self) -> None:
-        """Raises Damaged where the whole is not what the service said."""
+        """Raises Damaged when the whole file does not match the service's digest."""
         if self._said not in ("", _field(self._digest)):
             raise Damaged(f"{self._name} arrived damaged.", hint="Download it again.")
 
 
 class _Counted:
-    """Passes on what was sent, and knows how much that is."""
+    """Calls `sent`, and counts the bytes."""
 
     def __init__(self, sent: Callable[[int], None]) -> None:
         self._sent = sent
@@ -323,7 +323,8 @@ class _Counted:
 
 
 def _again(post: Callable[[Callable[[int], None]], Job], sent: Callable[[int], None], tries: int) -> Job:
-    """What `post` returns, at one of so many tries. A service that was there may be away for a while."""
+    """Calls `post` up to `tries` times and returns its result. A first attempt is retried only if the service
+    was reachable; later ones also if it is not, as it may be restarting."""
     for number in range(1, tries):
         counted = _Counted(sent)
         try:
@@ -338,8 +339,8 @@ def _again(post: Callable[[Callable[[int], None]], Job], sent: Callable[[int], N
 
 @contextmanager
 def drafted(target: Path) -> Iterator[Path]:
-    """A path to write to: beside `target`, which it replaces when all went well. A link leads to what is
-    replaced; a device or a pipe is written to itself."""
+    """Yields a path beside `target` to write to; it replaces `target` when the block succeeds. If `target` is
+    a symbolic link, the file it points to is replaced; a device or pipe is written to directly."""
     if written_in_place(target):
         yield target
         return
@@ -347,7 +348,7 @@ def drafted(target: Path) -> Iterator[Path]:
     draft = target.with_name(f".csvjobs-{uuid.uuid4().hex}.part")
     try:
         if target.exists():
-            # Nobody may read it meanwhile who may not read what it replaces.
+            # Private until moved: the existing file may be unreadable to others.
             draft.touch(0o600)
         yield draft
         put_in_place(draft, target)
@@ -356,8 +357,8 @@ def drafted(target: Path) -> Iterator[Path]:
 
 
 def put_in_place(made: Path, target: Path) -> None:
-    """Moves a finished file to its place on the same disk, durably; one that was there is replaced, and the
-    new one has its mode."""
+    """Moves a finished file to `target` on the same file system, durably; it takes the mode of the file that
+    it replaces."""
     with suppress(FileNotFoundError):
         made.chmod(S_IMODE(target.stat().st_mode))
     with made.open("rb") as file:
@@ -366,17 +367,17 @@ def put_in_place(made: Path, target: Path) -> None:
 
 
 def written_in_place(target: Path) -> bool:
-    """Whether it is a device or a pipe, which must not be replaced by a file."""
+    """Whether the target is a device or a pipe, which must not be replaced by a file."""
     return target.exists() and not target.is_file() and not target.is_dir()
 
 
 def shown_name(path: Path) -> str:
-    """The file's name as text, whatever its bytes are."""
+    """The file's name as valid text, even if its bytes are not UTF-8."""
     return os.fsencode(path.name).decode("utf-8", "replace")
 
 
 def _problem(answer: httpx.Response) -> dict[str, Any]:
-    """What the service said (RFC 9457); nothing when that was somebody in between."""
+    """The problem (RFC 9457) in the response; empty when it is not one, for example from a proxy."""
     try:
         problem = answer.json()
     except ValueError:
@@ -385,13 +386,12 @@ def _problem(answer: httpx.Response) -> dict[str, Any]:
 
 
 def _long(apply: str) -> bool:
-    """Whether it is a document rather than a job's id."""
+    """Whether `apply` is a document rather than a job's id."""
     return apply.lstrip().startswith("{")
 
 
 def _with_form(apply: str) -> tuple[str, bytes, bytes]:
-    """The media type of a form, what stands in it before the file, and what behind it: a URL has no room for
-    a document."""
+    """A form around a file, as a URL has no room for a document: media type, bytes before, bytes after."""
     boundary = uuid.uuid4().hex
     part = f"--{boundary}\r\nContent-Disposition: form-data; name="
     head = f'{part}"apply"\r\n\r\n{apply}\r\n{part}"file"; filename="-"\r\n\r\n'
@@ -399,12 +399,13 @@ def _with_form(apply: str) -> tuple[str, bytes, bytes]:
 
 
 def _field(digest: hashlib._Hash) -> str:
-    """As RFC 9530 writes it."""
+    """The digest as a field value (RFC 9530)."""
     return f"sha-256=:{base64.b64encode(digest.digest()).decode()}:"
 
 
 def _pieces(file: FileIO, size: int | None, sent: Callable[[int], None]) -> Iterator[bytes]:
-    """The file's bytes up to the size that was announced; what is appended meanwhile stays behind."""
+    """The file's bytes up to the announced size; bytes appended meanwhile are not sent. Raises Damaged when
+    the file becomes shorter."""
     left = size
     while piece := file.read(CHUNK if left is None else min(CHUNK, left)):
         left = None if left is None else left - len(piece)

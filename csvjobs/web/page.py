@@ -1,4 +1,4 @@
-"""The page at / and Swagger UI at /docs: no build step, nothing from elsewhere, a strict content policy."""
+"""The page at / and Swagger UI at /docs: no build step, no external resources, a strict content policy."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ POLICY = "; ".join(
         "object-src 'none'",
     )
 )
-# Swagger UI sets styles from its script and draws its icons from data URLs.
+# Swagger UI sets inline styles from its script, and its icons are data URLs.
 DOCS_POLICY = f"{POLICY}; style-src 'self' 'unsafe-inline'; img-src 'self' data:"
 
 templates = Jinja2Templates(HERE / "templates")

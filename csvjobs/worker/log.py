@@ -1,4 +1,4 @@
-"""How the processes beside the API log: a line an event, readable by people."""
+"""Logging of the worker processes: one human-readable line per event."""
 
 from __future__ import annotations
 
@@ -6,6 +6,6 @@ import logging
 
 
 def start() -> None:
-    """Sends the program's own lines to stderr; of RQ and its like only what goes wrong."""
+    """Logs csvjobs at level INFO to stderr, and libraries such as RQ at WARNING."""
     logging.basicConfig(format="%(asctime)s %(message)s", level=logging.WARNING)
     logging.getLogger("csvjobs").setLevel(logging.INFO)

@@ -1,6 +1,6 @@
-"""The worker: RQ's, told what it lacks. A child, warm before the job comes, runs one job after another.
+"""The worker process: an RQ worker whose jobs run in a child process that is warmed up beforehand.
 
-python -m csvjobs.worker.process [high]     one worker; the supervisor starts it so
+python -m csvjobs.worker.process [high]     runs one worker; started by the supervisor
 """
 
 from __future__ import annotations
@@ -43,27 +43,27 @@ HEARTBEAT_TTL = 30
 HEARTBEAT_EVERY = 5
 
 LOOK_EVERY = 0.1
-"""Seconds between two looks at a child that works."""
+"""Seconds between two checks of a working child."""
 
 OBEY_WITHIN = 1.5
-"""Seconds in which a child must stop when its job was cancelled or it is told to leave it: an engine that is
-interrupted may hang."""
+"""Seconds within which a child must stop when its job was cancelled or it is told to leave it; then it is
+killed, as an interrupted engine may hang."""
 
 SAME_STOP = 1.0
-"""Seconds in which a second signal is the first once more: a service manager tells all processes of a group,
-and the supervisor tells its own."""
+"""Seconds within which a second signal counts as a repetition of the first: a service manager signals all
+processes of a group, and the supervisor signals its children too."""
 
 LOOK_UP_EVERY = 5
-"""Seconds of waiting for a job after which an idle worker looks whether it was told to stop."""
+"""Seconds after which an idle worker checks whether it was told to stop."""
 
 REMIND_EVERY = 30.0
 
 
 class CsvWorker(BaseWorker):
-    """RQ's worker with a child that outlives its jobs, but not its worker, and is held to their limits.
+    """An RQ worker that runs its jobs in one long-lived child and enforces their limits.
 
-    job_time: seconds after which a run that did not end itself is killed; job_memory: bytes with which it
-    is; drain: seconds that a run may take to finish after the first signal.
+    job_time: seconds after which a run is killed; job_memory: bytes above which it is killed; drain: seconds
+    that a run may take to finish after the first signal.
     """
 
     job_time: float
@@ -77,19 +77,19 @@ class CsvWorker(BaseWorker):
     _beaten_at = float("-inf")
 
     def subscribe(self) -> None:
-        """Does not: RQ's commands over Redis reach a worker, not a job."""
+        """Does nothing: commands over Redis are not used, as they concern a worker, not a job."""
 
     def set_state(self, state: str, pipeline: Pipeline | None = None) -> None:
-        """For this process alone; nobody looks for it in Redis."""
+        """Sets the state in this process only; nothing reads it from Redis."""
         self._state = state
 
     def check_for_suspension(self, burst: bool) -> None:
-        """Does not: nobody pauses a worker, and asking costs a way to Redis for each job."""
+        """Does nothing: workers are never suspended, and the check costs a round trip to Redis per job."""
 
     def request_stop(self, signum: int, frame: FrameType | None) -> None:
         if not self._stop_requested:
             self._stop_requested, self._stopped_at = True, time.monotonic()
-            # What is raised in a finalizer, Python drops; so it is a flag too.
+            # A flag too, as Python drops exceptions raised in a finalizer.
             if not self._at_work:
                 raise StopRequested
         elif time.monotonic() > self._stopped_at + SAME_STOP:
@@ -100,18 +100,18 @@ class CsvWorker(BaseWorker):
         self, timeout: int | None, max_idle_time: int | None = None
     ) -> tuple[Job, Queue] | None:
         while not self._stop_requested:
-            # First: a job that waited for its child to warm up would be taken for lost.
+            # Before the job is taken: if it waited for its child to warm up, it would be taken for lost.
             self.children.ready()
             if taken := super().dequeue_job_and_maintain_ttl(LOOK_UP_EVERY, LOOK_UP_EVERY):
                 return taken
         return None
 
     def heartbeat(self, timeout: int | None = None, pipeline: Pipeline | None = None) -> None:
-        # RQ beats nine times for each job.
+        # Limited, as RQ calls this nine times for each job.
         if pipeline is not None or time.monotonic() > self._beaten_at + HEARTBEAT_EVERY:
             self._beaten_at = time.monotonic()
             super().heartbeat(timeout, pipeline)
-            # RQ does this once; then a Redis that lost all would not know of any worker.
+            # RQ registers a worker once; do so again, as a Redis that lost its data would know none.
             worker_registration.register(self, pipeline)
 
     def execute_job(self, job: Job, queue: Queue) -> None:
@@ -123,7 +123,7 @@ class CsvWorker(BaseWorker):
             self._at_work = False
 
     def _begin(self, job: Job, queue: Queue) -> Execution:
-        """Tells RQ that the job has begun, at once rather than in two steps."""
+        """Registers the start of the job with RQ, in one transaction instead of two."""
         job.started_at = now()
         with self.connection.pipeline() as pipe:
             execution = Execution.create(job, HEARTBEAT_TTL, pipeline=pipe, worker_name=self.name)
@@ -134,12 +134,12 @@ class CsvWorker(BaseWorker):
         return execution
 
     def _account(self, job: Job, queue: Queue, execution: Execution, answer: str) -> None:
-        """Tells RQ how it went. What failed, the reconciler puts back, unless it has ended."""
+        """Registers the result with RQ. A failed job that has not ended is put back by the reconciler."""
         if answer not in ("well", "worn", "left"):
             job.ended_at = now()
             self.handle_job_failure(job, queue=queue, exc_string=answer, execution=execution)
             return
-        # RQ's own way goes to Redis five times, for dependents, results and callbacks that there are not.
+        # RQ's own method takes five round trips, for dependents, results and callbacks that do not exist.
         with self.connection.pipeline() as pipe:
             self.cleanup_execution(job, pipeline=pipe, execution=execution)
             if answer == "left":
@@ -151,7 +151,7 @@ class CsvWorker(BaseWorker):
             pipe.execute()
 
     def _run(self, job: Job, execution: Execution) -> str:
-        """Has a child run the job; returns what it says at the end, or how it died."""
+        """Runs the job in a child; returns the child's answer, or how it died."""
         child = self.children.ready()
         try:
             child.run(job.id)
@@ -180,18 +180,18 @@ class CsvWorker(BaseWorker):
         return answer
 
     def _abandon(self, child: Child, job: Job) -> str:
-        """Ends a run that did not stop when it was to."""
+        """Kills the child of a run that did not stop in time."""
         status = child.kill()
         log.warning("job %s: its process did not stop, and was killed", job.id)
         with suppress(JobNotFound, StorageUnavailable):
             if not self.storage.ended(job.id):
-                # It was told to leave: that it took too long costs its job no try.
+                # It was told to leave: being slow to stop must not count as an attempt.
                 self.storage.forgive(job.id)
                 return "left"
         return how_it_ended(status)
 
     def _to_stop(self, child: Child, job: Job) -> bool:
-        """Whether the run has nothing more to do: its job has ended, or it was just told to leave it."""
+        """Whether the run must stop: its job has ended, or the drain time is over and it is told to leave."""
         if time.monotonic() > self._stopped_at + self.drain:
             child.tell("leave")
             return True
@@ -200,13 +200,13 @@ class CsvWorker(BaseWorker):
         return True
 
     def _broken(self, child: Child, took: float) -> str | None:
-        """The limit that a run has broken and does not see to itself."""
+        """The error code of the limit that the run exceeds without stopping itself, if any."""
         if took > self.job_time:
             return TimeLimit.code
         return MemoryLimit.code if child.memory() > self.job_memory else None
 
     def _end(self, job: Job, code: str) -> str:
-        """Has the next child write the end of a job whose run was killed."""
+        """Ends a job whose run was killed, in the next child."""
         child = self.children.ready()
         child.tell("end", job.id, code)
         while (answer := child.answer(within=LOOK_EVERY)) is None:
@@ -214,7 +214,7 @@ class CsvWorker(BaseWorker):
         return answer
 
     def maintain_heartbeats(self, job: Job, execution: Execution) -> None:
-        # Not with patience: who waits for Redis does not see what the child does.
+        # Over the client with short timeouts: while waiting for Redis, nothing watches the child.
         with suppress(RedisError), self.brief.pipeline() as pipe:
             self.heartbeat(HEARTBEAT_TTL, pipeline=pipe)
             execution.heartbeat(job.started_job_registry, HEARTBEAT_TTL, pipeline=pipe)
@@ -224,8 +224,8 @@ class CsvWorker(BaseWorker):
 def worker(
     redis: Redis, settings: Settings, children: Children, priority: Priority = Priority.NORMAL
 ) -> CsvWorker:
-    """A worker on the queue of these settings' jobs. One queue only: with several, RQ loses a job whose
-    worker dies on taking it."""
+    """A worker for one line of the queue. Only one, as with several RQ loses a job whose worker dies while
+    taking it."""
     made = CsvWorker(
         [queue(redis, shared_name(settings), priority)],
         connection=redis,
@@ -242,17 +242,17 @@ def worker(
 
 
 def most_time(settings: Settings) -> float:
-    """Seconds: a run ends itself at its limit, but may then be in the middle of something."""
+    """Seconds after which a run is killed: later than its own limit, as it may need time to stop there."""
     return settings.job_timeout + max(5.0, settings.job_timeout / 10)
 
 
 def most_memory(settings: Settings) -> int:
-    """Bytes: the engine keeps to its limit, but not all is the engine's."""
+    """Bytes above which a run is killed: more than the engine's limit, as not all memory is the engine's."""
     return 2 * settings.job_memory + 512 * 1024**2
 
 
 def patient(url: str) -> Redis:
-    """A client that waits about ten minutes for a server that went away: work in hand is not given up."""
+    """A Redis client that retries for about ten minutes, so that an outage does not end running jobs."""
     return Redis.from_url(
         url,
         retry=Retry(ExponentialWithJitterBackoff(cap=1, base=0.05), 600),
@@ -262,7 +262,7 @@ def patient(url: str) -> Redis:
 
 
 def await_server(url: str) -> None:
-    """Returns when the server answers; says now and then what it waits for."""
+    """Waits until the server answers; logs now and then what it waits for."""
     with connect(url) as redis:
         told = float("-inf")
         while True:
@@ -278,13 +278,13 @@ def await_server(url: str) -> None:
 
 
 def _shown(url: str) -> str:
-    """The address without its password."""
+    """The URL's address, without the password."""
     parts = urlsplit(url)
     return parts.path if parts.scheme == "unix" else f"{parts.hostname}:{parts.port or 6379}"
 
 
 def main(program: Sequence[str] = PROGRAM, priority: Priority = Priority.NORMAL) -> None:
-    """program: what its children run."""
+    """Runs a worker until it is told to stop. program: the command of its children."""
     logs.start()
     with well_set_up():
         settings = load()

@@ -1,6 +1,6 @@
-"""The reconciler's process: one beside all workers, which goes on whatever they are at.
+"""The reconciler's process: it runs beside the workers, whatever they are doing.
 
-python -m csvjobs.worker.reconciler     the supervisor starts it so
+python -m csvjobs.worker.reconciler     started by the supervisor
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ QUEUE = "the queue"
 
 
 def forever(reconciler: Reconciler) -> None:
-    """A round a second, whatever happens."""
+    """Runs a round every second, whatever happens."""
     told = ""
     while True:
         told = attempt(reconciler, told)
@@ -32,7 +32,8 @@ def forever(reconciler: Reconciler) -> None:
 
 
 def attempt(reconciler: Reconciler, told: str) -> str:
-    """A round. Returns what is wrong, if anything is: it is not told again while it lasts, and its end is."""
+    """Runs a round; returns the current fault, or "". told: the fault of the previous round, which is not
+    logged again while it lasts; its end is logged."""
     try:
         reconciler.once()
     except QueueUnavailable as error:
@@ -40,7 +41,7 @@ def attempt(reconciler: Reconciler, told: str) -> str:
             log.warning("%s", error)
         return QUEUE
     except Exception as error:
-        # The next round may find the disk or the folder well again; nobody else would look.
+        # The disk or the folder may be back in the next round; nothing else would check.
         if told != repr(error):
             log.exception("a round of the reconciler failed; it tries again every second")
         return repr(error)

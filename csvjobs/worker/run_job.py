@@ -1,6 +1,6 @@
-"""Run jobs: the program of a worker's child, which loads all that jobs need once and then runs one by one.
+"""The program of a worker's child: it loads what jobs need once, then runs jobs one by one.
 
-python -m csvjobs.worker.run_job <descriptor>       the worker starts it so, and speaks over the socket
+python -m csvjobs.worker.run_job <descriptor>       started by the worker, with its end of a socket
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from csvjobs.worker.tied import die_with
 log = logging.getLogger(__name__)
 
 GROWN = 128 * 1024**2
-"""Bytes of memory beyond those at its start with which a child counts as worn."""
+"""Bytes by which a child's memory may grow before it counts as worn."""
 
 ENDS = {
     TimeLimit.code: TimeLimit(
@@ -50,7 +50,7 @@ Run = Callable[[str, threading.Event], None]
 
 
 def run_job(job_id: str, leave: threading.Event | None = None) -> None:
-    """Runs the job to its end. Raises: HandedBack; what may go better at another try."""
+    """Runs the job to its end. Raises HandedBack, and errors that another attempt may not have."""
     with suppress(JobNotFound):
         process(_services(), job_id, leave)
 
@@ -62,7 +62,7 @@ def end_job(job_id: str, error: CsvjobsError) -> None:
 
 
 def serve(socket: Connection, run: Run = run_job) -> None:
-    """Runs what is ordered until the worker has gone."""
+    """Carries out the worker's orders until it closes the socket."""
     orders: SimpleQueue[list[str]] = SimpleQueue()
     leave = threading.Event()
     threading.Thread(target=_listen, args=(socket, orders, leave), daemon=True).start()
@@ -91,7 +91,7 @@ def _obey(order: list[str], run: Run, leave: threading.Event) -> str:
 
 
 def _listen(socket: Connection, orders: SimpleQueue[list[str]], leave: threading.Event) -> None:
-    """Beside a run, so that it can be told to leave. An empty order is the end."""
+    """Receives orders, in a thread, so that a run can be told to leave. An empty order means the end."""
     with suppress(EOFError, OSError):
         while order := socket.recv_bytes().decode().split():
             if order == ["leave"]:
@@ -103,7 +103,7 @@ def _listen(socket: Connection, orders: SimpleQueue[list[str]], leave: threading
 
 @cache
 def _services() -> Services:
-    """The same for all jobs of this process."""
+    """The services, shared by all jobs of this process."""
     return services(load())
 
 
@@ -112,30 +112,30 @@ def _memory() -> int:
 
 
 def _go_first() -> None:
-    """Where memory runs out, Linux shall kill this process rather than what the service stands on."""
+    """Makes Linux kill this process first when memory runs out, rather than the rest of the service."""
     with suppress(OSError):
         Path("/proc/self/oom_score_adj").write_text("500")
 
 
 def _warm_up() -> None:
-    """Makes the first database, so that no job waits for it. Raises BadSetup."""
+    """Creates the first database, so that no job has to wait for it. Raises BadSetup."""
     with tempfile.TemporaryDirectory(prefix="csvjobs-") as folder:
         _services().engine(Path(folder)).close()
 
 
 def main() -> None:
     die_with(os.getppid())
-    # The worker says when to end; a terminal or a service manager may tell all processes at once.
+    # Only the worker ends this process; a terminal or service manager may signal all processes at once.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
     _go_first()
     logs.start()
     with well_set_up():
         _warm_up()
-    # A worker that goes away needs no answer.
+    # BrokenPipeError: the worker is gone and needs no answer.
     with Connection(int(sys.argv[1])) as socket, suppress(BrokenPipeError):
         serve(socket)
-    # Nothing is left to be done, and DuckDB's binding would complain at length about what it keeps.
+    # Nothing is left to do, and DuckDB's binding would print a long complaint about unclosed objects.
     os._exit(0)
 
 

@@ -1,4 +1,4 @@
-"""The supervisor: starts the processes that the service is made of, restarts what dies, ends all at once."""
+"""The supervisor: starts the processes of the service, restarts those that die, and ends all together."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from csvjobs.worker.tied import tied
 
 LOOK_EVERY = 0.1
 GRACE = 3.0
-"""Seconds that everything has to end after the first signal and the time that jobs have to finish."""
+"""Seconds that processes have to end after the first signal, in addition to the drain time of jobs."""
 
 LAST_GRACE = 2.0
 STEADY_AFTER = 30.0
@@ -38,7 +38,7 @@ LOCK_WITHIN = 5.0
 
 @dataclass(frozen=True)
 class Program:
-    """What to run. `keep`: descriptors that it inherits; `last`: others need it until they have ended."""
+    """A command to run. `keep`: file descriptors that it inherits; `last`: it is ended after the others."""
 
     name: str
     command: list[str]
@@ -48,7 +48,7 @@ class Program:
 
 @dataclass
 class Child:
-    """A program's process, started again after it ended by itself, ever later if it does not last."""
+    """A program's process, restarted when it ends by itself, with backoff if it keeps ending."""
 
     program: Program
     env: dict[str, str]
@@ -61,7 +61,7 @@ class Child:
 
     def start(self) -> None:
         self.began = time.monotonic()
-        # A session of its own: the terminal's Ctrl-C reaches the supervisor alone, which ends it in order.
+        # A session of its own: Ctrl-C reaches only the supervisor, which ends the processes in order.
         self.process = subprocess.Popen(
             tied(self.program.command),
             env=self.env,
@@ -78,7 +78,7 @@ class Child:
         return self.process.poll() is None
 
     def tend(self) -> None:
-        """Starts it again when it has ended and its pause is over."""
+        """Restarts it when it has ended and its pause is over."""
         if self.alive():
             return
         if not self.due:
@@ -100,10 +100,10 @@ class Child:
 
 
 class Supervisor:
-    """The children, and their common end.
+    """Starts, restarts and ends the children.
 
-    As a context: SIGTERM is like Ctrl-C inside, and leaving it ends all children. drain: seconds that these
-    may take to finish what they are at.
+    A context manager: inside, SIGTERM acts like Ctrl-C; leaving it ends all children. drain: seconds that
+    they may take to finish their work.
     """
 
     def __init__(self, drain: float = 0.0) -> None:
@@ -136,7 +136,7 @@ class Supervisor:
         return child
 
     def tend(self) -> None:
-        """One look at all children."""
+        """Checks all children once and restarts those that are due."""
         for child in self._children:
             child.tend()
 
@@ -150,7 +150,7 @@ class Supervisor:
 
 def up(settings: Settings) -> None:
     """Runs the whole service until Ctrl-C or SIGTERM: queue (unless REDIS_URL is set), API, workers,
-    reconciler. Raises BadSetup when another one uses the folder or the port, or no queue can be had."""
+    reconciler. Raises BadSetup when the jobs folder or the port is in use, or no queue can be started."""
     with only_one(settings.jobs_dir) as lock, Supervisor(settings.drain) as supervisor:
         check_port_free(settings)
         if "redis_url" not in settings.model_fields_set:
@@ -177,16 +177,16 @@ def work(settings: Settings, workers: int = 1) -> None:
 
 
 def main() -> None:
-    """What `python worker.py` does."""
+    """The program of `python worker.py`: runs one worker and a reconciler."""
     with well_set_up():
         work(load())
 
 
 @contextmanager
 def only_one(folder: Path) -> Iterator[int]:
-    """Holds the jobs folder for this supervisor; yields the lock's descriptor. Raises BadSetup.
+    """Locks the jobs folder for this supervisor; yields the lock's descriptor. Raises BadSetup.
 
-    The queue's server inherits the descriptor: while it lives, no second one can take its data over.
+    The queue's server inherits the descriptor: while it lives, no second one can take over its data.
     """
     folder.mkdir(parents=True, exist_ok=True)
     descriptor = os.open(folder / ".up.lock", os.O_RDWR | os.O_CREAT, 0o600)
@@ -197,7 +197,7 @@ def only_one(folder: Path) -> Iterator[int]:
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 break
             except BlockingIOError:
-                # The server of a supervisor that was killed may take a moment to follow it.
+                # The server of a killed supervisor may take a moment to end too.
                 if time.monotonic() > deadline:
                     raise BadSetup(
                         f"Another `csvjobs up` uses the jobs folder {folder.resolve()}.",
@@ -210,7 +210,7 @@ def only_one(folder: Path) -> Iterator[int]:
 
 
 def check_port_free(settings: Settings) -> None:
-    """Raises BadSetup when something else listens on the API's port."""
+    """Raises BadSetup when the API's port is in use."""
     with socket.socket(socket.AF_INET6 if ":" in settings.host else socket.AF_INET) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -223,7 +223,7 @@ def check_port_free(settings: Settings) -> None:
 
 
 def environment(settings: Settings) -> dict[str, str]:
-    """The environment in which a child finds these settings and this package."""
+    """The environment for a child, with these settings and this package on PYTHONPATH."""
     root = str(Path(csvjobs.__file__).parent.parent)
     path = [root, *filter(None, [os.environ.get("PYTHONPATH")])]
     env = {**os.environ, "PYTHONPATH": os.pathsep.join(path), "PYTHONUNBUFFERED": "1"}
@@ -236,7 +236,7 @@ def environment(settings: Settings) -> dict[str, str]:
 
 
 def say(name: str, line: str) -> None:
-    """Prints a line of one of the processes."""
+    """Prints a line of the process `name` to stderr."""
     sys.stderr.write(f"{name:<10} {line}\n")
     sys.stderr.flush()
 
@@ -249,7 +249,7 @@ def _start_queue(supervisor: Supervisor, settings: Settings, lock: int) -> str:
     try:
         server.wait_ready(child.alive)
     except BadSetup:
-        # A crash of the machine may leave it a file that it cannot read; the folders hold all that was in it.
+        # A crash of the machine may leave a file that the server cannot read; the folders can restore it.
         if child.alive() or not (aside := server.set_aside()):
             raise
         say(
@@ -274,7 +274,7 @@ def _api(settings: Settings) -> list[str]:
     return [
         *(sys.executable, "-m", "uvicorn", "csvjobs.api.app:app"),
         *("--host", settings.host, "--port", str(settings.port)),
-        # Open event streams would keep it for ever.
+        # Without a limit, open event streams would keep it running for ever.
         *("--timeout-graceful-shutdown", "5"),
         *("--no-access-log", "--log-level", "warning"),
     ]

@@ -1,9 +1,9 @@
-"""Tied: a process that dies with its parent, so that nothing is left when the parent is killed.
+"""Ties a process to its parent, so that it dies when the parent is killed and nothing is left over.
 
     python -m csvjobs.worker.tied <parent's pid> <command> …
 
-runs the command so. Linux does it by prctl(2), PR_SET_PDEATHSIG, which survives the exec; elsewhere this
-process stays between the two and watches.
+runs the command tied. On Linux this uses prctl(2), PR_SET_PDEATHSIG, which survives the exec; elsewhere this
+process stays between the two and watches the parent.
 """
 
 from __future__ import annotations
@@ -22,24 +22,24 @@ LOOK_EVERY = 0.5
 
 
 def tied(command: Sequence[str]) -> list[str]:
-    """The command that runs `command` tied to this process; to be started from its main thread,
-    because the kernel takes the end of the thread that forked for the end of the parent."""
+    """The command that runs `command` tied to this process. Start it from the main thread: the kernel treats
+    the end of the forking thread as the end of the parent."""
     return [sys.executable, "-m", __name__, str(os.getpid()), *command]
 
 
 def die_with(parent: int) -> None:
-    """From now on this process is killed when `parent`, which started it, ends."""
+    """Makes this process die when its parent process, `parent`, ends."""
     if sys.platform == "linux":
         ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     else:
         threading.Thread(target=_watch, args=(parent,), daemon=True).start()
-    # It may have ended before the kernel was asked.
+    # The parent may have ended before the call above.
     if os.getppid() != parent:
         os._exit(1)
 
 
 def stand_between(parent: int, command: Sequence[str]) -> int:
-    """Runs `command`, passes signals on to it, kills it when `parent` ends; returns its exit status."""
+    """Runs `command`, forwards signals to it, kills it when `parent` ends; returns its exit status."""
     with subprocess.Popen(command, close_fds=False) as process:
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, lambda received, _: process.send_signal(received))

@@ -1,4 +1,4 @@
-"""Every step, in the order in which a reader meets them. A test holds this tuple against the folder."""
+"""All steps, in the order of the documentation. A test compares this tuple with the folder."""
 
 from csvjobs.pipelines.installed import installed
 from csvjobs.pipelines.step import Step
@@ -78,10 +78,10 @@ STEPS: tuple[type[Step], ...] = (
 
 
 def wire_name(step: type[Step]) -> str:
-    """The name by which pipelines call the step."""
+    """The step's name in pipelines."""
     return str(step.model_fields["step"].default)
 
 
 OWN: dict[str, type[Step]] = {wire_name(step): step for step in STEPS}
 BY_NAME: dict[str, type[Step]] = OWN | installed(OWN)
-"""With the steps of other packages that are installed."""
+"""Includes the steps of other installed packages."""

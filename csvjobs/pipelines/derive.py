@@ -1,4 +1,4 @@
-"""What steps share that make new columns out of others."""
+"""Shared by the steps that make new columns from others."""
 
 from collections.abc import Iterable
 from functools import partial
@@ -30,7 +30,7 @@ KeepSource = Annotated[
 
 
 def beside(columns: Columns, sources: Columns, made: Iterable[Column], keep: bool, step: str) -> Columns:
-    """The columns with those made right behind the last of their sources, and without these unless `keep`.
+    """The columns with `made` right after the last of their sources; without the sources unless `keep`.
 
     Raises DuplicateColumn.
     """
@@ -42,13 +42,13 @@ def beside(columns: Columns, sources: Columns, made: Iterable[Column], keep: boo
 
 
 def there(sql: Sql, expression: str) -> str:
-    """The cell's text, NULL where it is missing."""
+    """The cell's text; NULL if it is missing."""
     return f"CASE WHEN NOT {missing(sql, expression)} THEN {expression} END"
 
 
 def doubts_of(value: Value, of: str, empty: str) -> list[Doubt]:
-    """Rows in which the value is empty because of each loss, or was made though a cell could not be read;
-    `of`: whose value it is; `empty`: what is said where there is none."""
+    """Doubts for rows in which a loss leaves the value empty, or in which it was made although a cell could
+    not be read; `of`: the value's name for messages; `empty`: the message for an empty value."""
     made = [
         (f"CASE WHEN {value.empty} AND {loss.predicate} THEN {loss.text} END", empty, loss)
         for loss in value.losses
@@ -64,7 +64,7 @@ def doubts_of(value: Value, of: str, empty: str) -> list[Doubt]:
 
 
 def undecided(judgement: Judgement) -> list[Doubt]:
-    """Rows that a condition leaves out, because of a cell that could not be read."""
+    """Doubts for rows that a condition drops because a cell could not be read."""
     lost = (
         (f"CASE WHEN ({judgement.sql}) IS NULL AND {loss.predicate} THEN {loss.text} END", loss)
         for loss in judgement.losses

@@ -1,6 +1,7 @@
-"""Learning: one scan keeps the columns that steps must learn from, then small queries over what was kept.
+"""Learning: one scan keeps the columns that steps learn from; small queries then read what was kept.
 
-Modes are taken from counted values, which spill to disk; the engine's own holds every value in memory.
+Modes are computed from counted values, which spill to disk; the engine's own mode holds every value in
+memory.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ TEXTS = ("mode", "size", "values", "sample", "reading", "missing")
 
 @dataclass(frozen=True)
 class Cells:
-    """One column as kept for learning: numbers for numeric statistics, else texts."""
+    """One column as kept for learning: as numbers for numeric statistics, otherwise as texts."""
 
     column: str
     missing: tuple[str, ...]
@@ -32,8 +33,8 @@ class Cells:
 
 
 class Lesson(NamedTuple):
-    """What was learnt; warnings about cells that could not be learnt from; and how many cells could not be
-    read, for each need that reads them as something else than text."""
+    """What was learnt, warnings about cells that could not be learnt from, and, for each need that reads
+    cells as something other than text, how many could not be read."""
 
     learnt: Learnt
     warnings: list[str]
@@ -41,11 +42,11 @@ class Lesson(NamedTuple):
 
     @property
     def cells_unparsed(self) -> int:
-        """Each cell once, whatever was wanted of it."""
+        """The number of cells that could not be read, each counted once even if several needs read it."""
         return sum({need[:1] + need[3:4]: count for need, count in self.unparsed.items()}.values())
 
     def of(self, needs: Sequence[Need]) -> Lesson:
-        """The part of it that is about these needs."""
+        """The part for these needs."""
         unparsed = {need: self.unparsed[need] for need in needs if need in self.unparsed}
         return Lesson({need: self.learnt[need] for need in needs}, [], unparsed)
 
@@ -57,7 +58,7 @@ def learn(
     columns: Columns,
     wanted: Sequence[tuple[Step, tuple[Need, ...]]],
 ) -> Lesson:
-    """All needs over the relation's rows.
+    """Learns all needs from the relation's rows.
 
     Raises NotANumber, NothingToLearn, TooManyCategories.
     """
@@ -71,7 +72,7 @@ def learn(
 
 
 def _missing(engine: Engine, sql: Sql, relation: str, columns: Columns, needs: Sequence[Need]) -> Learnt:
-    """How many cells are missing, or what part of all; counted without keeping any."""
+    """The number of missing cells, or their share; counted without keeping cells."""
     if not needs:
         return {}
     cells = [c.sql for c in columns.pick((need.column for need in needs), "fit")]
@@ -89,7 +90,7 @@ def _kept(
     columns: Columns,
     wanted: Iterable[tuple[Step, tuple[Need, ...]]],
 ) -> Lesson:
-    """The needs for which cells have to be kept."""
+    """Learns the needs for which cells must be kept."""
     kept: dict[tuple[str, tuple[str, ...], bool, bool], Cells] = {}
     needs: dict[Need, Cells] = {}
     groups: dict[Need, list[str]] = {}
@@ -116,20 +117,21 @@ def _kept(
 
 
 def cells_of(need: Need, step: Step, kept: dict[Any, Cells]) -> Cells:
-    """The cells that the need is about, among those that are kept already where they are the same."""
+    """The cells that the need reads; shared with another need in `kept` that reads the same."""
     numeric = need.statistic not in TEXTS
     key = (need.column, need.missing, numeric, step.strict_numbers)
     return kept.setdefault(key, Cells(*key, ref=f"k{len(kept)}"))
 
 
 def _key(name: str, kept: dict[Any, Cells]) -> str:
-    """What the cells are called that make a group."""
+    """The name under which a grouping column is kept."""
     key = (name, ("",), False, False)
     return kept.setdefault(key, Cells(*key, ref=f"k{len(kept)}")).ref
 
 
 def _narrow(sql: Sql, relation: str, columns: Columns, kept: Iterable[Cells]) -> str:
-    """Missing cells are NULL in what is kept, and texts that should be numbers and are not NaN."""
+    """Selects the cells to keep: missing ones as NULL, and texts that should be numbers but are not as
+    NaN."""
     inner, outer = [], []
     for cells in kept:
         text = there(sql, columns, cells)
@@ -143,21 +145,21 @@ def _narrow(sql: Sql, relation: str, columns: Columns, kept: Iterable[Cells]) ->
 
 
 def there(sql: Sql, columns: Columns, cells: Cells) -> str:
-    """The cell's text, NULL where it is missing."""
+    """The cell's text; NULL if it is missing."""
     [column] = columns.pick([cells.column], "fit")
     return f"CASE WHEN NOT {missing(sql, column.sql, cells.missing)} THEN {column.sql} END"
 
 
 def as_number(sql: Sql, columns: Columns, cells: Cells) -> str:
-    """The cell as a number, NULL where it is none."""
+    """The cell as a number; NULL if it is not one."""
     [column] = columns.pick([cells.column], "fit")
-    # An empty cell is no number anyway; other missing texts may be.
+    # An empty cell is never a number, but other texts that mean missing may be.
     only_empty = {*cells.missing, *sql.nulls} <= {""}
     return sql.number(column.sql if only_empty else f"({there(sql, columns, cells)})")
 
 
 def _odd(engine: Engine, sql: Sql, relation: str, columns: Columns, cells: Cells, count: int) -> str:
-    """What to say of cells that are there but are no numbers. Raises NotANumber for a strict step."""
+    """The warning for cells that are neither missing nor numbers. Raises NotANumber for a strict step."""
     text, number = there(sql, columns, cells), as_number(sql, columns, cells)
     first = f"SELECT {text} FROM ({relation}) WHERE {text} IS NOT NULL AND {number} IS NULL LIMIT 1"
     [(example,)] = engine.rows(first)
@@ -165,7 +167,8 @@ def _odd(engine: Engine, sql: Sql, relation: str, columns: Columns, cells: Cells
 
 
 def not_a_number(cells: Cells, count: int, example: str) -> str:
-    """That so many cells are none, without a full stop. Raises NotANumber for a strict step."""
+    """The message that so many cells are not numbers, without a full stop. Raises NotANumber for a strict
+    step."""
     found = f"{count} cell{'s' if count > 1 else ''} of column {cells.column!r}"
     said = f"{found} {'are' if count > 1 else 'is'} not a number, for example {example[:80]!r}"
     if cells.strict:

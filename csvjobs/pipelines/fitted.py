@@ -1,4 +1,4 @@
-"""fitted.json: what a run has learnt, whole and hashed, for other runs to apply instead of learning."""
+"""fitted.json: everything a run has learnt, with a hash, for other runs to apply instead of learning."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from csvjobs.pipelines.spec import Pipeline, build, digest
 
 FORMAT = 3
 READABLE = (2, FORMAT)
-"""Format 2 lacks what a cast has settled, which is then settled by the file at hand."""
+"""Format 2 lacks the formats found by `cast`, which are then detected in the file at hand."""
 
 MAX_TEXT = 8 * 1024**2
 NAMED = 12
-"""Columns that a note names; it counts them all."""
+"""The most columns that a note lists; it counts all of them."""
 
 
 class _Strict(BaseModel):
@@ -42,7 +42,7 @@ class _Document(_Strict):
 
 @dataclass(frozen=True)
 class Fitted:
-    """A fitted.json that was read: `columns` are those of the file that was learnt from."""
+    """A fitted.json as read; `columns` are those of the file that was learnt from."""
 
     text: str
     sha256: str
@@ -51,7 +51,7 @@ class Fitted:
     steps: tuple[LearntStep, ...]
 
     def same(self, given: Pipeline) -> Pipeline:
-        """The pipeline, if its steps are those that have learnt. How files are read and written may differ.
+        """The pipeline, if its steps are those that learnt. Its read and write options may differ.
 
         Raises PipelineMismatch.
         """
@@ -85,7 +85,7 @@ def write(pipeline: Pipeline, columns: Sequence[str], steps: Iterable[LearntStep
 
 
 def read(text: str) -> Fitted:
-    """A fitted.json as it was written. Raises InvalidFitted."""
+    """Parses and verifies a fitted.json. Raises InvalidFitted."""
     raw = _load(text)
     if raw.get("format") not in READABLE:
         found = f"The fitted.json is of format {str(raw.get('format'))[:20]}"
@@ -108,7 +108,7 @@ def _load(text: str) -> dict[str, Any]:
         raise InvalidFitted(f"The fitted.json is longer than {MAX_TEXT} characters.")
     try:
         raw = json.loads(text)
-        # Escapes can spell halves of characters, which no file can hold.
+        # JSON escapes can spell lone surrogates, which no file can contain.
         json.dumps(raw, ensure_ascii=False).encode()
     except (ValueError, RecursionError):
         raise InvalidFitted(

@@ -1,7 +1,7 @@
-"""Statistics of one kept column by group: one query each, which spills, the same at every try.
+"""Statistics of one kept column by group: one query for each, which can spill; results are reproducible.
 
-As in numbers.py, numbers are added as integers: parts of their own group's reach. An engine's own median and
-mode would hold every value in memory.
+As in numbers.py, numbers are added as integers, as fractions of their group's reach. The engine's own median
+and mode would hold every value in memory.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from csvjobs.pipelines.step import Group, Need, constant
 def grouped(engine: Engine, table: str, need: Need, ref: str, keys: Sequence[str]) -> list[Group]:
     """The need's value for each group of the kept relation that has cells, in the order of the keys.
 
-    ref: the cells, NULL or NaN where they are left out; keys: NULL for rows of no group.
-    Raises TooManyCategories, NotANumber.
+    ref: the cells, NULL or NaN to be ignored; keys: NULL for rows without a group. Raises TooManyCategories,
+    NotANumber.
     """
     if need.by is None:
         return []
@@ -45,14 +45,14 @@ def _counts(rows: str, by: str, _: Any) -> str:
 
 
 def _modes(rows: str, by: str, _: Any) -> str:
-    """The commonest text, the first in code point order among equally common ones."""
+    """The most frequent text; of equally frequent ones, the first in code point order."""
     counted = f"SELECT {by}, x, COUNT(*) AS n FROM ({rows}) GROUP BY {by}, x"
     nth = f"ROW_NUMBER() OVER (PARTITION BY {by} ORDER BY n DESC, x) AS nth"
     return f"SELECT {by}, x FROM (SELECT *, {nth} FROM ({counted})) WHERE nth = 1"
 
 
 def _quantiles(rows: str, by: str, q: float) -> str:
-    """The numbers below and above the quantile's place, and how many there are."""
+    """The numbers just below and above the quantile, and how many numbers there are."""
     rank = f"ROW_NUMBER() OVER (PARTITION BY {by} ORDER BY x) - 1 AS nth"
     ranked = f"SELECT *, {rank}, COUNT(*) OVER (PARTITION BY {by}) AS n FROM ({rows})"
     place = f"{constant(q)} * (n - 1)"
@@ -61,8 +61,8 @@ def _quantiles(rows: str, by: str, q: float) -> str:
 
 
 def _moments(rows: str, by: str, _: Any) -> str:
-    """Count, centre, scale, and the sums of distances from the centre and of their squares, brought to at
-    most 1 by the scale."""
+    """Count, centre, scale, and the sums of the distances from the centre and of their squares; the scale
+    brings distances to at most 1."""
     centre = "MIN(x) + (MAX(x) / 2 - MIN(x) / 2)"
     bounds = f"SELECT {by}, {centre} AS centre, MAX(x) AS high FROM ({rows}) GROUP BY {by}"
     exponent = "GREATEST(FLOOR(LOG2(high - centre)) + 1, -1000)"

@@ -1,4 +1,4 @@
-"""Formulas: cells that a spreadsheet would run are made text, and counted."""
+"""formula_guard: turns cells that a spreadsheet would run as formulas into text, and counts them."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from csvjobs.pipelines.step import Column, Columns
 QUOTE = "'"
 BEGIN = "=+-@\t\r"
 NUMBER = r"[+-](\d+([.,]\d+)*[.,]?|[.,]\d+)([eE][+-]?\d+)? *%? *"
-"""What begins like a formula and is a plain number, with a decimal point or comma."""
+"""Plain numbers, with a decimal point or comma, which begin like a formula."""
 
 
 def guard(planned: Plan, *, header: bool) -> None:
-    """Puts a ' in front of each such cell, and tells under warnings how many there were; `header`: column
-    names are cells too."""
+    """Puts a ' in front of each such cell, and adds a warning that counts them; `header`: include column
+    names."""
     sql, columns = planned.sql, planned.columns
     counts = ", ".join(f"COUNT(CASE WHEN {_formula(c.sql, sql)} THEN 1 END)" for c in columns)
     [cells] = planned.engine.rows(f"SELECT {counts} FROM ({planned.relation})")

@@ -1,5 +1,5 @@
-"""A pipeline followed over a header alone: what it asks of columns that are not there is found in all steps,
-before one is run."""
+"""Follows a pipeline over the header alone, so that steps that name columns that do not exist are found
+before any step runs."""
 
 from __future__ import annotations
 
@@ -20,21 +20,21 @@ from csvjobs.errors import (
 from csvjobs.pipelines.step import Column, Columns, Step
 
 Doubted = tuple[type[DataError], ...]
-"""Faults that may be none."""
+"""Faults that may turn out not to be any."""
 
 BEHIND_A_FAULT: Doubted = (DuplicateColumn, NoColumnsLeft, WrongColumns)
-"""With that one mended, the columns may be others."""
+"""After a fault: once it is corrected, the columns may be different."""
 
 UNTOLD: Doubted = (UnknownColumn, *BEHIND_A_FAULT)
-"""Behind a step whose columns only the rows tell."""
+"""After a step whose resulting columns depend on the rows."""
 
 
 def check(names: Sequence[str], steps: Sequence[Step], sql: Sql, tables: Mapping[str, SideTable]) -> None:
-    """Follows the steps over columns of these names, as far as they tell what columns there are; `tables` are
-    those that the steps name.
+    """Follows the steps over columns of these names, as far as the columns can be known without rows;
+    `tables` are those that the steps name.
 
     Raises the DataError that a step is bound to end in, or UnfitPipeline with those of several steps; each
-    has the JSON pointer to what is at fault.
+    has the JSON pointer of what is at fault.
     """
     faults = list(_faults(names, steps, replace(sql, tables=tables)))
     if len(faults) > 1:
@@ -53,10 +53,10 @@ def _faults(names: Sequence[str], steps: Sequence[Step], sql: Sql) -> Iterator[D
         if after is None:
             doubted = UNTOLD
         elif faults:
-            # What it was to leave out may be there again.
+            # The faulty step may have been meant to drop columns: keep those before it, too.
             after = Columns({column.name: column for column in (*columns, *after)}.values())
             doubted = doubted or BEHIND_A_FAULT
-        # By new names: with what each step writes put into the next, the text would double at every one.
+        # New names: substituting each step's expressions into the next could double the text at every step.
         columns = _columns((after or columns).names)
 
 
@@ -67,8 +67,8 @@ def _columns(names: Iterable[str]) -> Columns:
 def _through(
     step: Step, columns: Columns, sql: Sql, doubted: Doubted
 ) -> tuple[Columns | None, list[DataError]]:
-    """The columns behind a step, None where they cannot be told, and its faults. It is followed as if the
-    columns that it names were there."""
+    """The columns after a step, None if they cannot be known, and the step's faults. Columns that it names
+    but that do not exist are assumed to exist."""
     lacking: dict[str, None] = {}
     found: list[DataError] = []
     after: Columns | None = None
@@ -78,7 +78,7 @@ def _through(
             after = step.columns_after(supposed, sql)
         except UnknownColumn as error:
             if lacking.keys() >= set(error.names):
-                # It is a table beside the file that lacks them.
+                # They are missing in another table, not in the file.
                 return None, [error]
             lacking |= dict.fromkeys(error.names)
             found.append(error)
@@ -93,7 +93,7 @@ def _through(
 
 
 def _pointer(place: int, step: Step, column: str | None) -> str:
-    """To the first option that names the column, or to the step where none does by itself."""
+    """The JSON pointer of the first option that names the column, or of the step if none does."""
     options = step.model_dump(mode="json", by_alias=True, exclude={"step"})
     named = (name for name, value in options.items() if column is not None and _names(value, column))
     return "/".join([f"/steps/{place}", *islice(named, 1)])

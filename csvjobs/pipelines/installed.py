@@ -1,4 +1,4 @@
-"""Steps of other packages: what the operator has installed under the entry point group `csvjobs.steps`."""
+"""Steps from other packages, installed by the operator under the entry point group `csvjobs.steps`."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ log = logging.getLogger(__name__)
 
 
 def installed(known: dict[str, type[Step]]) -> dict[str, type[Step]]:
-    """The steps by the names of their entry points. One that cannot be taken is left out and logged: it must
-    not keep the service from running."""
+    """The steps by their entry point names. A faulty one is skipped and logged: it must not stop the
+    service."""
     found: dict[str, type[Step]] = {}
     for entry in sorted(entry_points(group=GROUP)):
         if fault := _fault(entry, step := _loaded(entry), {**known, **found}):
@@ -33,7 +33,7 @@ def _loaded(entry: EntryPoint) -> Any:
 
 
 def _fault(entry: EntryPoint, step: Any, known: dict[str, type[Step]]) -> str:
-    """Why it is none; empty where it is one."""
+    """Why it is not a valid step; empty if it is one."""
     if isinstance(step, Exception):
         return f"{type(step).__name__}: {step}"
     if not (isinstance(step, type) and issubclass(step, Step)):

@@ -1,4 +1,5 @@
-"""Applying: what steps have learnt elsewhere, and the cells here for which they have learnt nothing."""
+"""Applying: reuses what steps learnt elsewhere, and counts the cells here for which they have learnt
+nothing."""
 
 from __future__ import annotations
 
@@ -18,8 +19,8 @@ Wanted = Sequence[tuple[Step, tuple[Need, ...]]]
 
 
 class LearntValue(BaseModel):
-    """One Need of one step, and its value: texts for `values` and `sample`, a text for `mode`, formats for
-    `reading`, else a number; `by` groups, pairs of a group's cells and its value."""
+    """One Need of a step and its value: texts for `values` and `sample`, a text for `mode`, formats for
+    `reading`, otherwise a number. With `by`, a list of pairs of a group's cells and its value."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -39,7 +40,7 @@ class LearntValue(BaseModel):
 
 
 class LearntStep(BaseModel):
-    """What one of the steps that learn has learnt."""
+    """What one step has learnt."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -55,7 +56,7 @@ class LearntStep(BaseModel):
 
 
 class _Key(NamedTuple):
-    """What tells the values of a step apart."""
+    """Identifies a value within a step."""
 
     column: str
     statistic: Statistic
@@ -73,22 +74,22 @@ def _written(need: Need, value: Any) -> Any:
 
 
 def recall(steps: deque[LearntStep], wanted: Wanted) -> Learnt:
-    """All needs, taken from the next of `steps` in place of learning; readings are the formats that were
-    settled. Raises NotLearnt."""
+    """The values of all needs, from the next of `steps` instead of learning; readings are the formats that
+    were found. Raises NotLearnt."""
     learnt: Learnt = {}
     for step, needs in wanted:
         readings, others = _parted(needs)
         there = bool(steps) and steps[0].step == step.step
-        # Documents of format 2 have no readings, and no entry for the steps that learn nothing else.
+        # Format 2 has no readings, and no entry for steps that learn nothing else.
         if others or (readings and there):
             learnt |= _recalled(steps.popleft() if there else None, step, needs)
     return learnt
 
 
 def settled(need: Need, learnt: Learnt) -> Need:
-    """The need for a reading, of the formats that were settled elsewhere, if any were.
+    """The need for a reading, limited to the formats that were found elsewhere, if any were.
 
-    Raises NotLearnt where the step does not have them.
+    Raises NotLearnt if the step does not have them.
     """
     if not (formats := learnt.get(need)):
         return need
@@ -118,9 +119,9 @@ def _recalled(entry: LearntStep | None, step: Step, needs: Iterable[Need]) -> Le
 def check(
     engine: Engine, sql: Sql, relation: str, columns: Columns, wanted: Wanted, learnt: Learnt
 ) -> Lesson:
-    """Counts in one scan the cells for which nothing was learnt, and says what becomes of them.
+    """Counts in one scan the cells for which nothing was learnt, and warns of what happens to them.
 
-    Raises NotANumber, UnknownCategory where a step takes none.
+    Raises NotANumber, UnknownCategory if a step accepts none.
     """
     kept: dict[Any, Cells] = {}
     needs = {
@@ -142,7 +143,7 @@ def check(
 
 
 def counted(engine: Engine, relation: str, doubts: Sequence[Doubt]) -> list[tuple[int, str]]:
-    """How many cells of the relation each doubt is about, and one of them, found in one scan."""
+    """The number of the relation's cells that each doubt is about, and one of them, from one scan."""
     if not doubts:
         return []
     counts = ", ".join(f"COUNT({cell}), MIN({cell})" for cell, _ in doubts)
@@ -151,12 +152,12 @@ def counted(engine: Engine, relation: str, doubts: Sequence[Doubt]) -> list[tupl
 
 
 def told(doubts: Sequence[Doubt], found: Sequence[tuple[int, str]]) -> list[str]:
-    """What to say of those that there are."""
+    """The warnings of the doubts whose count is not 0."""
     return [said(*each) for (_, said), each in zip(doubts, found, strict=True) if each[0]]
 
 
 def _number(sql: Sql, columns: Columns, cells: Cells) -> Doubt:
-    """Cells that are there and no number, where numbers were learnt."""
+    """A doubt for cells that are neither missing nor numbers, in a column of which numbers were learnt."""
     number, text = as_number(sql, columns, cells), there(sql, columns, cells)
     return f"CASE WHEN {number} IS NULL THEN {text} END", partial(_odd, cells)
 
@@ -166,7 +167,7 @@ def _odd(cells: Cells, count: int, example: str) -> str:
 
 
 def _categories(sql: Sql, columns: Columns, wanted: Wanted, learnt: Learnt) -> Iterator[Doubt]:
-    """Cells with values that were not there to learn."""
+    """Doubts for cells with values that were not learnt."""
     for unseen in (unseen for step, _ in wanted for unseen in step.unseen(columns, learnt)):
         known = missing(sql, unseen.column.sql, ("", *unseen.known))
         yield f"CASE WHEN NOT {known} THEN {unseen.column.sql} END", partial(_unseen, unseen)

@@ -1,4 +1,4 @@
-"""What a column is, by its cells: a guess for people, which changes no value."""
+"""Guesses what a column contains from its cells; for display only, no value changes."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from csvjobs.pipelines.types import FALSE, TRUE
 from csvjobs.reading.profile import ColumnProfile
 
 MOST = 0.9
-"""Of the cells that must be of a kind, where single ones may be wrong."""
+"""The share of cells that must be of a kind; single ones may be wrong."""
 
 CATEGORIES = 50
 FEWEST = 20
-"""Cells that have to differ from each other to be taken for ids."""
+"""The least number of cells, all different, for them to be taken for ids."""
 
 FORMS = {
     "integer": re.compile(r"[+-]?(?:0|[1-9]\d*)"),
@@ -26,13 +26,13 @@ FORMS = {
 }
 CODE = re.compile(r"[\w./:-]+")
 LEADING_ZEROS = "code with leading zeros"
-"""Digits that no number would be written with: as one they would lose the zeros."""
+"""Digits with leading zeros, which a number would lose."""
 
 
 def meaning(column: ColumnProfile, cells: Sequence[str]) -> str:
     """One of empty, boolean, email, phone, iban, card, national_id, id, integer, decimal, url, category, text
-    and LEADING_ZEROS; or date or datetime and the formats that fit all cells, as `cast` takes them: `date
-    %d/%m/%Y`. `cells`: those of the profile that hold something."""
+    and LEADING_ZEROS; or date or datetime followed by the formats that fit all cells, as `cast` takes them:
+    `date %d/%m/%Y`. `cells`: the filled cells of the profile."""
     if not cells:
         return "empty"
     texts = {cell.strip() for cell in cells}
@@ -58,12 +58,12 @@ def _of(form: str, texts: set[str]) -> set[str]:
 
 
 def _all(form: str, texts: set[str]) -> bool:
-    """Of no text at all, none is."""
+    """False for no texts at all."""
     return bool(texts) and len(_of(form, texts)) == len(texts)
 
 
 def formats(cells: Sequence[str]) -> list[str]:
-    """Those of dates and times that fit all cells."""
+    """The formats of dates and times that fit all cells."""
     texts = {cell.strip() for cell in cells}
     return [one for one in chain(DATES, TIMES) if all(_fits(text, one) for text in texts)]
 

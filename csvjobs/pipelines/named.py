@@ -21,8 +21,8 @@ STORED = "stored"
 
 
 class NamedPipelines:
-    """The pipelines of `folder`; a file's name is the pipeline's. A missing folder holds none. Files that
-    somebody has put there win over pipelines that are stored under the same name."""
+    """The pipelines in `folder`, each named after its file; the folder may be missing. Files placed there win
+    over stored pipelines of the same name."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -34,7 +34,8 @@ class NamedPipelines:
         return sorted({TIDY.name} | files | set(self.stored.names()))
 
     def get(self, name: str, version: int | None = None) -> Pipeline:
-        """The pipeline of that name, or that version of it. Raises PipelineNotFound, InvalidPipeline."""
+        """The pipeline of that name, in the given or the newest version. Raises PipelineNotFound,
+        InvalidPipeline."""
         if not self._fixed(name) and self.versions(name):
             return self.stored.get(name, version)
         if version is not None or name not in self.names():
@@ -48,15 +49,16 @@ class NamedPipelines:
         return parse(_text(path)).model_copy(update={"name": name})
 
     def versions(self, name: str) -> builtins.list[int]:
-        """The numbers of its versions, oldest first; none of what is a file."""
+        """The numbers of its stored versions, oldest first; empty for a pipeline that is a file."""
         named = NAME.fullmatch(name) and not self._fixed(name)
         return self.stored.versions(name) if named else []
 
     def put(self, name: str, text: str, fits: Fits = whatever) -> tuple[Pipeline, bool]:
-        """Stores YAML or JSON as the newest version of that name, and says whether it made one.
+        """Stores YAML or JSON as the newest version of that name; also returns whether this made a new
+        version.
 
-        fits: as for StoredPipelines.put.
-        Raises InvalidPipeline, InvalidOption, PipelineFixed; as StoredPipelines.put.
+        fits: as for StoredPipelines.put. Raises InvalidPipeline, InvalidOption, PipelineFixed; as
+        StoredPipelines.put.
         """
         if not NAME.fullmatch(name):
             hint = "Letters, digits, dot, - and _; at most 100, a letter or digit first."
@@ -65,25 +67,25 @@ class NamedPipelines:
         return self.stored.put(parse(text).model_copy(update={"name": name}), fits)
 
     def delete(self, name: str) -> None:
-        """Takes back what is stored under that name. Raises PipelineNotFound, PipelineFixed."""
+        """Deletes what is stored under that name. Raises PipelineNotFound, PipelineFixed."""
         self._check_free(name)
         if not self.versions(name):
             self.get(name)
         self.stored.delete(name)
 
     def diff(self, one: str, other: str) -> str:
-        """What the pipeline `other` has otherwise than `one`, each a name or name@version, as a unified diff
-        of both as YAML; nothing where they are the same. Raises PipelineNotFound, InvalidPipeline."""
+        """How the pipeline `other` differs from `one`, each a name or name@version, as a unified diff of
+        their YAML; empty if they are equal. Raises PipelineNotFound, InvalidPipeline."""
         then, now = (self.called(name).yaml().splitlines(keepends=True) for name in (one, other))
         return "".join(unified_diff(then, now, one, other))
 
     def list(self) -> list[Pipeline]:
-        """All pipelines that are valid; `csvjobs doctor` names those that are not."""
+        """All valid pipelines; `csvjobs doctor` lists the invalid ones."""
         return [pipeline for name in self.names() if (pipeline := self._valid(name))]
 
     def resolve(self, text: str | None) -> Pipeline:
-        """A pipeline from what a client sent: nothing (tidy), a name, name@version, or the
-        pipeline as YAML or JSON.
+        """A pipeline from a client's text: empty (tidy), a name, name@version, or the pipeline as YAML or
+        JSON.
 
         Raises PipelineNotFound, InvalidPipeline.
         """

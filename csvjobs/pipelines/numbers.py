@@ -1,8 +1,8 @@
-"""Statistics of one column of numbers that was kept: off by no more than the rounding of one difference,
-in small memory, the same at every try.
+"""Statistics of one kept column of numbers: accurate to the rounding of one difference, in little memory,
+reproducible.
 
-An engine's own sums depend on which thread adds first, and its exact quantiles hold every value. Here
-numbers are added as integers, and order statistics are found by narrowing down where they lie.
+An engine's own sums depend on which thread adds first, and its exact quantiles hold every value. Here numbers
+are added as integers, and order statistics are found by narrowing down their range.
 """
 
 from __future__ import annotations
@@ -16,18 +16,19 @@ from csvjobs.engines.base import Engine
 from csvjobs.pipelines.step import constant
 
 BITS = 62
-"""Of the integers that are added: parts of the column's reach, so that its rounding is below a double's."""
+"""Bits of the integers that are added, which are fractions of the column's reach: their rounding is below a
+double's."""
 
 BINS = 4096
 SPAN = 40
-"""Binary digits by which numbers of one span differ at most."""
+"""The most binary digits by which the numbers of one span differ."""
 
 FEW = 100_000
-"""So many numbers are sorted; more are narrowed down first."""
+"""Up to so many numbers are sorted; more are narrowed down first."""
 
 
 class Bin(NamedTuple):
-    """Bounds and count of numbers that lie together."""
+    """Bounds and count of adjacent numbers."""
 
     low: float
     high: float
@@ -35,15 +36,15 @@ class Bin(NamedTuple):
 
 
 class Span(NamedTuple):
-    """The smallest and the largest of numbers above 0."""
+    """The smallest and the largest of some positive numbers."""
 
     low: float
     high: float
 
 
 class Numbers:
-    """The numbers of the column `ref` of a kept relation, bounded by `low` and `high`; NULL is left out, and
-    NaN, which stands for a cell that is there and is no number: `odd` counts those.
+    """The numbers of the column `ref` of a kept relation, bounded by `low` and `high`. NULL is ignored, and
+    so is NaN, which marks a cell that is neither missing nor a number: `odd` counts those.
 
     With a `count` of 0 there are no statistics.
     """
@@ -73,22 +74,22 @@ class Numbers:
         return centre + off / scale
 
     def deviation(self) -> float:
-        """Of the population (ddof 0)."""
+        """The population standard deviation (ddof 0)."""
         mean = self.mean
         scale = self._scale(mean)
         distance = f"(({self._ref} - {constant(mean)}) * {constant(scale)})"
-        # Of many large numbers near each other no double is the mean: its rounding is taken out again.
+        # The mean of many large, close numbers is not a double: subtract the rounding of the mean.
         off, squared = self._averages(distance, f"{distance} * {distance}")
         return math.sqrt(squared - off * off) / scale
 
     def reach(self) -> list[Span]:
-        """How far from 0 they are, 0 itself left out: spans, in order, outside of which none is."""
+        """The absolute values, without 0, as spans: in ascending order, with no value outside them."""
         size = f"ABS({self._ref})"
         within = f"WHERE {self._ref} <> 0 GROUP BY FLOOR(LOG2({size}) / {SPAN}) ORDER BY 1"
         return [Span(*row) for row in self._rows(f"MIN({size}), MAX({size})", within)]
 
     def quantile(self, q: float) -> float:
-        """Interpolated linearly, as numpy does by default: type 7 of Hyndman and Fan (1996)."""
+        """The quantile by linear interpolation, numpy's default: type 7 of Hyndman and Fan (1996)."""
         place = q * (self.count - 1)
         rank = math.floor(place)
         below, above = self._ranked(rank)
@@ -100,13 +101,13 @@ class Numbers:
         return math.ldexp(1.0, -max(exponent, -1000))
 
     def _averages(self, *terms: str) -> list[float]:
-        """Of terms between -1 and 1."""
+        """The averages of terms between -1 and 1."""
         sums = (f"SUM(CAST(ROUND({term} * {constant(2.0**BITS)}) AS BIGINT))" for term in terms)
         [totals] = self._rows(", ".join(sums))
         return [int(total) / (self.count << BITS) for total in totals]
 
     def _ranked(self, rank: int) -> tuple[float, float]:
-        """The number at that place in order, from 0, and the one at the next."""
+        """The number at that rank in sorted order, from 0, and the next one."""
         low, high, count, before, after = self.low, self.high, self.count, 0, self.high
         while low < high and count > FEW:
             bins = self._bins(low, high)
@@ -122,7 +123,7 @@ class Numbers:
         return found[0], found[1] if len(found) > 1 else after
 
     def _bins(self, low: float, high: float) -> list[Bin]:
-        """The numbers from `low` to `high`, cut into bins of equal width, in order."""
+        """The numbers from `low` to `high`, in bins of equal width, in order."""
         half = 1.0 if math.isfinite(high - low) else 0.5
         distance = f"({self._ref} * {constant(half)} - {constant(low * half)})"
         place = f"FLOOR({distance} / {constant(high * half - low * half)} * {BINS})"

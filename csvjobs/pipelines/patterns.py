@@ -7,8 +7,8 @@ from pydantic_core import PydanticCustomError, SchemaError, SchemaValidator, cor
 
 
 def _linear(pattern: str) -> str:
-    """A pattern without look-around and back-references, which pydantic's own engine lacks like ours:
-    both take time in proportion to the text."""
+    """Refuses look-around and back-references: pydantic's own engine lacks them like ours, and so takes time
+    linear in the text."""
     try:
         SchemaValidator(core_schema.str_schema(pattern=pattern))
     except SchemaError as error:

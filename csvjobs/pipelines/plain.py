@@ -1,4 +1,4 @@
-"""YAML or JSON text as plain data: texts, lists and mappings, in which no key stands twice."""
+"""Parses YAML or JSON text into plain data: texts, lists and mappings without duplicate keys."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from csvjobs.errors import InvalidOption, InvalidPipeline
 
 
 def plain(text: str) -> Any:
-    """The text's data, scalars as text. Raises InvalidPipeline."""
+    """The data of the text, all scalars as text. Raises InvalidPipeline."""
     try:
         loaded = _json(text) or yaml.load(text, _PlainLoader)  # noqa: S506 (makes text, lists and dicts only)
-        # Escapes can spell halves of characters, which no file can hold.
+        # JSON escapes can spell lone surrogates, which no file can contain.
         json.dumps(loaded, ensure_ascii=False).encode()
         return loaded
     except (ValueError, RecursionError, yaml.YAMLError) as error:
@@ -23,7 +23,7 @@ def plain(text: str) -> Any:
 
 
 class _PlainLoader(yaml.BaseLoader):
-    """Scalars as text, no tags, and no aliases: they can blow a small text up to any size."""
+    """Loads scalars as text; allows no tags, and no aliases, which can expand a small text to any size."""
 
     def compose_node(self, parent: Any, index: Any) -> Any:
         if self.check_event(yaml.AliasEvent):
@@ -41,7 +41,8 @@ class _PlainLoader(yaml.BaseLoader):
 
 
 def _json(text: str) -> Any:
-    """None where it is none, or has a key twice: YAML may begin with a brace as well, and tells places."""
+    """None if it is not JSON, or has a duplicate key: YAML can begin with a brace too, and its errors give
+    positions."""
     try:
         return json.loads(text, parse_int=str, parse_float=str, object_pairs_hook=_once)
     except ValueError:

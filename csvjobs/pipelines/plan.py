@@ -1,7 +1,7 @@
-"""From steps to queries: fit passes where steps learn, then one query that makes the output.
+"""Turns steps into queries: fit passes for steps that learn, then one query that makes the output.
 
-Each step becomes one SELECT layer over the one before. Layers name their columns c0, c1, …; the
-user's names never become SQL.
+Each step becomes a SELECT layer on top of the previous one. Layers name their columns c0, c1, …; the user's
+names never become SQL.
 """
 
 from __future__ import annotations
@@ -23,21 +23,21 @@ NO_CHANGES = (
     f"SELECT 1 AS {ROW}, 0 AS step, '' AS label, 0 AS place, '' AS name, '' AS before, '' AS after "
     "WHERE 1 = 0"
 )
-"""Where no step changes a cell."""
+"""The query of changed cells if no step changes any."""
 
 ROWS: tuple[Counted, ...] = get_args(Counted)
 Counts = dict[Counted | Literal["changed", "unparsed"], int]
 """Rows that a step dropped, merged, added or rejected; cells that it changed, and that it could not read as
-what it takes them for."""
+the expected type."""
 
 
 @dataclass(frozen=True)
 class Tally:
-    """A query of one row: the rows that the step `label` dropped, merged, added or rejected, if it is such a
-    step, and the cells that each of the steps `changed` did change.
+    """A query of one row: how many rows the step `label` dropped, merged, added or rejected, if it is such a
+    step, and how many cells each of the steps in `changed` changed.
 
-    Where a copy has counted the rows, the query is of use for the cells only: one of `counters` has those
-    that went, or two have those before the step and behind it.
+    If a copy has counted the rows, the query is needed for the cells only: one of `counters` has the rows
+    that were removed, or two have those before and after the step.
     """
 
     label: str
@@ -47,15 +47,15 @@ class Tally:
     counters: range = range(0)
 
     def rows(self, passed: Sequence[int]) -> int:
-        """How many rows went or came, by what the counters say."""
+        """How many rows were removed or added, according to the counters."""
         before, *behind = (passed[counter] for counter in self.counters)
         return abs(before - sum(behind))
 
 
 @dataclass(frozen=True)
 class Checked:
-    """What a step has checked: a query of the rows that are not so, as `Sound.unsound` makes it. `of_file`:
-    whether they are rows of the file, known by their number."""
+    """The result of a check: a query of the rows that break a condition, from `Sound.unsound`. `of_file`:
+    whether they are rows of the file, identified by their number."""
 
     label: str
     conditions: tuple[Condition, ...]
@@ -65,7 +65,7 @@ class Checked:
 
 @dataclass(frozen=True)
 class Doubted:
-    """What is counted in a relation, to be warned of; nothing where a copy has not moved the `counter`."""
+    """Doubts to count in a relation for warnings; there are none if a copy has not moved the `counter`."""
 
     relation: str
     doubts: tuple[Doubt, ...]
@@ -74,15 +74,15 @@ class Doubted:
 
 @dataclass
 class Plan:
-    """The steps put on top of a relation, one after the other; ready when all are on.
+    """The steps applied on top of a relation, one after the other; complete once all are added.
 
-    `counters`: so many count the rows that pass them, before and behind each step by which rows go or come,
-    and those with a cell in doubt.
-    `order`: the columns, beside those of the table, by which the rows stand; none where no step asks.
-    `known`: what the steps that learn have learnt elsewhere; None to learn it here. `late`: do without what
-    steps can do without, so that a query may raise Unsure. `count_cells`: whether to count the cells that
-    steps change: it may cost another scan. `list_cells`: whether to list them, which takes numbered rows.
-    `types`: of the columns that a step brought to one, and no other has changed since.
+    `counters`: how many there are; they count the rows that pass before and after each step that removes or
+    adds rows, and the rows with a cell in doubt. `order`: the columns, besides those of the table, that
+    define the order of the rows; empty if no step needs it. `known`: what the steps have learnt elsewhere;
+    None to learn it here. `late`: skip learning for steps that can do without it, so that a query may raise
+    Unsure. `count_cells`: whether to count the cells that steps change, which may cost another scan.
+    `list_cells`: whether to list them, which needs numbered rows. `types`: of the columns that a step
+    converted to a type and no other has changed since.
     """
 
     engine: Engine
@@ -116,26 +116,27 @@ class Plan:
         self._counting = self.relation
 
     def query(self, *, counting: bool = False) -> str:
-        """The query of the output, columns and rows in order; whether it moves the `counters`."""
+        """The query of the output, with columns and rows in order; `counting`: whether it moves the
+        `counters`."""
         listed = ", ".join(column.sql for column in self.columns)
         order = f" ORDER BY {self.terms}" if self._moved else ""
         return f"SELECT {listed} FROM ({self._counting if counting else self.relation}){order}"
 
     @property
     def terms(self) -> str:
-        """What the rows stand by, as behind ORDER BY."""
+        """The order of the rows, as the terms of ORDER BY."""
         return terms(self.order)
 
     def add(self, place: int, step: Step) -> None:
-        """Puts a step on top, running the fit pass of those that wait for one if it depends on them.
+        """Adds a step; runs the fit pass of the waiting steps first if it depends on them.
 
-        A step that learns waits, so that independent ones learn in one scan.
+        A step that learns waits, so that independent steps learn in one scan.
         """
         self._counts[label(step, place)] = {}
         if self._waiting and not self._independent(step):
             self.fit()
         if self.late and step.learns_late:
-            # It refuses the cells that it cannot read.
+            # The query itself raises Unsure for cells that the step cannot read.
             self._apply(place, step, Lesson({}, [], dict.fromkeys(step.needs(self.columns), 0)))
         elif step.needs(self.columns) or (self.known is not None and step.unseen(self.columns, {})):
             self._waiting.append((place, step))
@@ -143,8 +144,8 @@ class Plan:
             self._apply(place, step, Lesson({}, [], {}))
 
     def count(self, passed: Sequence[int] | None = None) -> dict[str, Counts]:
-        """What each step so far did to rows and cells, by its label; warns of cells in doubt. `passed`: what
-        the counters say, where a copy has counted the rows."""
+        """What each step so far did to rows and cells, by its label; adds warnings for cells in doubt.
+        `passed`: the values of the counters, if a copy has counted the rows."""
         self.settle()
         for each in self.doubted:
             if passed is None or passed[each.counter]:
@@ -166,14 +167,15 @@ class Plan:
         return self._counts
 
     def changes(self) -> str:
-        """A query of all cells that were changed in rows of the file, once all steps are on: number of the
-        row, and the fields of a Pair."""
+        """A query of all cells changed in rows of the file, once all steps are added: the row's number, and
+        the fields of a Pair."""
         self._list()
         listed = f"{ROW}, step, label, place, name, before, after"
         return f"SELECT {listed} FROM ({' UNION ALL '.join(self._listings or [NO_CHANGES])})"
 
     def fit(self) -> None:
-        """One scan for all steps that wait, to learn or to check what is applied; then their layers."""
+        """Runs one scan for all waiting steps, to learn or to check what is applied; then adds their
+        layers."""
         if not self._waiting:
             return
         waiting, self._waiting = self._waiting, []
@@ -202,8 +204,8 @@ class Plan:
         return Lesson(learnt | own.learnt, warnings, checked.unparsed | own.unparsed)
 
     def _learnt_here(self, wanted: Wanted, learnt: Learnt) -> Lesson:
-        """What is of the rows at hand, where `learnt` was learnt elsewhere: readings too, of the formats that
-        were settled there."""
+        """What must be learnt from the rows at hand although `learnt` was learnt elsewhere: also readings,
+        limited to the formats found there."""
         asked = {
             need: settled(need, learnt)
             for step, needs in wanted
@@ -221,7 +223,7 @@ class Plan:
         return learn(self.engine, self.sql, self.relation, self.columns, wanted)
 
     def _independent(self, step: Step) -> bool:
-        """Whether the step neither reads nor changes what the waiting ones will change."""
+        """Whether the step neither reads nor changes what the waiting steps will change."""
         if not step.local:
             return False
         try:
@@ -241,8 +243,8 @@ class Plan:
             self._counts[called]["unparsed"] = lesson.cells_unparsed
 
     def _placed(self, error: DataError, steps: Sequence[tuple[int, Step]]) -> DataError:
-        """What is wrong with a column, with its place where only one step can be meant, and the row of its
-        cell where rows are numbered and still those of the file."""
+        """The error about a column, with the position of the step if only one can be meant, and the row of
+        the cell if rows are numbered and still those of the file."""
         if error.column is not None and error.pointer is None and len(steps) == 1:
             [(place, step)] = steps
             error.at(f"/steps/{place}", step.step)
@@ -253,7 +255,7 @@ class Plan:
         return error
 
     def _changes(self, made: Change | Changes) -> Iterator[Change]:
-        """Each of them when the one before is made."""
+        """The changes, each once the previous one has been made."""
         if isinstance(made, Change):
             yield made
             return
@@ -289,18 +291,18 @@ class Plan:
 
     @property
     def _carried(self) -> list[str]:
-        """What the layers hold beside the table, until it is counted or listed."""
+        """Columns that layers carry along with the table until they are counted or listed."""
         return [*self._uncounted, *self._unlisted, *(cell for cell, _ in self._unsaid)]
 
     def _doubt(self, doubts: Iterable[Doubt]) -> Iterator[str]:
-        """Texts of cells in doubt, as columns, in which they are counted while the rows are the same."""
+        """Texts of cells in doubt, as columns; they are counted while the rows are the same."""
         for cell, said in doubts:
             self._made += 1
             self._unsaid.append((f"q{self._made}", said))
             yield f"{cell} AS q{self._made}"
 
     def settle(self) -> None:
-        """Has the cells counted that are in doubt up to here: in a scan, if a copy meets one."""
+        """Schedules the count of the cells in doubt so far: a scan, if a copy meets one."""
         if not self._unsaid:
             return
         self.doubted.append(Doubted(self.relation, tuple(self._unsaid), self.counters))
@@ -321,20 +323,21 @@ class Plan:
             self.checked.append(Checked(label, rows.conditions, query, self._of_file))
 
     def _tally(self, called: str, rows: RowChange) -> None:
-        """Has the rows counted that go or come, and in the same scan the cells that were changed before."""
+        """Schedules the count of rows that the step removes or adds and, in the same scan, of cells changed
+        before."""
         query = rows.tally(self.relation, list(self._uncounted))
         self.tallies.append(Tally(called, rows.counts, tuple(self._uncounted.values()), query))
         self._uncounted = {}
 
     def _list(self) -> None:
-        """Has the cells listed that were changed before, and not yet are."""
+        """Schedules the listing of the changed cells that are not listed yet."""
         if self._unlisted:
             self._listings.append(self.sql.each(self._unlisted, self.relation, ROW))
         self._unlisted = []
 
     def _changed(self, place: int, called: str, made: Columns) -> Iterator[str]:
-        """How many cells of a row are others now, where their column is still there, and which: as columns,
-        as far as they are to be counted and listed."""
+        """Columns that hold how many cells of a row changed, in columns that still exist, and which; as far
+        as they are to be counted and listed."""
         before = {column.name: column.sql for column in self.columns}
         pairs = [
             Pair(place, called, at, column.name, old, column.sql)
@@ -354,7 +357,7 @@ class Plan:
             yield f"{self.sql.differing(pairs)} AS e{self._made}"
 
     def _layer(self, made: Columns, rows: RowChange, carried: Sequence[str]) -> None:
-        """`carried`: what it holds beside the columns."""
+        """Adds a layer; `carried`: what it holds besides the columns."""
         columns, keys = self._named(made), self._keys(rows.keys(self.order))
         parts = [f"{c.sql} AS {n.sql}" for c, n in zip(made, columns, strict=True)]
         parts += [f"{k.sql} AS {n.sql}" for k, n in zip(rows.keys(self.order), keys, strict=True)]
@@ -367,13 +370,13 @@ class Plan:
         self.types = {now: self.types[then] for then, now in pairs if then in self.types}
 
     def _source(self, relation: str, rows: RowChange) -> str:
-        """What is read once more has no counters, which would count it twice."""
+        """The FROM item; what is read once more has no counters, as they would count twice."""
         return rows.source(relation, self.order) + rows.joined(self.relation)
 
     def _counted(self, listed: str, rows: RowChange) -> str:
-        """The layer with counters of the rows that go, or of those before it and behind it.
+        """The layer with counters of the rows removed, or of the rows before and after it.
 
-        A predicate that moves a counter stays where it is put; others an engine moves below it.
+        An engine moves predicates below the layer, except those that move a counter.
         """
         if stays := rows.stays(self.relation, self.order):
             where = f"CASE WHEN {stays} THEN TRUE ELSE {self._counter()} < 0 END"
@@ -386,7 +389,7 @@ class Plan:
         return f"SELECT * FROM ({relation}) WHERE {self._counter()} > 0"
 
     def _counter(self) -> str:
-        """One more, for the step that has its tally last."""
+        """A new counter, for the step whose tally is the last one."""
         self.counters += 1
         last = self.tallies[-1]
         used = range(last.counters.start if last.counters else self.counters - 1, self.counters)
@@ -394,12 +397,12 @@ class Plan:
         return self.sql.counted(self.counters - 1)
 
     def _named(self, made: Columns) -> Columns:
-        """The columns as the next layer knows them: a bare reference keeps its name, once."""
+        """The columns as the next layer names them: a bare reference keeps its name, once."""
         unused = {column.sql for column in self.columns}
         return Columns(Column(column.name, self._reference(column.sql, unused)) for column in made)
 
     def _keys(self, made: Sequence[Key]) -> tuple[Key, ...]:
-        """The same for what the rows stand by; the last of it is always the row's own number."""
+        """The same for the order keys; the last one is always the row's number."""
         unused = {key.sql for key in self.order}
         own = [Key(self._reference(key.sql, unused), key.descending) for key in made[:-1]]
         return (*own, Key(ROW)) if made else ()
@@ -413,7 +416,7 @@ class Plan:
 
 
 def _left(label: str, condition: Condition, count: int, example: str) -> str:
-    """What to say of rows that break a condition and stay."""
+    """The warning for rows that break a condition and stay."""
     rows = f"{count} row{'s' if count > 1 else ''}"
     fate = "left as found" if condition.on_fail == "keep" else "made missing there"
     where = f" in column {condition.column!r}" if condition.column else ""
@@ -422,7 +425,7 @@ def _left(label: str, condition: Condition, count: int, example: str) -> str:
 
 
 def label(step: Step, place: int) -> str:
-    """What a step is called in the account."""
+    """The step's name in the account."""
     return f"{step.step} (step {place + 1})"
 
 
@@ -440,13 +443,12 @@ def plan(
     count_cells: bool = False,
     list_cells: bool = False,
 ) -> Plan:
-    """The whole plan of `steps` over a relation with the columns c0, c1, … called `names`.
+    """The complete plan of `steps` over a relation whose columns c0, c1, … are called `names`.
 
-    nulls: texts that each step takes for missing; known: what was learnt elsewhere and is to be applied;
+    nulls: texts that every step takes for missing; known: what was learnt elsewhere and is to be applied;
     tables: those that the steps name; late: as in Plan; count_cells, list_cells: whether to count and to list
-    changed cells.
-    Runs the fit passes, or checks what is applied. Raises DataError for what the steps or the data do not
-    allow, and Unsure where it is late.
+    changed cells. Runs the fit passes, or checks what is applied. Raises DataError for what the steps or the
+    data do not allow, and Unsure if `late`.
     """
     columns = Columns(Column(name, f"c{place}") for place, name in enumerate(names))
     order = (Key(ROW),) if numbered else ()
@@ -463,5 +465,5 @@ def plan(
 
 
 def needs_row_numbers(steps: Sequence[Step]) -> bool:
-    """Whether the relation must carry file order as a column."""
+    """Whether the relation must have the file order as a column."""
     return any(step.by_order for step in steps)

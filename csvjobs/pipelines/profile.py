@@ -1,8 +1,8 @@
-"""Profile: what each column of a whole table holds, in one pass and small memory.
+"""Profile: describes each column of a whole table, in one pass and little memory.
 
-Counts and bounds are exact. What one pass cannot know exactly is said to be about so: how many different
-values there are, and quantiles. What needs a closer look is told of rows that are drawn, or of all if there
-are few.
+Counts and bounds are exact. What one pass can only estimate, the number of distinct values and quantiles, is
+named as approximate. What needs a closer look is computed from a sample of rows, or from all if there are
+few.
 """
 
 from __future__ import annotations
@@ -26,24 +26,24 @@ DRAWN = 2000
 BARS = 12
 QUARTERS = (0.25, 0.5, 0.75)
 SURE = 2**53
-"""Below it a double holds each whole number."""
+"""A double represents every whole number below it."""
 DIGITS = 8
-"""Hexadecimal ones of the hash by which rows are drawn."""
+"""Hexadecimal digits of the hash by which rows are sampled."""
 
 MOST_COLUMNS = 200
 
 
 class Spread(BaseModel):
-    """The numbers of a column, bounds as doubles, or as integers where whole ones are too large for those;
-    `bars`: how many of those drawn lie in each of equal parts from the lowest to
-    the highest drawn."""
+    """The numbers of a column. Bounds are doubles, or integers if whole numbers are too large for those;
+    `bars`: how many of the sampled numbers fall into each of equal intervals from the lowest to the highest
+    sampled."""
 
     model_config = ConfigDict(frozen=True)
 
     count: int
     low: int | float
     high: int | float
-    about_quartiles: list[float] = Field(description="By linear interpolation, as numpy's, in small tables.")
+    about_quartiles: list[float] = Field(description="In small tables by linear interpolation, as in numpy.")
     bars: list[int]
 
 
@@ -53,24 +53,24 @@ class ColumnSummary(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     name: str
-    meaning: str = Field(description="What its cells are, as far as the drawn rows tell.")
+    meaning: str = Field(description="What its cells are, judged by the sampled rows.")
     filled: int
     empty: int = Field(description="Cells that are empty or one of the read option `nulls`.")
-    quoted_empty: int = Field(description="Those of them that are empty texts in quotes.")
-    about_distinct: int = Field(description="Different values among the filled cells; exact in small tables.")
+    quoted_empty: int = Field(description="Those of them that are quoted empty texts.")
+    about_distinct: int = Field(description="Distinct values among the filled cells; exact in small tables.")
     first: str | None = Field(
-        description="The lowest cell: of dates the earliest, in the first format that fits, else of texts in "
-        "code point order."
+        description="The lowest cell: of dates the earliest, in the first format that fits, otherwise the "
+        "first in code point order."
     )
     last: str | None
     shortest: int | None
     longest: int | None
     numbers: Spread | None = None
-    drawn: ColumnProfile = Field(description="The same and more of the rows that were drawn.")
+    drawn: ColumnProfile = Field(description="The same and more, of the sampled rows.")
 
 
 class TableProfile(BaseModel):
-    """A table and its first columns. `drawn`: rows that were looked at closely, spread over the table."""
+    """A table and its first columns. `drawn`: the number of rows sampled, spread over the table."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -80,7 +80,7 @@ class TableProfile(BaseModel):
 
 
 class Profiles(BaseModel):
-    """What a job was given, and what it made."""
+    """A job's input and output."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -89,8 +89,8 @@ class Profiles(BaseModel):
 
 
 def profile(engine: Engine, sql: Sql, relation: str, columns: Columns, rows: int) -> TableProfile:
-    """One scan of the relation, which has ROW and about so many `rows`; another one for bounds that only the
-    kind of a column tells."""
+    """One scan of the relation, which has ROW and about `rows` rows; a second one for bounds that depend on
+    the kind of the column."""
     columns = Columns(columns[:MOST_COLUMNS])
     numbers = ", ".join(f"{sql.number(_there(sql, c.sql))} AS n{i}" for i, c in enumerate(columns))
     facts = [fact for i, c in enumerate(columns) for fact in _facts(sql, c.sql, f"n{i}")]
@@ -118,7 +118,7 @@ def _bounded(
     summaries: Sequence[ColumnSummary],
     cells: Sequence[Sequence[str]],
 ) -> list[ColumnSummary]:
-    """The same with the bounds of dates, and of whole numbers that no double holds."""
+    """The summaries with exact bounds of dates, and of whole numbers too large for a double."""
     asked = {}
     for place, (column, one, some) in enumerate(zip(columns, summaries, cells, strict=True)):
         there = _there(sql, column.sql)
@@ -136,16 +136,16 @@ def _bounded(
 
 
 def _ordered_by(summary: ColumnSummary, cells: Sequence[str]) -> str | None:
-    """The format by which its cells are put in order, None where that is their text."""
+    """The format by which the cells are ordered; None if they are ordered as text."""
     if not summary.meaning.startswith("date"):
         return None
-    # Of a time with a zone the format is year first anyway.
+    # Formats of times with a zone begin with the year anyway.
     return next((one for one in formats(cells) if not one.endswith("%z")), None)
 
 
 def _exact(summary: ColumnSummary, count: int, low: Any, high: Any) -> ColumnSummary:
-    """With these bounds, if they are of all its cells: numbers, or texts behind a moment, which has one blank
-    in it."""
+    """The summary with these bounds, if they cover all its cells: numbers, or texts that follow a timestamp
+    with one space in it."""
     if summary.numbers and isinstance(low, Decimal) and count == summary.numbers.count:
         whole = {name: int(n) for name, n in (("low", low), ("high", high)) if n == n.to_integral_value()}
         return summary.model_copy(update={"numbers": summary.numbers.model_copy(update=whole)})
@@ -171,7 +171,7 @@ def _there(sql: Sql, cell: str) -> str:
 
 
 def _drawn(rows: int) -> str:
-    """About as many as are to be drawn, the same at every run."""
+    """A predicate that samples about DRAWN rows, the same ones at every run."""
     if rows <= DRAWN:
         return "1 = 1"
     bound = format(16**DIGITS * DRAWN // rows, f"0{DIGITS}x")
@@ -213,7 +213,7 @@ def _spread(facts: Sequence[Any], cells: Sequence[str], *, whole: bool) -> Sprea
 
 
 def _quantile(numbers: Sequence[float], part: float) -> float:
-    """Interpolated linearly between the two nearest of the sorted numbers."""
+    """The quantile, linearly interpolated between the two nearest of the sorted numbers."""
     place = part * (len(numbers) - 1)
     below = int(place)
     above = min(below + 1, len(numbers) - 1)

@@ -1,7 +1,7 @@
-"""Queries over the table: the user's SELECT is parsed to a tree, and becomes the changes steps are made of.
+"""SQL queries over the table: parses the user's SELECT into a tree, and turns it into the changes of a step.
 
-What stands in it are expressions, and aggregates of them; all else is refused. One behind FROM or in WITH
-comes first, and the other is of what it makes.
+A query may contain expressions and aggregates of them; everything else is refused. A subquery in FROM or WITH
+runs first, and the outer query reads its result.
 """
 
 from __future__ import annotations
@@ -39,11 +39,11 @@ FROM = {"type", "table_name", "qualified_name", "query_location", "query_locatio
 BRACKETS = {"type", "alias", "subquery", "query_location", "query_location_length"}
 WITH = {"materialized", "query_node"}
 MODIFIERS = {"DISTINCT_MODIFIER": set[str](), "ORDER_MODIFIER": {"orders"}, "LIMIT_MODIFIER": {"limit"}}
-"""What each part of a query may hold; all else changes its meaning."""
+"""What each part of a query may contain; anything else changes its meaning."""
 
 
 class Item(NamedTuple):
-    """A column of the result, or all of the table where the node is a star."""
+    """A column of the result, or all columns of the table if the node is a star."""
 
     name: str
     node: Node
@@ -55,7 +55,7 @@ class Item(NamedTuple):
 
 @dataclass(frozen=True)
 class Query:
-    """order: expressions, and whether each is descending."""
+    """One SELECT. order: expressions, and whether each is descending."""
 
     items: tuple[Item, ...]
     where: Node | None
@@ -68,14 +68,14 @@ class Query:
 
     @property
     def aggregates(self) -> list[Node]:
-        """Those that are asked for, each once."""
+        """The aggregates used, each once."""
         nodes = [*(item.node for item in self.items), *self._later]
         found = (each for node in nodes for each in _found(node) if _function(each) in AGGREGATES)
         return list({_key(node): node for node in found}.values())
 
     @property
     def windows(self) -> list[Node]:
-        """Those that are asked for, each once."""
+        """The windows used, each once."""
         nodes = [*(item.node for item in self.items), *self._last]
         return list({_key(node): node for node in _windows(nodes)}.values())
 
@@ -85,7 +85,7 @@ class Query:
 
     @property
     def names(self) -> list[str]:
-        """The columns of the table that it names, each once."""
+        """The columns of the table that are named, each once."""
         where = [self.where] if self.where else []
         arguments = [each for node in self.aggregates for each in node.get("arguments", ())]
         first = [*(item.node for item in self.items), *where, *self.groups, *arguments, *self.windows]
@@ -95,16 +95,16 @@ class Query:
 
     @property
     def _later(self) -> list[Node]:
-        """Where names that the query gives are known."""
+        """Clauses that can use names given in the select list."""
         return [*([self.having] if self.having else []), *self._last]
 
     @property
     def _last(self) -> list[Node]:
-        """What is asked for when windows are known."""
+        """Clauses that are evaluated after the windows."""
         return [*([self.qualify] if self.qualify else []), *(node for node, _ in self.order)]
 
     def needed(self, behind: Iterable[str]) -> list[str]:
-        """The columns of the table that this query and one of its result need, which names these."""
+        """The columns of the table that this query needs, together with a later one that names `behind`."""
         if not any(item.star for item in self.items):
             return self.names
         given = {item.name for item in self.items}
@@ -112,12 +112,12 @@ class Query:
 
 
 Chain = tuple[Query, ...]
-"""Queries, each of what the one before it makes."""
+"""Queries, each of which reads the result of the previous one."""
 
 
 @lru_cache(maxsize=128)
 def parse(text: str) -> Chain:
-    """The queries that the text is made of. Raises NotParsed, Wrong for what cannot be used here."""
+    """The queries in the text. Raises NotParsed, Wrong for what cannot be used here."""
     return _chain(query(text), {TABLE: ()})
 
 
@@ -130,15 +130,15 @@ def needed(chain: Chain) -> list[str]:
 
 
 def try_out(chain: Chain, sql: Sql) -> None:
-    """Finds all faults but names of columns, which are known only with the file.
+    """Finds all faults except wrong column names, which are known only with the file.
 
-    Raises Wrong, BadPattern, DuplicateColumn; UnknownColumn for a name that a query within does not give.
+    Raises Wrong, BadPattern, DuplicateColumn; UnknownColumn for a name that a subquery does not give.
     """
     columns_of(_answered(chain, Columns(Column(name, "c0") for name in needed(chain)), sql))
 
 
 def changes(chain: Chain, columns: Columns, sql: Sql) -> Changes:
-    """What the queries make of the table. Raises UnknownColumn, DuplicateColumn, BadPattern."""
+    """The changes that the queries make to the table. Raises UnknownColumn, DuplicateColumn, BadPattern."""
     check_known(needed(chain), columns, STEP)
     return _answered(chain, columns, sql)
 
@@ -150,7 +150,8 @@ def _answered(chain: Chain, columns: Columns, sql: Sql) -> Changes:
 
 
 def _chain(tree: Node, tables: Mapping[str, Chain]) -> Chain:
-    """The queries within and behind a tree; `tables`: what makes those that may stand in it."""
+    """The subqueries of a tree, and its own query last; `tables`: the tables it may read, with the queries
+    that make them."""
     if tree["type"] != "SELECT_NODE":
         raise NotParsed("it is not one SELECT; UNION and its like cannot be used here")
     if odd := sorted(tree.keys() - SELECT):
@@ -168,7 +169,7 @@ def _chain(tree: Node, tables: Mapping[str, Chain]) -> Chain:
 
 
 def _within(node: Node, tables: Mapping[str, Chain]) -> Chain:
-    """The queries that make what stands behind FROM. Raises Wrong."""
+    """The queries that make the table in FROM. Raises Wrong."""
     if node["type"] == "EMPTY":
         raise NotParsed("FROM input is missing")
     if node["type"] == "JOIN":
@@ -202,13 +203,13 @@ def _query(tree: Node) -> Query:
 
 
 Made = Generator[Change, Columns, Columns]
-"""Changes, and the columns that come of the last."""
+"""Yields changes, and returns the columns of the last one."""
 
 
 @dataclass(frozen=True)
 class Table:
-    """What a part of a query is written over; `known`: what some nodes are in it, by their key, and where its
-    rows are groups, nothing else is."""
+    """The table that a part of a query is written over; `known`: the terms of some nodes in it, by their key;
+    if its rows are groups, nothing else can be used."""
 
     columns: Columns
     sql: Sql
@@ -224,13 +225,13 @@ class Table:
         return Judgement(fitting(node, values.truth, term).sql, tuple(values.losses))
 
     def naming(self, query: Query) -> Table:
-        """The same, where the names are known that the query gives."""
+        """The same table, where the names that the query gives are known."""
         items = (item for item in query.items if not (item.star or self.lacks(item.node)))
         given = {_reference(item.name): self.written(item.node)[0] for item in items}
         return replace(self, known={**self.known, **given})
 
     def lacks(self, node: Node) -> bool:
-        """Whether there is a window in it that is not yet made."""
+        """Whether the node contains a window that has not been computed yet."""
         return any(_key(window) not in self.known for window in _windows(node))
 
 
@@ -282,7 +283,7 @@ def _changes(query: Query, columns: Columns, sql: Sql) -> Made:
 def _beside(
     table: Table, made: Columns, rows: RowChange | None = None, doubts: Iterable[Doubt] = ()
 ) -> Generator[Change, Columns, tuple[Table, Sequence[Column]]]:
-    """The table as it is, and these columns of it."""
+    """Adds columns to the table; returns it with the new columns."""
     known, shown = table.known.values(), len(table.columns)
     kept = [*table.columns, *parts.columns("known", known)]
     columns = yield Change(Columns([*kept, *made]), rows, doubts=tuple(doubts))
@@ -291,7 +292,7 @@ def _beside(
 
 
 def _merged(query: Query, table: Table) -> Generator[Change, Columns, Table]:
-    """One row of each group, over which are known what it is grouped by, and the aggregates."""
+    """Makes one row of each group; known are the grouping expressions and the aggregates."""
     groups = [table.written(node) for node in query.groups]
     keys = [Text(f"NULLIF({valued(*group).sql}, '')") for group in groups]
     values = [_of_group(term, key, table.sql) for (term, _), key in zip(groups, keys, strict=True)]
@@ -313,7 +314,7 @@ def _merged(query: Query, table: Table) -> Generator[Change, Columns, Table]:
 
 
 def _windowed(query: Query, table: Table) -> Generator[Change, Columns, Table]:
-    """The table, over which the windows are known too; what is of groups of its rows first."""
+    """The table with the windows known too; those that are aggregates of whole groups first."""
     overs = [over(node, table.written, table.sql) for node in query.windows]
     doubts = {(each.name, doubt[0]): doubt for each in overs for doubt in each.doubts}.values()
     table, _ = yield from _beside(table, Columns(), doubts=doubts)
@@ -325,7 +326,7 @@ def _windowed(query: Query, table: Table) -> Generator[Change, Columns, Table]:
 
 
 def _asked(nodes: Sequence[Node], asking: Asking, table: Table) -> Generator[Change, Columns, Table]:
-    """The table, over which these windows are known too."""
+    """The table with these windows known too."""
     overs = [over(node, table.written, table.sql) for node in nodes]
     needed = list(dict.fromkeys(sql for each in overs for sql in each.needed))
     hidden = Columns(Column(f"\0needed{place}", sql) for place, sql in enumerate(needed))
@@ -343,7 +344,7 @@ def _asked(nodes: Sequence[Node], asking: Asking, table: Table) -> Generator[Cha
 
 
 def _selected(query: Query, table: Table) -> Made:
-    """The columns of the result, then the order and the number of the rows."""
+    """The columns of the result, then the order and the number of rows."""
     made, doubts = list[Column](), list[Doubt]()
     for item in query.items:
         if item.star and not table.grouped:
@@ -372,7 +373,7 @@ def _selected(query: Query, table: Table) -> Made:
 
 
 class Aggregate(NamedTuple):
-    """`among`: DISTINCT where only different ones count."""
+    """An aggregate in use; `among`: DISTINCT if only distinct values count."""
 
     kind: Kind
     argument: Term
@@ -384,7 +385,7 @@ class Aggregate(NamedTuple):
 
 
 def _aggregate(node: Node, table: Table) -> Aggregate:
-    """Raises Wrong."""
+    """The aggregate of a node. Raises Wrong."""
     kind, arguments = AGGREGATES[_function(node)], node.get("arguments", ())
     only(node, "function_name", "arguments", "distinct")
     among = "DISTINCT " if node.get("distinct") else ""
@@ -405,7 +406,7 @@ def _aggregate(node: Node, table: Table) -> Aggregate:
 
 
 def _of_group(term: Term, key: Text, sql: Sql) -> Term:
-    """The value of a group, in each of its rows: its key, where it is a text."""
+    """The value of the group, for each of its rows: its key, if that is a text."""
     return replace(term, sql=key.sql) if isinstance(term, Text) else parts.safe(term, sql)
 
 
@@ -457,7 +458,7 @@ def _ordered(order: Node, items: Sequence[Item]) -> tuple[Node, bool]:
 
 
 def _place(node: Node, items: Sequence[Item]) -> Item | None:
-    """The column of the result that a number stands for. Raises Wrong."""
+    """The column of the result at the position that a number stands for. Raises Wrong."""
     if node["class"] != "CONSTANT" or node["literal"]["kind"] != "INTEGER":
         return None
     place = int(node["literal"]["text"])
@@ -482,7 +483,7 @@ def _function(node: Node) -> str:
 
 
 def _found(tree: Any) -> Iterator[Node]:
-    """The nodes of a tree, but none within an aggregate."""
+    """The nodes of a tree, except those within an aggregate."""
     left = [tree]
     while left:
         node = left.pop()
@@ -503,7 +504,7 @@ def _named(tree: Any) -> list[str]:
 
 
 def _key(node: Node) -> str:
-    """The same for nodes that mean the same, wherever they stand."""
+    """A key that is the same for nodes with the same meaning, wherever they are in the text."""
     return json.dumps(_bare(node), sort_keys=True)
 
 

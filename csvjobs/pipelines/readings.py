@@ -1,4 +1,4 @@
-"""Ways to read a cell as a value of a type, and which of several ways fits a whole column."""
+"""Ways to read a cell as a value of a type, and the choice of the one that fits a whole column."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from csvjobs.engines.base import Engine, Sql
 from csvjobs.errors import AmbiguousFormat
 
 BLANKS = " \t\n\r\v\f\u00a0\u2007\u202f\u3000\ufeff"
-"""What may stand around a text and is no part of it."""
+"""White space around a text, which is not part of it."""
 SPACES = " \u00a0\u202f"
-"""What stands between groups of digits where a space is said to."""
+"""The characters that a space between groups of digits stands for."""
 
 EXPONENT = r"[eE]\+?(-?0*\d{1,3})"
-"""Longer ones would make numbers of more than a thousand digits."""
+"""Limited to three digits: more would make numbers of over a thousand digits."""
 
 WHOLE = r"^\s*[+-]?0*([1-9]\d*)"
 DATES = (
@@ -28,7 +28,7 @@ TIMES = (
     *(f"{date} %H:%M{rest}" for date in ("%d.%m.%Y", "%d/%m/%Y", "%m/%d/%Y") for rest in (":%S", "")),
     *(f"{date} %I:%M{rest} %p" for date in ("%d/%m/%Y", "%m/%d/%Y") for rest in (":%S", "")),
 )
-"""Formats of dates, and of times, that are tried where none is given."""
+"""Formats of dates, and of times, that are tried if none is given."""
 
 ZONE = r"(?:Z|[+-](?:[01]\d|2[0-3]):[0-5]\d)"
 
@@ -38,17 +38,17 @@ class Reading(Protocol):
 
     @property
     def called(self) -> str:
-        """What the cell should be, for people."""
+        """What the cell should be, for messages."""
 
     def read(self, cell: str, sql: Sql) -> str:
-        """The value as text in the one form that all equal ones share; NULL where the cell does not fit."""
+        """The value as text, in one form for all equal values; NULL if the cell does not fit."""
 
     def fits(self, cell: str, sql: Sql) -> str:
-        """Whether the cell can be read: true, else false or NULL. It costs less than to read it."""
+        """A predicate: the cell can be read; true, otherwise false or NULL. Cheaper than `read`."""
 
 
 class Digits(NamedTuple):
-    """A number in decimal notation; whole numbers and decimals digit for digit."""
+    """A number in decimal notation; integers and decimals keep all digits."""
 
     to: Literal["integer", "decimal", "float"]
     decimal: str = "."
@@ -78,15 +78,14 @@ class Digits(NamedTuple):
         return self.decimal == "." and not self.group
 
     def _exact(self, plain: str, sql: Sql) -> str:
-        """No noughts before other digits, no point at the end, no plus, and no minus before nothing but
-        noughts."""
+        """The number without leading zeros, a trailing point, a plus, or a minus before zero."""
         minus = sql.group(plain, r"^\s*(-)[0.]*[1-9]", 1)
         whole = f"COALESCE(NULLIF({sql.group(plain, WHOLE, 1)}, ''), '0')"
         fraction = "''" if self.to == "integer" else sql.group(plain, r"(\.\d+)", 1)
         return f"{minus} || {whole} || {fraction}"
 
     def _shifted(self, cell: str, plain: str, sql: Sql) -> str:
-        """The case of a number with an exponent, whose point is moved among its digits."""
+        """The case of a number with an exponent: moves the decimal point."""
         if self.to == "float":
             return ""
         before, behind = sql.group(plain, r"^\s*[+-]?(\d*)", 1), sql.group(plain, r"\.(\d*)", 1)
@@ -117,7 +116,7 @@ class Digits(NamedTuple):
 
 
 class Words(NamedTuple):
-    """Words for true and for false, upper and lower case alike."""
+    """Words for true and for false, in any case."""
 
     true: tuple[str, ...]
     false: tuple[str, ...]
@@ -136,7 +135,7 @@ class Words(NamedTuple):
 
 
 class Moment(NamedTuple):
-    """A date or a time of a date in a strptime format, as ISO 8601 has it."""
+    """A date, or a date with a time, in a strptime format; read as ISO 8601."""
 
     to: Literal["date", "datetime"]
     format: str
@@ -161,8 +160,8 @@ class Moment(NamedTuple):
 
 
 class Chosen(TypedDict):
-    """The reading of a column, none where no cell fits any; all that fit it and make the same of its cells;
-    how many cells do not fit, and one of these."""
+    """The reading of a column, None if no cell fits any; all readings that fit and give the same values; the
+    number of cells that do not fit, and one of them."""
 
     reading: Reading | None
     settled: tuple[Reading, ...]
@@ -173,9 +172,10 @@ class Chosen(TypedDict):
 def choose(
     engine: Engine, sql: Sql, table: str, column: str, ref: str, readings: Sequence[Reading]
 ) -> Chosen:
-    """The first reading that fits every cell that any of them fits; `table` keeps the cells as `ref`.
+    """The first reading that fits every cell that any of them fits; `table` has the cells in the column
+    `ref`.
 
-    Raises AmbiguousFormat where there is none, or where another fits them all and gives other values.
+    Raises AmbiguousFormat if there is none, or if another one fits them all and gives other values.
     """
     values = [f"r{place}" for place in range(len(readings))]
     read = (f"{reading.read(ref, sql)} AS {name}" for reading, name in zip(readings, values, strict=True))

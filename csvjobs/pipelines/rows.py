@@ -1,7 +1,7 @@
-"""What a step may do to rows as a whole: keep some, put them in order, merge them, make several of one.
+"""Changes to rows as a whole: keep some, sort them, merge them, make several out of one.
 
-Each says how in SQL over the relation before it, and how to count what it did by another way than it does
-it: a preview counts so, and tests hold what a job counts against it.
+Each is written as SQL over the relation before it, and counts its effect in a different way than it produces
+it: previews use that count, and tests compare it with what a job counts.
 """
 
 from __future__ import annotations
@@ -11,38 +11,38 @@ from dataclasses import dataclass, field
 from typing import ClassVar, Literal, NamedTuple
 
 ROW = "__row"
-"""An integer beside the columns, different in each row, in file order; where a step is `by_order`."""
+"""An integer column, different in each row, in file order; there if a step is `by_order`."""
 
 COPY = "__copy"
-"""Which copy of a row it is, from 0, within the columns of a change with `Copies`."""
+"""The number of a row's copy, from 0; in the columns of a change with `Copies`."""
 
 NEAR = "__near"
-"""With the place of a cell behind it, within the columns of a change with `Nearest`."""
+"""Followed by the position of a cell; in the columns of a change with `Nearest`."""
 
 BROKEN = "__broken"
-"""With the place of a condition behind it, within the columns of a change with `Sound`: whether a row breaks
+"""Followed by the position of a condition; in the columns of a change with `Sound`: whether the row breaks
 it."""
 
 FOUND = 100
-"""Characters of what was found that are told."""
+"""The most characters shown of what was found."""
 
 BY, NAME, CELL = "__by", "__name", "__cell"
-"""Within the columns of a change with `Spread`."""
+"""Column names in a change with `Spread`."""
 
 WINDOW = "__window"
-"""With the place of a window behind it, within the columns of a change with `Windows`."""
+"""Followed by the position of a window; in the columns of a change with `Windows`."""
 
 GROUPS = "__groups"
-"""With a number behind it, what is read once more to stand beside each row."""
+"""Followed by a number: the name of a relation that is read once more and joined to each row."""
 
 MOST = 10**18
-"""Rows; engines take no much larger number of them."""
+"""Rows; engines do not accept much larger numbers."""
 
 READS = 8
-"""How often a relation may read the rows of the file, where it can do so rather than hold them."""
+"""The most times that a relation may read the rows of the file in order not to hold them in memory."""
 
 ONE = "1 = 1"
-"""To group by when there is one group: of no rows it makes none, where a bare aggregate makes one."""
+"""The GROUP BY term for a single group: without rows it makes no group, where a bare aggregate makes one."""
 
 
 Counted = Literal["dropped", "merged", "added", "rejected"]
@@ -50,7 +50,7 @@ OnFail = Literal["reject", "null", "keep", "fail"]
 
 
 class Key(NamedTuple):
-    """What rows are put in order by: an expression, NULL last."""
+    """A sort key: an expression, NULL last."""
 
     sql: str
     descending: bool = False
@@ -61,46 +61,46 @@ class Key(NamedTuple):
 
 
 def terms(order: Sequence[Key]) -> str:
-    """The keys as they stand behind ORDER BY."""
+    """The keys as the terms of ORDER BY."""
     return ", ".join(key.term for key in order)
 
 
 class RowChange:
-    """This one leaves all rows as they are.
+    """The base class, which leaves all rows as they are.
 
-    `counts`: where the account has the rows that went or came; nowhere when all stay.
+    `counts`: where the account lists the rows that were removed or added; None if all stay.
     """
 
     counts: ClassVar[Counted | None] = None
     moves: ClassVar[bool] = False
-    """Whether the rows have to be put in order again afterwards."""
+    """Whether the rows must be sorted again afterwards."""
 
     def source(self, relation: str, order: Sequence[Key]) -> str:
-        """What the new columns are selected from."""
+        """The FROM item that the new columns are selected from."""
         return f"({relation})"
 
     def joined(self, relation: str) -> str:
-        """What stands behind `source`, of the same rows read once more; mostly nothing."""
+        """Joins to append to `source`, with the same rows read once more; usually none."""
         return ""
 
     def stays(self, relation: str, order: Sequence[Key]) -> str:
-        """A predicate over `source`, true for the rows that stay, neither false nor NULL; empty where no row
-        goes."""
+        """A predicate over `source` that is true for the rows that stay, not false or NULL; empty if all
+        stay."""
         return ""
 
     def keys(self, order: Sequence[Key]) -> tuple[Key, ...]:
-        """What the rows stand by afterwards, as expressions over `source`."""
+        """The sort keys afterwards, as expressions over `source`."""
         return tuple(order)
 
     def tally(self, relation: str, sums: Sequence[str] = ()) -> str:
-        """A query of one row: how many rows of the relation before go, or come, and the sums of these of its
-        columns."""
+        """A query of one row: how many rows of the previous relation are removed, or how many are added, and
+        the sums of the given columns."""
         return f"SELECT 0{_summed(sums)} FROM ({relation})"
 
 
 @dataclass(frozen=True)
 class Keep(RowChange):
-    """The rows for which the predicate is true; neither false nor NULL."""
+    """Keeps the rows for which the predicate is true, not false or NULL."""
 
     predicate: str
     counts = "dropped"
@@ -115,7 +115,7 @@ class Keep(RowChange):
 
 @dataclass(frozen=True)
 class Alike(RowChange):
-    """Of rows with equal keys the first or the last, or none where there are several."""
+    """Keeps the first or the last of the rows with equal keys, or none if there are several."""
 
     by: tuple[str, ...]
     keep: Literal["first", "last", "none"]
@@ -145,7 +145,7 @@ class Alike(RowChange):
 
 @dataclass(frozen=True)
 class Take(RowChange):
-    """The first `rows` of all rows by `by`, or as they stand."""
+    """Keeps the first `rows` rows in the order of `by`, or in their current order."""
 
     rows: int
     by: str | None = None
@@ -162,7 +162,7 @@ class Take(RowChange):
 
 @dataclass(frozen=True)
 class Order(RowChange):
-    """All rows, by these keys; equal ones as they stood."""
+    """Sorts all rows by these keys; equal rows keep their order."""
 
     by: tuple[Key, ...]
     moves = True
@@ -173,8 +173,8 @@ class Order(RowChange):
 
 @dataclass(frozen=True)
 class Nearest(RowChange):
-    """All rows; beside each of the cells, NEAR with its place, the last of it before that is not NULL, or the
-    first behind."""
+    """Keeps all rows; next to each of the cells adds NEAR with its position: the last value before, or the
+    first after, that is not NULL."""
 
     cells: tuple[str, ...]
     by: tuple[str, ...]
@@ -195,9 +195,9 @@ class Nearest(RowChange):
 
 @dataclass(frozen=True)
 class Window:
-    """The rows around each row: those with equal `by`, in this order, and of these those of the `frame`.
+    """The rows around each row: those with equal `by`, in this order, limited to the `frame`.
 
-    alone: rows that are equal in all keys are told apart, by how they stand.
+    alone: rows that are equal in all keys are told apart by their current order.
     """
 
     by: tuple[str, ...]
@@ -217,7 +217,7 @@ class Window:
 
 @dataclass(frozen=True)
 class Windows(RowChange):
-    """All rows; within the columns values are OVER these windows, by their names."""
+    """Keeps all rows; the columns can use values OVER these windows, by their names."""
 
     windows: tuple[Window, ...]
     moves = True
@@ -229,9 +229,9 @@ class Windows(RowChange):
 
 @dataclass(frozen=True)
 class Grouped(RowChange):
-    """All rows; beside each aggregates of all rows with equal keys.
+    """Keeps all rows; next to each adds aggregates of all rows with equal keys.
 
-    groups: the keys, and what is made of the rows with equal ones, by its name.
+    groups: the keys, and the aggregates of the rows with equal ones, by name.
     """
 
     groups: Mapping[tuple[str, ...], Mapping[str, str]]
@@ -261,16 +261,16 @@ class Grouped(RowChange):
         return f" JOIN ({groups}) AS {called} ON {equal or ONE}"
 
     def _again(self, relation: str) -> bool:
-        """Whether to read the rows once more for each of the groups, and so hold the groups only, where a
-        window holds whole rows: if they are not what takes long to make."""
+        """Whether to read the rows once more for each of the groups, which holds only the groups in memory,
+        where a window holds whole rows; only if the rows are cheap to make."""
         made = any(each in relation for each in (f" WINDOW {WINDOW}", f"MIN({ROW}) AS {ROW}"))
         return not made and _reads(relation) * (1 + len(self.groups)) <= READS
 
 
 @dataclass(frozen=True)
 class Matched(RowChange):
-    """All rows, each beside the one row of another relation for which `on` is true, or beside nothing but
-    NULL; its columns are called otherwise than theirs."""
+    """Keeps all rows, each joined with the one row of another relation for which `on` is true, or with NULLs;
+    its column names must differ from those of the rows."""
 
     other: str
     on: str
@@ -280,13 +280,13 @@ class Matched(RowChange):
         return f"({relation}) LEFT JOIN ({self.other}) ON {self.on}"
 
     def without(self, relation: str) -> str:
-        """The rows that have no such row."""
+        """The rows without a match."""
         return f"({relation}) WHERE NOT EXISTS (SELECT 1 FROM ({self.other}) WHERE {self.on})"
 
 
 @dataclass(frozen=True)
 class MatchedOnly(Matched):
-    """The same, without the rows that would stand beside nothing."""
+    """The same, without the rows that have no match."""
 
     counts = "dropped"
 
@@ -301,11 +301,11 @@ class MatchedOnly(Matched):
 
 @dataclass(frozen=True)
 class Merge(RowChange):
-    """One row of all rows with equal keys, in the order of the first of each; the change's columns are
+    """Merges rows with equal keys into one, in the order of the first of each; the change's columns are
     aggregates.
 
-    beside: expressions by name, in layers, each over the one before, that are there as columns: within
-    another expression an engine may work out one of them several times.
+    beside: layers of named expressions, each over the previous layer, that become columns first: within
+    another expression an engine may compute one several times.
     """
 
     by: tuple[str, ...]
@@ -331,11 +331,11 @@ class Merge(RowChange):
 
 @dataclass(frozen=True)
 class Spread(Merge):
-    """The same, but what becomes cells is called by `name`: within the columns that and `cell` are NAME and
+    """The same, but `name` says which column a cell goes to: in the columns, `name` and `cell` are NAME and
     CELL, and the keys BY with a number.
 
-    Of rows with equal keys and names there is `only` one, or the `first` counts, or `cell` is an aggregate
-    of `all`.
+    Of rows with equal keys and names there is `only` one, or the `first` counts, or `cell` is an aggregate of
+    `all`.
     """
 
     name: str
@@ -357,7 +357,7 @@ class Spread(Merge):
 
 @dataclass(frozen=True)
 class Copies(RowChange):
-    """Each row so many times, one below the other; COPY tells them apart."""
+    """Repeats each row that many times, one below the other; COPY tells them apart."""
 
     times: int
     counts = "added"
@@ -375,10 +375,10 @@ class Copies(RowChange):
 
 
 class Condition(NamedTuple):
-    """What a row has to be; `code`, `column` and `message` are told where it is not.
+    """What a row must be; `code`, `column` and `message` are reported if it is not.
 
-    broken: a predicate, true where the row is not so; found: an expression, the text that is told; cells: the
-    columns that are concerned. among: it looks at other rows too, of this table or another.
+    broken: a predicate, true if the row breaks it; found: an expression, the text to report; cells: the
+    columns concerned. among: it depends on other rows too, of this table or another.
     """
 
     code: str
@@ -392,13 +392,13 @@ class Condition(NamedTuple):
 
     @property
     def strict(self) -> bool:
-        """Whether no row stays that breaks it."""
+        """Whether rows that break it are removed, or end the job."""
         return self.on_fail in ("reject", "fail")
 
 
 @dataclass(frozen=True)
 class Sound(RowChange):
-    """The rows that break no strict condition; beside each row, BROKEN for each condition."""
+    """Keeps the rows that break no strict condition; next to each row adds BROKEN for each condition."""
 
     conditions: tuple[Condition, ...]
     counts = "rejected"
@@ -414,8 +414,8 @@ class Sound(RowChange):
         return f"SELECT {gone}{_summed(sums)} FROM ({self._flagged(relation)})"
 
     def unsound(self, relation: str, step: int) -> str:
-        """A query of the rows that break a strict condition: number, `step`, the places of all those that
-        they break, and what was found for the first, of those that end the job if there are any."""
+        """A query of the rows that break a strict condition: number, `step`, the positions of all conditions
+        that they break, those that end the job first, and what was found for the first of these."""
         places = [place for place, condition in enumerate(self.conditions) if condition.strict]
         ending = sorted(places, key=lambda place: self.conditions[place].on_fail != "fail")
         broken = (f"CASE WHEN {BROKEN}{place} THEN '{place}' END" for place in ending)
@@ -426,7 +426,7 @@ class Sound(RowChange):
 
     def lenient(self, relation: str) -> str:
         """A query of two cells for each condition that is not strict, over the rows that stay: how many break
-        it, and what was found in one of these."""
+        it, and what was found in one of them."""
         broken = {f"{BROKEN}{place}": one for place, one in enumerate(self.conditions) if not one.strict}
         cells = (
             f"COUNT(CASE WHEN {flag} THEN 1 END), MIN(CASE WHEN {flag} THEN {one.found} END)"
@@ -448,19 +448,19 @@ class Sound(RowChange):
 
 
 class SoundTogether(Sound):
-    """The same, where a condition looks at other rows too."""
+    """The same, with a condition that depends on other rows too."""
 
     moves = True
 
 
 def _again(relation: str, order: Sequence[Key]) -> bool:
-    """Whether to read the rows once more, to learn which of them to keep, and so hold the keys only, where to
-    rank them holds whole rows: if they stand by their number, and are not read too often already."""
+    """Whether to read the rows once more to find out which to keep, which holds only the keys in memory,
+    where ranking holds whole rows: if they are in order of their number, and not read too often already."""
     return [key.sql for key in order] == [ROW] and 2 * _reads(relation) <= READS
 
 
 def _reads(relation: str) -> int:
-    """How often the rows of the file are read for it."""
+    """How often the relation reads the rows of the file."""
     return 1 + relation.count(f"{ROW} IN (SELECT") + relation.count(f") AS {GROUPS}")
 
 

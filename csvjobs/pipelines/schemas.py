@@ -1,4 +1,4 @@
-"""Pipelines that check against a Table Schema, made of one, and the Table Schema of such a pipeline."""
+"""Makes a pipeline that checks against a Table Schema, and the Table Schema of such a pipeline."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from csvjobs.pipelines.table_schema import table_schema
 
 
 def is_schema(data: Any) -> bool:
-    """Whether plain data is a Table Schema, or a Data Package that holds some."""
+    """Whether plain data is a Table Schema, or a Data Package that contains some."""
     return isinstance(data, dict) and ("fields" in data or "resources" in data)
 
 
 def from_schema(text: str, name: str, resource: str | None = None) -> Pipeline:
-    """A pipeline of one step, with rules for all that a Table Schema says, be it that of a resource in a Data
-    Package. `text`: JSON or YAML.
+    """A pipeline of one step, with rules for everything in a Table Schema, which may be that of a resource in
+    a Data Package. `text`: JSON or YAML.
 
-    Raises InvalidPipeline with all that cannot be checked, each with its JSON pointer.
+    Raises InvalidPipeline with everything that cannot be checked, each with its JSON pointer.
     """
     if len(text) > MAX_TEXT:
         raise _no(f"The Table Schema is longer than {MAX_TEXT} characters.", "")
@@ -39,7 +39,7 @@ def from_schema(text: str, name: str, resource: str | None = None) -> Pipeline:
 
 
 def as_yaml(pipeline: Pipeline) -> str:
-    """The pipeline as a person would write it: what is as it is when left out is left out."""
+    """The pipeline as a person would write it, without defaults."""
     document = pipeline.model_dump(mode="json", by_alias=True, exclude_defaults=True)
     steps = zip(pipeline.steps, document["steps"], strict=True)
     document["steps"] = [{"step": step.step, **given} for step, given in steps]
@@ -47,8 +47,8 @@ def as_yaml(pipeline: Pipeline) -> str:
 
 
 def to_schema(pipeline: Pipeline) -> dict[str, Any]:
-    """The Table Schema of the step that checks rows. Raises InvalidOption where there is not one such step,
-    or a rule has no counterpart."""
+    """The Table Schema of the pipeline's validate step. Raises InvalidOption if there is not exactly one such
+    step, or a rule has no counterpart."""
     checks = [step for step in pipeline.steps if isinstance(step, Validate)]
     if len(checks) != 1:
         found = f"The pipeline {pipeline.name!r} has the step validate {len(checks)} times"
@@ -60,7 +60,7 @@ def to_schema(pipeline: Pipeline) -> dict[str, Any]:
 
 
 def _schema(data: Any, resource: str | None) -> tuple[str, Any]:
-    """The Table Schema and the pointer to it. Raises InvalidPipeline."""
+    """The Table Schema and its pointer. Raises InvalidPipeline."""
     if not is_schema(data):
         raise _no("This is neither a Table Schema nor a Data Package.", "")
     if "fields" in data:
@@ -83,7 +83,7 @@ def _no(message: str, pointer: str) -> InvalidPipeline:
 
 
 def _moved(error: CsvjobsError, pointer: str) -> InvalidOption:
-    """The fault where it stands in what was given."""
+    """The fault with its pointer relative to what was given."""
     inner = "/steps/0/schema"
     message = error.message.replace(place_of(inner, "validate"), pointer, 1)
     return InvalidOption(message, hint=error.hint, pointer=(error.pointer or "").replace(inner, pointer, 1))

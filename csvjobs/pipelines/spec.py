@@ -1,4 +1,4 @@
-"""The pipeline as data: YAML or JSON in, a frozen Pipeline or all its faults out."""
+"""Parses and validates pipelines: YAML or JSON in; a frozen Pipeline, or all its faults, out."""
 
 from __future__ import annotations
 
@@ -44,18 +44,18 @@ class Pipeline(BaseModel):
 
     @property
     def version(self) -> int | None:
-        """Its number where it is one of several stored under its name; no part of the document."""
+        """Its number, if it is stored in versions under its name; not part of the document."""
         return self._version
 
     def numbered(self, version: int | None) -> Pipeline:
-        """The same, as that version."""
+        """A copy marked as that version."""
         made = self.model_copy()
         made._version = version
         return made
 
     def yaml(self) -> str:
-        """The pipeline as YAML, without defaults; `parse` makes the same one again."""
-        # None too: in a pipeline file, null would be a text like any other.
+        """The pipeline as YAML, without defaults; `parse` restores it."""
+        # Excludes None as well: in a pipeline file, null would be a text like any other.
         document = self.model_dump(mode="json", by_alias=True, exclude_defaults=True, exclude_none=True)
         if self.steps:
             options = zip(self.steps, document["steps"], strict=True)
@@ -63,7 +63,7 @@ class Pipeline(BaseModel):
         return yaml.safe_dump(document, sort_keys=False, allow_unicode=True)
 
     def document(self) -> dict[str, Any]:
-        """The whole pipeline as plain data, from which `build` makes the same one again."""
+        """The whole pipeline as plain data; `build` restores it."""
         return self.model_dump(mode="json", by_alias=True, exclude_defaults=False)
 
     @property
@@ -72,22 +72,22 @@ class Pipeline(BaseModel):
 
 
 def digest(data: dict[str, Any]) -> str:
-    """sha256 of the canonical JSON (sorted keys, no blanks)."""
+    """The SHA-256 of the canonical JSON (sorted keys, no spaces)."""
     text = json.dumps(data, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     return hashlib.sha256(text.encode()).hexdigest()
 
 
 def parse(text: str) -> Pipeline:
-    """A pipeline from YAML or JSON text. Scalars stay text until an option asks for a type, so that
-    `equals: 00042` and `equals: NO` mean what they say. Raises InvalidPipeline."""
+    """A pipeline from YAML or JSON text. Scalars stay text until an option requires a type, so that `equals:
+    00042` and `equals: NO` mean what they say. Raises InvalidPipeline."""
     if len(text) > MAX_TEXT:
         raise InvalidPipeline([InvalidOption(f"The pipeline is longer than {MAX_TEXT} characters.")])
     return build(plain(text))
 
 
 def from_file(text: str, filename: str) -> str:
-    """The text of a pipeline that a file holds, which gives its name to one that has none; any other text as
-    it is."""
+    """The text of a pipeline file, with the file's name added if the pipeline has none; any other text
+    unchanged."""
     try:
         loaded = plain(text)
     except InvalidPipeline:
@@ -112,7 +112,7 @@ def build(data: Any) -> Pipeline:
 
 
 def with_read(pipeline: Pipeline, options: dict[str, str]) -> Pipeline:
-    """The pipeline with read options declared beside it; these win. Raises InvalidPipeline."""
+    """The pipeline with read options declared outside it, which win. Raises InvalidPipeline."""
     if not options:
         return pipeline
     errors: list[CsvjobsError] = []
@@ -135,7 +135,7 @@ def _steps(raw: Any, errors: list[CsvjobsError]) -> list[Step]:
 
 
 def _misplaced(steps: Sequence[Step | None]) -> Iterator[InvalidOption]:
-    """Steps that reject rows where there are none of the file any more."""
+    """Errors for steps that reject rows after a step that leaves no rows of the file."""
     maker: Step | None = None
     for place, step in enumerate(steps):
         if step and maker and step.rejects:
@@ -158,7 +158,7 @@ def _step(raw: Any, pointer: str, errors: list[CsvjobsError]) -> Step | None:
 
 
 def _meant(raw: Any) -> str:
-    """How the step would have to be written, as far as what stands there tells."""
+    """A hint how to write the step, as far as it can be guessed."""
     pairs = raw if isinstance(raw, dict) else {raw: None} if isinstance(raw, str) else {}
     for key, value in pairs.items():
         if isinstance(value, str) and value in BY_NAME:
@@ -170,7 +170,7 @@ def _meant(raw: Any) -> str:
 
 
 def _flow(data: dict[str, Any]) -> str:
-    """As YAML on one line."""
+    """The data as YAML on one line."""
     return yaml.safe_dump(
         data, default_flow_style=True, sort_keys=False, allow_unicode=True, width=10_000
     ).strip()
@@ -211,7 +211,7 @@ def _fault(model: type[BaseModel], fault: Any) -> InvalidOption:
 
 
 def _within(model: type[BaseModel], place: tuple[Any, ...]) -> type[BaseModel]:
-    """The part of the model that the place, an option's, lies in."""
+    """The part of the model that the option at `place` belongs to."""
     for name in place[:-1]:
         field = _fields(model).get(str(name))
         model = next(_models(field.annotation), model) if field else model
@@ -219,12 +219,12 @@ def _within(model: type[BaseModel], place: tuple[Any, ...]) -> type[BaseModel]:
 
 
 def _fields(model: type[BaseModel]) -> dict[str, FieldInfo]:
-    """The options of a model by the names that clients use."""
+    """The options of a model by the names used in pipelines."""
     return {field.alias or name: field for name, field in model.model_fields.items()}
 
 
 def _models(annotation: Any) -> Iterator[type[BaseModel]]:
-    """The models in a type, such as that of a list's members."""
+    """The models in a type annotation, such as that of a list's items."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         yield annotation
     for part in get_args(annotation):

@@ -1,6 +1,7 @@
-"""What a step is: typed options that, given the columns so far, say what to learn and how to change rows.
+"""The base of steps: typed options that, given the columns so far, say what to learn and how to change rows.
 
-To add one: a file here in steps/ with one class, its example and its cases, and its name in catalogue.py.
+To add one: put a file with one class and its example into steps/, and its cases into the tests, and add it to
+catalogue.py.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from csvjobs.pipelines.rows import RowChange
 
 
 class Column(NamedTuple):
-    """`name` is the user's; `sql` is an expression over the rows so far. User text never becomes SQL."""
+    """`name` is the user's; `sql` is an expression over the current rows. User text never becomes SQL."""
 
     name: str
     sql: str
@@ -35,7 +36,7 @@ class Columns(tuple[Column, ...]):
         return [column.name for column in self]
 
     def pick(self, names: Iterable[str], step: str) -> Columns:
-        """The columns of those names, in the order of `names`. Raises UnknownColumn."""
+        """The columns with these names, in the order of `names`. Raises UnknownColumn."""
         known = {column.name: column for column in self}
         names = list(names)
         if unknown := [name for name in names if name not in known]:
@@ -74,17 +75,18 @@ Statistic = Literal[
 
 
 class By(NamedTuple):
-    """Groups of rows with equal cells in these columns, at most so many. A row that lacks one is in none."""
+    """Groups of rows with equal cells in these columns, at most `most`. A row with a missing cell in one of
+    them belongs to no group."""
 
     columns: tuple[str, ...]
     most: int
 
 
 Group = tuple[list[str], Any]
-"""The cells of a group's columns, and the value for it."""
+"""The cells that identify a group, and its value."""
 
 Type = Literal["integer", "decimal", "float", "boolean", "date", "datetime"]
-"""What all cells of a column can be read as, in the one written form that it has."""
+"""The type that all cells of a column can be read as, in its standard written form."""
 
 
 class Need(NamedTuple):
@@ -112,24 +114,24 @@ Learnt = dict[Need, Any]
 
 
 class Check(NamedTuple):
-    """What has to be known of the rows before they change: `query` asks of their relation for a count and an
-    example; `said` is what to warn of where the count is not 0, or raises DataError."""
+    """A check of the rows before they change: `query` makes a query over their relation that returns a count
+    and an example; `said` returns the warning if the count is not 0, or raises DataError."""
 
     query: Callable[[str], str]
     said: Callable[[int, str | None], str]
 
 
 Doubt = tuple[str, Callable[[int, str], str]]
-"""An expression that is the text of a cell in doubt, else NULL; and what to say of so many, with an
-example."""
+"""An expression that is the text of a cell in doubt, otherwise NULL; and a function that makes the warning
+from their count and an example."""
 
 
 @dataclass(frozen=True)
 class Change:
-    """What a step makes of the rows: new columns, and what becomes of the rows as a whole.
+    """What a step makes of the rows: new columns, and the change to the rows as a whole.
 
-    doubts: what is counted in the rows before they change, to be warned of. types: of the
-    columns whose cells are all of one now, by name.
+    doubts: cells to count in the rows before they change, for warnings. types: of the columns whose cells are
+    now all of one type, by name.
     """
 
     columns: Columns
@@ -141,11 +143,11 @@ class Change:
 
 
 Changes = Generator[Change, Columns, None]
-"""Several changes, one on top of the other; it is sent the columns that came of each."""
+"""Several changes, one on top of the other; the generator is sent the columns that resulted from each."""
 
 
 def columns_of(made: Change | Changes) -> Columns:
-    """The columns that come of it in the end, told without a row."""
+    """The resulting columns, determined without rows."""
     if isinstance(made, Change):
         return made.columns
     columns = Columns()
@@ -157,8 +159,8 @@ def columns_of(made: Change | Changes) -> Columns:
 
 
 class Unseen(NamedTuple):
-    """What becomes of values that are not among the `known` ones, where learnt values are applied: `fate`
-    says it; without one they end the job."""
+    """What happens to values not among the `known` ones when fitted parameters are applied: `fate` describes
+    it; None means that they end the job."""
 
     column: Column
     known: Sequence[str]
@@ -166,8 +168,8 @@ class Unseen(NamedTuple):
 
 
 class Example(BaseModel):
-    """A tiny input and what the step makes of it, with the tables that it looks things up in: printed in the
-    docs and run as a test."""
+    """A tiny input and the step's result, with the tables that it looks things up in; printed in the docs and
+    run as a test."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -178,37 +180,38 @@ class Example(BaseModel):
 
 
 class Step(BaseModel):
-    """The base of all steps. The wire name is the file's name and the field `step`."""
+    """The base class of all steps. A step's name in pipelines is its file's name and the default of the field
+    `step`."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
 
     example: ClassVar[Example]
     local: ClassVar[bool] = True
-    """It reads and replaces only its own columns, row by row: others may be learnt in the same pass."""
+    """It reads and changes only its own columns, row by row: other steps may learn in the same pass."""
 
     strict_numbers: ClassVar[bool] = False
-    """A cell that is no number ends the job when the step learns from numbers; else it is left out."""
+    """When the step learns from numbers, a cell that is not one ends the job; otherwise it is ignored."""
 
     always_learns: ClassVar[bool] = False
-    """What it learns holds for the rows at hand only, so that nothing learnt elsewhere can be applied."""
+    """What it learns is valid for the rows at hand only: nothing learnt elsewhere can be applied."""
 
     learns_late: ClassVar[bool] = False
-    """It can do without what it learns until a row shows that it cannot, by `Sql.refused`."""
+    """It needs what it learns only for some rows, and ends the query with `Sql.refused` when it meets one."""
 
     step: str
 
     def holds_here(self, need: Need) -> bool:
-        """Whether it is learnt of the rows at hand even where what was learnt elsewhere is applied."""
+        """Whether the need is learnt from the rows at hand even when fitted parameters are applied."""
         return self.always_learns
 
     @property
     def rejects(self) -> bool:
-        """It sets rows of the file aside."""
+        """It rejects rows of the file."""
         return False
 
     @property
     def makes_rows(self) -> bool:
-        """Its rows are none of the file: several are merged into one, or made of one."""
+        """Its rows are not rows of the file: several are merged into one, or made from one."""
         return False
 
     @property
@@ -218,8 +221,8 @@ class Step(BaseModel):
 
     @property
     def tables(self) -> tuple[str, ...]:
-        """What it looks things up in, each by the id of a job or a name: `sql.tables` then has them when the
-        step makes its change."""
+        """The tables that it looks things up in, each a job id or a name; when the step makes its change,
+        `sql.tables` has them."""
         return ()
 
     def chosen(self, columns: Columns) -> Columns:
@@ -227,24 +230,24 @@ class Step(BaseModel):
         return columns
 
     def reads(self, columns: Columns) -> Columns:
-        """The columns that make a difference to what it does. Raises UnknownColumn."""
+        """The columns that affect what it does. Raises UnknownColumn."""
         return self.chosen(columns)
 
     def needs(self, columns: Columns) -> tuple[Need, ...]:
-        """What the step has to learn from all rows before it can change one."""
+        """What the step must learn from all rows before it can change one."""
         return ()
 
     def unseen(self, columns: Columns, learnt: Learnt) -> tuple[Unseen, ...]:
-        """The categories that it knows, for a step that encodes them."""
+        """The categories that an encoding step knows."""
         return ()
 
     @abstractmethod
     def change(self, columns: Columns, learnt: Learnt, sql: Sql) -> Change | Changes:
-        """How the step changes the rows. Raises DataError where it cannot."""
+        """How the step changes the rows. Raises DataError if it cannot."""
 
     def columns_after(self, columns: Columns, sql: Sql) -> Columns | None:
-        """The columns that it makes of these, as far as that can be told without a row; None where only the
-        rows tell. Raises DataError."""
+        """The resulting columns, as far as they can be known without rows; None if they depend on the rows.
+        Raises DataError."""
         if not self.needs(columns):
             return columns_of(self.change(columns, {}, sql))
         self.reads(columns)
@@ -257,7 +260,7 @@ class Step(BaseModel):
 
 
 class ColumnStep(Step):
-    """The base of steps that work on some columns, whichever the user names."""
+    """The base class of steps that work on the columns that the user names."""
 
     columns: Names | None = Field(None, description="Names of the columns; all by default.")
 
@@ -266,7 +269,8 @@ class ColumnStep(Step):
 
 
 def of_groups(sql: Sql, by: Columns, groups: Sequence[Group]) -> str:
-    """The text of each group's value where the cells in `by` are its own, else NULL."""
+    """An expression: the text of the group's value if the cells in `by` are those of a group, otherwise
+    NULL."""
     if not groups:
         return "CAST(NULL AS VARCHAR)"
     if len(by) == 1:
@@ -281,7 +285,7 @@ def of_groups(sql: Sql, by: Columns, groups: Sequence[Group]) -> str:
 
 
 def unique(columns: Columns, step: str) -> Columns:
-    """The columns, if no two have the same name. Raises DuplicateColumn."""
+    """The columns, unchanged. Raises DuplicateColumn if two have the same name."""
     seen: set[str] = set()
     for name in columns.names:
         if name in seen:
@@ -291,21 +295,21 @@ def unique(columns: Columns, step: str) -> Columns:
 
 
 def missing(sql: Sql, expression: str, texts: Sequence[str] = ("",)) -> str:
-    """A predicate: the cell is empty, one of `texts`, or one of the file's nulls; never NULL."""
+    """A predicate, never NULL: the cell is empty, one of `texts`, or one of the file's nulls."""
     texts = (*texts, *sql.nulls)
     listed = ", ".join(sql.text(text) for text in texts)
     return f"({expression} IS NULL OR {expression} IN ({listed}))" if texts else f"({expression} IS NULL)"
 
 
 def number(sql: Sql, expression: str) -> str:
-    """The cell as a double, NULL where it is missing or no number: one of the file's nulls may look like
-    one."""
+    """The cell as a double; NULL if it is missing or not a number. A text among the file's nulls may look
+    like a number."""
     return sql.number(_there(sql, expression))
 
 
 def sure_number(sql: Sql, expression: str) -> str:
-    """The same of a cell that is a number or missing, as `strict_numbers` has seen to: that engines' casts
-    take more for numbers does not matter, and to look for it costs as much as the cast."""
+    """The same for a cell known to be a number or missing, as `strict_numbers` ensures. Engines' casts accept
+    more than numbers, which does not matter here, and a check would cost as much as the cast."""
     return f"TRY_CAST({_there(sql, expression)} AS DOUBLE)"
 
 
@@ -316,10 +320,11 @@ def _there(sql: Sql, expression: str) -> str:
 
 
 def shortest(number: float) -> str:
-    """The shortest text that reads back as the number; whole ones as integers up to 1e16, as repr does."""
+    """The shortest text that reads back as the same number; whole numbers as integers up to 1e16, as in
+    repr."""
     return repr(number).removesuffix(".0")
 
 
 def constant(number: float) -> str:
-    """A number as a double: bare literals are decimals on some engines."""
+    """A double literal: bare literals are decimals on some engines."""
     return f"CAST('{number!r}' AS DOUBLE)"

@@ -1,4 +1,4 @@
-"""Pipelines that clients store by name, in versions that never change."""
+"""Pipelines stored by clients under a name, in immutable versions."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ Fits = Callable[[str], bool]
 
 
 def whatever(_: str) -> bool:
-    """What fits always."""
+    """Accepts every version."""
     return True
 
 
 class StoredPipelines:
-    """The pipelines under `folder`, which may be missing."""
+    """The pipelines in `folder`, which may be missing."""
 
     def __init__(self, folder: Path) -> None:
         self._stored = Versions(folder)
@@ -36,13 +36,14 @@ class StoredPipelines:
         return build(json.loads(self._stored.read(name, number))).numbered(number)
 
     def put(self, pipeline: Pipeline, fits: Fits = whatever) -> tuple[Pipeline, bool]:
-        """Stores it under its name, and says whether that made a new version: the newest may be the same.
+        """Stores the pipeline under its name; also returns whether this made a new version, as the newest may
+        be the same.
 
-        fits: whether what is the newest now may be followed, by its sha256, or "" for none.
-        Raises PreconditionFailed, TooManyPipelines.
+        fits: whether the newest version may be replaced, given its sha256, or "" if there is none. Raises
+        PreconditionFailed, TooManyPipelines.
         """
         while True:
-            # The number first: what another process stores after that takes it.
+            # Get the number first: if another process stores a version after this, it takes that number.
             number, newest = self._stored.following(pipeline.name), self._newest(pipeline.name)
             _check(newest, fits)
             if newest and newest.sha256 == pipeline.sha256:
@@ -54,7 +55,7 @@ class StoredPipelines:
                 return pipeline.numbered(number), True
 
     def delete(self, name: str) -> None:
-        """Takes all versions back; jobs have copies of their own. Raises PipelineNotFound."""
+        """Deletes all versions; jobs have copies of their own. Raises PipelineNotFound."""
         if not self._stored.delete(name):
             raise PipelineNotFound(f"There is no stored pipeline {name!r}.")
 

@@ -1,7 +1,7 @@
-"""Table Schema of the Data Package standard, v1 and v2, into rules and back.
+"""Converts a Table Schema of the Data Package standard, v1 and v2, into rules and back.
 
-Source: https://datapackage.org/standard/table-schema/. What has no counterpart in rules is refused where it
-stands, never left out in silence; what only describes (title, description, example, rdfType) is kept.
+Source: https://datapackage.org/standard/table-schema/. What has no counterpart in rules is refused with its
+position, never dropped silently; what only describes (title, description, example, rdfType) is kept.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ SHAPES = {
     ("year", "default"): r"-?\d{4,}",
     ("yearmonth", "default"): r"-?\d{4,}-(0[1-9]|1[0-2])",
 }
-"""Types and formats that are a matter of how a text looks, as regular expressions."""
+"""Types and formats that only constrain how a text looks, as regular expressions."""
 
 TYPES = {
     **{"integer": "integer", "number": "float", "boolean": "boolean"},
@@ -48,7 +48,7 @@ def _listed(given: Any) -> Any:
 
 
 def _values(given: Any) -> Any:
-    """The values of a list that may have labels beside them."""
+    """The values of a list whose items may have labels."""
     if not isinstance(given, list):
         return given
     return [one.get("value") if isinstance(one, dict) else one for one in given]
@@ -59,12 +59,13 @@ Missing = Annotated[list[str], BeforeValidator(_values)]
 
 
 def _first(given: Any) -> Any:
-    """Of a list of one, as the profile of version 2.0 has it where the text says a string."""
+    """The item of a list of one: the JSON profile of version 2.0 has a list where the standard's text says a
+    string."""
     return given[0] if isinstance(given, list) and len(given) == 1 else given
 
 
 class Constraints(BaseModel):
-    """What holds for the values of a field."""
+    """The constraints on the values of a field."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -123,7 +124,7 @@ class SchemaField(BaseModel):
         return self
 
     def rules(self, missing: Iterable[str], *, required: bool = False, unique: bool = False) -> list[Rule]:
-        """The rules for the cells, of which those of `missing` are none. Raises ValidationError."""
+        """The rules for the field's cells; texts of `missing` count as missing. Raises ValidationError."""
         limits = self.constraints
         options: dict[str, Any] = {
             "required": limits.required or required,
@@ -172,7 +173,7 @@ class SchemaField(BaseModel):
 
 
 class OtherField(BaseModel):
-    """Where a foreign key leads: a field of a resource, which here is the name of a table."""
+    """The target of a foreign key: a field of a resource, which is the name of a table here."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -189,7 +190,7 @@ class OtherField(BaseModel):
 
 
 class ForeignKey(BaseModel):
-    """A field whose values stand in a field of another table."""
+    """A field whose values must be in a field of another table."""
 
     model_config = ConfigDict(frozen=True, extra="allow")
 
@@ -204,13 +205,13 @@ class ForeignKey(BaseModel):
         return self
 
     def rule(self, missing: list[str]) -> Rule:
-        """The same, as a rule."""
+        """The foreign key as a rule."""
         references = {"table": self.reference.resource, "column": self.reference.fields[0]}
         return Rule.model_validate({"column": self.fields[0], "references": references, "missing": missing})
 
 
 class TableSchema(BaseModel):
-    """A Table Schema, checked to have rules for all that it says."""
+    """A Table Schema, validated to have a rule for everything in it."""
 
     model_config = ConfigDict(frozen=True, extra="allow", populate_by_name=True)
 
@@ -236,11 +237,11 @@ class TableSchema(BaseModel):
 
     @property
     def names(self) -> list[str]:
-        """What its columns are called."""
+        """The names of its columns."""
         return [field.name for field in self.fields]
 
     def rules(self) -> list[Rule]:
-        """What it says of cells. In a key of several columns texts are compared."""
+        """The rules for its cells. Keys of several columns compare texts."""
         required = self.primary_key or []
         alone = [key[0] for key in self._keys() if len(key) == 1]
         rules = [
@@ -263,7 +264,7 @@ class TableSchema(BaseModel):
 
 
 def _lower(words: Iterable[str]) -> list[str]:
-    """Upper and lower case are alike to a rule."""
+    """The words in lower case, each once: rules ignore case."""
     return list(dict.fromkeys(word.lower() for word in words))
 
 
@@ -274,8 +275,8 @@ def _has_empty(missing: list[str] | None) -> None:
 
 
 def table_schema(columns: Iterable[str] | None, match: Match, rules: Iterable[Rule]) -> dict[str, Any]:
-    """The Table Schema that says what the rules say, of these columns or those that the rules name. It has no
-    word for `on_fail`. Raises InvalidOption for a rule that has no counterpart."""
+    """The Table Schema equivalent to the rules, for these columns or those that the rules name. `on_fail` has
+    no counterpart and is dropped. Raises InvalidOption for a rule without a counterpart."""
     fields: dict[str, dict[str, Any]] = {name: {"name": name} for name in columns or ()}
     keys, foreign = [], []
     for rule in rules:
@@ -294,7 +295,7 @@ def table_schema(columns: Iterable[str] | None, match: Match, rules: Iterable[Ru
 
 
 def _alike(fields: Iterable[dict[str, Any]]) -> dict[str, Any]:
-    """What all fields say of missing values, taken out of them: once for the whole schema."""
+    """The missingValues that all fields share, removed from them, to be stated once for the whole schema."""
     first, *others = [field.get("missingValues") for field in fields]
     if first is None or any(texts != first for texts in others):
         return {}
@@ -338,7 +339,7 @@ def _type(rule: Rule) -> dict[str, Any]:
 
 
 def _cases(words: Iterable[str]) -> list[str]:
-    """Words as they are written mostly: in a Table Schema upper and lower case make a difference."""
+    """The words in their usual spellings: a Table Schema is case-sensitive."""
     return list(dict.fromkeys(case for w in words for case in (w, w.lower(), w.capitalize(), w.upper())))
 
 

@@ -1,7 +1,7 @@
-"""Columns that a step brought to a type, as values of it where the output's format has any.
+"""Writes columns that a step converted to a type as values of that type, if the output format has one.
 
-Which type of the format that is, the cells themselves say: each has to be held exactly. Where none holds them
-all the column stays text, and a warning says so. What is missing is null.
+The type must hold each cell exactly. If none does, the column stays text and a warning says so. Missing cells
+become null.
 """
 
 from __future__ import annotations
@@ -18,18 +18,18 @@ from csvjobs.pipelines.step import Column, Columns, missing
 PLAIN_MOMENT = r"[^T]*T[0-9:.]*"
 ZONED_MOMENT = r"[^T]*T[0-9:.]*(Z|[+-].*)"
 SHEET_DAY = r"(190[1-9]|19[1-9]\d|[2-9]\d\d\d)-.*"
-"""Before that the calendar of spreadsheets is another one."""
+"""Earlier dates have a different calendar in spreadsheets."""
 
 
 class Candidate(NamedTuple):
-    """An SQL type, and what a cell has to look like to be held by it."""
+    """An SQL type, and the pattern that cells must match to be held by it."""
 
     kind: str
     pattern: str = ""
 
 
 MOST = {"parquet": 38, "xlsx": MOST_DIGITS}
-"""Digits that an exact number may have."""
+"""The most digits of an exact number."""
 
 CANDIDATES: dict[str, dict[str, tuple[Candidate, ...]]] = {
     "parquet": {
@@ -53,8 +53,8 @@ CANDIDATES: dict[str, dict[str, tuple[Candidate, ...]]] = {
 
 
 def typed(planned: Plan, write: WriteOptions) -> None:
-    """Casts the columns that have a type, for formats that have them too; for XLSX it sees to it that the
-    table fits into a sheet. Raises TooManyRows, TooManyColumns, FieldTooLong."""
+    """Casts the columns that have a type, for formats with types; for XLSX it also checks that the table fits
+    into a sheet. Raises TooManyRows, TooManyColumns, FieldTooLong."""
     if write.format == "xlsx":
         _check_sheet(planned, write)
     if write.format not in CANDIDATES or not planned.types:
@@ -77,7 +77,7 @@ def _value(planned: Plan, column: Column) -> str:
 
 
 def _chosen(planned: Plan, columns: Sequence[Column], form: str) -> dict[Column, str]:
-    """The first type for each that holds all its cells; columns that have none are left out."""
+    """The first type for each column that holds all its cells; columns without one are left out."""
     listed = [_candidates(planned, column, form) for column in columns]
     counts = [
         f"COUNT({_value(planned, column)}), {', '.join(_held(planned, column, each) for each in candidates)}"
@@ -94,7 +94,7 @@ def _chosen(planned: Plan, columns: Sequence[Column], form: str) -> dict[Column,
 
 
 def _held(planned: Plan, column: Column, candidate: Candidate) -> str:
-    """How many cells the type holds."""
+    """Counts the cells that the type holds."""
     value = _value(planned, column)
     cast = f"TRY_CAST({value} AS {candidate.kind})"
     fits = f"CASE WHEN {planned.sql.matches(value, candidate.pattern)} THEN {cast} END"
@@ -107,7 +107,7 @@ def _candidates(planned: Plan, column: Column, form: str) -> tuple[Candidate, ..
 
 
 def _decimal(planned: Plan, column: Column, form: str) -> tuple[Candidate, ...]:
-    """A decimal type with as many digits before the point and behind as the longest cells have."""
+    """A decimal type with as many digits before and after the point as the longest cells have."""
     value = _value(planned, column)
     number = f"CASE WHEN {planned.sql.matches(value, r'-?[0-9]+([.][0-9]+)?')} THEN {value} END"
     whole = planned.sql.group(number, r"^-?([0-9]+)", 1)

@@ -1,4 +1,4 @@
-"""Types of cells as options of steps: what a cell has to look like to be read as a value of one."""
+"""Type options shared by steps: how a cell must be written to be read as a value of a type."""
 
 import re
 from collections.abc import Sequence
@@ -11,14 +11,14 @@ from csvjobs.engines.base import DIRECTIVES
 from csvjobs.pipelines.readings import Digits, Moment, Reading, Words
 
 PARTS = {"%y": "%Y", "%b": "%m", "%B": "%m", "%I": "%H"}
-"""Directives that stand for the same part of a date as another."""
+"""Directives for the same part of a date as another one."""
 
 TRUE = ["true", "t", "yes", "y", "on", "1"]
 FALSE = ["false", "f", "no", "n", "off", "0"]
 
 FOR = {"decimal": "integer decimal float", "group": "integer decimal float", "format": "date datetime",
        "true": "boolean", "false": "boolean"}  # fmt: skip
-"""The types that each option is for."""
+"""The types that each option applies to."""
 
 
 def _format(text: str) -> str:
@@ -52,7 +52,7 @@ Word = Annotated[list[str], Field(min_length=1)]
 
 
 class Notation(Protocol):
-    """The options of a step that say how values are written."""
+    """The options of a step for how values are written."""
 
     @property
     def decimal(self) -> DecimalSign: ...
@@ -67,8 +67,8 @@ class Notation(Protocol):
 
 
 def check_notation(options: BaseModel, notation: Notation, called: str, to: str | None) -> None:
-    """Raises PydanticCustomError where options of the notation contradict each other or are not for the type
-    `to`. `options`: the same object; `called`: its option that says the type."""
+    """Raises PydanticCustomError if notation options contradict each other or do not apply to the type `to`.
+    `options`: the same object; `called`: the name of its type option."""
     for option in options.model_fields_set & set(FOR):
         default = type(options).model_fields[option].default
         if (to or "") not in FOR[option].split() and getattr(options, option) != default:
@@ -83,7 +83,7 @@ def check_notation(options: BaseModel, notation: Notation, called: str, to: str 
 
 
 def readings(to: Type, notation: Notation, common: Sequence[str]) -> tuple[Reading, ...]:
-    """The ways in which a cell can be read as of that type; `common`: formats of dates or times where none is
+    """The ways to read a cell as that type; `common`: the formats of dates or times to try if none is
     given."""
     match to:
         case "integer" | "decimal" | "float":

@@ -1,7 +1,7 @@
-"""Texts that clients store by name: immutable versions, each a file that appears whole or not at all.
+"""Texts stored by clients under a name: immutable versions, each a file that appears whole or not at all.
 
-Several processes may store at once: a version's file is created exclusively. An empty one stands for a
-deletion, so that no number ever means something else.
+Several processes may store at once: a version's file is created exclusively. An empty file marks a deletion,
+so that a number is never reused.
 """
 
 from __future__ import annotations
@@ -15,36 +15,36 @@ MAX_VERSIONS = 1000
 
 
 class Versions:
-    """The versions of each name under `folder`, which may be missing: folder/name/1.json, 2.json, …"""
+    """The versions of each name in `folder`, which may be missing: folder/name/1.json, 2.json, …"""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
     def names(self) -> list[str]:
-        """Names that have a version."""
+        """The names that have a version."""
         return [path.name for path in _children(self.folder) if path.is_dir() and self.of(path.name)]
 
     def of(self, name: str) -> list[int]:
-        """Those that can be had, oldest first: the ones since the name was last deleted."""
+        """The available versions, oldest first: those since the name was last deleted."""
         live: list[int] = []
         for number in self._numbers(name):
             live = [*live, number] if self._path(name, number).stat().st_size else []
         return live
 
     def read(self, name: str, number: int) -> str:
-        """The text of a version that can be had."""
+        """The text of an available version."""
         return self._path(name, number).read_text("utf-8")
 
     def following(self, name: str) -> int:
-        """The number that the next version has."""
+        """The number of the next version."""
         return max(self._numbers(name), default=0) + 1
 
     def full(self, number: int) -> bool:
-        """Whether there is no room for a version of that number."""
+        """Whether there is no room for a version with that number."""
         return number > MAX_VERSIONS or (number == 1 and len(_children(self.folder)) >= MAX_NAMES)
 
     def append(self, name: str, number: int, text: str) -> bool:
-        """Says whether it was written under that number; not where another process was faster."""
+        """Writes a version; returns False if another process has taken the number."""
         target = self._path(name, number)
         draft = self.folder / f".{uuid.uuid4().hex}"
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -58,7 +58,7 @@ class Versions:
         return True
 
     def delete(self, name: str) -> bool:
-        """Takes all versions back; says whether there was one."""
+        """Deletes all versions; returns whether there was one."""
         while (number := self.following(name)) and self.of(name):
             if self.append(name, number, ""):
                 return True
@@ -73,12 +73,12 @@ class Versions:
 
 
 def listed(versions: list[int]) -> str:
-    """The newest of them, for people."""
+    """The newest of the versions, for messages."""
     return ", ".join(map(str, versions[-12:]))
 
 
 def most() -> str:
-    """How many are kept, for people."""
+    """How many can be stored, for messages."""
     return f"at most {MAX_NAMES} names with {MAX_VERSIONS} versions each"
 
 

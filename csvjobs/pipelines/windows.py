@@ -1,6 +1,6 @@
-"""Windows of a query: a value for each row, of the rows around it.
+"""Window functions of a query: a value for each row, computed from the rows around it.
 
-What a window is over, and of, has to be columns before it can be asked for.
+The expressions that a window partitions, orders and aggregates by must become columns first.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ Written = Callable[[Node], tuple[Term, Values]]
 Within = Callable[[Window], Asked]
 
 KNOWN = ("function_name", "arguments", "partitions", "orders", "start", "end", "start_expr", "end_expr")
-"""What the node of a window may hold; all else changes its meaning."""
+"""What a window's node may contain; anything else changes its meaning."""
 
 STANDARD = ("UNBOUNDED_PRECEDING", "CURRENT_ROW_RANGE")
-"""The frame where none is written: from the first row to the last one that is equal to this."""
+"""The default frame: from the first row to the last one that is equal to this."""
 
 BOUNDS = {
     "UNBOUNDED_PRECEDING": "UNBOUNDED PRECEDING",
@@ -44,10 +44,10 @@ FROM_HERE = "ROWS BETWEEN CURRENT ROW AND UNBOUNDED FOLLOWING"
 
 @dataclass(frozen=True)
 class Over:
-    """A window function, of `term`: over the rows with equal `by`, in this order.
+    """A window function of `term`, over the rows with equal `by`, in this order.
 
-    frame: empty for the standard's; number: how many rows lag and lead look back or ahead, and how many parts
-    ntile makes; other: what lag and lead give where no row is.
+    frame: empty for the default; number: how many rows lag and lead look back or ahead, or how many parts
+    ntile makes; other: the value of lag and lead if there is no such row.
     """
 
     name: str
@@ -62,43 +62,44 @@ class Over:
 
     @property
     def needed(self) -> list[str]:
-        """The expressions that have to be columns."""
+        """The expressions that must become columns."""
         return [*self.by, *(key.sql for key in self.order), *parts.listed(self.term)]
 
     def of(self, columns: Mapping[str, str]) -> Over:
-        """The same, of the columns that were made of what is `needed`."""
+        """The same, over the columns that were made from `needed`."""
         by = tuple(columns[sql] for sql in self.by)
         order = tuple(Key(columns[key.sql], key.descending) for key in self.order)
         return replace(self, by=by, order=order, term=parts.each(columns.__getitem__, self.term))
 
     def asked(self, within: Within) -> list[Term]:
-        """What is asked for, of the rows that a window sees."""
+        """The terms to compute over the rows of the window."""
         return self.function.asks(self, within)
 
     def made(self, sql: Sql, *asked: Term) -> Term:
-        """The value, of what was asked."""
+        """The value, from the terms that were computed."""
         return self.function.makes(self, sql, *asked)
 
     @property
     def of_group(self) -> bool:
-        """Whether it is an aggregate, and the same for all rows with equal `by`."""
+        """Whether it is an aggregate with the same value for all rows with equal `by`."""
         return self.function.aggregates and self.equals == Window(self.by)
 
     @property
     def equals(self) -> Window:
-        """Rows that are equal in the order are looked at together, unless the frame counts rows."""
+        """The window that treats rows equal in the order alike, unless the frame counts rows."""
         if self.frame == WHOLE:
             return Window(self.by)
         return self.rows(self.frame) if self.frame else Window(self.by, self.order)
 
     def rows(self, frame: str = "") -> Window:
-        """Rows that are equal in the order are taken as they stand."""
+        """The window that takes rows equal in the order in their current order."""
         return Window(self.by, self.order, frame, alone=True)
 
 
 class Function(NamedTuple):
-    """usage: for people, with so many arguments; takes: how a value is taken, None where it is of none;
-    asks: what is asked of the rows; makes: the value, of that; aggregates: it can be asked of a group."""
+    """A kind of window function. usage: how to write it; arguments: their possible numbers; takes: converts
+    its value, None if it has none; asks: the terms to compute over the rows; makes: the value, from these;
+    aggregates: it can be computed for a group."""
 
     usage: str
     arguments: range
@@ -110,7 +111,7 @@ class Function(NamedTuple):
 
 
 class Asking(Protocol):
-    """Collects what is asked of windows; `rows` is the change within whose columns it is answered."""
+    """Collects the terms to compute over windows; `rows` is the change whose columns hold them."""
 
     def within(self, window: Window) -> Asked: ...
 
@@ -150,7 +151,7 @@ class OfGroups:
 
 
 def over(node: Node, written: Written, sql: Sql) -> Over:
-    """The window of a node; `written`: what other nodes are. Raises Wrong."""
+    """The window function of a node; `written`: writes other nodes. Raises Wrong."""
     name, arguments = str(node["function_name"]).lower(), node.get("arguments", ())
     function = FUNCTIONS.get("count_star" if name == "count" and not arguments else name)
     if function is None:
@@ -161,7 +162,7 @@ def over(node: Node, written: Written, sql: Sql) -> Over:
 
 
 def _by(node: Node, written: Written) -> tuple[str, ...]:
-    """Cells that are missing are equal, as in groups."""
+    """Missing cells are equal, as in groups."""
     return tuple(f"NULLIF({valued(*written(each)).sql}, '')" for each in node.get("partitions", ()))
 
 
@@ -256,7 +257,7 @@ def _first(over: Over, within: Within) -> list[Term]:
 
 
 def _last(over: Over, within: Within) -> list[Term]:
-    """The standard's frame ends with the last of the rows that are equal to this, as they stand."""
+    """The default frame ends with the last of the rows that are equal to this one, in their current order."""
     equal = Window((*over.by, *(key.sql for key in over.order)), (), FROM_HERE, alone=True)
     asked = within(over.rows(over.frame) if over.frame else equal)
     return [parts.each(lambda part: asked("LAST_VALUE", part), over.term)]

@@ -1,7 +1,7 @@
-"""The careful lane: one pass that lets good records through as they stand and sets bad ones aside.
+"""The careful lane: one pass that copies good records unchanged and rejects bad ones.
 
-What it writes is in the file's own dialect but for the escape, so that a good record needs no new quotes
-and an empty cell and a quoted empty one stay what they are.
+The copy keeps the file's own dialect except for the escape, so that a good record needs no new quotes, and an
+empty cell and a quoted empty one stay different.
 """
 
 from __future__ import annotations
@@ -28,16 +28,16 @@ BLANK_LINES = "blank lines"
 ABOVE = "lines above the table"
 COMMENTS = "comments"
 SHORT = 40
-"""Characters of the text at fault that are shown."""
+"""The most characters shown of the text at fault."""
 
 KEPT = 64 * 1024
-"""Bytes that are kept of a record too long; its offset tells where the rest is."""
+"""Bytes kept of a record that is too long; its offset tells where to find the rest."""
 
 TICK_EVERY = 4 * 1024**2
 
 
 class Failures:
-    """Records that failed a check later on, in the order of the file."""
+    """Readable records that failed a later check, in file order."""
 
     def __init__(self, failed: Iterable[Failed] = ()) -> None:
         self._rest = iter(failed)
@@ -45,11 +45,11 @@ class Failures:
 
     @property
     def row(self) -> int:
-        """Which record is the next of them."""
+        """The number of the next failed record."""
         return self._next.row if self._next else sys.maxsize
 
     def take(self) -> Failed:
-        """The next one."""
+        """Removes and returns the next failed record."""
         taken, self._next = self._next, next(self._rest, None)
         assert taken is not None  # noqa: S101 (the caller looked)
         return taken
@@ -57,7 +57,7 @@ class Failures:
 
 @dataclass
 class Filter:
-    """What becomes of each record, and how many there were of each kind."""
+    """Decides what happens to each record, and counts them by kind."""
 
     tokenizer: Tokenizer
     header: Header
@@ -84,18 +84,18 @@ class Filter:
         self.clean = self.tokenizer.clean(self._width)
 
     def skip(self, before: Iterable[Line]) -> None:
-        """The lines before the first record, of which some may stand above the table."""
+        """Counts the lines before the first record; some may be above the table."""
         said = [bool(line.content) for line in before][: self.header.above]
         self.above, self.blank = said.count(True), said.count(False)
 
     def pass_all(self, texts: list[bytes]) -> bytes:
-        """Records that are clean, as the engine will read them."""
+        """Clean records as the engine will read them."""
         self.kept += len(texts)
         self.longest = max(self.longest, max(map(len, texts)))
         return b"\n".join(texts) + b"\n"
 
     def pass_run(self, run: Run) -> bytes:
-        """The same for those of a run, of which some may have failed a check."""
+        """The records of a run as the engine will read them, without those that failed a check."""
         sound = self.failures.row > self.kept + len(run.texts)
         if sound and self.numbers.add_run(self.kept + 1, run):
             return self.pass_all(run.texts)
@@ -103,7 +103,7 @@ class Filter:
         return b"".join(self._pass_good(record, record.text) for record in each)
 
     def pass_on(self, record: Record) -> bytes:
-        """The record as the engine will read it, or nothing when it was set aside."""
+        """The record as the engine will read it; empty if it was rejected."""
         if not record.text and self._width > 1:
             self.blank += 1
             return b""
@@ -111,7 +111,7 @@ class Filter:
         return b"" if good is None else self._pass_good(record, good)
 
     def _pass_good(self, record: Record, text: bytes) -> bytes:
-        """The same of a record that can be read, and is read as `text`."""
+        """The same for a readable record, whose copy is `text`."""
         self.numbers.add(self.kept + 1, record.first)
         if self.failures.row != self.kept + 1:
             return self.pass_all([text])
@@ -138,7 +138,7 @@ class Filter:
         return self._own(record, cells) if self.header.marks else self._unambiguous(record, cells)
 
     def _own(self, record: Record, cells: list[bytes]) -> bytes | None:
-        """The table's own cells of a row of a rejected.csv."""
+        """The table's own cells in a row of a rejected.csv."""
         said = [self.tokenizer.text(cell) for cell in cells]
         if uncorrected(said):
             self._reject(record, "not-corrected", self._width, "", text=said[-1])
@@ -149,7 +149,7 @@ class Filter:
         return self._unambiguous(record._replace(text=text), own)
 
     def _unambiguous(self, record: Record, cells: list[bytes]) -> bytes:
-        """Cells with a quote in the middle get quotes of their own, so that every reader sees the same."""
+        """Quotes cells that have a quote in the middle, so that every reader reads them alike."""
         odd = self.tokenizer.odd
         if not any(odd(cell) for cell in cells):
             return record.text
@@ -185,13 +185,13 @@ class Filter:
         self._reject(record, "bad-bytes", place, wrong_bytes(cells[place]))
 
     def _may_fail(self, record: Record, code: str, message: str, column: str) -> None:
-        """Raises BadRow where no such row may be."""
+        """Raises BadRow if such a row ends the job."""
         if option := self.options.failing(code):
             hint = f"Correct the line, or set {option}: reject to put such rows aside."
             raise BadRow(f"Line {record.first}: {message}", line=record.first, column=column, hint=hint)
 
     def source(self, path: Path) -> Source:
-        """What the engine is to read, with the account of it."""
+        """The source for the engine to read, with the account of its rows."""
         dropped = {BLANK_LINES: self.blank, ABOVE: self.above, COMMENTS: self.comments}
         return Source(
             path=path,
@@ -207,7 +207,7 @@ class Filter:
         )
 
     def _notes(self) -> Iterator[str]:
-        """What was mended."""
+        """What was repaired."""
         if self.padded:
             yield f"{_rows(self.padded)} had missing cells and got empty ones."
         if self.replaced:
@@ -218,8 +218,8 @@ class Filter:
     def _reject(
         self, record: Record, code: str, place: int, found: str, message: str = "", text: bytes = b""
     ) -> None:
-        """`place`: of the cell at fault, if it is one of the table's; `text`: the record's, if another than
-        its own."""
+        """Rejects a record. `place`: the position of the cell at fault, if it is one of the table's; `text`:
+        the text to report, if not the record's own."""
         column = self.columns[place] if place < len(self.columns) else ""
         message = message or REASONS[code].sentence
         self._may_fail(record, code, message, column)
@@ -229,7 +229,7 @@ class Filter:
         self.rejects.add(Reject(*place_of, code, column, found, message, cells, said))
 
     def _set_aside(self, record: Record, failed: Failed) -> None:
-        """A record that can be read. Raises RuleBroken where no such one may be."""
+        """Rejects a readable record. Raises RuleBroken if it ends the job."""
         failed.check(record.first)
         _, code, column, found, message, _ = failed
         cells = [_text(self.tokenizer.text(cell)) for cell in self.tokenizer.cells(record)]
@@ -249,7 +249,7 @@ def careful(
     check_bytes: bool,
     numbers: LineNumbers = UNASKED,
 ) -> Source:
-    """A clean copy of the records below the header, at `target`.
+    """Writes a clean copy of the records below the header to `target`.
 
     Raises BadRow under `bad_rows: fail`, and whatever `tick(bytes read)` raises.
     """
@@ -260,7 +260,7 @@ def careful(
         numbers,
     ):
         sieve = Filter(tokenizer, header, options, rejects, check_bytes, numbers=numbers)
-        # A line to skip: the engine would take a byte order mark in the first cell for the file's own.
+        # A line to skip: the engine would remove a byte order mark at the start of the first cell.
         out.write(b"+\n" if dialect.quote == "-" else b"-\n")
         for passed in _passed(path, sieve, tick):
             out.write(passed)
@@ -278,9 +278,10 @@ def set_aside(
     *,
     check_bytes: bool,
 ) -> RejectSummary:
-    """Writes `rejected` anew, with the bad records and those that failed a check, in the order of the file.
+    """Rewrites `rejected` with the bad records and those that failed a check, in file order.
 
-    Other arguments as for `careful`. Raises RuleBroken where none may fail, and whatever `tick` raises.
+    Other arguments as for `careful`. Raises RuleBroken if a failed record ends the job, and whatever `tick`
+    raises.
     """
     tokenizer = Tokenizer(dialect, options.max_open_lines, options.max_record_bytes)
     with RejectsWriter(rejected, header.columns) as rejects:
@@ -291,7 +292,7 @@ def set_aside(
 
 
 def _passed(path: Path, sieve: Filter, tick: Callable[[int], None]) -> Iterator[bytes]:
-    """What the sieve lets through of a file."""
+    """What the filter lets through of a file."""
     with path.open("rb", buffering=0) as file:
         if file.read(3) != codecs.BOM_UTF8:
             file.seek(0)
@@ -309,7 +310,7 @@ def _passed(path: Path, sieve: Filter, tick: Callable[[int], None]) -> Iterator[
 
 
 def _found(text: Text, sieve: Filter) -> Iterator[Run | Record | Line]:
-    """All records: clean ones many at a time; any other on its own. A line is a comment."""
+    """All records: clean ones many at a time, any other on its own. A Line is a comment."""
     tokenizer, clean, back = sieve.tokenizer, sieve.clean, deque[Line]()
     singly_to = sys.maxsize if sieve.header.marks else 0
     while True:
@@ -327,7 +328,7 @@ def _found(text: Text, sieve: Filter) -> Iterator[Run | Record | Line]:
 
 
 def _within_bounds(run: Run, tokenizer: Tokenizer) -> bool:
-    """Whether no record of the run has more bytes or lines than are allowed."""
+    """Whether no record of the run exceeds the allowed bytes or lines."""
     lines, size = tokenizer.max_open_lines, tokenizer.max_record_bytes
     if len(run.whole) <= size and line_ends(run.whole) - len(run.texts) < lines:
         return True
@@ -343,13 +344,13 @@ def _rows(count: int) -> str:
 
 
 def short(raw: bytes) -> str:
-    """The text, cut to what is shown of it."""
+    """The text, cut to the length shown."""
     said = _text(raw[: 4 * SHORT])
     return said if len(said) <= SHORT else f"{said[:SHORT]}…"
 
 
 def wrong_bytes(raw: bytes) -> str:
-    """The first bytes that are not UTF-8, in hexadecimal."""
+    """The first bytes that are not UTF-8, in hexadecimal; empty if there are none."""
     try:
         raw.decode()
     except UnicodeDecodeError as error:

@@ -1,7 +1,8 @@
-"""What a number in a spreadsheet's cell means by its number format (ECMA-376, 18.8.30), as text.
+"""Converts a number in a spreadsheet cell to text, according to its number format (ECMA-376, 18.8.30).
 
-A date or time as ISO 8601. Noughts that a format puts in front stay, as in 00042, where the format is made of
-noughts and signs only. Any other number is its value, however it is rounded, grouped or coloured there.
+Dates and times become ISO 8601. Leading zeros that the format adds are kept, as in 00042, if the format
+consists of zeros and separators only. Any other number becomes its value, whatever rounding, grouping or
+colour the format has.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from datetime import date, timedelta
 from functools import partial
 
 Shown = Callable[[str], str]
-"""From the number as the file has it to the text of the cell."""
+"""Converts the number in the file to the text of the cell."""
 
 BUILT_IN = {
     **dict.fromkeys((14, 15, 16, 17, *range(27, 32), *range(50, 59)), "yyyy-mm-dd"),
@@ -20,7 +21,7 @@ BUILT_IN = {
     22: "yyyy-mm-dd hh:mm",
     46: "[h]:mm:ss",
 }
-"""Codes that stand in no file, as far as they matter here."""
+"""Codes of the built-in formats, which no file contains, as far as they matter here."""
 
 DAY = 86_400_000
 """Milliseconds."""
@@ -29,7 +30,7 @@ LAST_DAY = 2_958_465
 """31 December 9999."""
 
 NO_SUCH_DAY = 60
-"""29 February 1900, which never was."""
+"""29 February 1900, which did not exist."""
 
 _WHOLE = re.compile(r"-?\d+")
 _NOT_SAID = re.compile(r'"[^"]*"|\\.|_.|\*.|\[(?!h+\]|m+\]|s+\])[^\]]*\]|AM/PM|A/P', re.IGNORECASE)
@@ -38,7 +39,7 @@ _SIGNS = re.compile(r'(0)|\\(.)|"([^"]*)"|(.)')
 
 
 def shown(code: str, *, epoch1904: bool = False) -> Shown:
-    """How numbers of that format become text; `epoch1904`: days are counted from 1904, not from 1900."""
+    """The conversion for numbers of that format; `epoch1904`: days count from 1904, not from 1900."""
     first = code.partition(";")[0]
     if _NOUGHTS.fullmatch(first) and first.count("0") > 1:
         return partial(_with_noughts, [found.groups() for found in _SIGNS.finditer(first)])
@@ -51,7 +52,7 @@ def shown(code: str, *, epoch1904: bool = False) -> Shown:
 
 
 def number(text: str) -> str:
-    """The digits of a whole number as they stand; else the shortest text that reads back as the same
+    """The digits of a whole number unchanged; otherwise the shortest text that reads back as the same
     double."""
     if _WHOLE.fullmatch(text):
         return text
@@ -62,7 +63,7 @@ def number(text: str) -> str:
 
 
 def _with_noughts(signs: list[tuple[str | None, ...]], text: str) -> str:
-    """Digits in the places of the noughts; what there is more of them stands at the first."""
+    """The digits in the places of the format's zeros; any more digits go to the first place."""
     if not text.isdecimal():
         return number(text)
     places = sum(nought is not None for nought, *_ in signs)
@@ -72,7 +73,7 @@ def _with_noughts(signs: list[tuple[str | None, ...]], text: str) -> str:
 
 
 def _moment(text: str, *, clock: bool, dated: bool, elapsed: bool, epoch1904: bool) -> str:
-    """A day, a day with its time, a time of day, or hours where they are counted on beyond a day."""
+    """A day, a day with its time, a time of day, or hours that count on beyond a day."""
     try:
         days, rest = divmod(round(float(text) * DAY), DAY)
     except (ValueError, OverflowError):
@@ -83,7 +84,7 @@ def _moment(text: str, *, clock: bool, dated: bool, elapsed: bool, epoch1904: bo
         return _clock(rest)
     if not 0 <= days <= LAST_DAY or (not epoch1904 and days in (0, NO_SUCH_DAY)):
         return number(text)
-    # The calendar of 1900 counts the day that never was.
+    # The 1900 date system counts the day that did not exist.
     start = date(1904, 1, 1) if epoch1904 else date(1899, 12, 31 - (days > NO_SUCH_DAY))
     try:
         day = (start + timedelta(days)).isoformat()

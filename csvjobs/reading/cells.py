@@ -1,4 +1,4 @@
-"""What a cell's text looks like, for detection only: no value is ever changed by it."""
+"""Classifies the text of a cell, for detection only; no value changes."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _WORDS = re.compile(rb"[\w\x80-\xff(\[#][\w\x80-\xff .,'&/()\[\]+%-]*")
 
 
 def kind(text: bytes) -> Kind | None:
-    """What a cell holds, None for words; `text` without blanks around it."""
+    """What the cell contains, None for words; `text` must have no spaces around it."""
     for name, pattern in _KINDS.items():
         if pattern.fullmatch(text):
             return name
@@ -30,11 +30,11 @@ def kind(text: bytes) -> Kind | None:
 
 
 def plausible(text: bytes) -> float:
-    """How much the text looks like one cell, not part of one or several, 0 to 1."""
+    """How much the text looks like one cell, not like part of one or several: 0 to 1."""
     if _CODE.fullmatch(text) or kind(text):
         return 1.0
     if text[:1] in b"\"'" or text[-1:] in b"\"'":
-        # Cut in the middle of what is in quotes, or blind to them.
+        # Cut in the middle of a quoted text, or by a dialect that ignores quotes.
         return 0.2 if text[:1] != text[-1:] else 0.3
     if b'"' in text:
         return 0.3

@@ -1,4 +1,4 @@
-"""Cells into a file on which every record is clean, without a doubt for any reader."""
+"""Writes cells to a file in which every record is clean and unambiguous for any reader."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ from types import TracebackType
 from csvjobs.reading.source import Dialect
 
 Cell = str | None
-"""Its text; None where it is empty, "" where it holds the empty text."""
+"""Its text; None if it is empty, "" if it holds the empty text."""
 
 PLAIN = Dialect()
 
 
 class CleanWriter:
-    """Writes records in the dialect PLAIN below one line to skip; knows how many and how long they are."""
+    """Writes records in the dialect PLAIN, after one line to skip; counts them and measures the longest."""
 
     def __init__(self, path: Path) -> None:
         self.records = 0
         self.longest = 0
         self.bytes = 0
         self._file = path.open("wb", buffering=1024**2)
-        # Without it the engine would take a byte order mark in the first cell for the file's own.
+        # Without this line the engine would remove a byte order mark at the start of the first cell.
         self._file.write(b"-\n")
 
     def __enter__(self) -> CleanWriter:
@@ -34,11 +34,11 @@ class CleanWriter:
         self._file.close()
 
     def add(self, cells: Iterable[Cell]) -> None:
-        """One more record."""
+        """Writes one record."""
         self.write(record(cells))
 
     def write(self, text: bytes) -> None:
-        """The same, as `record` has made it."""
+        """Writes one record, as made by `record`."""
         self._file.write(text)
         self.records += 1
         self.bytes += len(text)
@@ -46,7 +46,7 @@ class CleanWriter:
 
 
 def record(cells: Iterable[Cell]) -> bytes:
-    """The record in the dialect PLAIN: an empty cell is nothing, any other one stands in quotes."""
+    """The record in the dialect PLAIN: an empty cell is nothing, any other is quoted."""
     return (",".join(map(_quoted, cells)) + "\n").encode()
 
 

@@ -1,4 +1,5 @@
-"""Unpacks gzip, zstandard and zip files, known by their first bytes, into scratch, within limits."""
+"""Decompresses gzip, zstandard and zip files, recognised by their first bytes, into scratch, within
+limits."""
 
 from __future__ import annotations
 
@@ -26,7 +27,7 @@ else:
     from backports import zstd
 
 CHUNK = 1024**2
-# A bomb gives itself away by its ratio; small files may well repeat themselves more than real tables do.
+# A decompression bomb has a high ratio; so may a small file that is more repetitive than real tables are.
 MOST_RATIO = 1000
 RATIO_FROM = 100 * 1024**2
 
@@ -40,14 +41,14 @@ DAMAGE = (
     zipfile.BadZipFile,
     zstd.ZstdError,
 )
-# These are files in their own right, whatever they are packed with.
+# Zip files with these members are documents in their own right, not archives.
 _OFFICE = ("[Content_Types].xml", "mimetype")
 ENCRYPTED = 0x1
 
 
 @dataclass(frozen=True)
 class Unpacked:
-    """The real bytes, what is known of them, and what they were packed with."""
+    """The decompressed file, its facts, and its compression."""
 
     path: Path
     facts: Facts
@@ -63,8 +64,8 @@ def unpack(
     cut: bool = False,
     enough: int = sys.maxsize,
 ) -> Unpacked | None:
-    """Unpacks a file of at most `most` real bytes into `target`; None for what is not packed. Of a file that
-    was `cut`, or has more than `enough` real bytes, it unpacks the beginning.
+    """Decompresses a file of at most `most` decompressed bytes into `target`; None if it is not compressed.
+    If the file was `cut`, or has more than `enough` decompressed bytes, it decompresses the beginning.
 
     Raises DamagedArchive, EncryptedArchive, SeveralFiles, UnpackedTooLarge.
     """
@@ -92,7 +93,7 @@ def _kind(path: Path) -> str | None:
 
 
 def is_office(path: Path) -> bool:
-    """Whether a zip file is a document of an office program."""
+    """Whether a zip file is an office document."""
     try:
         with zipfile.ZipFile(path) as archive:
             return any(name in _OFFICE for name in archive.namelist())
@@ -103,7 +104,7 @@ def is_office(path: Path) -> bool:
 def _real_bytes(
     packed: BinaryIO, kind: str, most: int, tick: Callable[[int], None], *, cut: bool
 ) -> Iterator[bytes]:
-    """Chunks of what was packed. Only reading is watched for damage: writing has faults of its own."""
+    """Decompressed chunks. Only reading is checked for damage: writing has errors of its own."""
     if cut and kind == "zip":
         raise DamagedArchive(
             "A zip file says at its end what it holds: its beginning alone cannot be unpacked.",
@@ -123,7 +124,7 @@ def _real_bytes(
 def _next(stream: BufferedIOBase, kind: str, *, cut: bool) -> bytes:
     with _explained(kind):
         try:
-            # One step of unpacking: what comes before the place of a cut is not lost.
+            # A single decompression step, so that the bytes before a cut are not lost.
             return stream.read1(CHUNK)
         except EOFError:
             if not cut:
@@ -136,7 +137,7 @@ def _explained(kind: str) -> Iterator[None]:
     try:
         yield
     except (*DAMAGE, OSError) as error:
-        # Damaged zip files may ask for bytes before the file's first.
+        # EINVAL: damaged zip files may seek to before the start of the file.
         if isinstance(error, OSError) and error.errno not in (None, errno.EINVAL):
             raise
         raise DamagedArchive(
@@ -146,7 +147,7 @@ def _explained(kind: str) -> Iterator[None]:
 
 
 def check_size(real: int, packed: int, most: int) -> None:
-    """Raises UnpackedTooLarge where `packed` bytes have become more `real` ones than may be."""
+    """Raises UnpackedTooLarge if `packed` bytes have become more than the allowed `real` ones."""
     if real > most:
         raise UnpackedTooLarge(
             f"Unpacked, the file is larger than {most} bytes.", hint="Send it in parts, each below that."
@@ -168,7 +169,7 @@ def _open_zstd(packed: BinaryIO) -> BufferedIOBase:
 
 def _open_zip(packed: BinaryIO) -> BufferedIOBase:
     archive = zipfile.ZipFile(packed)
-    # Folders are no files, nor are the notes that macOS adds.
+    # Ignores folders, and the metadata that macOS adds.
     members = [m for m in archive.infolist() if not re.match("__MACOSX/|.*/$", m.filename)]
     if len(members) != 1:
         names = ", ".join(member.filename[:80] for member in members[:3])
@@ -183,7 +184,7 @@ def _open_zip(packed: BinaryIO) -> BufferedIOBase:
     return cast(BufferedIOBase, archive.open(members[0]))
 
 
-# A zip file without members has other first bytes.
+# A zip file without members begins with other bytes.
 MAGIC = {
     b"\x1f\x8b\x08": "gzip",
     b"\x28\xb5\x2f\xfd": "zstandard",

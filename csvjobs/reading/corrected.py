@@ -1,6 +1,6 @@
-"""A rejected.csv that comes back: the table's own cells are read, ours have done their work.
+"""Recognises a corrected rejected.csv: the table's own cells are read, our columns are ignored.
 
-It is known by its header row: no other file ends with all our columns, in our order.
+The header row identifies it: no other file ends with all our columns, in our order.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ LAYOUT = "rejected.csv"
 LONGEST_DELIMITER = 4
 REPLACED = "\ufffd".encode()
 MARKS = b"\"'\\"
-"""Quotes and escapes, with which a cell may stand in its record and not on its own."""
+"""Quotes and escapes, which a cell may have in its record but not on its own."""
 
 
 def as_written(path: Path, facts: Facts, options: ReadOptions) -> ReadOptions | None:
-    """How to read a rejected.csv, be its delimiter another one by now; None for any other file.
+    """The options to read a rejected.csv, whose delimiter may have changed; None for any other file.
 
-    What was declared of the file's form is true of the file from which the rows were rejected.
+    Declared format options describe the file from which the rows were rejected, so they do not apply.
     """
     delimiter = None if options.layout == "table" else _delimiter(path)
     if delimiter is None:
@@ -37,15 +37,15 @@ def as_written(path: Path, facts: Facts, options: ReadOptions) -> ReadOptions | 
 
 
 def own_columns(columns: Sequence[str]) -> tuple[str, ...]:
-    """The table's own columns of a rejected.csv; all where ours do not follow them."""
+    """The table's own columns in a rejected.csv; all columns if ours do not follow them."""
     own = tuple(columns[: -len(EXTRA)])
     return own if own and [*columns[len(own) :]] == extra_names(own) else tuple(columns)
 
 
 def uncorrected(cells: Sequence[bytes]) -> bool:
-    """Whether `_record` of a row of a rejected.csv says more than its own cells: these are none, or still
-    those with which the record begins, or all of it with bytes replaced; whatever stands between and around
-    them there."""
+    """Whether the `_record` in a row of a rejected.csv says more than its own cells. It does if these are all
+    empty, or are still those that the record begins with, or are all of it with bytes replaced; delimiters
+    and quotes in the record do not matter."""
     own, record = [cell.translate(None, MARKS) for cell in cells[: -len(EXTRA)]], cells[-1]
     if not record or not any(cell.strip() for cell in own):
         return bool(record)
@@ -59,7 +59,7 @@ def uncorrected(cells: Sequence[bytes]) -> bool:
 
 
 def _delimiter(path: Path) -> str | None:
-    """What stands between the names of a rejected.csv."""
+    """The delimiter of a rejected.csv; None for any other file."""
     with path.open("rb") as file:
         start = file.read(HEAD_BYTES)
     if EXTRA[0].encode() not in start:

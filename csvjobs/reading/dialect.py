@@ -1,9 +1,9 @@
-"""How the bytes are a table: the delimiter, quote and escape that make the first records most table-like.
+"""Dialect detection: finds the delimiter, quote and escape that make the first records most table-like.
 
-Each dialect whose marks occur is tried on a sample. A good one gives records of equal width, whose cells
-are what cells are: numbers, dates, names, plain words. Neither is enough alone: commas within text may be
-regular, and a space cuts everything into plausible words. The two measures follow van den Burg, Nazábal
-and Sutton, "Wrangling messy CSV files by detecting row and type patterns" (2019); how each is taken is ours.
+Each dialect whose characters occur is tried on a sample. A good one gives records of equal width whose cells
+look like cells: numbers, dates, names, plain words. Neither is enough alone: commas in text may be regular,
+and a space cuts everything into plausible words. The two measures follow van den Burg, Nazábal and Sutton,
+"Wrangling messy CSV files by detecting row and type patterns" (2019); their implementation is ours.
 """
 
 from __future__ import annotations
@@ -25,27 +25,27 @@ TYPED_RECORDS = 100
 TYPED_CELLS = 40
 
 USUAL = {",": 1.0, ";": 1.0, "\t": 1.0, "|": 1.0, "^": 0.9, "~": 0.9, ":": 0.4, "#": 0.6, " ": 0.6}
-"""What may stand between cells, and how usual that is."""
+"""The delimiters, and how common each is."""
 
 QUOTES = {'"': 1.0, "'": 0.9}
 NEAR = 0.4
-"""The part of the best score that makes another dialect worth naming."""
+"""The share of the best score that makes another dialect worth reporting."""
 
 COMMENT = b"#"
 BACKSLASH = "\\"
 ONE_COLUMN = 0.6
-"""How table-like one column of plausible cells is: less than two good ones, more than two bad ones."""
+"""How table-like one column of plausible cells is: less than two good columns, more than two bad ones."""
 
 PUNCTUATION = 0.9
-"""For a mark that a blank follows wherever it stands: so it does in sentences."""
+"""Factor for a delimiter that is always followed by a space, as in sentences."""
 
 _IN_SINGLE_QUOTES = rb"(?m)(?:^|%b ?)'(?:[^'\n]|'')*'(?:$|\r|%b)"
 _SEPARATOR = re.compile(rb"sep=([!-/:-@\[-`{-~\t ])", re.IGNORECASE)
-"""The line by which Excel is told; no standard has it."""
+"""The line that tells Excel the delimiter; not in any standard."""
 
 
 class Trial(NamedTuple):
-    """A dialect, how table-like it makes the sample (0 to 1), and the most cells that a record then has."""
+    """A dialect, how table-like it makes the sample (0 to 1), and the most cells in a record."""
 
     dialect: Dialect
     score: float
@@ -63,7 +63,7 @@ def find_dialect(head: list[Line], options: ReadOptions) -> tuple[Dialect, dict[
         ranked[0] = _spaced(ranked[0], head)
     delimiter = _found(ranked, lambda dialect: dialect.delimiter, options.delimiter)
     if ranked[0].width < 2 and options.delimiter is None:
-        # Nothing was cut, so nothing tells.
+        # Nothing was split, so there is no evidence.
         delimiter = replace(delimiter, confidence=0.5)
     found = {
         "delimiter": delimiter,
@@ -74,7 +74,7 @@ def find_dialect(head: list[Line], options: ReadOptions) -> tuple[Dialect, dict[
 
 
 def _candidates(head: list[Line], options: ReadOptions) -> Iterator[Dialect]:
-    """The dialects whose marks occur, the likelier of equals first."""
+    """The dialects whose characters occur, the likelier of equals first."""
     said = [line.content for line in head if not line.content.startswith(COMMENT)]
     text = b"\n".join(said or [line.content for line in head])
     for quote in [options.quote] if options.quote is not None else QUOTES:
@@ -90,14 +90,14 @@ def _escapes(text: bytes, quote: str) -> list[str]:
 
 
 def _delimiters(text: bytes, quote: str) -> list[str]:
-    """Those that occur, and one that does not if the usual one does not: it makes one column of all."""
+    """The delimiters that occur, and the comma even if it does not: it makes a single column."""
     able = [delimiter for delimiter in USUAL if delimiter != quote]
     found = [delimiter for delimiter in able if delimiter.encode() in text]
     return found if able[0] in found else [*found, able[0]]
 
 
 def _in_single_quotes(text: bytes, delimiter: str) -> bool:
-    """Whether any cell stands in the other quote: an apostrophe is none, nor is a word in such quotes."""
+    """Whether any cell is in single quotes; an apostrophe, or a quoted word within a cell, does not count."""
     mark = re.escape(delimiter.encode())
     return bool(re.search(_IN_SINGLE_QUOTES % (mark, mark), text))
 
@@ -118,14 +118,14 @@ def _trial(head: list[Line], dialect: Dialect) -> Trial:
 
 
 def _blank_follows(rows: Sequence[Sequence[bytes]]) -> bool:
-    """Whether all cells but the first of each row begin with a blank, the empty ones aside."""
+    """Whether all cells after the first of each row begin with a space, ignoring empty ones."""
     following = [cell for row in rows for cell in row[1:] if cell]
     return bool(following) and all(cell.startswith(b" ") for cell in following)
 
 
 def _spaced(best: Trial, head: list[Line]) -> Trial:
-    """With the blank that follows the delimiter, if one always does and quotes stand behind it: else they
-    would be no quotes. Without any quote the blank may as well belong to the cells."""
+    """Adds the space after the delimiter to it, if there always is one and quotes follow it: otherwise they
+    would not count as quotes. Without quotes the space may belong to the cells."""
     dialect = replace(best.dialect, delimiter=f"{best.dialect.delimiter} ")
     bare, quote = best.dialect.delimiter.encode(), dialect.quote.encode()
     if best.width < 2 or bare == b" " or not quote:
@@ -139,8 +139,8 @@ def _spaced(best: Trial, head: list[Line]) -> Trial:
 
 
 def _regular(widths: Sequence[int]) -> float:
-    """How alike the records' numbers of cells are: the commonest one's share, and each one's likeness to
-    the next."""
+    """How alike the records' widths are: the share of the most common one, and the likeness of each to the
+    next."""
     counts = Counter(widths)
     wide = {width: count for width, count in counts.items() if width > 1} or counts
     share = max(wide.values()) / len(widths)
@@ -150,7 +150,7 @@ def _regular(widths: Sequence[int]) -> float:
 
 
 def _plausible(rows: Sequence[Sequence[bytes]], dialect: Dialect) -> float:
-    """How much the cells look like cells, on average; empty ones say nothing."""
+    """How much the cells look like cells, on average; empty ones are ignored."""
     step = max(1, len(rows) // TYPED_RECORDS)
     worth = [
         _worth(cell, dialect.quote.encode())
@@ -169,7 +169,8 @@ def _worth(cell: bytes, quote: bytes) -> float:
 
 
 def _found(ranked: Sequence[Trial], of: Callable[[Dialect], str], declared: str | None) -> Found:
-    """The best trial's mark; how sure is a matter of how far behind the best with another one is."""
+    """The best trial's character; the confidence depends on how far behind the best trial with another one
+    is."""
     value = of(ranked[0].dialect)
     if declared is not None:
         return Found(value)

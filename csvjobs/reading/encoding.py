@@ -1,4 +1,5 @@
-"""From bytes to UTF-8: a declared encoding, a byte order mark, where NUL bytes stand, UTF-8, then a guess."""
+"""Encoding detection and conversion to UTF-8: a declared encoding, a byte order mark, the positions of NUL
+bytes, UTF-8, then a guess."""
 
 from __future__ import annotations
 
@@ -19,12 +20,12 @@ from csvjobs.reading.source import Found
 CHUNK = 1024**2
 SAMPLE = 64 * 1024
 HEAD = 4096
-# A guess stays one; the surest were right 99 times in 100.
+# The most confident guesses were right 99 times in 100.
 SUREST = 0.99
-# How sure one can be of an encoding that was only the second guess.
+# The confidence in an encoding that was only the second guess.
 UNCERTAIN = 0.5
 
-# What other files begin with, and what a person calls them.
+# The first bytes of other kinds of files, and their names.
 MAGIC = {
     b"\x1f\x8b": "gzip",
     b"PK\x03\x04": "zip or an office document",
@@ -38,26 +39,26 @@ MAGIC = {
     b"PAR1": "Parquet",
     b"SQLite format 3": "SQLite database",
 }
-# A header row may begin with these letters; the files that do go on with bytes that are no text.
+# Text can begin with these letters too; real files of these kinds go on with bytes that are not text.
 LETTERS = (b"BZh", b"PAR1", b"SQLite format 3")
 MANY_CONTROLS = 16
 MOSTLY = 4
-"""So many good characters to a bad one make damaged UTF-8."""
+"""So many good characters for each bad one count as damaged UTF-8."""
 
-# Wide encodings, where in each group of bytes the NUL bytes of ASCII characters stand, and how sure that is.
+# Wide encodings, the positions of NUL bytes in each group of bytes of an ASCII character, and the confidence.
 WIDE = (
     ("utf-32-le", (1, 2, 3), 0.99),
     ("utf-32-be", (0, 1, 2), 0.99),
     ("utf-16-le", (1,), 0.97),
     ("utf-16-be", (0,), 0.97),
 )
-# ASCII bytes alone that stand for other letters: the marks that begin such text, and what it is called.
+# Encodings that write other letters as ASCII bytes: the escape sequence that begins such text, and the name.
 ESCAPED = ((re.compile(rb"\x1b\$\)C"), "iso2022_kr"), (re.compile(rb"\x1b\$[@B(]"), "iso2022_jp_ext"))
 CONTROLS = frozenset(map(chr, range(32))) - frozenset("\t\n\v\f\r\x1a\x1b")
 
 
 def check_text(path: Path, facts: Facts, declared: str | None = None) -> None:
-    """Raises NotCsv for a file that is plainly no text, read as `declared`."""
+    """Raises NotCsv for a file that is clearly not text, read as `declared`."""
     with path.open("rb") as file:
         head = file.read(HEAD)
     encoding = (_wide(path, facts) or "latin-1") if declared is None else codecs.lookup(declared).name
@@ -72,7 +73,7 @@ def check_text(path: Path, facts: Facts, declared: str | None = None) -> None:
 
 
 def find_encoding(path: Path, facts: Facts, declared: str | None) -> Found:
-    """The encoding's Python codec name; `declared`: as ReadOptions have it."""
+    """The encoding, by its Python codec name; `declared`: as in ReadOptions."""
     if declared is not None:
         return Found(codecs.lookup(declared).name)
     if facts.bom:
@@ -90,7 +91,7 @@ def find_encoding(path: Path, facts: Facts, declared: str | None) -> Found:
 
 
 def _damaged_utf8(sample: bytes) -> Found | None:
-    """UTF-8 with a bad byte here and there: what is not UTF-8 at all hardly ever looks like it."""
+    """UTF-8 with some bad bytes: text in other encodings hardly ever looks like it."""
     text = sample.decode("utf-8", "replace")
     bad = text.count("\ufffd")
     good = sum(not character.isascii() for character in text) - bad
@@ -106,10 +107,11 @@ def to_utf8(
     declared: bool = False,
     enough: int = sys.maxsize,
 ) -> Found:
-    """Writes a UTF-8 copy; the encoding that fits the whole file is `found` or, if guessed, an alternative.
+    """Writes a UTF-8 copy; returns the encoding that fits the whole file: `found` or, if it was guessed, an
+    alternative.
 
-    Of a file with `enough` bytes the copy is of its beginning, and so is what fits.
-    Raises BadEncoding, about `found`, where none fits.
+    If the file has `enough` bytes or more, only its beginning is copied and must fit. Raises BadEncoding,
+    about `found`, if none fits.
     """
     try:
         transcode(path, found.value, target, tick, enough)
@@ -136,8 +138,8 @@ def is_utf8(encoding: str) -> bool:
 def transcode(
     path: Path, encoding: str, target: Path, tick: Callable[[int], None], enough: int = sys.maxsize
 ) -> Path:
-    """A UTF-8 copy of the file, or of its beginning, which may end within a character, if it has `enough`
-    bytes. Raises BadEncoding where they do not fit."""
+    """Writes a UTF-8 copy of the file, or if it has `enough` bytes or more, of its beginning, which may end
+    within a character. Raises BadEncoding if the bytes do not fit."""
     decoder = codecs.getincrementaldecoder(encoding)()
     done = 0
     with path.open("rb") as source, target.open("wb") as out:
@@ -158,16 +160,16 @@ def transcode(
 
 
 def _controls(head: bytes, encoding: str) -> int:
-    """How many control characters there are: in UTF-16 a NUL byte is none."""
+    """The number of control characters; the NUL bytes of UTF-16 do not count."""
     try:
         return sum(character in CONTROLS for character in head.decode(encoding, "replace"))
     except UnicodeError:
-        # A few codecs replace nothing; the transcoder says what does not fit.
+        # A few codecs do not support replacing; the transcoder reports what does not fit.
         return 0
 
 
 def _wide(path: Path, facts: Facts) -> str | None:
-    """UTF-16 or UTF-32 without a mark: NUL bytes stand beside those of ASCII, and nowhere else."""
+    """UTF-16 or UTF-32 without a byte order mark: NUL bytes are next to those of ASCII, and nowhere else."""
     if facts.bom or not facts.nul:
         return None
     with path.open("rb") as file:
@@ -181,7 +183,8 @@ def _wide(path: Path, facts: Facts) -> str | None:
 
 
 def _fits_wide(sample: bytes, utf8: bool, encoding: str, places: tuple[int, ...], width: int) -> bool:
-    """Whether what it decodes to is text with ASCII; a few letters have their NUL byte in the other place."""
+    """Whether the sample decodes to text with ASCII; a few letters have their NUL byte in the other
+    position."""
     nul = sample.count(0)
     if sum(sample[place::width].count(0) for place in places) < 0.7 * nul:
         return False
@@ -195,7 +198,8 @@ def _fits_wide(sample: bytes, utf8: bool, encoding: str, places: tuple[int, ...]
 
 
 def _stray(sample: bytes, text: str, utf8: bool) -> bool:
-    """Whether the NUL bytes are faults in text of one byte a character, whose line ends have none beside."""
+    """Whether the NUL bytes are errors in text of one byte per character, whose line ends have none next to
+    them."""
     nul = sample.count(0)
     if nul < max(2, len(sample) // 64):
         return True
@@ -209,7 +213,7 @@ def _line_ends(text: str) -> int:
 
 
 def _escaped(path: Path) -> str | None:
-    """The encoding that switches to other letters by escape sequences, which UTF-8 allows too."""
+    """The encoding that switches to other letters by escape sequences, which are valid UTF-8 too."""
     with path.open("rb") as file:
         head = file.read(SAMPLE)
     for mark, encoding in ESCAPED if b"\x1b$" in head else ():
@@ -219,7 +223,8 @@ def _escaped(path: Path) -> str | None:
 
 
 def _guess(sample: bytes) -> Found:
-    """The likeliest legacy encoding; none of its alternatives is there for the sake of a fit alone."""
+    """The likeliest legacy encoding; its alternatives are likely too, not merely able to decode the
+    sample."""
     ranked = guesses(sample)
     if not ranked:
         return Found("cp1252", 0.1, ("latin-1",))
@@ -228,7 +233,7 @@ def _guess(sample: bytes) -> Found:
 
 
 def _sample(path: Path) -> bytes:
-    """The first lines that hold more than ASCII: the others would only make a guess look surer."""
+    """The first lines that have more than ASCII: the others would only inflate the confidence of a guess."""
     taken: list[bytes] = []
     size = 0
     with path.open("rb") as file:
@@ -242,7 +247,7 @@ def _sample(path: Path) -> bytes:
 
 
 def _lines(file: BinaryIO) -> Iterator[bytes]:
-    """Lines, whole but for ones that are longer than a sample. A chunk of ASCII alone is one line."""
+    """Whole lines, except those longer than a sample. A chunk of only ASCII is one line."""
     rest = b""
     for chunk in _chunks(file):
         if rest.isascii() and chunk.isascii():

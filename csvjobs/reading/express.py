@@ -1,4 +1,4 @@
-"""The express lane: facts alone prove that the engine will read the file as it stands."""
+"""The express lane: facts alone prove that the engine reads the file correctly as it is."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ _USUAL = {Dialect(delimiter) for delimiter in DELIMITERS}
 
 
 def express(path: Path, facts: Facts, dialect: Dialect, columns: tuple[str, ...], skip: int) -> Source | None:
-    """The file itself as a source, or None where only a look at each record can tell.
+    """The file itself as a source, or None if each record must be examined.
 
-    `skip`: header lines. What is let through was compared with the careful lane on random files; DuckDB
-    would change or lose in silence: a delimiter after the last cell, blanks or text beside quotes, blank
-    lines, line ends of several kinds.
+    `skip`: header lines. What this accepts was compared with the careful lane on random files; DuckDB would
+    silently change or lose: a delimiter after the last cell, spaces or text next to quotes, blank lines,
+    mixed line ends.
     """
     usual = dialect in _USUAL and facts.bom in (None, "utf-8-sig")
     stray = facts.quotes % 2 or not set(facts.beside_quotes) <= {dialect.delimiter}
@@ -32,7 +32,7 @@ def express(path: Path, facts: Facts, dialect: Dialect, columns: tuple[str, ...]
 
 
 def _begins(path: Path, facts: Facts, skip: int) -> Iterator[Begin]:
-    """The first record behind each mark, if each record is one line."""
+    """The first record after each mark, if each record is one line."""
     if facts.newlines.lf + facts.newlines.crlf != facts.outside["\n"]:
         return
     with path.open("rb") as file:
@@ -40,11 +40,11 @@ def _begins(path: Path, facts: Facts, skip: int) -> Iterator[Begin]:
             file.seek(mark.bytes)
             file.readline()
             begin = Begin(file.tell(), mark.line_ends + 1 - skip)
-            # Of what begins with a byte order mark an engine would take it off.
+            # An engine would remove a byte order mark at the beginning of a part.
             if begin.records > 0 and file.read(3) not in (b"", BOM_UTF8):
                 yield begin
 
 
 def _one_line_end(facts: Facts) -> bool:
-    """Whether all records end in LF, or all in CRLF; within quotes both may stand."""
+    """Whether all records end in LF, or all in CRLF; within quotes both may occur."""
     return not facts.newlines.cr and facts.outside["\r"] in (0, facts.outside["\n"])

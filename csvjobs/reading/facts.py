@@ -1,4 +1,4 @@
-"""What is known about a file once its bytes have streamed past, without a second read."""
+"""Facts about a file, collected while its bytes stream past, without a second read."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ MOST_MARKS = 64
 
 Bom = Literal["utf-8-sig", "utf-16-le", "utf-16-be", "utf-32-le", "utf-32-be"]
 
-# Longer marks first: that of UTF-32 begins with that of UTF-16.
+# Longer ones first: the mark of UTF-32 begins with that of UTF-16.
 BOMS: tuple[tuple[bytes, Bom], ...] = (
     (codecs.BOM_UTF32_LE, "utf-32-le"),
     (codecs.BOM_UTF32_BE, "utf-32-be"),
@@ -30,13 +30,13 @@ BOMS: tuple[tuple[bytes, Bom], ...] = (
 _STRUCTURE = b'"\r\n\0' + DELIMITERS.encode()
 _OTHERS = bytes(byte for byte in range(256) if byte not in _STRUCTURE)
 _BLANK_LINES = (b"\n\n", b"\r\r", b"\n\r")
-# What a byte beside a quote is called in the facts: nothing if it ends a line, or is no byte or a quote.
+# How the facts name a byte next to a quote: empty for a line end, the end of the file, or a quote.
 _MARKS = {ord(mark): mark for mark in DELIMITERS} | dict.fromkeys(b'"\n\r', "")
 _first, _last = itemgetter(0), itemgetter(-1)
 
 
 class Newlines(BaseModel):
-    """How many line ends of each kind."""
+    """The number of line ends of each kind."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -46,25 +46,24 @@ class Newlines(BaseModel):
 
 
 class Mark(NamedTuple):
-    """How many line ends stand in the first bytes of a file."""
+    """The number of line ends in the first `bytes` bytes of a file."""
 
     bytes: int
     line_ends: int
 
 
 class Facts(BaseModel):
-    """Counted over all bytes, whatever they mean; `cut` says that these are only what a file begins with.
+    """Counts over all bytes, whatever they mean; `cut`: they are only the beginning of a file.
 
-    `outside` counts line feeds, carriage returns and delimiters that stand
-    outside of `"` quotes, by parity.
+    `outside` counts line feeds, carriage returns and delimiters outside `"` quotes, by parity.
 
-    `beside_quotes` holds the delimiters that touch a quote from outside, and "*" for any other byte that
-    does; with the delimiter alone in it every quote begins or ends a cell, and only then does parity tell
-    what is outside.
+    `beside_quotes` has the delimiters that touch a quote from outside, and "*" for any other byte that does.
+    If it is the delimiter alone, every quote begins or ends a cell; only then does parity tell what is
+    outside.
 
-    `blank_lines` may be true for what stands inside quotes, never false for what stands outside.
+    `blank_lines` may be true because of text inside quotes, but is never false for a blank line outside.
 
-    `marks` stand at about equal distances in a file that is not small, MOST_MARKS at most.
+    `marks` are at about equal distances, at most MOST_MARKS; a small file has none.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -85,7 +84,7 @@ class Facts(BaseModel):
 
 
 class FactsCollector:
-    """Gathers Facts chunk by chunk, at the speed of the bytes methods it uses."""
+    """Collects Facts chunk by chunk, at the speed of the bytes methods it uses."""
 
     def __init__(self) -> None:
         self._sha256 = hashlib.sha256()
@@ -103,7 +102,7 @@ class FactsCollector:
         self._marks, self._mark_every = list[Mark](), MARK_EVERY
 
     def update(self, chunk: bytes) -> None:
-        """The next bytes of the file."""
+        """Adds the next bytes of the file."""
         if not chunk:
             return
         self._sha256.update(chunk)
@@ -114,13 +113,13 @@ class FactsCollector:
         if self._bytes < len(codecs.BOM_UTF8):
             self._held = data
             return
-        # A carriage return waits for what follows it, as the first bytes do.
+        # Holds back a carriage return until the next byte is known, as it does the first bytes.
         self._held = data[-1:] if data.endswith(b"\r") else b""
         self._count(data.removesuffix(self._held) if self._held else data)
         self._mark()
 
     def finish(self, *, cut: bool = False) -> Facts:
-        """The facts about all bytes given; the last character of a file that was `cut` need not be whole."""
+        """The facts about all bytes added; if the file was `cut`, the last character need not be complete."""
         self._count(self._held)
         self._blank_lines |= self._head.removeprefix(codecs.BOM_UTF8).startswith((b"\n", b"\r"))
         return Facts(
@@ -155,7 +154,7 @@ class FactsCollector:
             self._utf8 = False
 
     def _count(self, data: bytes) -> None:
-        """Counts structure; what has none of it costs one pass."""
+        """Counts structural bytes; data without any costs one pass."""
         if self._at_start:
             data, self._at_start = data.removeprefix(codecs.BOM_UTF8), False
         if not data:
@@ -171,7 +170,7 @@ class FactsCollector:
             self._outside[mark] += outside.count(mark.encode())
 
     def _look_at_quotes(self, data: bytes) -> None:
-        """Counts them, and looks at both sides of what stands in them."""
+        """Counts quotes, and examines the bytes outside next to them."""
         pieces = data.split(b'"')
         outside = pieces[1 if self._inside else 0 :: 2]
         self._quotes += len(pieces) - 1
@@ -180,7 +179,8 @@ class FactsCollector:
             self._look_beside(outside, opened=self._inside and len(pieces) > 1)
 
     def _look_for_blank_lines(self, data: bytes, bare: bytes) -> None:
-        """They may lie across two chunks. Lines with cells have structure between their ends."""
+        """Blank lines may span two chunks. Lines with several cells have structural bytes between their
+        ends."""
         at_edge = data[:1] in b"\r\n"
         if not self._blank_lines and (at_edge or any(pattern in bare for pattern in _BLANK_LINES)):
             seen = self._last + data
@@ -188,7 +188,8 @@ class FactsCollector:
         self._last = data[-1:]
 
     def _look_beside(self, outside: list[bytes], *, opened: bool) -> None:
-        """Between two pieces of `outside` stands what is in quotes, and after the last one if `opened`."""
+        """Records the bytes next to quotes. Between two pieces of `outside`, and after the last if `opened`,
+        is quoted text."""
         last = self._last_outside
         parts = [b"", *outside] if last == b'"' else [last + outside[0], *outside[1:]]
         self._last_outside = b'"' if opened else parts[-1][-1:] or b'"'
@@ -205,7 +206,7 @@ class FactsCollector:
 
 
 def facts_of(path: Path, tick: Callable[[int], None]) -> Facts:
-    """The facts about a file that lies there; `tick(bytes read)` is called now and then and may raise."""
+    """The facts about an existing file; `tick(bytes read)` is called regularly and may raise."""
     collector, size = FactsCollector(), 0
     with path.open("rb", buffering=0) as file:
         while chunk := file.read(CHUNK):

@@ -1,4 +1,4 @@
-"""Which kind of file it is, by what is in it."""
+"""Detects the file format from the contents."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ TAIL = 4
 def binary_table(
     path: Path, facts: Facts, options: ReadOptions, scratch: Path, most_bytes: int
 ) -> Table | None:
-    """A workbook or a Parquet file; None for text. Raises NotCsv where it is not what was declared,
-    DamagedArchive where only its beginning is there."""
+    """A workbook or a Parquet file; None for text. Raises NotCsv if it is not what was declared,
+    DamagedArchive if only its beginning is there."""
     kind = options.format
     if kind not in (None, "parquet", "xlsx"):
         return None
@@ -41,7 +41,7 @@ def binary_table(
 
 
 def text_table(path: Path, head: list[Line], options: ReadOptions, *, cut: bool) -> Table | None:
-    """JSON lines, of which `head` are the first; None for CSV. Raises NotCsv for JSON of another layout."""
+    """JSON lines that begin with `head`; None for CSV. Raises NotCsv for JSON of another layout."""
     if options.format not in (None, "jsonl"):
         return None
     return Jsonl(path, options, cut=cut) if options.format or is_jsonl(head) else None
@@ -51,7 +51,7 @@ def _is_parquet(path: Path, *, cut: bool) -> bool:
     with path.open("rb") as file:
         mark = file.read(len(PARQUET[0]))
         if mark not in PARQUET or cut:
-            # Letters that a header row may begin with as well.
+            # A header row may begin with these letters too.
             return mark in PARQUET and b"\0" in file.read(64)
         file.seek(-TAIL, 2)
         return file.read(TAIL) == mark

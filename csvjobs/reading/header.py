@@ -1,4 +1,4 @@
-"""The header row into column names: trimmed, none blank, none twice."""
+"""Makes column names from the header row: trimmed, not blank, and unique."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from csvjobs.reading.rejects import REASONS
 from csvjobs.reading.structure import Beginning, Row
 
 MOST_TOLD = 5
-"""Columns with new names that are told one by one."""
+"""The most renamed columns that warnings list one by one."""
 
 MOST_ENDING = 0.75
-"""The part of the rows that tells that each row ends in a delimiter."""
+"""The share of rows that shows that each row ends in a delimiter."""
 
 _SEVERAL = "The names of the columns are those of {} rows, joined; set header_rows: 1 if that is wrong."
 _CUT = "Line {} names the columns, with {!r} between them, unlike the rows below."
 
 
 class Header(NamedTuple):
-    """Column names; so many physical lines stand `above` the table, and `before` its first record.
+    """Column names; `above`: physical lines above the table; `before`: those before its first record.
 
-    marks: so many cells of a record stand behind those of the columns, and are no part of the table.
+    marks: cells at the end of each record, after those of the columns, that are not part of the table.
     """
 
     columns: tuple[str, ...]
@@ -36,12 +36,12 @@ class Header(NamedTuple):
 
     @property
     def width(self) -> int:
-        """Cells of a record."""
+        """The number of cells in a record."""
         return len(self.columns) + self.marks
 
 
 def header_of(beginning: Beginning, options: ReadOptions) -> Header:
-    """The names of a table's columns. Raises TooManyColumns; BadRow where no row may be bad."""
+    """The header of a table. Raises TooManyColumns; BadRow if bad rows end the job."""
     top, most = beginning.top, options.max_columns
     if len(top.cells) > most:
         hint = "Is the delimiter right? If so, set max_columns higher."
@@ -59,7 +59,7 @@ def header_of(beginning: Beginning, options: ReadOptions) -> Header:
 
 
 def _doubts(top: Row, options: ReadOptions) -> list[str]:
-    """What is wrong with the header row. Raises BadRow where no row may be bad."""
+    """What is wrong with the header row. Raises BadRow if bad rows end the job."""
     replaced = not all(decodable(cell) for cell in top.cells)
     cut = f"The header row was cut at each delimiter: {REASONS[top.fault].sentence}" if top.fault else ""
     bad = "The header row holds bytes that are not UTF-8; they were replaced by U+FFFD." if replaced else ""
@@ -69,8 +69,8 @@ def _doubts(top: Row, options: ReadOptions) -> list[str]:
 
 
 def fitted(cells: list[bytes], body: Sequence[Row]) -> tuple[list[bytes], list[str]]:
-    """The header's cells, blank ones added or left out where all rows have another number of cells, or most
-    end in delimiters that it lacks; and what to say of it."""
+    """The header's cells, with blank ones added or removed if all rows have another number of cells, or most
+    end in delimiters that the header lacks; and the warnings."""
     widths = Counter(len(row.cells) for row in body if not row.fault)
     if len(widths) > 1 and (ends := _ends(cells, body, widths)):
         most = f"The header row has {len(cells)} cells, most rows below it have {len(cells) + len(ends)}"
@@ -79,7 +79,7 @@ def fitted(cells: list[bytes], body: Sequence[Row]) -> tuple[list[bytes], list[s
         return cells, []
     [(width, count)] = widths.items()
     if count == 1 and any(body[0].cells[len(cells) :]):
-        # One row may as well be the bad one.
+        # With a single row, the row may be the one at fault.
         return cells, []
     named = [cell for cell in cells if cell]
     told = f"The header row has {len(cells)} cells, the rows below it have {width}"
@@ -94,7 +94,7 @@ def fitted(cells: list[bytes], body: Sequence[Row]) -> tuple[list[bytes], list[s
 
 
 def _ends(cells: list[bytes], body: Sequence[Row], widths: Counter[int]) -> list[bytes]:
-    """The blank cells that most rows have behind those of the header; none where one holds something."""
+    """The blank cells that most rows have after those of the header; none if one of them is filled."""
     [(width, count)] = widths.most_common(1)
     behind = {cell for row in body if len(row.cells) == width for cell in row.cells[len(cells) :]}
     mostly = count >= MOST_ENDING * widths.total()
@@ -102,14 +102,15 @@ def _ends(cells: list[bytes], body: Sequence[Row], widths: Counter[int]) -> list
 
 
 def _name_rows(body: Sequence[Row], width: int) -> bool:
-    """Whether the first cells tell the rows apart, as R writes it, and the last ones are there."""
+    """Whether the first cells are row names, as R writes them: all different, and the last cells are
+    filled."""
     whole = [row.cells for row in body if len(row.cells) == width]
     first = [cells[0] for cells in whole]
     return len(set(first)) == len(first) and any(cells[-1] for cells in whole)
 
 
 def column_names(cells: Iterable[str]) -> tuple[tuple[str, ...], list[str]]:
-    """The names, and warnings of those that had to be made up or changed beyond trimming."""
+    """The names, and warnings for those that were made up or changed beyond trimming."""
     given = [cell.strip().removeprefix("\ufeff").strip() for cell in cells]
     taken, numbers = set(given), dict[str, int]()
     names: dict[str, None] = {}
@@ -141,7 +142,8 @@ def numbered_names(width: int) -> tuple[str, ...]:
 
 
 def _numbered(name: str, taken: set[str], numbers: dict[str, int]) -> str:
-    """`numbers`: the last one tried of each name, so that thousands of one name are no long search."""
+    """The name with a number appended. `numbers`: the last one tried for each name, so that thousands of
+    equal names are not slow."""
     number = numbers.get(name, 1) + 1
     while f"{name}_{number}" in taken:
         number += 1

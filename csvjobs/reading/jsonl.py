@@ -1,7 +1,7 @@
 """JSON lines (jsonlines.org): a JSON object on each line, whose keys name the columns.
 
-A number comes as its own digits, true and false as these words, null and a key that is not there as an empty
-cell, and an object or a list as the JSON that it is, character for character.
+A number keeps its own digits; true and false become these words; null or a missing key becomes an empty cell;
+an object or list stays its JSON, character for character.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from csvjobs.reading.tables import HEAD_ROWS, Head, Place, Sieve, Table, Tick, c
 from csvjobs.reading.text import Text
 
 LOOKED_AT = 10
-"""Lines that tell whether a file is of this kind."""
+"""Lines examined to recognise the format."""
 
 _BLANK = re.compile(r"[ \t\n\r]*")
 _BEGIN = re.compile(rb"\s*\[\s*[\[{]|\s*\{\s*(?:[\r\n]|$)")
@@ -55,7 +55,7 @@ def is_jsonl(head: list[Line]) -> bool:
 
 @dataclass
 class Jsonl(Table):
-    """`path` is in UTF-8; `cut`: it is only what the file begins with."""
+    """A JSON lines table. `path` is in UTF-8; `cut`: it is only the beginning of the file."""
 
     cut: bool = False
     keys: list[str] = field(default_factory=list)
@@ -65,7 +65,7 @@ class Jsonl(Table):
         self.detected["format"] = Found("jsonl")
 
     def head(self) -> Head:
-        """Its columns are the keys of the first rows only."""
+        """The head; its columns are the keys of the first rows only."""
         found = list(islice(self._beginning(), HEAD_ROWS + 1))
         if self.cut:
             del found[-1:]
@@ -84,7 +84,7 @@ class Jsonl(Table):
         failed: Iterable[Failed] = (),
         numbers: LineNumbers = UNASKED,
     ) -> Source:
-        """Where a key comes up that was not there before, all is written again with a column for it."""
+        """Reads all rows; if a new key occurs, starts again with a column for it."""
         while True:
             run = _Run(self, target, rejected, tick, failed, numbers)
             if source := run.source():
@@ -92,7 +92,7 @@ class Jsonl(Table):
             self.keys = list(run.keys)
 
     def _beginning(self) -> Iterator[Object | str]:
-        """What each line holds; the code of one that is bad."""
+        """The object of each line, or the reject code of a bad one."""
         with self.path.open("rb") as file:
             for line in _lines(file, self.options.max_record_bytes):
                 if line.content.strip():
@@ -102,7 +102,7 @@ class Jsonl(Table):
                         yield bad.code
 
     def _rows(self, found: Iterable[Object | str], faults: Counter[str]) -> Iterator[list[Cell]]:
-        """The good ones; the others are counted, by code."""
+        """The good rows; counts the bad ones by code."""
         for each in found:
             if isinstance(each, str):
                 faults[each] += 1
@@ -111,7 +111,7 @@ class Jsonl(Table):
 
 
 class _Run:
-    """One pass over the file, with columns for the keys that were known before it."""
+    """One pass over the file, with columns for the keys known before it."""
 
     def __init__(
         self,
@@ -128,7 +128,7 @@ class _Run:
         self._numbers, self._replaced = numbers, 0
 
     def source(self) -> Source | None:
-        """The whole account; None where there are more keys than were known."""
+        """The source and its account; None if new keys were found."""
         known = named_head(list(self.keys), [], self._options).header
         longest = self._options.max_record_bytes
         with (
@@ -172,14 +172,14 @@ class _Run:
 
 
 class _Bad(Exception):
-    """A line that is no row, with its code and what was found."""
+    """A line that is not a row, with its code and what was found."""
 
     def __init__(self, code: str, found: str = "") -> None:
         self.code, self.found = code, found
 
 
 def _object(line: Line, options: ReadOptions) -> Object:
-    """What the line holds. Raises _Bad."""
+    """The object on the line. Raises _Bad."""
     content = line.content
     if len(content) > options.max_record_bytes:
         raise _Bad("record-too-long")
@@ -198,14 +198,14 @@ def _place(line: Line) -> Place:
 
 
 def cells(text: str) -> Object:
-    """The object's values as texts. Raises ValueError, with what was found, for what is no such object."""
+    """The object's values as texts. Raises ValueError, with what was found, if it is not such an object."""
     found = _loads(text)
     if not isinstance(found, dict):
         raise ValueError(f"a {_KINDS[type(found)]}")
     if any(isinstance(value, dict | list) for value in found.values()):
         found = _raw(text, found)
     made = {key: _text(value) for key, value in found.items()}
-    # Escapes can spell halves of characters, which no text can hold.
+    # JSON escapes can spell lone surrogates, which no text can contain.
     if "\\u" in text:
         "".join([*made, *filter(None, made.values())]).encode()
     return made
@@ -215,7 +215,7 @@ _KINDS = {list: "list", str: "text or number", bool: "truth value", type(None): 
 
 
 def _loads(text: str) -> Any:
-    """Numbers as their own digits."""
+    """Parses JSON; numbers keep their own digits."""
     try:
         return _DECODER.decode(text)
     except RecursionError:
@@ -223,7 +223,7 @@ def _loads(text: str) -> Any:
 
 
 def _raw(text: str, found: dict[str, Any]) -> dict[str, Any]:
-    """The same with objects and lists as they stand in the text."""
+    """The same, with objects and lists as in the text."""
     made: dict[str, Any] = {}
     at = text.index("{") + 1
     for _ in found:
@@ -236,7 +236,7 @@ def _raw(text: str, found: dict[str, Any]) -> dict[str, Any]:
 
 
 def _behind(text: str, at: int) -> int:
-    """The place behind blanks."""
+    """The position after white space."""
     blanks = _BLANK.match(text, at)
     return blanks.end() if blanks else at
 

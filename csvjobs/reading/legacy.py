@@ -1,10 +1,10 @@
-"""Guesses among the encodings from before Unicode: a language model proposes, the letters judge.
+"""Guesses among legacy encodings: a language model proposes candidates, the letters decide.
 
-chardet knows which pairs of bytes a language uses, but weighs little what a person sees at once: capitals
-or signs within words, two scripts in one word. Its scores and such faults are added up with the weights
-of a logistic model, so that what comes out is a probability. They were fitted to texts of chardet's test
-data and to made-up names and places of 38 countries, and how far few bytes bear it out to words of 45
-languages (bench/reading/encoding.py measures the first).
+chardet knows which pairs of bytes a language uses, but gives little weight to what a person notices at once:
+capitals or symbols within words, two scripts in one word. A logistic model adds up its scores and such
+faults, so that the result is a probability. The weights were fitted to texts of chardet's test data and to
+made-up names and places of 38 countries; the effect of few bytes to words of 45 languages
+(bench/reading/encoding.py measures the former).
 """
 
 from __future__ import annotations
@@ -22,7 +22,8 @@ from chardet.enums import EncodingEra
 LOOKED_AT = 2048
 LINES = 8 * LOOKED_AT
 CANDIDATES = 24
-# Mainframes write no line feeds, and the regional ones look like the others far more often than they occur.
+# Not mainframe encodings, which have no line feeds, nor regional ones, which fit by chance far more often
+# than they occur.
 ERA = EncodingEra.MODERN_WEB | EncodingEra.LEGACY_ISO | EncodingEra.LEGACY_MAC | EncodingEra.DOS
 
 WESTERN = re.compile(r"cp1252|iso8859-15?|cp850|mac-roman|cp437|cp858|mac-iceland")
@@ -31,36 +32,37 @@ RARE = re.compile(
     r"|cp869|cp1258|johab|euc_jis_2004|shift_jis_2004"
 )
 MAC = re.compile(r"mac-.*")
-# More than a dozen code pages have the same letters in places that they share; together they count as one.
+# More than a dozen code pages share letters at the same positions; together they count as one.
 DOS = re.compile(r"cp[4-8]\d\d")
-# Of equally usual names for the same text the one that knows most bytes: the file's rest may need them.
+# Of equally common encodings for the same text, prefer the one that defines most bytes: the rest of the file
+# may need them.
 LARGEST = re.compile(r"cp125\d|cp932|cp949|cp874|gb18030")
 EQUAL_SCORE = 0.002
 LIKELY = 0.01
-# What a probability is worth: its odds to a power that grows with the bytes seen, as few of them fit much.
+# Calibration: the odds to a power that grows with the number of bytes seen, as few bytes fit many encodings.
 BORNE_OUT, MORE_BORNE_OUT = 0.6, 0.23
-# Where no word has more bytes than so many, and so few there are, one encoding is as good as another.
+# With so few words of at most so many bytes, one encoding is as good as another.
 SHORT, FEW_WORDS, FEW_RIGHT = 2, 3, 0.75
-# What has no more than such signs and blanks beyond ASCII.
+# The encoding of a text with only symbols and no-break spaces beyond ASCII.
 SIGNS, SIGNS_RIGHT = "cp1252", 0.9
-# Against an encoding by which a control character stands in the text: others have a mark there.
+# Penalty for an encoding that gives a control character: in others the byte is a punctuation mark.
 CONTROL = 6
 
-# So many letters of Japanese alone are no chance: each second byte of other text would be one of two. Beside
-# Latin letters they may be: bytes of DOS.
+# So many separate kana are no coincidence: in other text every second byte would be one of two. Next to Latin
+# letters they may be DOS bytes.
 KANA = re.compile("(?<![A-Za-z])[ぁ-ゖァ-ヺー](?![A-Za-z])")
 FEWEST_KANA = 3
 JAPANESE = ("cp932", "euc_jp")
-# What they weigh against the best score of a language: less than Latin letters beside them, a fault.
+# Their weight relative to the best score of a language: less than the fault of Latin letters next to them.
 KANA_SCORE = 4
 
-# What the score of words in small letters counts for, where they are in capitals: most are not.
+# The weight of the score that words in capitals get in lower case.
 SMALL = 0.8
 
-# ASCII that no encoding uses within a character; a digit after a high byte may be the second of four.
+# ASCII bytes that no encoding uses within a character; a digit after a high byte may be the second of four.
 _BETWEEN = re.compile(rb"(?:[\x00-/:-?]|(?<![\x80-\xff])[0-9])+")
-# What DOS has as a letter is a blank to most others: alone, or within a number, it tells nothing. Nor do the
-# signs of units that many have in one place: a micro, a degree, a square, a trade mark.
+# Words without evidence: a byte that is a letter in DOS but a no-break space in most others, alone or in a
+# number; symbols that many encodings share, such as micro, degree, square, trade mark.
 _SIGNS = re.compile(
     rb"\xa0+[0-9]?|\xb5(?:[A-Za-z]|mol|rad|bar|Pa|Sv|Gy|Hz)?|[cdkmn\xb5]?m[\xb2\xb3]|\xb0[A-Z]?"
     rb"|[A-Za-z]*[a-z]{2}\xae|\xa9"
@@ -68,9 +70,10 @@ _SIGNS = re.compile(
 _SCRIPTS = {"CYRILLIC": "cC", "GREEK": "gG", "LATIN": "lL", "CJK": "HH", "HANGUL": "KK", "HEBREW": "hh"}
 _SCRIPTS |= {"ARABIC": "rr", "THAI": "tt", "HIRAGANA": "kk", "KATAKANA": "kk", "HALFWIDTH": "ww"}
 _LETTER, _OTHER_SCRIPT = "[aAlLcCgGhrtHkKwzo]", "[cCgGhrtHkKwz]"
-# Chinese and Japanese set no blanks between words, so that signs stand between letters.
+# Chinese and Japanese put no spaces between words, so symbols may be between letters.
 _SPACED = "[aAlLcCgGhrtKwzo]"
-# What no writer does: controls, signs within words, capitals after small letters, two scripts in a word.
+# Not in real text: control characters, symbols within words, capitals after small letters, two scripts in a
+# word.
 _BROKEN = re.compile(
     rf"x|(?<={_SPACED})[sqp](?={_LETTER})|(?<={_LETTER})[sqp](?={_SPACED})"
     rf"|[alcg][LCG]|[lcg][ALCG]|AlA|[aAlL]{_OTHER_SCRIPT}|{_OTHER_SCRIPT}[aAlL]"
@@ -82,7 +85,7 @@ _SIGN = re.compile(f"[so]|(?<={_LETTER})p")
 
 @dataclass(frozen=True)
 class Guess:
-    """An encoding, how likely it is, and how likely it is that the text reads as it says."""
+    """An encoding, its probability, and the probability that the text reads as it decodes it."""
 
     encoding: str
     likely: float
@@ -90,11 +93,11 @@ class Guess:
 
 
 def guesses(sample: bytes) -> list[Guess]:
-    """The likely encodings of these lines, all of which decode them, likeliest first."""
+    """The likely encodings of these lines, likeliest first; all of them decode the lines."""
     words = _words(sample)
     if not words and decodes(sample, SIGNS):
         return [Guess(SIGNS, 1.0, SIGNS_RIGHT)]
-    # A line of its own before them: chardet takes some first bytes for marks of images.
+    # An empty line first: chardet takes some first bytes for image formats.
     looked_at = b"\n".join([b"", *words])
     scores: dict[str, float] = {}
     texts: dict[str, str] = {}
@@ -103,7 +106,7 @@ def guesses(sample: bytes) -> list[Guess]:
         texts[encoding] = text
         seen = 5.8 * math.log(language + EQUAL_SCORE) - _faults(text, len(words))
         seen -= CONTROL if _CONTROL.search(text) else 0
-        # One word says little: what is usual anyway then weighs as much.
+        # A single word is little evidence: how common the encoding is then weighs as much.
         scores[encoding] = _usual(encoding) + seen * len(words) / (len(words) + 1)
     few = len(words) <= FEW_WORDS and max(map(len, words), default=0) <= SHORT
     most = FEW_RIGHT if few else 1.0
@@ -111,7 +114,8 @@ def guesses(sample: bytes) -> list[Guess]:
 
 
 def _ranked(scores: dict[str, float], texts: dict[str, str], seen: int, most: float) -> list[Guess]:
-    """The likely encodings, none likelier than `most`; `seen`: so many bytes beyond ASCII were looked at."""
+    """The likely encodings, none with a probability above `most`; `seen`: the number of bytes beyond ASCII
+    examined."""
     best = max(scores.values(), default=0.0)
     weights = {encoding: math.exp(score - best) for encoding, score in scores.items()}
     total = sum(weights.values())
@@ -125,13 +129,14 @@ def _ranked(scores: dict[str, float], texts: dict[str, str], seen: int, most: fl
 
 
 def _borne_out(probability: float, seen: int) -> float:
-    """How likely it really is, by what so many bytes are worth: the scores alone are too sure of a few."""
+    """The probability calibrated by the number of bytes seen: with few, the scores alone are
+    overconfident."""
     odds = max(0.0, 1 - probability) / probability
     return float(1 / (1 + odds ** (BORNE_OUT + MORE_BORNE_OUT * math.log(max(seen, 1)))))
 
 
 def _candidates(words: bytes, sample: bytes) -> Iterator[tuple[str, float]]:
-    """What chardet thinks of, with its score relative to the best, where it decodes the whole sample."""
+    """chardet's candidates that decode the whole sample, each with its score relative to the best."""
     found = chardet.detect_all(words, ignore_threshold=True, encoding_era=ERA, compat_names=False)
     known = ((one["encoding"], one["confidence"]) for one in found if one["encoding"])
     fits = [one for one in known if decodes(sample, one[0])][:CANDIDATES]
@@ -146,8 +151,8 @@ def _candidates(words: bytes, sample: bytes) -> Iterator[tuple[str, float]]:
 
 
 def _in_small(words: bytes, encoding: str) -> float:
-    """The score of words that are in capitals, by that encoding, as if they were in small letters: chardet
-    has learnt from texts that are mostly in these."""
+    """The score of words in capitals by that encoding, as if in lower case: chardet was trained on texts that
+    are mostly in lower case."""
     text = words.decode(encoding, "replace")
     letters = [character for character in text if character.isalpha() and not character.isascii()]
     if 2 * sum(map(str.isupper, letters)) <= len(letters):
@@ -158,7 +163,7 @@ def _in_small(words: bytes, encoding: str) -> float:
 
 
 def _uncut(sample: bytes) -> tuple[str, float] | None:
-    """An encoding of two bytes a character that fits the lines: words may be cut within one."""
+    """An encoding of two bytes per character that fits whole lines: words may be cut within a character."""
     lines = sample if len(sample) < LINES else sample[:LINES].rpartition(b"\n")[0]
     found = chardet.detect(lines, encoding_era=ERA, compat_names=False)
     encoding = found["encoding"]
@@ -168,7 +173,7 @@ def _uncut(sample: bytes) -> tuple[str, float] | None:
 
 
 def _japanese(words: bytes, sample: bytes) -> str | None:
-    """The encoding by which most letters are kana: chardet may name none for a few words."""
+    """The encoding in which most letters are kana: chardet may find none in a few words."""
     for encoding in JAPANESE:
         text = words.decode(encoding, "replace")
         kana = len(KANA.findall(text))
@@ -179,7 +184,7 @@ def _japanese(words: bytes, sample: bytes) -> str | None:
 
 
 def decodes(sample: bytes, encoding: str) -> bool:
-    """Whether the bytes fit strictly; the last character may be cut."""
+    """Whether the bytes decode strictly; the last character may be incomplete."""
     try:
         codecs.getincrementaldecoder(encoding)().decode(sample)
     except UnicodeError:
@@ -188,7 +193,7 @@ def decodes(sample: bytes, encoding: str) -> bool:
 
 
 def _words(sample: bytes) -> list[bytes]:
-    """The different words that hold more than ASCII: how often one occurs says nothing of its bytes."""
+    """The distinct words that have more than ASCII: how often a word occurs says nothing about its bytes."""
     words, size = dict[bytes, None](), 0
     for word in _BETWEEN.split(sample):
         if size < LOOKED_AT and not (word.isascii() or word in words or _SIGNS.fullmatch(word)):
@@ -198,7 +203,7 @@ def _words(sample: bytes) -> list[bytes]:
 
 
 def _usual(encoding: str) -> float:
-    """How much more common an encoding is than others, as the logarithm of odds."""
+    """How much more common an encoding is than others, as log odds."""
     odds = ((WESTERN, 1.6), (RARE, -1.8), (MAC, -0.5), (DOS, -0.9))
     return sum(weight for family, weight in odds if family.fullmatch(encoding))
 
@@ -209,7 +214,7 @@ def _faults(text: str, words: int) -> float:
 
 
 class _Kinds(dict[int, str]):
-    """One letter for the kind of each character, capital for capitals; found when first asked for."""
+    """A letter for the kind of each character, upper case for capitals; computed on first use."""
 
     def __missing__(self, code: int) -> str:
         self[code] = kind = _kind(chr(code))
@@ -232,5 +237,5 @@ def _kind(character: str) -> str:
         return "o"
     if category[0] == "M" or character in "’–\u00ad\u00a0·・、。，．：；！？（）「」『』《》【】":
         return "_"
-    # Marks that writers set before or after words, and two that they set before them alone.
+    # Punctuation that comes before or after words (q), and some that comes only before them (p).
     return "q" if character in "“”‘«»‹›…—•€£§°©®™" else "p" if character in "‚„¿¡" else "s"

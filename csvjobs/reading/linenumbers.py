@@ -1,4 +1,4 @@
-"""On which line of the file each record begins, for those who have to know: read off while it is copied."""
+"""Records the line on which each record begins, while the file is copied, if it is needed."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from csvjobs.reading.source import Source
 
 
 class LineNumbers:
-    """Writes `path` in each pass over the file, which is a block; without one it does nothing.
+    """Writes `path` in each pass over the file, as a context manager; does nothing without a path.
 
-    A row of it is the number of a record that can be read, from 1, and by how much its line is more; for
-    those behind it that is the same up to the next row.
+    A row of it is the number of a readable record, from 1, and the difference between its line and that
+    number; the difference holds for all records up to the next row.
     """
 
     def __init__(self, path: Path | None) -> None:
@@ -37,18 +37,19 @@ class LineNumbers:
 
     @property
     def asked(self) -> bool:
-        """Whether anybody has to know."""
+        """Whether line numbers are needed."""
         return self._path is not None
 
     def add(self, record: int, line: int) -> None:
-        """The next record begins on that line; in a workbook or the like it is that row."""
+        """The next record begins on that line; in a workbook and the like, it is that row."""
         if self._file and line - record != self._more:
             self._more = line - record
             self._file.write(f"{record},{self._more}\n")
             self._rows += 1
 
     def add_run(self, record: int, run: Run) -> bool:
-        """The next records, if each of the run is one line; whether that is so, or nobody has to know."""
+        """Adds the records of the run, if each is one line; returns False if not. True if line numbers are
+        not needed."""
         if self._file is None:
             return True
         if line_ends(run.whole) != len(run.texts):
@@ -57,7 +58,7 @@ class LineNumbers:
         return True
 
     def source(self) -> Source:
-        """What was written."""
+        """The written file as a source."""
         assert self._path is not None  # noqa: S101 (somebody asked)
         return Source(self._path, PLAIN, 0, ("record", "more"), self._rows)
 

@@ -1,8 +1,8 @@
-"""Parquet, through DuckDB: each value as the text that says exactly what it is.
+r"""Reads Parquet through DuckDB: each value becomes the text that represents it exactly.
 
-Whole numbers and decimals come digit for digit, a double as the shortest text that reads back as the same
-one, dates and times as ISO 8601 (in UTC with a Z where they are moments), bytes with \\xHH for those that are
-no ASCII letters, lists and structures as JSON. Null is an empty cell, the empty text a quoted empty one.
+Whole numbers and decimals keep all digits; a double is the shortest text that reads back the same; dates and
+times are ISO 8601 (instants in UTC with a Z); bytes that are not printable ASCII become \\xHH; lists and
+structures are JSON. Null is an empty cell, the empty text a quoted empty one.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ HINT = "Write it anew and send it again, or the table as CSV."
 
 @dataclass
 class Parquet(Table):
-    """It stays where it is: the engine reads it there."""
+    """A Parquet table; it is not copied, the engine reads the file itself."""
 
     def __post_init__(self) -> None:
         self.detected["format"] = Found("parquet")
@@ -76,7 +76,7 @@ class Parquet(Table):
         failed: Sequence[Failed],
         rejects: RejectsWriter,
     ) -> None:
-        """Rows that have failed a check; a row has a number, but neither line nor byte."""
+        """Rejects rows that failed a check; a row has a number, but no line or byte offset."""
         listed = ", ".join(str(each.row) for each in failed)
         found = connection.execute(f"SELECT * FROM ({query}) WHERE number IN ({listed}) ORDER BY number")
         for each in failed:
@@ -86,7 +86,7 @@ class Parquet(Table):
             rejects.add(Reject(each.row, each.row, 0, *each[1:5], said, ""))
 
     def _rows(self, connection: duckdb.DuckDBPyConnection) -> Iterator[list[Cell]]:
-        """The first ones."""
+        """The first rows."""
         cells = f"SELECT * EXCLUDE (number) FROM ({self._query(connection)})"
         found = connection.execute(f"{cells} LIMIT {HEAD_ROWS + 1}")
         while rows := found.fetchmany(BATCH):
@@ -96,18 +96,18 @@ class Parquet(Table):
         columns = self._columns(connection)
         texts = (f"{_text(f'v{place}', kind)} AS c{place}" for place, (_, kind) in enumerate(columns))
         named = ", ".join(f"v{place}" for place in range(len(columns)))
-        # Not one of the file's own columns, even where one is called so: these have other names here.
+        # Not a column of the file, even if one has this name: those are renamed here.
         number = "file_row_number + 1 AS number"
         return f"SELECT {', '.join([*texts, number])} FROM {self._file} AS given({named})"
 
     def _columns(self, connection: duckdb.DuckDBPyConnection) -> list[tuple[str, str]]:
-        """Names and types."""
+        """The names and types of the columns."""
         found = connection.execute(f"DESCRIBE SELECT * FROM {self._file}").fetchall()
         return [(str(name), str(kind)) for name, kind, *_ in found]
 
     @property
     def _file(self) -> str:
-        # [ and the like would be a pattern.
+        # Unescaped, [ and the like would be a pattern.
         path = "".join(f"[{sign}]" if sign in "[*?" else sign for sign in str(self.path))
         return "read_parquet('" + path.replace("'", "''") + "')"
 
@@ -124,13 +124,13 @@ class Parquet(Table):
 
 
 def what_it_says(error: duckdb.Error) -> str:
-    """The first line of an error, without its kind and without paths of this machine."""
+    """The first line of an error, without its kind and without local paths."""
     first = re.sub(r"^[A-Za-z ]+ Error: ", "", str(error).splitlines()[0]).rstrip(".")
     return re.sub(r"""(\bfile )?(['"])/.*?\2""", "the file", first)
 
 
 def _text(value: str, kind: str) -> str:
-    """The expression of the text of a value of that DuckDB type."""
+    """An expression: the text of a value of that DuckDB type."""
     if kind == "VARCHAR":
         return value
     if kind.endswith("]") or kind.startswith(NESTED):

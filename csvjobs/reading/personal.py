@@ -1,4 +1,4 @@
-"""Personal data in cells: known by its form and, where it has check digits, by these."""
+"""Recognises personal data in cells by its form and, if it has check digits, by these."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from stdnum.pl import pesel
 
 BETWEEN = re.compile(r"[ -]")
 NATIONAL = (codicefiscale, dni, nie, nir, pesel)
-"""Numbers of persons in Italy, Spain (both), France and Poland, all with check digits."""
+"""Personal identity numbers of Italy, Spain (two), France and Poland, all with check digits."""
 
 
 def _card(text: str) -> bool:
@@ -31,7 +31,7 @@ def _any(text: str) -> bool:
 
 
 class Personal(NamedTuple):
-    """A kind of personal data: the form of its cells, and what proves it."""
+    """A kind of personal data: the form of its cells, and a test that confirms it."""
 
     called: str
     form: re.Pattern[str]
@@ -53,17 +53,17 @@ KINDS = {
 
 
 def personal(values: Mapping[str, int]) -> dict[str, int]:
-    """How many cells hold personal data, by kind; `values`: how often each text occurs.
+    """How many cells contain personal data, by kind; `values`: how often each text occurs.
 
-    Check digits are right by chance in one number of ten or more: of the cells that have the form, most must
-    prove to be what they look like.
+    Check digits are right by chance in one number of ten or more, so most of the cells with the form must
+    pass the test.
     """
     found = {name: _counts(kind, values) for name, kind in KINDS.items()}
     return {name: proven for name, (formed, proven) in found.items() if proven > formed / 2}
 
 
 def _counts(kind: Personal, values: Mapping[str, int]) -> tuple[int, int]:
-    """How many cells have the form, and how many of these prove to be of the kind."""
+    """How many cells have the form, and how many of these pass the test."""
     formed = {text: count for text, count in values.items() if kind.form.fullmatch(text.strip())}
     proven = (count for text, count in formed.items() if kind.proven(text.strip()))
     return sum(formed.values()), sum(proven)

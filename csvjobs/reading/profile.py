@@ -1,4 +1,4 @@
-"""The first records of a table as a person would look at them: cells, and what each column holds."""
+"""The first records of a table for display: cells, and a profile of each column."""
 
 from __future__ import annotations
 
@@ -24,22 +24,22 @@ PROFILED_COLUMNS = 1000
 
 
 class ColumnProfile(BaseModel):
-    """A column within the sample; lengths in characters."""
+    """A column of the sample; lengths in characters."""
 
     model_config = ConfigDict(frozen=True)
 
     name: str
     filled: int
     empty: int = Field(description="Cells that are empty or one of the read option `nulls`.")
-    distinct: int = Field(description="Different values among the filled cells.")
+    distinct: int = Field(description="Distinct values among the filled cells.")
     kinds: dict[str, int] = Field(description="How many cells look like a number, moment, address or text.")
     personal: dict[str, int] = Field(
-        description="How many cells hold personal data, by kind: email, phone, iban, card, national_id. "
-        "Numbers that have check digits are counted where these are right."
+        description="How many cells contain personal data, by kind: email, phone, iban, card, national_id. "
+        "Numbers with check digits count only if these are right."
     )
     shortest: int
     longest: int
-    top: dict[str, int] = Field(description="The commonest values, cut to a readable length.")
+    top: dict[str, int] = Field(description="The most frequent values, cut to a readable length.")
 
 
 class Sample(BaseModel):
@@ -54,7 +54,7 @@ class Sample(BaseModel):
 
 
 def sample(found: Look, options: ReadOptions) -> Sample:
-    """What stands below the header in the first lines of a file."""
+    """The records below the header, from the first lines of a file."""
     rows, faults = first_rows(found, options)
     profiles = profiled(found.header.columns, rows, options.nulls)
     return Sample(records=len(rows), faults=faults, columns=profiles, rows=rows[:SHOWN_ROWS])
@@ -63,7 +63,7 @@ def sample(found: Look, options: ReadOptions) -> Sample:
 def profiled(
     names: Sequence[str], rows: Sequence[Sequence[str | None]], nulls: Sequence[str]
 ) -> list[ColumnProfile]:
-    """What the first columns hold."""
+    """Profiles of the first columns."""
     return [
         _profile(name, [row[place] for row in rows], nulls)
         for place, name in enumerate(islice(names, PROFILED_COLUMNS))
@@ -71,8 +71,8 @@ def profiled(
 
 
 def first_rows(found: Look, options: ReadOptions) -> tuple[list[list[str | None]], Counter[str]]:
-    """The good records of its first lines, and how many are bad, by code; those are not among them that
-    `found` has counted."""
+    """The good records of the file's first lines, and the number of bad ones by code, without those already
+    counted in `found`."""
     header, open_lines = found.header, MAX_OPEN_LINES if found.table else options.max_open_lines
     tokenizer = Tokenizer(found.dialect, open_lines, options.max_record_bytes)
     below = [line for line in found.head if line.number > header.before]
@@ -93,7 +93,8 @@ def first_rows(found: Look, options: ReadOptions) -> tuple[list[list[str | None]
 
 
 def _whole_records(beginning: list[Line], tokenizer: Tokenizer) -> Iterator[Record]:
-    """Those that end within the lines: a quote that is still open at their end may be closed behind it."""
+    """The records that end within the lines: a quote still open at the end may be closed later in the
+    file."""
     left = iter(beginning)
     for record in tokenizer.records(left):
         if record.fault == "unclosed-quote" and not length_hint(left):

@@ -1,4 +1,4 @@
-"""Reading: from the bytes as received to a source on which every record is clean."""
+"""Reading: turns the bytes as received into a source in which every record is clean."""
 
 from __future__ import annotations
 
@@ -33,12 +33,12 @@ HEAD_BYTES = 1024**2
 HEAD_LINES = 2000
 UNSURE = 0.8
 MANY_BAD = 5
-"""Bad rows that may have a common reason: of fewer, each may have its own."""
+"""So many bad rows may have a common cause; fewer may each have their own."""
 
 
 @dataclass(frozen=True)
 class Reading:
-    """The source, what was found out on the way, and what a person should know of it."""
+    """The source, what was detected on the way, and warnings."""
 
     source: Source
     detected: dict[str, Found]
@@ -47,10 +47,10 @@ class Reading:
 
 @dataclass(frozen=True)
 class Look:
-    """What a file is, by its facts and first lines. `path`: the file itself or what was packed in it, which
-    `facts` are about; `text`: the same, if it is `native`, or its copy in UTF-8; `whole`: whether `head` is
-    all of it. `table`: where it is no text in rows and columns; `head` is then what it would be as such, and
-    `faults` are the bad rows that are left out there, by code."""
+    """What a file is, judged by its facts and first lines. `path`: the file, or what was packed in it, which
+    `facts` describe; `text`: the same, if it is `native`, or its copy in UTF-8; `whole`: whether `head` is
+    all of it. `table`: set if it is not text in rows and columns; `head` is then its text form, and `faults`
+    counts the bad rows left out there, by code."""
 
     path: Path
     facts: Facts
@@ -76,9 +76,9 @@ def look(
     most_bytes: int = sys.maxsize,
     enough: int = sys.maxsize,
 ) -> Look:
-    """Finds out how to read a file. `facts` are of the same bytes; `scratch` takes copies; `tick(bytes read)`
-    is called now and then and may raise to stop; a packed file may hold `most_bytes`. Where a copy would
-    have more bytes than are `enough`, it may be of the beginning only: good for a look, not for reading.
+    """Finds out how to read a file. `facts` describe the same bytes; `scratch` takes copies; `tick(bytes
+    read)` is called regularly and may raise to stop; a packed file may contain at most `most_bytes`. A copy
+    of more than `enough` bytes may be limited to the beginning: good for a look, not for reading.
 
     Raises DataError for what cannot be read.
     """
@@ -115,10 +115,10 @@ def read(
     force_careful: bool = False,
     numbers: LineNumbers = UNASKED,
 ) -> Reading:
-    """Makes a file that was looked at clean where it is not; `rejected` is written if a record is bad,
-    `numbers` if anybody asks for them.
+    """Makes the source of a file that was looked at, with a clean copy if needed; writes `rejected` if a
+    record is bad, and `numbers` if they are needed.
 
-    Other arguments and errors as those of `look`.
+    Other arguments and errors as for `look`.
     """
     dialect, header = found.dialect, found.header
     source: Source | None = None
@@ -146,8 +146,8 @@ def read(
 
 
 def few_fit(good: int, bad: int) -> list[str]:
-    """What to think of where more rows are bad than good: that may not be their fault. Nothing if none is
-    good: then the job ends with an error."""
+    """A warning if more rows are bad than good, as the cause may not be in the rows. None if no row is good:
+    the job then ends with an error."""
     if not 0 < good < bad or bad < MANY_BAD:
         return []
     return [
@@ -157,7 +157,7 @@ def few_fit(good: int, bad: int) -> list[str]:
 
 
 def _express(found: Look, numbers: LineNumbers) -> Source | None:
-    """The file itself, if facts allow it; they do not tell in which records there are line ends."""
+    """The file itself, if the facts allow it; they do not say which records contain line ends."""
     facts, before = found.facts, found.header.before
     if numbers.asked and facts.newlines.lf + facts.newlines.crlf > facts.outside["\n"]:
         return None
@@ -173,10 +173,10 @@ def reject(
     rejected: Path,
     tick: Callable[[int], None],
 ) -> RejectSummary:
-    """Writes `rejected` once more, with the records that failed a check among the bad ones: the file is read
-    again for their lines and their cells as they stand there.
+    """Rewrites `rejected` with the records that failed a check among the bad ones; reads the file again for
+    their lines and original cells.
 
-    Other arguments as those of `look`. Raises RuleBroken where none may fail.
+    Other arguments as for `look`. Raises RuleBroken if a failed record ends the job.
     """
     if found.table:
         nowhere = Path(os.devnull)
@@ -190,8 +190,8 @@ def reject(
 def line_of(
     found: Look, options: ReadOptions, row: int, scratch: Path, tick: Callable[[int], None]
 ) -> int | None:
-    """On which line the record begins that is the `row`-th of those that can be read: the file is read again
-    up to there, and `scratch` is a file to be made. Other arguments as those of `look`."""
+    """The line on which the `row`-th readable record begins; reads the file again up to there. `scratch`: a
+    file to create. Other arguments as for `look`."""
     there = Failed(row, next(iter(UNSOUND)), "", "", "", ends=True)
     try:
         reject(found, options, [there], scratch, tick)
@@ -201,7 +201,7 @@ def line_of(
 
 
 def _look_at(table: Table, facts: Facts, path: Path, known: dict[str, Found]) -> Look:
-    """A look at what is no text in rows and columns; `known`: what was found out before."""
+    """A look at a table that is not text in rows and columns; `known`: what was detected before."""
     head = table.head()
     detected = table.detected | known
     doubts = _doubts(detected, head.header, table.options) + _unused(detected, table.options)
@@ -224,7 +224,7 @@ def _look_at(table: Table, facts: Facts, path: Path, known: dict[str, Found]) ->
 
 
 def _own(header: Header, options: ReadOptions) -> Header:
-    """The header without the columns that are ours, if it is one of a rejected.csv."""
+    """The header without our columns, if it is that of a rejected.csv."""
     own = own_columns(header.columns)
     marks = header.columns[len(own) :]
     if not marks or options.layout == "table":
@@ -237,7 +237,7 @@ def _own(header: Header, options: ReadOptions) -> Header:
 def _utf8(
     path: Path, facts: Facts, declared: str | None, target: Path, tick: Callable[[int], None], enough: int
 ) -> tuple[Found, Path]:
-    """The encoding, and where the text is in UTF-8: the file itself or a copy."""
+    """The encoding, and the path of the text in UTF-8: the file itself or a copy."""
     encoding = find_encoding(path, facts, declared)
     if is_utf8(encoding.value):
         return encoding, path
@@ -245,8 +245,8 @@ def _utf8(
 
 
 def first_lines(path: Path, *, cut: bool = False) -> tuple[list[Line], bool]:
-    """The first lines of a UTF-8 file but for blank ones before them, the last one whole; and whether they
-    are all that it has. `cut`: the file is only the beginning of one.
+    """The first lines of a UTF-8 file, without leading blank ones and ending with a whole line; and whether
+    these are all lines. `cut`: the file is only the beginning of one.
 
     Raises EmptyFile, FieldTooLong.
     """
@@ -254,7 +254,7 @@ def first_lines(path: Path, *, cut: bool = False) -> tuple[list[Line], bool]:
         start = file.read(HEAD_BYTES)
     kept = start.removeprefix(b"\xef\xbb\xbf").splitlines(keepends=True)
     cut = cut or len(start) == HEAD_BYTES
-    # bytes.splitlines knows the three line ends of text files, and no others.
+    # bytes.splitlines splits at LF, CRLF and CR only.
     said = dropwhile(
         lambda line: not line.content, lines(kept[:-1] if cut and not start.endswith(b"\n") else kept)
     )
@@ -271,7 +271,7 @@ def first_lines(path: Path, *, cut: bool = False) -> tuple[list[Line], bool]:
 
 
 def _doubts(detected: dict[str, Found], header: Header, options: ReadOptions) -> list[str]:
-    """What was found out and not declared, where a person should look."""
+    """Warnings for detected, not declared, properties that a person should check."""
     doubts = [
         f"The {name} was taken to be {found.value!r} with a confidence of {found.confidence:.0%} only; "
         f"set the option {name} if that is wrong."
@@ -294,7 +294,8 @@ def _doubts(detected: dict[str, Found], header: Header, options: ReadOptions) ->
 
 
 def _unused(detected: dict[str, Found], options: ReadOptions) -> list[str]:
-    """A pipeline may be used for files of many formats: what it declares of others is no error, but told."""
+    """A warning for options that do not apply to this format; not an error, as a pipeline may be used for
+    files of many formats."""
     kind = detected["format"].value if "format" in detected else "csv"
     idle = options.idle(kind)
     said = "option {} was not used: it means" if len(idle) == 1 else "options {} were not used: they mean"

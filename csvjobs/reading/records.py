@@ -1,8 +1,8 @@
-"""Bytes into records, without losing one: the tokenizer of the careful lane and of detection.
+"""Splits bytes into records without losing any: the tokenizer of the careful lane and of detection.
 
-A record is a physical line, or several where a quoted cell holds line ends. LF, CRLF and a lone CR end a
-line. Grammar: RFC 4180, and a quote inside a cell that does not begin with one is plain text. Where a
-dialect has an escape, it makes plain what follows it within quotes; before a quote or itself it goes away.
+A record is a physical line, or several if a quoted cell contains line ends. LF, CRLF and a lone CR end a
+line. Grammar: RFC 4180; a quote inside a cell that does not begin with one is plain text. If the dialect has
+an escape, it makes the next character within quotes plain text; before a quote or itself it is removed.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ class Line(NamedTuple):
 
 
 class Record(NamedTuple):
-    """`fault` is a reject code when the text is no record; `plain` says that no quote stands in it.
+    """`fault` is the reject code of a text that is not a record; `plain` means that it contains no quote.
 
     `first` and `last` are its physical lines, `start` is the offset of its first byte.
     """
@@ -40,7 +40,7 @@ class Record(NamedTuple):
 
 
 def lines(file: Iterable[bytes], start: int = 0) -> Iterator[Line]:
-    """Physical lines of a binary file, numbered from 1; its first byte has the offset `start`."""
+    """The physical lines of a binary file, numbered from 1; its first byte has the offset `start`."""
     number = 0
     for raw in file:
         if b"\r" not in raw:
@@ -63,8 +63,7 @@ def _split_at_cr(raw: bytes) -> Iterator[tuple[bytes, bytes]]:
 
 
 class Run(NamedTuple):
-    """Clean records that follow one another: all of it, the text of each, and the line and offset where it
-    begins."""
+    """Consecutive clean records: their bytes, the text of each, and the line and offset where they begin."""
 
     whole: bytes
     texts: list[bytes]
@@ -73,14 +72,16 @@ class Run(NamedTuple):
 
 
 class CleanRecords(NamedTuple):
-    """Patterns: `run` matches as many records as follow one another, `each` one of a run, without its end."""
+    """Patterns: `run` matches as many consecutive clean records as there are, `each` a single one, without
+    its end."""
 
     run: re.Pattern[bytes]
     each: re.Pattern[bytes]
 
 
 class Tokenizer:
-    """Records and cells of one dialect. The bounds say how far a quote that nobody closes may reach."""
+    """Splits text of one dialect into records and cells. The bounds limit how far an unclosed quote
+    reaches."""
 
     def __init__(
         self,
@@ -111,19 +112,19 @@ class Tokenizer:
         self._before = re.compile(rb"(?:%b%b)*+" % (cell, d))
 
     def records(self, given: Iterable[Line]) -> Iterator[Record]:
-        """All records, good and bad, blank lines among them as records of no text; no comments."""
+        """All records, good and bad; blank lines are records without text; comments are left out."""
         source, back = iter(given), deque[Line]()
         while (line := back.popleft() if back else next(source, None)) is not None:
             if not self.is_comment(line):
                 yield self.record(line, source, back)
 
     def is_comment(self, line: Line) -> bool:
-        """Whether a line with which a record could begin is a comment."""
+        """Whether a line at which a record could begin is a comment."""
         return bool(self._comment) and line.content.startswith(self._comment)
 
     def record(self, line: Line, source: Iterator[Line], back: deque[Line]) -> Record:
-        """The record that begins with `line`; its other lines are taken from `back`, then from `source`, and
-        those that turn out not to be its own are put into `back`."""
+        """The record that begins with `line`. Further lines are taken from `back`, then from `source`; lines
+        that turn out not to belong to it are put into `back`."""
         if len(line.content) > self.max_record_bytes:
             return _record([line], "record-too-long")
         if not self._quote or self._quote not in line.content:
@@ -135,7 +136,7 @@ class Tokenizer:
         return _record([line], "text-after-quote")
 
     def clean(self, width: int) -> CleanRecords:
-        """Records of `width` cells that every reader of RFC 4180 takes as we do."""
+        """Patterns for records of `width` cells that every reader of RFC 4180 reads as we do."""
         d, q, e = map(re.escape, (self._delimiter, self._quote, self._escape))
         cell = rb"%b*+" % _other_than(d, rb"\r\n" + q)
         if q:
@@ -143,7 +144,7 @@ class Tokenizer:
             cell = rb"(?:%b%b(?:%b%b%b)*+%b|(?!%b)%b)" % (q, text, q, q, text, q, q, cell)
         begin = rb"(?!%b)" % re.escape(self._comment) if self._comment else b""
         record = rb"%b%b(?:%b%b){%d}+" % (begin, cell, d, cell, width - 1)
-        # The end of what is in memory may be half of a line end; within a run none is.
+        # A CR at the end of the buffer may be half of a CRLF; within a run it cannot be.
         run = re.compile(rb"(?:%b(?:\n|\r(?:\n|(?=[^\n]))))*+" % record)
         return CleanRecords(run, re.compile(rb"(%b)(?:\n|\r\n?+)" % record))
 
@@ -157,13 +158,13 @@ class Tokenizer:
             line = following
 
     def cells(self, record: Record) -> list[bytes]:
-        """The raw cells of a record without a fault, quotes and all."""
+        """The raw cells of a record without a fault, including quotes."""
         if record.plain:
             return record.text.split(self._delimiter)
         return self._cell.findall(record.text)
 
     def trouble(self, record: Record) -> tuple[int, bytes]:
-        """Of a record with a fault: the place of the cell that is no cell, and the text at fault."""
+        """For a record with a fault: the position of the invalid cell, and the text at fault."""
         before = self._before.match(record.text)
         assert before is not None  # noqa: S101 (it matches nothing at least)
         rest = record.text[before.end() :]
@@ -171,7 +172,7 @@ class Tokenizer:
         return len(self._cell.findall(before[0])) - 1, rest[closed.end() :] if closed else rest
 
     def text(self, cell: bytes) -> bytes:
-        """What a raw cell says."""
+        """The text of a raw cell."""
         if not self._quote or not cell.startswith(self._quote):
             return cell
         if self._escape:
@@ -179,8 +180,8 @@ class Tokenizer:
         return cell[1:-1].replace(self._quote * 2, self._quote)
 
     def odd(self, cell: bytes) -> bool:
-        """Whether readers of RFC 4180 may take the cell otherwise: plain text with a quote in it, or a quote
-        that is not escaped by another."""
+        """Whether readers of RFC 4180 may read the cell differently: plain text with a quote in it, or a
+        quote not escaped by another."""
         if not self._quote:
             return False
         if cell.startswith(self._quote):
@@ -188,11 +189,12 @@ class Tokenizer:
         return self._quote in cell
 
     def quoted(self, text: bytes) -> bytes:
-        """A cell that says `text` to readers of RFC 4180."""
+        """A quoted cell that readers of RFC 4180 read as `text`."""
         return self._quote + text.replace(self._quote, self._quote * 2) + self._quote
 
     def _spanning(self, first: Line, source: Iterator[Line], back: deque[Line]) -> Record:
-        """The record of a line that leaves a quote open; a bad one gives its other lines back."""
+        """The record that begins with a line that leaves a quote open; if it is bad, its other lines are put
+        back."""
         taken, size, fault = [first], len(first.content), "too-many-open-lines"
         while len(taken) < self.max_open_lines:
             line = back.popleft() if back else next(source, None)
@@ -218,7 +220,7 @@ class Tokenizer:
 
 
 def line_ends(content: bytes) -> int:
-    """How many LF, CRLF and lone CR there are."""
+    """The number of LF, CRLF and lone CR."""
     count = content.count(b"\n")
     if b"\r" in content:
         count += content.count(b"\r") - content.count(b"\r\n")
@@ -235,7 +237,7 @@ def decodable(text: bytes) -> bool:
 
 
 def _other_than(mark: bytes, more: bytes = b"") -> bytes:
-    """A pattern for one byte that neither begins the (escaped) mark, which may be of several, nor is in
+    """A pattern for one byte that neither begins the (escaped) mark, which may have several bytes, nor is in
     `more`."""
     if len(mark.removeprefix(b"\\")) == 1:
         return rb"[^%b%b]" % (mark, more)
@@ -243,7 +245,7 @@ def _other_than(mark: bytes, more: bytes = b"") -> bytes:
 
 
 def _record(taken: list[Line], fault: str | None = None, *, plain: bool = False) -> Record:
-    """The record of one line or several, without the last one's end."""
+    """The record of one or more lines, without the end of the last."""
     first, last = taken[0], taken[-1]
     text = first.content
     if last is not first:

@@ -1,4 +1,4 @@
-"""Cells into one row of CSV text."""
+"""Formats cells as one row of CSV text."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from collections.abc import Iterable
 
 
 def row(cells: Iterable[object], end: str = "\n", delimiter: str = ",", *, quote_all: bool = False) -> str:
-    """The row as RFC 4180 has it, but for what is declared otherwise, and its end, which is LF.
+    """The row as in RFC 4180 except for the arguments, followed by `end`.
 
-    Python's writer puts quotes around the characters of its own line end only, so it is given both.
+    Python's writer quotes only the characters of its own line end, so it is given both, CR and LF.
     """
     out = io.StringIO(newline="")
     writer = csv.writer(

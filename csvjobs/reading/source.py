@@ -1,4 +1,4 @@
-"""What reading hands to the engine: a path on which every record is clean."""
+"""The interface from reading to the engine: a path to text in which every record is clean."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from csvjobs.reading.rejects import RejectSummary
 
 @dataclass(frozen=True)
 class Dialect:
-    """How the bytes are a table (RFC 4180 with other characters); an empty quote means that there is none.
+    """How bytes form a table (RFC 4180 with other characters); an empty quote means that there is none.
 
-    escape: what stands before a quote within quotes; empty where the quote is doubled, as the RFC has it.
-    comment: with what a line begins that is no record; empty where every line is one.
+    escape: the character before a quote within quotes; empty if the quote is doubled, as in the RFC. comment:
+    the beginning of lines that are not records; empty if every line is one.
     """
 
     delimiter: str = ","
@@ -25,7 +25,7 @@ class Dialect:
 
 @dataclass(frozen=True)
 class Found:
-    """What was found out: a value, how sure (0 to 1), and what else it might be, likeliest first."""
+    """A detected value, its confidence (0 to 1), and alternatives, likeliest first."""
 
     value: Any
     confidence: float = 1.0
@@ -33,7 +33,7 @@ class Found:
 
 
 class Begin(NamedTuple):
-    """A record that begins behind so many bytes and so many records."""
+    """A record that begins after so many bytes and so many records."""
 
     bytes: int
     records: int
@@ -41,15 +41,15 @@ class Begin(NamedTuple):
 
 @dataclass(frozen=True)
 class Source:
-    """UTF-8 text in which every record has `len(columns)` cells and ends in LF, or in CRLF.
+    """UTF-8 text in which every record has `len(columns)` cells and ends in LF, or every one in CRLF.
 
-    `skip` lines (header row) stand before the first record. `records`, `rejected` and `dropped` are
-    counted by reading, not by the engine: the account is checked with them. `rejects` says what was
-    rejected and why, `notes` what was mended. `longest` is the size of the longest record in bytes, where
-    reading knows it. `begins`: where the engine may begin to read, beside the first record.
+    `skip` lines (the header row) come before the first record. `records`, `rejected` and `dropped` are
+    counted while reading, not by the engine: the account is checked against them. `rejects` summarises what
+    was rejected and why, `notes` what was repaired. `longest` is the size of the longest record in bytes, if
+    known. `begins`: where the engine can start to read, besides the first record.
 
-    With a `query` the cells are not in such text: it is what DuckDB reads them from, as columns c0, c1, …,
-    and beside them the `number` of the row, from 1.
+    If there is a `query`, the cells are not in such text: DuckDB reads them with it, as columns c0, c1, …,
+    and the `number` of the row, from 1.
     """
 
     path: Path

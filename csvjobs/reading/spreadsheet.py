@@ -1,4 +1,4 @@
-"""A sheet of a workbook as a table: what stands above it, and its header, are found as in a CSV file."""
+"""Reads a sheet of a workbook as a table: lines above it and its header are detected as in a CSV file."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ from csvjobs.reading.tables import HEAD_BYTES, HEAD_ROWS, Head, Place, Sieve, Ta
 from csvjobs.reading.workbook import Row, Sheet, Workbook
 
 CHECK_EVERY = 1000
-"""Rows after which the size of what is made of a workbook is looked at."""
+"""Rows between checks of the size of what is made from a workbook."""
 
 Cells = Sequence[Cell]
 
 
 @dataclass
 class Spreadsheet(Table):
-    """A sheet; its rows are as wide as the widest. Other arguments as those of Workbook."""
+    """A sheet; its rows are as wide as the widest. Other arguments as for Workbook."""
 
     scratch: Path = Path()
     most_bytes: int = 0
@@ -59,7 +59,7 @@ class Spreadsheet(Table):
         failed: Iterable[Failed] = (),
         numbers: LineNumbers = UNASKED,
     ) -> Source:
-        """Where a row is wider than those before it, all is written again with a column more."""
+        """Reads all rows; if a row is wider than those before it, starts again with more columns."""
         with self._open(tick) as book:
             sheet = self._sheet(book)
             while True:
@@ -72,7 +72,7 @@ class Spreadsheet(Table):
         return Workbook(self.path, self.scratch, self.most_bytes, tick)
 
     def _sheet(self, book: Workbook) -> Sheet:
-        """The sheet that is asked for, or the first visible one. Raises UnknownSheet."""
+        """The requested sheet, or the first visible one. Raises UnknownSheet."""
         asked = self.options.sheet
         visible = [sheet for sheet in book.sheets if not sheet.hidden] or book.sheets
         found = [sheet for sheet in book.sheets if sheet.name == asked] if asked else visible
@@ -99,7 +99,7 @@ class Spreadsheet(Table):
         failed: Iterable[Failed],
         numbers: LineNumbers,
     ) -> Source | int:
-        """The whole account; or how wide the sheet is, where that is wider than was known."""
+        """The source and its account; or the width of the sheet, if it is wider than was known."""
         known = width = len(self.names)
         packed = self.path.stat().st_size
         with CleanWriter(target) as out, RejectsWriter(rejected, self.names) as rejects, numbers:
@@ -114,12 +114,12 @@ class Spreadsheet(Table):
                 elif width == known:
                     sieve.take(Place(number), _padded(cells, known))
                 if number % CHECK_EVERY == 0:
-                    # Texts that cells share may be many times as large as the file that they are in.
+                    # Shared texts, once repeated in each cell, may be many times as large as the file.
                     check_size(out.bytes, packed, self.most_bytes)
         return width if width > known else sieve.source(target, self.names, _notes(book))
 
     def _begin(self, rows: list[Cells], *, whole: bool) -> Head:
-        """Where the table begins: in rows of the sheet, which may be several physical lines each."""
+        """Finds where the table begins, in rows of the sheet, each of which may be several physical lines."""
         texts = [record(row) if any(cell is not None for cell in row) else b"\n" for row in rows]
         starts = list(accumulate((len(text.splitlines()) for text in texts), initial=1))[:-1]
         found = list(lines(line for text in texts for line in text.splitlines(keepends=True)))
@@ -148,7 +148,7 @@ def _notes(book: Workbook) -> Iterator[str]:
 
 
 def _every(rows: Iterator[Row]) -> Iterator[Cells]:
-    """Each row of the sheet up to the last that holds something."""
+    """Every row of the sheet, including missing ones, up to the last that has a value."""
     last = 0
     for row in rows:
         if row.cells:

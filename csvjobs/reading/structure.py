@@ -1,4 +1,4 @@
-"""Where the table begins: lines above it, and whether its first row names the columns."""
+"""Finds where the table begins: lines above it, and whether its first row is a header."""
 
 from __future__ import annotations
 
@@ -17,33 +17,34 @@ from csvjobs.reading.source import Dialect, Found
 
 SAMPLE = 200
 BODY = 50
-"""Rows below a possible header that tell what its columns hold."""
+"""Rows below a possible header that are examined for what the columns contain."""
 
 MOST_VOTES = 1000
-"""Columns that are asked whether the first row names them: more would say the same, and take seconds."""
+"""Columns examined to decide whether the first row is a header: more would not change the result, and take
+seconds."""
 
 LONGEST_PREAMBLE = 120
 FEWEST_ALIKE = 3
-"""Rows of one width that tell that the table begins below rows of other widths."""
+"""Rows of one width needed to conclude that the table begins below rows of other widths."""
 
 MOSTLY_ALIKE = 0.7
-"""The part of the rows from there on that must have that width."""
+"""The share of the rows from there on that must have that width."""
 
 MOST_HEADING_ROWS = 4
 FEWEST_BELOW = 3
-"""Rows, or cells of a column, that must stand below several rows of names to tell that they are names."""
+"""Rows, or cells of a column, needed below several header rows to recognise them."""
 
 FEWEST_CUT = 3
-"""Names that may be found by another mark than the one between cells: two are any two words."""
+"""Names needed to recognise a header with another delimiter than the rows: two may be any two words."""
 
 SHORTEST_COUNT = 4
-"""So many numbers, one after the other, are rather names that a program gave than a first row."""
+"""So many consecutive numbers are more likely names made by a program than a first row of data."""
 COMMENT = b"#"
 YEAR = re.compile(rb"(?:1[4-9]|20)\d\d")
 
 
 class Row(NamedTuple):
-    """A record that is not blank: its physical lines, and what its cells say."""
+    """A record that is not blank: its physical lines, and the texts of its cells."""
 
     first: int
     last: int
@@ -56,9 +57,9 @@ class Row(NamedTuple):
 
 
 class Beginning(NamedTuple):
-    """`top`: the row that names the columns, several joined into one, or the first of the table where none
-    does; `body`: a sample of the rows below it; `names`: how many rows name the columns; `mark`: what stands
-    between the names where it is another mark than in the rows."""
+    """`top`: the header row, several joined into one, or the first row of the table if there is none; `body`:
+    a sample of the rows below it; `names`: the number of header rows; `mark`: the delimiter of the header, if
+    it differs from that of the rows."""
 
     top: Row
     body: list[Row]
@@ -84,7 +85,7 @@ def find_beginning(head: list[Line], dialect: Dialect, options: ReadOptions) -> 
 def _rows(head: list[Line], tokenizer: Tokenizer) -> Iterator[Row]:
     for record in tokenizer.records(head):
         if record.text:
-            # A bad row still has cells by the plain delimiter: the best that is known.
+            # Splits a bad row at every delimiter: the best guess at its cells.
             cells = tokenizer.cells(record._replace(plain=True) if record.fault else record)
             said = [_whole(tokenizer, cell) for cell in cells] if record.fault else map(tokenizer.text, cells)
             spans = len(record.text.splitlines()) - 1
@@ -92,20 +93,20 @@ def _rows(head: list[Line], tokenizer: Tokenizer) -> Iterator[Row]:
 
 
 def _whole(tokenizer: Tokenizer, cell: bytes) -> bytes:
-    """What a cell of a bad row says: quotes go only where they stand around it."""
+    """The text of a cell in a bad row: quotes are removed only if they enclose it."""
     quote = tokenizer.dialect.quote.encode()
     closed = len(cell) > 1 and cell.startswith(quote) and cell.endswith(quote)
     return tokenizer.text(cell) if closed else cell
 
 
 def _behind(rows: Sequence[Row], skip: int) -> int:
-    """The first row behind so many lines, or the last one."""
+    """The first row after so many lines, or the last row."""
     return next((place for place, row in enumerate(rows) if row.first > skip), len(rows) - 1)
 
 
 def _start(rows: Sequence[Row]) -> tuple[int, float]:
-    """The table's first row, and how sure that is: what stands above has hardly any cells, or other numbers
-    of them."""
+    """The table's first row, and the confidence: rows above it have hardly any cells, or other numbers of
+    cells."""
     said = [row for row in rows if not row.cells[0].startswith(COMMENT)] or rows
     counts = sorted(row.filled for row in said if row.filled) or [0]
     full = counts[len(counts) * 3 // 4]
@@ -124,8 +125,8 @@ def _start(rows: Sequence[Row]) -> tuple[int, float]:
 
 
 def _below(rows: Sequence[Row]) -> int:
-    """Where rows of one width begin, as most are from there on, below several others none of which has that
-    width; 0 if there is no such place. The row of names may be of another width."""
+    """Where rows of one width begin, which most rows from there on have, and none of the several rows above;
+    0 if there is no such place. The header row may have another width."""
     widths = [len(row.cells) for row in rows]
     [(width, count)] = Counter(width for width in widths if width > 1).most_common(1) or [(0, 0)]
     first = widths.index(width) if count >= FEWEST_ALIKE else 0
@@ -137,7 +138,7 @@ def _below(rows: Sequence[Row]) -> int:
 
 
 def _misfit(rows: Sequence[Row]) -> bool:
-    """Whether the first row has another number of cells than all others, of which the first has names."""
+    """Whether the first row has another number of cells than all others, and the second is a header."""
     widths = {len(row.cells) for row in rows[1:]}
     if len(rows) < 3 or len(widths) > 1 or len(rows[0].cells) in widths:
         return False
@@ -146,7 +147,7 @@ def _misfit(rows: Sequence[Row]) -> bool:
 
 
 def _thin(row: Row, full: float) -> bool:
-    """Whether the row has too few cells for names of columns: a title, or a key with its value."""
+    """Whether the row has too few cells for a header: a title, or a key with its value."""
     wide = 2 * len(row.cells) > full
     unnamed_first = wide and not row.cells[0] and row.filled == len(row.cells) - 1 > 0
     return row.filled <= max(1 if full < 4 else 2, full / 4) and not unnamed_first
@@ -162,7 +163,7 @@ def _comment(rows: Sequence[Row], place: int, full: float) -> bool:
 
 
 def _header(rows: Sequence[Row]) -> Found:
-    """Whether the first row names the columns: names are no numbers or dates where these stand below."""
+    """Whether the first row is a header: its cells are not numbers or dates above numbers or dates."""
     first, body = rows[0], rows[1 : BODY + 1]
     if not body or _corner(first.cells, body):
         return Found(True, 0.9)
@@ -171,7 +172,7 @@ def _header(rows: Sequence[Row]) -> Found:
     places = [place for place, cell in enumerate(cells) if not (counted and kind(cell) == "number")]
     votes = [_vote(cells, body, place) for place in places]
     names, values = votes.count("name"), votes.count("value")
-    # Above numbers a few of which may be taken for years, many years are names.
+    # Many years above numbers are names, even if a few of those numbers look like years.
     if values > names and votes.count("heading") <= 2 * values:
         return Found(False, round(0.5 + values / (names + values) / 2, 2), (True,))
     if names:
@@ -180,16 +181,16 @@ def _header(rows: Sequence[Row]) -> Found:
 
 
 def _corner(first: Sequence[bytes], body: Sequence[Row]) -> bool:
-    """Whether a blank first cell is all that the first row lacks, above names of rows: then its other cells,
-    none of them twice, are names of columns, be they numbers."""
+    """Whether the first row lacks only its first cell, above row names: its other cells, if all different,
+    are then column names, even if they are numbers."""
     names = first[1:]
     whole = len(names) > 1 and all(names) and len(set(names)) == len(names)
     return whole and not first[0] and len(body) > 1 and all(row.cells[0] for row in body)
 
 
 def _vote(first: Sequence[bytes], body: Sequence[Row], place: int) -> str | None:
-    """Whether the first row's cell looks like a name, like one more value, or may be a heading; None
-    where nothing tells."""
+    """Whether the first row's cell looks like a name, like one more value, or may be a heading; None if there
+    is no evidence."""
     below = [row.cells[place] for row in body if place < len(row.cells) and row.cells[place]]
     cell = first[place]
     kinds = [kind(other) for other in below]
@@ -204,18 +205,18 @@ def _vote(first: Sequence[bytes], body: Sequence[Row], place: int) -> str | None
 
 
 def _heading(cell: bytes, below: Sequence[bytes]) -> bool:
-    """Whether a number or date may well be a name: a year, above what is no year."""
+    """Whether a number or date may be a name: a year above cells that are not all years."""
     return bool(YEAR.fullmatch(cell)) and not all(YEAR.fullmatch(other) for other in below)
 
 
 def _counted(first: Sequence[bytes], second: Sequence[bytes]) -> bool:
-    """Whether the numbers among the first cells count from 0 or 1 on, and those below go on otherwise."""
+    """Whether the numbers among the first cells count up from 0 or 1, and those below do not."""
     count, below = _integers(first), _integers(second)
     return len(count) >= SHORTEST_COUNT and count[0] in (0, 1) and _consecutive(count) > _consecutive(below)
 
 
 def _integers(cells: Sequence[bytes]) -> list[int]:
-    """The numbers among the cells; -1 for one that is not whole, or is no count."""
+    """The numbers among the cells; -1 for one that is not a whole number or not a count."""
     numbers = [cell for cell in cells if kind(cell) == "number"]
     return [int(number) if number.isdigit() and len(number) < 10 else -1 for number in numbers]
 
@@ -232,8 +233,8 @@ def _cut_otherwise(
     dialect: Dialect,
     options: ReadOptions,
 ) -> Beginning | None:
-    """The table whose names have another mark between them than its rows: in the first row, or above it where
-    that has values."""
+    """The table if its header has another delimiter than its rows: in the first row, or above it if that has
+    values."""
     place = start if header.value else start - 1
     if place < 0 or (place < start and (options.skip, options.header) != (None, None)):
         return None
@@ -252,19 +253,19 @@ def _cut_otherwise(
 
 
 def _distinct(cells: Sequence[bytes]) -> bool:
-    """Whether all cells are words, none of them twice."""
+    """Whether all cells are words and different."""
     return all(cells) and len(set(cells)) == len(cells) and not any(map(kind, cells))
 
 
 def _cells(line: Line, dialect: Dialect) -> list[bytes]:
-    """What the cells of a line say; none where it is bad."""
+    """The texts of a line's cells; none if it is bad."""
     tokenizer = Tokenizer(dialect)
     record = tokenizer.record(line, iter(()), deque())
     return [] if record.fault else [tokenizer.text(cell).strip() for cell in tokenizer.cells(record)]
 
 
 def _heading_rows(rows: Sequence[Row], start: int, options: ReadOptions) -> tuple[int, int]:
-    """The first row that names the columns, and how many do: one in most files."""
+    """The first header row, and the number of header rows: one in most files."""
     if options.header_rows is not None:
         return start, options.header_rows
     above = start - 1 if options.skip is None else start
@@ -276,8 +277,8 @@ def _heading_rows(rows: Sequence[Row], start: int, options: ReadOptions) -> tupl
 
 
 def _groups(rows: Sequence[Row]) -> bool:
-    """Whether the first row tells apart the names in the second, which are there several times: it has words
-    above the first of each group."""
+    """Whether the first row distinguishes repeated names in the second: it has a word above the first of each
+    group."""
     above, names = rows[0].cells, rows[1].cells if rows[1:] else []
     begin = next((place for place, cell in enumerate(above) if cell), 0)
     spans = rows[0].filled > 1 and b"" in above[begin:]
@@ -288,8 +289,8 @@ def _groups(rows: Sequence[Row]) -> bool:
 
 
 def _completed(rows: Sequence[Row], count: int) -> bool:
-    """Whether the first row has but one name for several columns, and the others of so many have words for
-    these, and for no other."""
+    """Whether the first row has one name for several columns, and the other of `count` rows have words for
+    these columns only."""
     top, lower = rows[0].cells, _joined(rows[1:count]).cells
     shared = [place for place, cell in enumerate(top) if not cell and any(top[:place])]
     begin = [place - 1 for place in shared if top[place - 1]]
@@ -298,8 +299,8 @@ def _completed(rows: Sequence[Row], count: int) -> bool:
 
 
 def _continued(rows: Sequence[Row], most: int) -> int:
-    """How many rows name the columns, the lower ones going on with names of the first: they have none in the
-    first column, in which all rows below have something."""
+    """The number of header rows, if the lower ones continue names of the first: they have no cell in the
+    first column, in which all rows below have one."""
     lower = takewhile(lambda row: not row.cells[0] and row.filled > 1, rows[1:most])
     count = 1 + sum(1 for _ in lower)
     body = [row for row in rows[count : count + BODY] if row.filled]
@@ -311,12 +312,12 @@ def _continued(rows: Sequence[Row], most: int) -> int:
 
 
 def _cells_below(body: Sequence[Row], place: int) -> int:
-    """How many there are that are not blank."""
+    """The number of cells that are not blank."""
     return sum(1 for row in body if place < len(row.cells) and row.cells[place])
 
 
 def _names(rows: Sequence[Row], count: int, places: Iterable[int]) -> bool:
-    """Whether so many rows are words, of which those at the places stand above numbers or dates."""
+    """Whether the first `count` rows are words, and those at the places are above numbers or dates."""
     heading, body = rows[:count], rows[count : count + BODY]
     alike = len({len(row.cells) for row in heading}) == 1
     if not alike or not _words(heading) or len(body) < FEWEST_BELOW:
@@ -331,8 +332,8 @@ def _words(rows: Sequence[Row]) -> bool:
 
 
 def _joined(heading: Sequence[Row]) -> Row:
-    """Several rows of names as one. A cell stands also for the blank ones right of it that have names below,
-    up to the next one in its row or in one above."""
+    """Joins several header rows into one. A cell also applies to the blank cells right of it that have names
+    below, up to the next one in its row or in a row above."""
     if len(heading) == 1:
         return heading[0]
     width = max(len(row.cells) for row in heading)

@@ -1,6 +1,6 @@
-"""Files that are tables by their format, beside text in rows and columns: known by what is in them.
+"""Files in other formats than text in rows and columns, recognised by their contents.
 
-Such a file says itself what its cells are; they are made text, and from there on it is read like any other.
+The format defines the cells; they are converted to text, and from there on read like any other file.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ Tick = Callable[[int], None]
 
 
 class Head(NamedTuple):
-    """The first rows as text in the dialect PLAIN, and whether they are all there are; what stands above the
-    first record is in the header's account. `faults`: bad rows among them, by code."""
+    """The first rows as text in the dialect PLAIN, and whether they are all rows; the header counts the lines
+    above the first record. `faults`: bad rows among them, by code."""
 
     lines: list[Line]
     whole: bool
@@ -41,8 +41,7 @@ class Head(NamedTuple):
 
 @dataclass
 class Table(ABC):
-    """A table in a file. `detected`: what was found out beside its columns; `notes`: what a person should
-    know."""
+    """A table in a file. `detected`: what was detected besides its columns; `notes`: warnings."""
 
     path: Path
     options: ReadOptions
@@ -63,13 +62,13 @@ class Table(ABC):
         failed: Iterable[Failed] = (),
         numbers: LineNumbers = UNASKED,
     ) -> Source:
-        """All rows: as a clean file at `target`, or where they are. `rejected` is written if a row is bad or
-        has `failed` a check, `numbers` where rows stand; `tick(bytes read)` may raise to stop. Raises
-        DataError."""
+        """All rows: as a clean file at `target`, or in place. `rejected` is written if a row is bad or has
+        `failed` a check, and `numbers` with the positions of rows; `tick(bytes read)` may raise to stop.
+        Raises DataError."""
 
 
 class Place(NamedTuple):
-    """Of a row: its number, or its line, from 1; and the offset of its first byte, where that means
+    """The position of a row: its number, or its line, from 1; and the offset of its first byte, if that means
     anything."""
 
     row: int
@@ -77,7 +76,7 @@ class Place(NamedTuple):
 
 
 class Sieve:
-    """What becomes of each row in one pass over a table: it is written to `out`, or set aside."""
+    """Handles each row in one pass over a table: writes it to `out`, or rejects it."""
 
     def __init__(
         self,
@@ -92,7 +91,7 @@ class Sieve:
         self._failures = Failures(failed)
 
     def take(self, place: Place, cells: Sequence[Cell]) -> None:
-        """A row that could be read. Raises BadRow, RuleBroken where it may not be as it is."""
+        """Handles a readable row. Raises BadRow, RuleBroken if it ends the job."""
         text = record(cells)
         if len(text) > self._options.max_record_bytes:
             self.reject(place, "record-too-long", text)
@@ -105,7 +104,7 @@ class Sieve:
             self._out.write(text)
 
     def reject(self, place: Place, code: str, text: bytes, found: str = "") -> None:
-        """A row that could not be read; `text`: the part of it that is kept. Raises BadRow."""
+        """Rejects an unreadable row; `text`: the part of it to keep. Raises BadRow."""
         message = REASONS[code].sentence
         if option := self._options.failing(code):
             hint = f"Correct the row, or set {option}: reject to put such rows aside."
@@ -115,7 +114,7 @@ class Sieve:
         self._add(place, code, "", found, message, [], said)
 
     def source(self, path: Path, columns: tuple[str, ...], notes: Iterable[str]) -> Source:
-        """What the engine is to read, with the account of it."""
+        """The source for the engine to read, with the account of its rows."""
         dropped = {BLANK_LINES: self.blank, ABOVE: self.above}
         return Source(
             path=path,
@@ -143,7 +142,7 @@ class Sieve:
 
 
 def named_head(names: Sequence[str], rows: Iterable[Sequence[Cell]], options: ReadOptions) -> Head:
-    """The head of a table that knows the names of its columns. Raises EmptyFile, TooManyColumns."""
+    """The head of a table whose format names the columns. Raises EmptyFile, TooManyColumns."""
     check_width(len(names), options)
     if not names:
         raise EmptyFile("The file holds no columns.", hint="Send a file with at least one.")
@@ -155,7 +154,7 @@ def named_head(names: Sequence[str], rows: Iterable[Sequence[Cell]], options: Re
 
 
 def first_text(rows: Iterable[Sequence[Cell]]) -> tuple[list[bytes], bool]:
-    """The physical lines of the first rows, and whether they are all."""
+    """The physical lines of the first rows, and whether these are all rows."""
     left = iter(rows)
     found: list[bytes] = []
     size = 0
@@ -169,7 +168,7 @@ def first_text(rows: Iterable[Sequence[Cell]]) -> tuple[list[bytes], bool]:
 
 
 def check_width(width: int, options: ReadOptions) -> None:
-    """Raises TooManyColumns."""
+    """Raises TooManyColumns if `width` exceeds max_columns."""
     if width > options.max_columns:
         found = f"The file has more than {options.max_columns} columns."
         raise TooManyColumns(found, hint="If they are meant, set max_columns higher.")

@@ -1,4 +1,4 @@
-"""A text file of any size in memory of a bounded one: line by line, or many records at once."""
+"""Reads a text file of any size in bounded memory: line by line, or many records at once."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from csvjobs.reading.records import Line, line_ends
 
 CHUNK = 1024**2
 WINDOW = 64 * 1024
-"""Bytes that are checked at a time: an attempt costs as much memory, even if the first is bad."""
+"""Bytes validated at a time: each attempt costs that much memory, even if the first byte is bad."""
 
-# A carriage return at the end of what is read may be half of a line end.
+# A CR at the end of the buffer may be half of a CRLF.
 _LINE = re.compile(rb"([^\r\n]*+)(\r\n|\n|\r(?=[^\n])|)")
 
 
 class Text:
-    """An iterator of physical lines that can also be asked what a pattern matches from its place on.
+    """An iterator of physical lines that can also match a pattern at its position.
 
-    `start`: the offset at which `file` stands. Of a line longer than `longest` one byte more is given.
-    With `check_bytes` no pattern matches bytes that are not UTF-8.
+    `start`: the current offset of `file`. Of a line longer than `longest`, one byte more than that is
+    returned. With `check_bytes`, no pattern matches bytes that are not UTF-8.
     """
 
     def __init__(self, file: BinaryIO, start: int, longest: int, *, check_bytes: bool) -> None:
@@ -33,12 +33,12 @@ class Text:
 
     @property
     def offset(self) -> int:
-        """Of the byte that comes next."""
+        """The offset of the next byte."""
         return self._base + self._at
 
     @property
     def number(self) -> int:
-        """Of the line that comes next."""
+        """The number of the next line."""
         return self._number + 1
 
     def __iter__(self) -> Text:
@@ -61,7 +61,7 @@ class Text:
         return Line(self._number, content[: self._longest + 1], ending, start)
 
     def peek(self, pattern: re.Pattern[bytes]) -> bytes:
-        """What the pattern matches next, as far as it is in memory."""
+        """What the pattern matches at the current position, within the buffer."""
         if self._at == len(self._buffer):
             self._fill()
         end = self._end_of_utf8() if self._check_bytes else len(self._buffer)
@@ -69,19 +69,19 @@ class Text:
         return found[0] if found else b""
 
     def skip(self, whole_lines: bytes) -> None:
-        """Goes behind what was peeked at."""
+        """Moves past what was peeked."""
         self._number += line_ends(whole_lines)
         self._at += len(whole_lines)
 
     def _piece(self) -> tuple[bytes, bytes]:
-        """What is in memory of the line, and its end."""
+        """The part of the line that is in the buffer, and its line end."""
         found = _LINE.match(self._buffer, self._at)
         assert found is not None  # noqa: S101 (it matches nothing at least)
         self._at = found.end()
         return found[1], found[2]
 
     def _fill(self) -> bool:
-        """Reads on, and forgets what lies behind; says whether there was more."""
+        """Reads more and discards what was consumed; returns whether there was more."""
         more = self._file.read(CHUNK)
         self._buffer = self._buffer[self._at :] + more
         self._base += self._at
@@ -89,7 +89,7 @@ class Text:
         return bool(more)
 
     def _end_of_utf8(self) -> int:
-        """Up to where it is known that the bytes in memory are UTF-8; each is looked at once."""
+        """The position up to which the buffer is known to be UTF-8; each byte is examined once."""
         if self._decodable <= self._at:
             window = memoryview(self._buffer)[self._at : self._at + WINDOW]
             try:

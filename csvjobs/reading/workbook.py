@@ -1,6 +1,6 @@
-"""XLSX (ECMA-376, Office Open XML) as a stream: what is in each cell, and nothing of how it looks.
+"""Streams XLSX (ECMA-376, Office Open XML): the values of cells, not their looks.
 
-Why not by a library: docs/decisions/0017.
+docs/decisions/0017 explains why no library is used.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ from csvjobs.reading.clean import Cell
 from csvjobs.reading.compression import DAMAGE, ENCRYPTED, check_size
 
 MOST_ROWS, MOST_COLUMNS = 2**20, 2**14
-"""That a sheet may have."""
+"""The limits of a sheet."""
 
 MOST_ELEMENTS = 200_000
-"""Of a row, or before the first one: a cell has hardly more than six."""
+"""The limit for one row, or before the first: a cell has hardly more than six."""
 
 MOST_XML = 64 * 1024**2
-"""Bytes of one row, one text, or of a part that is small as a rule."""
+"""Bytes of one row, one text, or a part that is usually small."""
 
 CHUNK = 64 * 1024
 SEND_AGAIN = "Save it anew with a spreadsheet program and send it again, or the sheet as CSV."
@@ -39,7 +39,7 @@ _REFERENCE = re.compile(r"([A-Z]{1,3})\d{1,7}")
 
 
 class Sheet(NamedTuple):
-    """A sheet of a workbook, and where it is in the file."""
+    """A sheet of a workbook, and its part in the file."""
 
     name: str
     part: str
@@ -47,14 +47,14 @@ class Sheet(NamedTuple):
 
 
 class Row(NamedTuple):
-    """Its number from 1; its cells up to the last that is not empty."""
+    """A row's number from 1, and its cells up to the last that is not empty."""
 
     number: int
     cells: list[Cell]
 
 
 class Raw(NamedTuple):
-    """A cell as the file has it; `text` is that of its value, or of what it holds inline."""
+    """A cell as in the file; `text` is that of its value, or its inline text."""
 
     attributes: dict[str, str]
     text: str | None
@@ -62,7 +62,7 @@ class Raw(NamedTuple):
 
 
 class Workbook:
-    """A workbook, open. `scratch` takes the texts that its sheets share; the file may hold `most_bytes`;
+    """An open workbook. `scratch` takes the texts that its sheets share; the file may contain `most_bytes`;
     `tick(bytes read)` may raise to stop.
 
     Raises DamagedArchive, EncryptedArchive, UnpackedTooLarge, FieldTooLong, TooManyColumns.
@@ -86,8 +86,8 @@ class Workbook:
         self._archive.close()
 
     def rows(self, sheet: Sheet) -> Iterator[Row]:
-        """Those that are in the file; not all numbers need be there. Counts `errors` and formulas whose
-        values are `uncalculated` on the way."""
+        """The rows in the file, some numbers may be missing. Counts `errors` and formulas whose values are
+        `uncalculated` on the way."""
         self.errors = self.uncalculated = last = 0
         with _explained(), self._strings() as strings, self._open(sheet.part) as part:
             for given, cells in _rows(part):
@@ -128,7 +128,7 @@ class Workbook:
         return unescaped(text)
 
     def _contents(self, book: str) -> tuple[bool, list[Sheet]]:
-        """Whether days are counted from 1904, and the sheets."""
+        """Whether days count from 1904, and the sheets."""
         epoch1904, sheets = False, []
         for name, given in self._attributes(book):
             if name == "workbookPr":
@@ -142,7 +142,7 @@ class Workbook:
         return epoch1904, sheets
 
     def _styles(self) -> dict[str, Shown]:
-        """How the number of a cell is shown, by the cell's style."""
+        """The conversion of a cell's number to text, by the cell's style."""
         codes, styles, among = dict(BUILT_IN), list[int](), ""
         for name, given in self._attributes(self._part("styles")):
             if name == "numFmt":
@@ -159,7 +159,7 @@ class Workbook:
         return _Strings(self._open(name) if name else None, self._scratch / "shared-strings")
 
     def _relations(self, part: str) -> dict[str, tuple[str, str]]:
-        """Kind and part of what a part relates to, by id."""
+        """The related parts of a part: kind and part, by id."""
         folder, name = posixpath.split(part)
         made = {}
         for each, given in self._attributes(posixpath.join(folder, "_rels", f"{name}.rels")):
@@ -172,7 +172,8 @@ class Workbook:
         return next((part for found, part in self._parts.values() if found == kind), "")
 
     def _attributes(self, name: str) -> list[tuple[str, dict[str, str]]]:
-        """The attributes of each element of a small part, by the element's name; none of a missing part."""
+        """The attributes of each element in a small part, with the element's name; none for a missing
+        part."""
         found: list[tuple[str, dict[str, str]]] = []
         if name:
             with self._open(name) as part:
@@ -196,7 +197,8 @@ class Workbook:
 
 
 class _Part:
-    """A part of the file in chunks: of one row or text, after which `since` is set to 0, only so many."""
+    """A part of the file in chunks, with a limit on the bytes of one row or text: set `since` to 0 after
+    each."""
 
     def __init__(self, stream: IO[bytes], more: Callable[[int], None]) -> None:
         self._stream, self._more = stream, more
@@ -218,7 +220,7 @@ class _Part:
 
 
 class _Strings:
-    """The texts that sheets share, by number: read as far as is asked for, and kept in a file."""
+    """The texts shared by sheets, by number: read as far as needed, and kept in a file."""
 
     def __init__(self, part: _Part | None, path: Path) -> None:
         self._part = part
@@ -251,14 +253,14 @@ class _Strings:
 
 
 class _Text:
-    """Gathers what stands in some elements, but not how it is pronounced."""
+    """Collects the text of elements, without phonetic readings."""
 
     def __init__(self) -> None:
         self.parts: list[str] = []
         self.open = self._spoken = False
 
     def start(self, tag: str) -> None:
-        """An element begins, of which the text counts if it is a `t` or `v`."""
+        """An element begins; its text counts if it is a `t` or `v`."""
         self._spoken |= tag == "rPh"
         self.open = tag in ("t", "v") and not self._spoken
 
@@ -272,7 +274,7 @@ class _Text:
 
 
 class _Rows:
-    """Gathers the rows of a sheet from its elements, up to `done`, where it ends."""
+    """Collects the rows of a sheet from its elements; `done` at the sheet's end."""
 
     def __init__(self, part: _Part) -> None:
         self.ended: list[tuple[str | None, list[Raw]]] = []
@@ -315,7 +317,7 @@ class _Rows:
 
 
 def _rows(part: _Part) -> Iterator[tuple[str | None, list[Raw]]]:
-    """Rows by the number that they say of themselves, which need not be there."""
+    """The rows, each with the number given in the file, which may be missing."""
     rows = _Rows(part)
     parser = _parser(rows.start, rows.end, rows.text.add)
     for chunk in part:
@@ -365,7 +367,8 @@ def _parser(
 
 
 def _refuse(*_: object) -> None:
-    """A workbook has none (ECMA-376, part 2, 8.2.4), and it can blow a small text up to any size."""
+    """Refuses a document type: workbooks have none (ECMA-376, part 2, 8.2.4), and entities can expand a small
+    text to any size."""
     raise DamagedArchive("The workbook has a document type definition.", hint=SEND_AGAIN)
 
 
@@ -378,12 +381,12 @@ def _explained() -> Iterator[None]:
 
 
 def _local(tag: str) -> str:
-    """The name without what its namespace is called in the file."""
+    """The tag without its namespace prefix."""
     return tag.rpartition(":")[2] if ":" in tag else tag
 
 
 def _place(reference: str | None, following: int) -> int:
-    """The column of a cell, from 0."""
+    """The column of a cell, from 0; `following` if it has no reference."""
     found = _REFERENCE.fullmatch(reference or "")
     if not found:
         return following
@@ -394,7 +397,7 @@ def _place(reference: str | None, following: int) -> int:
 
 
 def unescaped(text: str) -> str:
-    """What XML cannot hold stands as _xHHHH_ (ECMA-376, 22.9.2.19)."""
+    """Decodes _xHHHH_, which represents characters that XML cannot hold (ECMA-376, 22.9.2.19)."""
     if "_x" not in text:
         return text
     made = _ESCAPE.sub(lambda found: chr(int(found[1], 16)), text)

@@ -1,4 +1,4 @@
-"""Files read from bytes to cells, through either lane and the real engine."""
+"""Reads files from bytes to cells, through either lane and the real engine."""
 
 import csv
 from collections import Counter

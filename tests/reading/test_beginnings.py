@@ -1,4 +1,5 @@
-"""What a file begins with, and what was declared of it: marks, blank lines, headers, encodings, dialects."""
+"""The beginning of a file, and what is declared about it: marks, blank lines, headers, encodings,
+dialects."""
 
 import bz2
 

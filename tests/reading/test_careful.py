@@ -1,4 +1,4 @@
-"""The careful lane in bulk: many records at once say what they say one by one, wherever memory ends."""
+"""The careful lane in bulk: many records at once give the same as one by one, wherever the buffer ends."""
 
 from __future__ import annotations
 

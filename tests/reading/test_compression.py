@@ -1,4 +1,4 @@
-"""A packed file gives what the file in it gives; a bad one ends with a sentence that helps."""
+"""A packed file gives what the file in it gives; a bad one ends with a helpful error."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A rejected.csv that is corrected and sent in again as it is."""
+"""A rejected.csv that is corrected and sent in again."""
 
 import csv
 import io

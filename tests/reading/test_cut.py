@@ -1,4 +1,4 @@
-"""The beginning of a file, cut anywhere, looks like the beginning of that file."""
+"""The beginning of a file, cut anywhere, is detected like the whole file."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which delimiter and which header a small file has."""
+"""Detection of delimiter and header in small files."""
 
 from __future__ import annotations
 

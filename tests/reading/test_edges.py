@@ -1,4 +1,5 @@
-"""Facts at the edges of chunks and files, and one-sided ones by a definition that knows quotes."""
+"""Facts at the edges of chunks and files, and one-sided facts compared with a definition that parses
+quotes."""
 
 import codecs
 import re

@@ -1,4 +1,4 @@
-"""Bytes of many encodings become the text that they were made of, or a clear refusal."""
+"""Bytes in many encodings become the original text, or are refused with a clear error."""
 
 from __future__ import annotations
 

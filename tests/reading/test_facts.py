@@ -1,4 +1,4 @@
-"""Facts gathered chunk by chunk equal those that their definitions give over all bytes at once."""
+"""Facts collected chunk by chunk equal their definitions over all bytes at once."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Names of columns from the cells of a header row."""
+"""Column names from the cells of a header row."""
 
 import pytest
 from hypothesis import example, given

@@ -1,4 +1,4 @@
-"""JSON lines: what comes of each value, and which lines are set aside."""
+"""JSON lines: the cell for each kind of value, and which lines are rejected."""
 
 import gzip
 import json

@@ -1,4 +1,4 @@
-"""Whichever lane a file takes: the same cells, in the same order, and every record accounted for."""
+"""Both lanes give the same cells in the same order, and account for every record."""
 
 from __future__ import annotations
 

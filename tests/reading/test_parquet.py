@@ -1,4 +1,4 @@
-"""Parquet: what comes of each type, told by the SQL that made the value."""
+"""Parquet: the cell for each type, compared with the SQL that made the value."""
 
 from pathlib import Path
 

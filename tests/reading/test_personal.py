@@ -1,4 +1,4 @@
-"""Personal data is told from what only looks like it."""
+"""Personal data is recognised, and what only looks like it is not."""
 
 import random
 

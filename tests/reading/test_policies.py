@@ -1,4 +1,4 @@
-"""What becomes of bad rows, as it was declared."""
+"""What happens to bad rows, by option."""
 
 import pytest
 from readbench import ReadBench

@@ -1,4 +1,4 @@
-"""The tokenizer: records, their lines and cells, and no byte lost."""
+"""The tokenizer: records with their lines and cells, without losing a byte."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""rejected.csv: every bad record, with its place in the file, its reason, and its text."""
+"""rejected.csv: every bad record with its position in the file, its reason and its text."""
 
 import csv
 import io

@@ -1,4 +1,4 @@
-"""Sheets of workbooks: what comes of each kind of cell, and of files that are not what they should be."""
+"""Sheets of workbooks: the text for each kind of cell, and files that are damaged or not workbooks."""
 
 import datetime
 

@@ -1,4 +1,4 @@
-"""Where the table begins: lines above it, and a first row that names the columns or does not."""
+"""Where the table begins: lines above it, and whether the first row is a header."""
 
 from __future__ import annotations
 

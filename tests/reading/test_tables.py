@@ -1,4 +1,4 @@
-"""Tables whose cells, bad rows and lines are known because the test wrote them: both lanes must agree."""
+"""Generated tables whose cells, bad rows and lines are known: both lanes must agree with them."""
 
 import codecs
 import io

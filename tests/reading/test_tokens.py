@@ -1,4 +1,4 @@
-"""Records and cells from bytes: a table by hand, csv.writer's tables, and any bytes at all."""
+"""Records and cells from bytes: a table by hand, tables by csv.writer, and arbitrary bytes."""
 
 import csv
 import io

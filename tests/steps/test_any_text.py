@@ -1,4 +1,4 @@
-"""Names, cells and options are text whatever stands in them; plain Python says what must come out."""
+"""Names, cells and options may be any text; plain Python gives the expected results."""
 
 import csv
 import io

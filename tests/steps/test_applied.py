@@ -1,5 +1,5 @@
-"""What was learnt from one table, applied to another: as scikit-learn's fit on the one and transform of the
-other; what was not there to learn is counted, and becomes what the step says."""
+"""Applying fitted parameters to another table, compared with scikit-learn's fit and transform. Values that
+were not learnt are counted, and handled as the step says."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""The tables in cases/ and each step's own example: options, what comes in, what must come out.
+"""Runs the tables in cases/ and each step's own example: options, input, and expected output.
 
-A case has `before` and `after`, or `before` and the `error` that ends the job (with its `column`),
-or no `before` and `invalid`: words in the fault found in the options before any file is read. `nulls` are
-texts that mean missing in the whole file, `tables` CSV texts to look things up in.
+A case has `before` and `after`; or `before` and the `error` that ends the job (with its `column`); or only
+`invalid`, words in the fault found in the options before any file is read. `nulls` are texts that mean
+missing in the whole file, `tables` CSV texts to look things up in.
 """
 
 import csv

@@ -1,4 +1,4 @@
-"""Types in their one written form, against Python's own int, Decimal, float and datetime."""
+"""Types in their standard written form, compared with Python's int, Decimal, float and datetime."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The catalogue is the folder: one file, one class, one wire name."""
+"""The catalogue matches the folder: one file, one class, one name per step."""
 
 from pathlib import Path
 

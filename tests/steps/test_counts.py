@@ -1,4 +1,4 @@
-"""What the report says of each step, against what the rows show that come out after each of them."""
+"""What the report says about each step, compared with the rows that come out of it."""
 
 from itertools import pairwise
 from typing import Any

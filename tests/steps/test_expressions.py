@@ -1,4 +1,4 @@
-"""Expressions: any text gives a clean tree or a clean fault, and arithmetic is Python's on decimals."""
+"""Expressions: any text gives a valid tree or a clear fault, and arithmetic equals Python's Decimal."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which rows bounds let through, whatever numbers they are."""
+"""Which rows pass the bounds of filter, for any numbers."""
 
 from __future__ import annotations
 

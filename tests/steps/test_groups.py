@@ -1,4 +1,4 @@
-"""Rows merged and made, against plain Python."""
+"""Steps that merge or make rows, compared with plain Python."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Steps of other packages: the example package as pip would install it, in a process of its own."""
+"""Steps of other packages: the example package as installed by pip, in a separate process."""
 
 from __future__ import annotations
 

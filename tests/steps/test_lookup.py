@@ -1,4 +1,4 @@
-"""Rows joined by key, against a dictionary of Python's."""
+"""Rows joined by key, compared with a Python dictionary."""
 
 from __future__ import annotations
 

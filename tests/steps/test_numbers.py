@@ -1,4 +1,4 @@
-"""Which cells are numbers, and statistics of many of them: exact, and the same at every try."""
+"""Which cells are numbers, and statistics of many numbers: exact and reproducible."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Steps that keep or move rows, one after the other, against the same in plain Python."""
+"""Sequences of steps that keep or move rows, compared with plain Python."""
 
 from __future__ import annotations
 

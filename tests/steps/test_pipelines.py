@@ -1,4 +1,4 @@
-"""The named pipelines that ship with the project do to the example files what they promise."""
+"""The pipelines that ship with the project do what they promise to the example files."""
 
 from pathlib import Path
 

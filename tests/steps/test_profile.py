@@ -1,4 +1,4 @@
-"""What a profile says of a table, against what Python finds in the same cells."""
+"""Profiles of tables, compared with what Python finds in the same cells."""
 
 from collections.abc import Iterator
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Queries in SQL: only what is known here gets through, and what does means what SQLite makes of it."""
+"""SQL queries: only known syntax is accepted, and results equal those of SQLite."""
 
 from __future__ import annotations
 

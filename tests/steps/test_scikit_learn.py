@@ -1,7 +1,7 @@
 """What steps learn and write agrees with scikit-learn on random columns.
 
-Numbers are whole ones up to a million in size times a power of ten: huge and tiny columns, but none
-so flat for its height that a double cannot tell its cells apart.
+Numbers are integers up to a million in size times a power of ten: columns may be huge or tiny, but never so
+flat for their height that a double cannot distinguish their cells.
 """
 
 from bisect import bisect_right

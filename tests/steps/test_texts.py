@@ -1,4 +1,4 @@
-"""Steps that make texts and columns of texts do on any text what plain Python does."""
+"""Steps that change texts, or make columns of texts, compared with plain Python on any text."""
 
 import hmac
 import re

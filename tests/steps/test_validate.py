@@ -1,4 +1,4 @@
-"""Rules on cells and columns of any text, against the same in plain Python."""
+"""Rules for cells and columns of any text, compared with plain Python."""
 
 from __future__ import annotations
 

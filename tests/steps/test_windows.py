@@ -1,4 +1,4 @@
-"""Windows in queries: they give what SQLite makes of them, and what is not known of them is refused."""
+"""Window functions in queries: results equal those of SQLite, and unknown syntax is refused."""
 
 from __future__ import annotations
 

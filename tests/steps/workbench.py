@@ -1,4 +1,4 @@
-"""Steps run through the real parser, plan and engine, on small tables."""
+"""Runs steps on small tables through the real parser, plan and engine."""
 
 import csv
 import io

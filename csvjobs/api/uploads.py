@@ -6,8 +6,9 @@ import base64
 import hashlib
 import re
 from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Any
 from urllib.parse import parse_qsl
 
 from anyio import to_thread
@@ -56,21 +57,15 @@ URLENCODED = b"application/x-www-form-urlencoded"
 PACKED = ("gzip", "x-gzip", "zstd")
 """Content codings accepted for a raw file; it is stored compressed and decompressed when it is read."""
 
-T = TypeVar("T")
 
-
-async def receive(
-    request: Request,
-    services: Services,
-    finish: Callable[[Incoming, Form], T],
-    *,
-    aside: Sequence[str] = (),
-) -> T:
-    """Streams the request's body into a reserved folder and returns what `finish` makes of it. Query
-    parameters are options, except those named in `aside`.
+@asynccontextmanager
+async def received(
+    request: Request, services: Services, *, aside: Sequence[str] = ()
+) -> AsyncIterator[tuple[Incoming, Form]]:
+    """Streams the request's body into a reserved folder; yields the upload, which is discarded afterwards
+    unless it was submitted, and the form. Query parameters are options, except those named in `aside`.
 
     Raises RequestError for an invalid request, DiskFull, ClientDisconnect when the client disconnects.
-    A request that fails before the end of the body leaves nothing on disk.
     """
     _check_length(request, services.settings.max_upload_bytes)
     query = {name: value for name, value in request.query_params.items() if name not in aside}
@@ -88,7 +83,7 @@ async def receive(
                 f"The body has the media type {kind.decode('latin-1')!r}.",
                 hint="Send multipart/form-data with a field file, or the CSV itself as text/csv.",
             )
-        return await to_thread.run_sync(finish, incoming, form)
+        yield incoming, form
     finally:
         await to_thread.run_sync(incoming.discard)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
+from csvjobs.flow.deadline import Deadline
 from csvjobs.flow.submit import Incoming, base_name
 from csvjobs.jobs.job import Finding, Model
 from csvjobs.reading.facts import Facts
@@ -43,14 +44,16 @@ def inspect(
     apply: str | None = None,
     *,
     partial: bool = False,
+    deadline: Deadline | None = None,
 ) -> Inspection:
     """Inspects an upload, which is discarded afterwards; arguments as for `Incoming.submit`. `partial`: it is
     only the beginning of the file, cut anywhere.
 
-    Raises the errors of `Incoming.submit`, and DataError when the file cannot be read.
+    Raises the errors of `Incoming.submit`, DataError when the file cannot be read, and PreviewTimeout at the
+    deadline.
     """
     read = incoming.resolve(pipeline, options, apply).read
-    facts, found = glance(incoming, read, partial=partial)
+    facts, found = glance(incoming, read, deadline or Deadline(), partial=partial)
     first = sample(found, read)
     return Inspection(
         filename=base_name(filename),
@@ -75,9 +78,13 @@ def _hides(column: ColumnProfile, kind: str) -> str:
     return f"Column {column.name!r} looks like personal data: {held}. The step mask hides what they say."
 
 
-def glance(incoming: Incoming, read: ReadOptions, *, partial: bool) -> tuple[Facts, Look]:
-    """The facts about an upload, and how it would be read (Look). Raises DataError, DiskFull."""
+def glance(incoming: Incoming, read: ReadOptions, deadline: Deadline, *, partial: bool) -> tuple[Facts, Look]:
+    """The facts about an upload, and how it would be read (Look). Raises DataError, DiskFull, PreviewTimeout
+    at the deadline."""
     path, facts = incoming.content(cut=partial)
     most = incoming.services.settings.max_upload_bytes
     with writing("What is in the file"):
-        return facts, look(path, facts, read, path.parent, lambda _: None, most_bytes=most, enough=ENOUGH)
+        found = look(
+            path, facts, read, path.parent, lambda _: deadline.check(), most_bytes=most, enough=ENOUGH
+        )
+    return facts, found

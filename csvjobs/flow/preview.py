@@ -184,12 +184,12 @@ def preview(
     deadline: Deadline | None = None,
 ) -> Preview:
     """Runs a pipeline over the first rows of an upload, which is discarded afterwards; arguments and errors
-    as for `inspect`. Steps learn from these rows only, or not at all with `apply`. The preview ends at the
-    deadline, by default in LONGEST seconds."""
-    deadline = deadline or Deadline(LONGEST)
+    as for `inspect`. Steps learn from these rows only, or not at all with `apply`. At the deadline, if there
+    is one, the preview ends with the steps that are done."""
+    deadline = deadline or Deadline()
     fitted = learnt(incoming.services, apply) if apply else None
     resolved = choose(incoming.services, pipeline, options, fitted)
-    _, found = glance(incoming, resolved.read, partial=partial)
+    _, found = glance(incoming, resolved.read, deadline, partial=partial)
     rows, faults = first_rows(found, resolved.read)
     folder = found.path.parent
     with writing("The first rows"):

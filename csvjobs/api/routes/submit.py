@@ -2,28 +2,32 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
 from functools import partial as bind
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 from anyio import to_thread
 from fastapi import APIRouter, Query, Request, Response
 
+from csvjobs.api.disconnect import stopped_on_disconnect
 from csvjobs.api.problems import responses
 from csvjobs.api.routes.deps import Given, Held, Owner
 from csvjobs.api.schemas import JobDocument, document
-from csvjobs.api.uploads import Form, asked, receive
+from csvjobs.api.uploads import asked, received
+from csvjobs.flow.deadline import Deadline
 from csvjobs.flow.estimate import with_estimate
 from csvjobs.flow.inspect import Inspection, inspect
-from csvjobs.flow.preview import Preview, preview
+from csvjobs.flow.preview import LONGEST, Preview, preview
 from csvjobs.flow.rerun import rerun
 from csvjobs.flow.services import Services
-from csvjobs.flow.submit import Incoming
 from csvjobs.jobs.job import Job
 from csvjobs.priority import Priority
 from csvjobs.reading.options import ReadOptions
 
 router = APIRouter(tags=["jobs"])
 
+T = TypeVar("T")
 
 Partial = Annotated[
     bool, Query(description="Whether only the beginning of the file is sent, about 256 KB, cut anywhere.")
@@ -94,11 +98,13 @@ file make no second job."""
 async def submit(
     request: Request, response: Response, services: Given, owner: Owner, slot: Held
 ) -> JobDocument:
-    def finish(incoming: Incoming, form: Form) -> Job:
-        what = (form.called, form.pipeline, form.options, form.apply)
-        return incoming.submit(*what, terms=form.terms(services, owner), slot=slot)
+    async with received(request, services) as (incoming, form):
 
-    job = await receive(request, services, finish)
+        def finish() -> Job:
+            what = (form.called, form.pipeline, form.options, form.apply)
+            return incoming.submit(*what, terms=form.terms(services, owner), slot=slot)
+
+        job = await to_thread.run_sync(finish)
     return await _accepted(job, response, services)
 
 
@@ -163,11 +169,7 @@ async def run_again(
 async def look_at(request: Request, services: Given, partial: Partial = False) -> Inspection:
     """How the file would be read: what was detected, with which confidence and alternatives; its first
     records, and a profile of its columns. Send it as to `/upload_csv`; nothing is kept."""
-
-    def finish(incoming: Incoming, form: Form) -> Inspection:
-        return inspect(incoming, form.called, form.pipeline, form.options, form.apply, partial=partial)
-
-    return await receive(request, services, finish, aside=("partial",))
+    return await _looked(request, services, bind(inspect, partial=partial))
 
 
 @router.post(
@@ -181,8 +183,19 @@ async def try_out(request: Request, services: Given, partial: Partial = False) -
     """What each step of the pipeline does to the first rows, about a thousand: rows removed, columns added,
     cells changed, and the rows after it. Steps learn (a mean, for example) from these rows only. Send it as
     to `/upload_csv`; nothing is kept."""
+    return await _looked(request, services, bind(preview, partial=partial), LONGEST)
 
-    def finish(incoming: Incoming, form: Form) -> Preview:
-        return preview(incoming, form.called, form.pipeline, form.options, form.apply, partial=partial)
 
-    return await receive(request, services, finish, aside=("partial",))
+async def _looked(
+    request: Request, services: Services, look: Callable[..., T], seconds: float = math.inf
+) -> T:
+    """What a look at an upload finds within so many seconds; it ends early when the client goes away."""
+    async with received(request, services, aside=("partial",)) as (incoming, form):
+        deadline = Deadline(seconds)
+
+        def looked() -> T:
+            what = (form.called, form.pipeline, form.options, form.apply)
+            return look(incoming, *what, deadline=deadline)
+
+        async with stopped_on_disconnect(request, deadline):
+            return await to_thread.run_sync(looked)

@@ -1,3 +1,5 @@
 """`uvicorn main:app --reload` serves the API."""
 
-from csvjobs.api.app import app as app
+from csvjobs.api.app import served
+
+app = served()

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable
+import sys
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated
@@ -127,6 +129,15 @@ def load() -> Settings:
         variable = Settings.variable(name) if name in Settings.model_fields else name
         found = "" if variable == Settings.variable("mask_key") else f" (found {first['input']!r})"
         raise BadSetup(f"{variable}: {first['msg']}{found}.") from None
+
+
+@contextmanager
+def well_set_up() -> Iterator[None]:
+    """Ends the program with a one-line message instead of a traceback when the block raises BadSetup."""
+    try:
+        yield
+    except BadSetup as error:
+        sys.exit(" ".join(filter(None, (error.message, error.hint))))
 
 
 def _nearest(variable: str, known: Iterable[str]) -> str:

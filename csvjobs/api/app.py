@@ -10,26 +10,34 @@ from fastapi.routing import APIRoute
 from starlette.middleware import Middleware
 
 import csvjobs
-from csvjobs import settings, wiring
+from csvjobs import wiring
 from csvjobs.api import problems
 from csvjobs.api.middleware import EarlyAnswer, Head, RequestId
 from csvjobs.api.origin import OwnSite
 from csvjobs.api.routes import catalogue, files, health, jobs, rejected, submit, tables
 from csvjobs.api.watch import Watch
 from csvjobs.flow.services import Services
+from csvjobs.settings import load, well_set_up
 from csvjobs.web.page import mount
 
 ABOUT = """Send a CSV file of any size, have it processed outside the request, watch it, download the result.
 Every error is `application/problem+json` (RFC 9457)."""
 
 
-def create_app(services: Services | None = None) -> FastAPI:
-    """Creates the app; without services it builds them from the environment at startup."""
+def served() -> FastAPI:
+    """Creates the app with the services that the environment's settings describe. Ends the process with a
+    one-line message when these are wrong."""
+    with well_set_up():
+        return create_app(wiring.services(load()))
+
+
+def create_app(services: Services) -> FastAPI:
+    """Creates the app with these services."""
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        app.state.services = services or wiring.services(settings.load())
-        async with Watch(app.state.services).listening() as watch:
+        app.state.services = services
+        async with Watch(services).listening() as watch:
             app.state.watch = watch
             yield
 
@@ -53,6 +61,3 @@ def create_app(services: Services | None = None) -> FastAPI:
         app.include_router(module.router)
         app.state.routes += module.router.routes
     return app
-
-
-app = create_app()

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import uvicorn
 
+from csvjobs.api.app import create_app
 from csvjobs.settings import load
+from csvjobs.wiring import services
 
 
 def serve() -> None:
@@ -14,7 +16,7 @@ def serve() -> None:
     """
     settings = load()
     uvicorn.run(
-        "csvjobs.api.app:app",
+        create_app(services(settings)),
         host=settings.host,
         port=settings.port,
         timeout_graceful_shutdown=5,

@@ -30,12 +30,12 @@ from rq.worker import BaseWorker
 from csvjobs.errors import JobNotFound, MemoryLimit, QueueUnavailable, StorageUnavailable, TimeLimit
 from csvjobs.priority import Priority
 from csvjobs.queues.rq import RqQueue, queue
-from csvjobs.settings import Settings, load
+from csvjobs.settings import Settings, load, well_set_up
 from csvjobs.storage.base import Storage
 from csvjobs.wiring import connect, shared_name, storage
 from csvjobs.worker import log as logs
 from csvjobs.worker.child import PROGRAM, Child, Children
-from csvjobs.worker.exits import how_it_ended, well_set_up
+from csvjobs.worker.exits import how_it_ended
 
 log = logging.getLogger("csvjobs.worker")
 

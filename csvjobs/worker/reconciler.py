@@ -12,10 +12,9 @@ import time
 
 from csvjobs.errors import QueueUnavailable
 from csvjobs.flow.reconcile import Reconciler
-from csvjobs.settings import load
+from csvjobs.settings import load, well_set_up
 from csvjobs.wiring import services
 from csvjobs.worker import log as logs
-from csvjobs.worker.exits import well_set_up
 
 log = logging.getLogger("csvjobs.worker")
 

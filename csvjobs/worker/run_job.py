@@ -24,10 +24,9 @@ from csvjobs.errors import CsvjobsError, JobNotFound, MemoryLimit, TimeLimit
 from csvjobs.flow.monitor import HandedBack
 from csvjobs.flow.process import give_up, process
 from csvjobs.flow.services import Services
-from csvjobs.settings import load
+from csvjobs.settings import load, well_set_up
 from csvjobs.wiring import services
 from csvjobs.worker import log as logs
-from csvjobs.worker.exits import well_set_up
 from csvjobs.worker.tied import die_with
 
 log = logging.getLogger(__name__)

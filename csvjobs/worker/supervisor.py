@@ -21,9 +21,9 @@ from pydantic import SecretStr
 import csvjobs
 from csvjobs.errors import BadSetup
 from csvjobs.priority import Priority
-from csvjobs.settings import Settings, load
+from csvjobs.settings import Settings, load, well_set_up
 from csvjobs.worker.embedded import Embedded
-from csvjobs.worker.exits import how_it_ended, well_set_up
+from csvjobs.worker.exits import how_it_ended
 from csvjobs.worker.tied import tied
 
 LOOK_EVERY = 0.1
@@ -272,7 +272,7 @@ def _start_workers(supervisor: Supervisor, env: dict[str, str], number: int, pri
 
 def _api(settings: Settings) -> list[str]:
     return [
-        *(sys.executable, "-m", "uvicorn", "csvjobs.api.app:app"),
+        *(sys.executable, "-m", "uvicorn", "--factory", "csvjobs.api.app:served"),
         *("--host", settings.host, "--port", str(settings.port)),
         # Without a limit, open event streams would keep it running for ever.
         *("--timeout-graceful-shutdown", "5"),

@@ -2,13 +2,14 @@
 
 import json
 import re
+from pathlib import Path
 
 import pytest
 from chaos import ROOT
 from pydantic import BaseModel
 from told import blocks
 
-from csvjobs.api.app import app
+from csvjobs.api.app import create_app
 from csvjobs.cli.doctor import settings_table
 from csvjobs.cli.steps import reference
 from csvjobs.engines.options import WriteOptions
@@ -17,6 +18,8 @@ from csvjobs.pipelines.report import ReportOptions
 from csvjobs.pipelines.spec import parse
 from csvjobs.reading.options import ReadOptions
 from csvjobs.reading.rejects import EXTRA, REASONS
+from csvjobs.settings import Settings
+from csvjobs.wiring import local
 
 
 def test_the_settings_are_those_of_the_code() -> None:
@@ -60,10 +63,11 @@ def test_the_functions_of_expressions_are_explained_as_the_code_does() -> None:
     assert told == [(function.usage, function.meaning) for function in FUNCTIONS.values()]
 
 
-def test_every_address_is_told() -> None:
+def test_every_address_is_told(tmp_path: Path) -> None:
     page = (ROOT / "docs/http.md").read_text("utf-8")
     told = set(re.findall(r"^\| `([A-Z]+) (/[^` ]+)`", page, re.MULTILINE))
     others = {("POST", "/upload"), ("POST", "/jobs")}
+    app = create_app(local(Settings(), tmp_path))
     paths = app.openapi()["paths"].items()
     there = {(kind.upper(), path.replace("{name}", "{file}")) for path, kinds in paths for kind in kinds}
     assert {(kind, path.replace("{name}", "{file}")) for kind, path in told | others} == there

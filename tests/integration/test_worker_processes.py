@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from chaos import Service, eventually, gone
+from chaos import ROOT, Service, eventually, gone
 from redis import Redis
 from rq.job import Job as RqJob
 from rq.serializers import JSONSerializer
@@ -29,6 +29,9 @@ from csvjobs.worker.exits import how_it_ended
 from csvjobs.worker.run_job import run_job
 from csvjobs.worker.supervisor import environment
 from csvjobs.worker.tied import tied
+
+MISSPELT = "Unknown setting CSVJOBS_WORKRES. Did you mean CSVJOBS_WORKERS?"
+NO_FOLDER = "The jobs folder /dev/null/jobs cannot be written to: Not a directory."
 
 PARENT = """
 import subprocess, sys, time
@@ -227,13 +230,21 @@ def test_how_a_process_ended_is_told(status: int, told: str) -> None:
     assert how_it_ended(status) == told
 
 
-@pytest.mark.parametrize("program", ["process", "reconciler"])
-def test_a_wrong_setting_is_told_in_one_line(program: str) -> None:
-    command = [sys.executable, "-m", f"csvjobs.worker.{program}"]
-    env = {**environment(Settings()), "CSVJOBS_WORKRES": "3"}
-    run = subprocess.run(command, env=env, capture_output=True, text=True, check=False)
+@pytest.mark.parametrize(
+    ("program", "wrong", "told"),
+    [
+        ("csvjobs.worker.process", ("CSVJOBS_WORKRES", "3"), MISSPELT),
+        ("csvjobs.worker.reconciler", ("CSVJOBS_WORKRES", "3"), MISSPELT),
+        ("uvicorn main:app", ("CSVJOBS_WORKRES", "3"), MISSPELT),
+        ("uvicorn main:app", ("CSVJOBS_JOBS_DIR", "/dev/null/jobs"), NO_FOLDER),
+    ],
+)
+def test_a_wrong_setting_is_told_in_one_line(program: str, wrong: tuple[str, str], told: str) -> None:
+    command = [sys.executable, "-m", *program.split()]
+    env = dict([*environment(Settings()).items(), wrong])
+    run = subprocess.run(command, env=env, cwd=ROOT, capture_output=True, text=True, check=False)
     assert run.returncode == 1
-    assert run.stderr == "Unknown setting CSVJOBS_WORKRES. Did you mean CSVJOBS_WORKERS?\n"
+    assert run.stderr == f"{told}\n"
 
 
 def test_an_address_is_shown_without_its_password() -> None:

@@ -159,11 +159,11 @@ class Storage(ABC):
 
     @abstractmethod
     def list(self) -> builtins.list[str]:
-        """The ids of all jobs, oldest first."""
+        """The ids of all jobs, oldest first. Raises StorageUnavailable."""
 
     @abstractmethod
     def pending(self) -> builtins.list[str]:
-        """The ids of the jobs that may not have ended, oldest first."""
+        """The ids of the jobs that may not have ended, oldest first. Raises StorageUnavailable."""
 
     @abstractmethod
     def free_bytes(self) -> int:

@@ -220,20 +220,18 @@ class LocalStorage(Storage):
         return Stat(bytes=found.st_size, modified=found.st_mtime)
 
     def list(self) -> builtins.list[str]:
-        return _ids(self.root)
+        return self._ids(self.root)
 
     def pending(self) -> builtins.list[str]:
-        return _ids(self._pending)
+        return self._ids(self._pending)
 
     def free_bytes(self) -> int:
-        try:
+        with self._reaching():
             # Not the root: if the disk is not mounted, its mount point exists, but is empty.
             return shutil.disk_usage(self._incoming).free
-        except OSError as error:
-            raise _away(self.root, error) from error
 
     def sweep_runs(self) -> None:
-        for folder in self._scratch.iterdir():
+        for folder in self._there(self._scratch):
             if not self.leased(folder.name.partition(".")[0]):
                 shutil.rmtree(folder, ignore_errors=True)
 
@@ -254,11 +252,11 @@ class LocalStorage(Storage):
             os.close(self._uploads.pop(job_id))
 
     def _sweep_the_dead(self, now: float) -> None:
-        for folder in self._incoming.iterdir():
+        for folder in self._there(self._incoming):
             if now - _last_change(folder) > ABANDONED_AFTER and not _is_locked(folder):
                 shutil.rmtree(folder, ignore_errors=True)
         self.sweep_runs()
-        for folder in self._trash.iterdir():
+        for folder in self._there(self._trash):
             shutil.rmtree(folder, ignore_errors=True)
         for job_id in self.pending():
             # In this order, as a commit under way moves the folder from the first place to the second.
@@ -266,14 +264,30 @@ class LocalStorage(Storage):
                 (self._pending / job_id).unlink(missing_ok=True)
 
     def _sweep_the_old(self, now: float) -> None:
-        for key in self._keys.iterdir():
+        for key in self._there(self._keys):
             with _held(key) as descriptor:
                 if descriptor is not None and now - os.fstat(descriptor).st_mtime > KEPT_FOR:
                     key.unlink()
-        for note in self._gone.iterdir():
+        for note in self._there(self._gone):
             with suppress(FileNotFoundError):
                 if now - note.stat().st_mtime > TOLD_FOR:
                     note.unlink()
+
+    def _ids(self, folder: Path) -> builtins.list[str]:
+        with self._reaching():
+            return sorted(entry.name for entry in os.scandir(folder) if UUID.fullmatch(entry.name))
+
+    def _there(self, folder: Path) -> builtins.list[Path]:
+        with self._reaching():
+            return list(folder.iterdir())
+
+    @contextmanager
+    def _reaching(self) -> Iterator[None]:
+        """For a block about folders that are always there. Raises StorageUnavailable."""
+        try:
+            yield
+        except OSError as error:
+            raise _away(self.root, error) from error
 
     def _folder(self, job_id: str) -> Path:
         return self.root / _checked(job_id)
@@ -364,10 +378,6 @@ def _not_found(job_id: str) -> JobNotFound:
 
 def _away(root: Path, error: OSError) -> StorageUnavailable:
     return StorageUnavailable(f"The jobs folder {root} cannot be reached: {error.strerror}.", hint=BRING_BACK)
-
-
-def _ids(folder: Path) -> list[str]:
-    return sorted(entry.name for entry in os.scandir(folder) if UUID.fullmatch(entry.name))
 
 
 def _lock(descriptor: int) -> bool:

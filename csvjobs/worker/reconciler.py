@@ -10,7 +10,7 @@ import signal
 import sys
 import time
 
-from csvjobs.errors import QueueUnavailable
+from csvjobs.errors import CsvjobsError, QueueUnavailable, StorageUnavailable
 from csvjobs.flow.reconcile import Reconciler
 from csvjobs.settings import load, well_set_up
 from csvjobs.wiring import services
@@ -19,7 +19,7 @@ from csvjobs.worker import log as logs
 log = logging.getLogger("csvjobs.worker")
 
 EVERY = 1.0
-QUEUE = "the queue"
+AWAY: dict[type[CsvjobsError], str] = {QueueUnavailable: "the queue", StorageUnavailable: "the jobs folder"}
 
 
 def forever(reconciler: Reconciler) -> None:
@@ -35,17 +35,19 @@ def attempt(reconciler: Reconciler, told: str) -> str:
     logged again while it lasts; its end is logged."""
     try:
         reconciler.once()
-    except QueueUnavailable as error:
-        if told != QUEUE:
-            log.warning("%s", error)
-        return QUEUE
+    except (QueueUnavailable, StorageUnavailable) as error:
+        if told != AWAY[type(error)]:
+            log.warning(" ".join(filter(None, (error.message, error.hint))))
+        return AWAY[type(error)]
     except Exception as error:
-        # The disk or the folder may be back in the next round; nothing else would check.
+        # The next round may go well; nothing else would check.
         if told != repr(error):
             log.exception("a round of the reconciler failed; it tries again every second")
         return repr(error)
     if told:
-        log.info("%s again", "the queue is there" if told == QUEUE else "the reconciler's rounds go well")
+        log.info(
+            "%s again", f"{told} is there" if told in AWAY.values() else "the reconciler's rounds go well"
+        )
     return ""
 
 

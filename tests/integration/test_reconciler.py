@@ -22,10 +22,12 @@ def test_what_is_wrong_for_many_rounds_is_told_once(tmp_path: Path, caplog: pyte
     told = ""
     for _ in range(3):
         told = attempt(reconciler, told)
-    assert "No such file" in told
     aside.rename(folder)
     assert attempt(reconciler, told) == ""
-    assert [record.levelname for record in caplog.records] == ["ERROR", "INFO"]
+    away, back = caplog.records
+    assert (away.levelname, away.exc_info) == ("WARNING", None)
+    assert away.message.startswith(f"The jobs folder {folder} cannot be reached: No such file or directory.")
+    assert (back.levelname, back.message) == ("INFO", "the jobs folder is there again")
 
 
 def test_a_queue_that_is_away_for_many_rounds_is_told_of_once(

@@ -1,7 +1,7 @@
 r"""Reads Parquet through DuckDB: each value becomes the text that represents it exactly.
 
 Whole numbers and decimals keep all digits; a double is the shortest text that reads back the same; dates and
-times are ISO 8601 (instants in UTC with a Z); bytes that are not printable ASCII become \\xHH; lists and
+times are ISO 8601 (instants in UTC with a Z); bytes that are not printable ASCII become \xHH; lists and
 structures are JSON. Null is an empty cell, the empty text a quoted empty one.
 """
 

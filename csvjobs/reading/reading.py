@@ -146,7 +146,7 @@ def read(
 
 
 def few_fit(good: int, bad: int) -> list[str]:
-    """A warning if more rows are bad than good, as the cause may not be in the rows. None if no row is good:
+    """A warning if more rows are bad than good, as the cause may not be in the rows. Empty if no row is good:
     the job then ends with an error."""
     if not 0 < good < bad or bad < MANY_BAD:
         return []

@@ -1,7 +1,7 @@
-"""Expressions over a row's cells: the user's are SQL, parsed to a tree and written anew, never passed on.
+"""Expressions over a row's cells: the user's SQL is parsed to a tree and written anew, never passed on.
 
-Cells are texts, and a missing one is NULL. Operators take them as numbers where they reckon, exactly as
-long as 38 digits suffice, and give NULL for a cell that is no number and for a division by 0.
+Cells are texts, and a missing one is NULL. Arithmetic takes them as numbers, is exact as long as 38 digits
+suffice, and gives NULL for a cell that is not a number and for a division by 0.
 """
 
 from __future__ import annotations
@@ -41,8 +41,8 @@ __all__ = [
 
 
 class Value(NamedTuple):
-    """sql: the value as the text of a cell, NULL for an empty one; empty: whether it is one. losses: rows of
-    which none can be made; decides: whether one may be made of them all the same."""
+    """sql: the value as the text of a cell, NULL for an empty one; empty: a predicate, whether it is. losses:
+    rows for which no value can be made; decides: whether one may be made for them all the same."""
 
     sql: str
     empty: str
@@ -51,7 +51,7 @@ class Value(NamedTuple):
 
 
 class Judgement(NamedTuple):
-    """sql: a predicate, true, false or NULL; losses: rows for which it may be NULL though no cell is
+    """sql: a predicate, true, false or NULL; losses: rows for which it may be NULL although no cell is
     missing."""
 
     sql: str
@@ -59,7 +59,7 @@ class Judgement(NamedTuple):
 
     @property
     def unread(self) -> str:
-        """Whether it is NULL because of a cell that could not be read."""
+        """A predicate: it is NULL because of a cell that could not be read."""
         lost = " OR ".join(f"({loss.predicate})" for loss in self.losses if loss.cell) or "(1 = 0)"
         return f"(({self.sql}) IS NULL AND ({lost}))"
 
@@ -70,16 +70,16 @@ class Written(NamedTuple):
 
 
 def value(text: str, columns: Columns, sql: Sql, step: str) -> Value:
-    """The value of an expression that `ValueText` has found good, in each row.
+    """The value, in each row, of an expression that `ValueText` has accepted.
 
-    Raises UnknownColumn; BadPattern where the engine takes no such regular expression.
+    Raises UnknownColumn; BadPattern if the engine does not accept a regular expression.
     """
     check_names([text], columns, step)
     return valued(*_write(text, _of(columns), sql))
 
 
 def valued(term: Term, values: Values) -> Value:
-    """The value of what was written."""
+    """The value of a term."""
     made = values.text(term).sql
     losses = tuple(values.losses)
     if not isinstance(term, Number):
@@ -92,7 +92,7 @@ def valued(term: Term, values: Values) -> Value:
 
 
 def condition(text: str, columns: Columns, sql: Sql, step: str) -> Judgement:
-    """The predicate of an expression that `ConditionText` has found good: true, false or NULL.
+    """The predicate, true, false or NULL, of an expression that `ConditionText` has accepted.
 
     Raises as `value`.
     """
@@ -102,7 +102,7 @@ def condition(text: str, columns: Columns, sql: Sql, step: str) -> Judgement:
 
 
 def names(text: str) -> list[str]:
-    """The columns that a good expression names, each once."""
+    """The columns that a valid expression names, each once."""
     found: dict[str, None] = {}
 
     def note(name: str) -> Column:
@@ -114,12 +114,12 @@ def names(text: str) -> list[str]:
 
 
 def check_names(texts: Iterable[str], columns: Columns, step: str) -> None:
-    """Raises UnknownColumn for all names in all of these expressions that are no column."""
+    """Raises UnknownColumn for all names in these expressions that are not columns."""
     check_known((name for text in texts for name in names(text)), columns, step)
 
 
 def check_known(names: Iterable[str], columns: Columns, step: str) -> None:
-    """Raises UnknownColumn for all of these names that are no column."""
+    """Raises UnknownColumn for all of these names that are not columns."""
     try:
         columns.pick(dict.fromkeys(names), step)
     except UnknownColumn as error:
@@ -142,7 +142,7 @@ def _write(text: str, column: Callable[[str], Column], sql: Sql) -> Written:
 
 
 def _check(text: str, *, truth: bool) -> str:
-    """Finds all faults but names of columns, which are known only with the file."""
+    """Finds all faults except wrong column names, which are known only with the file."""
     with faults("an expression", text, SELECT):
         term, values = _write(text, lambda name: Column(name, "c0"), DuckSql())
         if truth:
@@ -152,8 +152,8 @@ def _check(text: str, *, truth: bool) -> str:
 
 @contextmanager
 def faults(kind: str, text: str, before: str = "") -> Iterator[None]:
-    """Faults that are found in the text of that kind as those of an option; `before`: what was put before it
-    to be parsed."""
+    """Reports faults in a text of that kind as faults of an option; `before`: the text put in front of it to
+    parse."""
     try:
         yield
     except NotParsed as error:
@@ -174,7 +174,7 @@ def _fault(kind: str, said: str, place: int | None) -> PydanticCustomError:
 
 
 ValueText = Annotated[str, AfterValidator(partial(_check, truth=False))]
-"""An option that is an expression of any kind of value, for `value`."""
+"""An option that is an expression with any kind of value, for `value`."""
 
 ConditionText = Annotated[str, AfterValidator(partial(_check, truth=True))]
-"""An option that is a condition over a row, for `condition`."""
+"""An option that is a condition on a row, for `condition`."""

@@ -1,4 +1,4 @@
-"""The functions that expressions may call, and what they mean, whichever engine it is."""
+"""The functions of expressions, with the same meaning on every engine."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ Taken = Callable[[Values, Term], Any]
 
 
 class Function(NamedTuple):
-    """usage and meaning: for people. takes: how each argument is taken, the last one as often as it comes
-    if it `repeats`; makes: the value."""
+    """usage and meaning: for people. takes: how to convert each argument, the last as often as it occurs if
+    it `repeats`; makes: the value."""
 
     usage: str
     meaning: str
@@ -45,7 +45,7 @@ class Function(NamedTuple):
     repeats: bool = False
 
     def call(self, values: Values, terms: list[Term]) -> Term:
-        """Raises Misfit."""
+        """The value for these arguments. Raises Misfit."""
         most = len(terms) if self.repeats else len(self.takes)
         if not len(self.takes) - self.optional <= len(terms) <= most:
             raise Misfit(f"it is written {self.usage}")
@@ -58,13 +58,13 @@ def _any(values: Values, term: Term) -> Term:
 
 
 class Whole(NamedTuple):
-    """A whole number, and what it is where the user wrote it."""
+    """A whole number, and its value if the user wrote it."""
 
     sql: str
     known: int | None = None
 
     def by_sign(self, above: str, below: str) -> str:
-        """The one where it is 0 or above, the other where it is below; NULL where it is NULL."""
+        """`above` if it is 0 or more, `below` if it is less; NULL if it is NULL."""
         if self.known is not None:
             return above if self.known >= 0 else below
         return f"(CASE WHEN {self.sql} >= 0 THEN {above} WHEN {self.sql} < 0 THEN {below} END)"
@@ -76,7 +76,7 @@ def _whole(values: Values, term: Term) -> Whole:
 
 
 def _not_negative(called: str, hint: str) -> Taken:
-    """A whole number that must not be below 0: what that would mean differs from database to database."""
+    """Takes a whole number that must not be negative: databases differ in what that would mean."""
 
     def taken(values: Values, term: Term) -> str:
         number = _whole(values, term)
@@ -91,7 +91,7 @@ def _not_negative(called: str, hint: str) -> Taken:
 
 
 def _digit(values: Values, term: Term) -> int:
-    """A whole number that stands in the expression itself."""
+    """A digit written in the expression itself."""
     number = term.literal if isinstance(term, Number) else None
     if number is None:
         raise Misfit("write a whole number from 0 to 9 here; it cannot be computed")
@@ -118,7 +118,7 @@ def _one_of(*known: str) -> Taken:
 
 
 def _from(values: Values, text: Text, start: str, length: str | None = None) -> Text:
-    # Before the first character there is one place, 0, which counts.
+    # Position 0, before the first character, counts as one of the n.
     first = f"CASE WHEN {start} = 0 THEN 1 ELSE {start} END"
     if length is None:
         return Text(f"SUBSTRING({text.sql} FROM {first})")
@@ -136,7 +136,7 @@ def _right(values: Values, text: Text, count: Whole) -> Text:
 
 
 def _last(text: Text, count: str) -> str:
-    """Where so many last characters begin."""
+    """The position at which the last `count` characters begin."""
     return f"GREATEST(CHAR_LENGTH({text.sql}) - {count}, 0) + 1"
 
 
@@ -180,7 +180,7 @@ def _ends(values: Values, text: Text, part: Text) -> Truth:
 
 
 def _check(values: Values, pattern: str) -> None:
-    """Raises BadPattern, about the pattern as it was written rather than as it is asked for."""
+    """Raises BadPattern for the pattern as the user wrote it, not as it is passed to the engine."""
     values.sql.matches("''", pattern)
 
 
@@ -237,7 +237,7 @@ def _part_of(part: str) -> Callable[[Values, Term], Number]:
 
 
 def _date_diff(values: Values, part: str, since: Term, until: Term) -> Number:
-    """How many parts later the one is than the other, each taken by its beginning."""
+    """The difference in parts, each date or time taken at the beginning of its part."""
     later, earlier = (_since(values, part, term) for term in (until, since))
     if part in ("day", *CLOCK):
         days = f"({values.date(until).sql} - {values.date(since).sql})"
@@ -250,7 +250,7 @@ PER_YEAR = {"year": 1, "quarter": 4, "month": 12}
 
 
 def _since(values: Values, part: str, term: Term) -> str:
-    """Parts since the year 0, or since the beginning of the day."""
+    """The number of parts since the year 0, or since the beginning of the day."""
     if part in PER_YEAR:
         within = "" if part == "year" else f" + {_part(values, part, term)}"
         return f"({_part(values, 'year', term)} * {PER_YEAR[part]}{within})"
@@ -266,35 +266,47 @@ def _date_trunc(values: Values, part: str, date: Date) -> Date:
 TEXT, NUMBER, DATE, WRITTEN = Values.text, Values.number, Values.date, Values.written
 
 FUNCTIONS: dict[str, Function] = {
-    "upper": Function("upper(text)", "as `case` does", (TEXT,), lambda v, text: Text(v.sql.upper(text.sql))),
-    "lower": Function("lower(text)", "as `case` does", (TEXT,), lambda v, text: Text(v.sql.lower(text.sql))),
+    "upper": Function(
+        "upper(text)",
+        "the text in upper case, as by the step `case`",
+        (TEXT,),
+        lambda v, text: Text(v.sql.upper(text.sql)),
+    ),
+    "lower": Function(
+        "lower(text)",
+        "the text in lower case, as by the step `case`",
+        (TEXT,),
+        lambda v, text: Text(v.sql.lower(text.sql)),
+    ),
     "trim": Function(
         "trim(text)",
-        "without blanks at both ends, as the step `trim`; or without other signs: `trim(both '*' from text)`",
+        "the text without white space at both ends, as by the step `trim`; or without other characters: "
+        "`trim(both '*' from text)`",
         (TEXT, WRITTEN),
         _trim("BOTH"),
         1,
     ),
-    "ltrim": Function("ltrim(text)", "the same at the beginning", (TEXT, WRITTEN), _trim("LEADING"), 1),
-    "rtrim": Function("rtrim(text)", "the same at the end", (TEXT, WRITTEN), _trim("TRAILING"), 1),
+    "ltrim": Function("ltrim(text)", "the same, at the beginning only", (TEXT, WRITTEN), _trim("LEADING"), 1),
+    "rtrim": Function("rtrim(text)", "the same, at the end only", (TEXT, WRITTEN), _trim("TRAILING"), 1),
     "length": Function(
-        "length(text)", "number of characters", (TEXT,), lambda v, text: whole(f"CHAR_LENGTH({text.sql})")
+        "length(text)", "the number of characters", (TEXT,), lambda v, text: whole(f"CHAR_LENGTH({text.sql})")
     ),
     "left": Function(
         "left(text, n)",
-        "the first n characters; with a negative n all but the last -n",
+        "the first n characters; if n is negative, all but the last -n",
         (TEXT, _whole),
         _left,
     ),
     "right": Function(
         "right(text, n)",
-        "the last n characters; with a negative n all but the first -n",
+        "the last n characters; if n is negative, all but the first -n",
         (TEXT, _whole),
         _right,
     ),
     "substring": Function(
         "substring(text, start, n)",
-        "n characters from the one at `start`, counted from 1; without n all that come; neither is negative",
+        "n characters from position `start`, counted from 1; without n, all to the end; neither may be "
+        "negative",
         (
             TEXT,
             _not_negative("the start of a part", "; right counts from the end"),
@@ -305,86 +317,103 @@ FUNCTIONS: dict[str, Function] = {
     ),
     "replace": Function(
         "replace(text, from, to)",
-        "with each `from` replaced",
+        "the text with each `from` replaced by `to`",
         (TEXT, TEXT, TEXT),
         lambda v, text, old, new: Text(f"REPLACE({text.sql}, {old.sql}, {new.sql})"),
     ),
     "split_part": Function(
         "split_part(text, at, n)",
-        "the n-th part, counted from 1; with a negative n counted from the end, the last one is -1",
+        "the n-th part of the text split at `at`, counted from 1, or from the end if n is negative: -1 is "
+        "the last",
         (TEXT, WRITTEN, _whole),
         _split_part,
     ),
     "concat": Function(
         "concat(a, b, …)",
-        "all of them joined, NULL as nothing",
+        "all texts joined; NULL is skipped",
         (TEXT,),
         _concat,
         repeats=True,
     ),
     "position": Function(
         "position(part in text)",
-        "where the part begins, counted from 1; 0 where it is not there",
+        "the position where the part begins, counted from 1; 0 if it does not occur",
         (TEXT, TEXT),
         _position,
     ),
-    "contains": Function("contains(text, part)", "whether the part is there", (TEXT, TEXT), _contains),
-    "starts_with": Function("starts_with(text, part)", "whether the text begins so", (TEXT, TEXT), _starts),
-    "ends_with": Function("ends_with(text, part)", "whether the text ends so", (TEXT, TEXT), _ends),
+    "contains": Function(
+        "contains(text, part)", "whether the text contains the part", (TEXT, TEXT), _contains
+    ),
+    "starts_with": Function(
+        "starts_with(text, part)", "whether the text begins with the part", (TEXT, TEXT), _starts
+    ),
+    "ends_with": Function(
+        "ends_with(text, part)", "whether the text ends with the part", (TEXT, TEXT), _ends
+    ),
     "regexp_matches": Function(
         "regexp_matches(text, pattern)",
-        "whether the pattern (RE2) is found in the text",
+        "whether the pattern (RE2) matches anywhere in the text",
         (TEXT, _pattern),
         _matches,
     ),
     "regexp_full_match": Function(
         "regexp_full_match(text, pattern)",
-        "whether it is the pattern from end to end",
+        "whether the pattern matches the whole text",
         (TEXT, _pattern),
         lambda v, text, pattern: Truth(v.sql.matches(text.sql, pattern)),
     ),
     "regexp_replace": Function(
         "regexp_replace(text, pattern, to)",
-        r"with every match replaced; `\1` is its first group",
+        r"the text with every match replaced by `to`; in it, `\1` is the first group",
         (TEXT, _pattern, WRITTEN),
         lambda v, text, pattern, new: Text(v.sql.substitute(text.sql, pattern, new)),
     ),
     "regexp_extract": Function(
         "regexp_extract(text, pattern, group)",
-        "the first match, or one of its groups",
+        "the first match, or that group of it",
         (TEXT, _pattern, _digit),
         _extract,
         1,
     ),
-    "abs": Function("abs(number)", "without its sign", (NUMBER,), lambda v, n: mapped("ABS", n, n.places)),
+    "abs": Function("abs(number)", "the absolute value", (NUMBER,), lambda v, n: mapped("ABS", n, n.places)),
     "round": Function(
         "round(number, decimals)",
-        "half away from zero, a double by its first 15 digits; without decimals to a whole number",
+        "rounded half away from zero, a double by its first 15 digits; without decimals, to a whole number",
         (NUMBER, _digit),
         _round,
         1,
     ),
     "floor": Function(
-        "floor(number)", "the whole number below", (NUMBER,), lambda v, n: mapped("FLOOR", n, 0)
+        "floor(number)",
+        "the number rounded down to a whole number",
+        (NUMBER,),
+        lambda v, n: mapped("FLOOR", n, 0),
     ),
-    "ceil": Function("ceil(number)", "the whole number above", (NUMBER,), lambda v, n: mapped("CEIL", n, 0)),
+    "ceil": Function(
+        "ceil(number)",
+        "the number rounded up to a whole number",
+        (NUMBER,),
+        lambda v, n: mapped("CEIL", n, 0),
+    ),
     "greatest": Function(
         "greatest(a, b, …)",
-        "the largest number, or the latest date where one is a date; NULL is left out",
+        "the largest number, or the latest date if one is a date; NULL is ignored",
         (_any,),
         _extreme("GREATEST"),
         repeats=True,
     ),
     "least": Function(
         "least(a, b, …)",
-        "the smallest number, or the earliest date",
+        "the smallest number, or the earliest date if one is a date; NULL is ignored",
         (_any,),
         _extreme("LEAST"),
         repeats=True,
     ),
     "sqrt": Function("sqrt(number)", "the square root", (NUMBER,), _double("SQRT")),
-    "power": Function("power(number, exponent)", "the power", (NUMBER, NUMBER), _double("POWER")),
-    "exp": Function("exp(number)", "e to that power", (NUMBER,), _double("EXP")),
+    "power": Function(
+        "power(number, exponent)", "the number raised to the exponent", (NUMBER, NUMBER), _double("POWER")
+    ),
+    "exp": Function("exp(number)", "e raised to the number", (NUMBER,), _double("EXP")),
     "ln": Function("ln(number)", "the natural logarithm", (NUMBER,), _double("LN")),
     "log10": Function("log10(number)", "the decimal logarithm", (NUMBER,), _double("LOG10")),
     **{
@@ -403,14 +432,14 @@ FUNCTIONS: dict[str, Function] = {
     ),
     "date_diff": Function(
         "date_diff(part, a, b)",
-        "how often a new year, quarter, month, day, hour, minute or second begins after a and up to b; "
-        "negative where b is before a",
+        "how many times a new year, quarter, month, day, hour, minute or second begins after a and up to b; "
+        "negative if b is before a",
         (_one_of(*PER_YEAR, *PER_DAY), _any, _any),
         _date_diff,
     ),
     "date_trunc": Function(
         "date_trunc(part, date)",
-        "the first day of its year, quarter or month",
+        "the first day of the date's year, quarter or month",
         (_one_of("year", "quarter", "month"), DATE),
         _date_trunc,
     ),
@@ -421,4 +450,4 @@ ALIASES = {
     "prefix": "starts_with", "^@": "starts_with", "suffix": "ends_with", "char_length": "length",
     "datediff": "date_diff", "**": "power", "^": "power", "len": "length",
 }  # fmt: skip
-"""Other names of the same, as SQL has them."""
+"""Other SQL names of the same functions."""

@@ -1,4 +1,4 @@
-"""Terms as columns of a table, and terms again of what was made of these columns."""
+"""Converts terms to columns of a table, and those columns back to terms."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from csvjobs.pipelines.step import Column, Columns
 
 
 def listed(term: Term) -> list[str]:
-    """What has to be a column each, that the term can be had again."""
+    """The expressions that must become columns so that the term can be restored."""
     match term:
         case Nothing():
             return []
@@ -39,32 +39,31 @@ def of(term: Term, made: Iterator[str]) -> Term:
 
 
 def each(make: Callable[[str], str], term: Term) -> Term:
-    """The term of what is made of each part."""
+    """The term with `make` applied to each part."""
     return of(term, map(make, listed(term)))
 
 
 def safe(term: Term, sql: Sql) -> Term:
-    """The term, to be a column: what is reckoned exactly is NULL where its digits do not suffice."""
+    """The term, ready to become a column: the exact value is NULL if its digits do not suffice."""
     if isinstance(term, Number) and term.exact is not None:
         return replace(term, exact=attempted(term.exact, [term], sql))
     return term
 
 
 def columns(called: str, terms: Iterable[Term]) -> Columns:
-    """The parts of the terms, as columns that are called otherwise than those of any table."""
+    """The parts of the terms, as columns with names that no table has."""
     every = (part for term in terms for part in listed(term))
     return Columns(Column(f"\0{called}{place}", part) for place, part in enumerate(every))
 
 
 def again(terms: Iterable[Term], made: Iterable[Column]) -> list[Term]:
-    """The terms, where the columns are what was made of theirs."""
+    """The terms, restored from the columns made from them."""
     sqls = iter([column.sql for column in made])
     return [of(term, sqls) for term in terms]
 
 
 def keys(term: Term, values: Values, *, descending: bool) -> list[Key]:
-    """What rows are put in order by; of cells of which it is not said what is meant numbers first, then
-    texts."""
+    """The sort keys of the term; cells of unknown kind are sorted as numbers first, then as texts."""
     made = listed(safe(term, values.sql))
     if isinstance(term, Text) and not term.sure:
         number = values.number(term)

@@ -1,7 +1,7 @@
-"""Values of expressions: what kind each one is, and its SQL.
+"""Values of expressions: the kind of each, and its SQL.
 
-A number is reckoned in two ways, of which the first that holds is taken: `exact`, a decimal of 38 digits,
-NULL where the number has more of them, and `about`, a double. So 0.1 + 0.2 is 0.3, and 1e300 is a number too.
+A number is computed in two ways, and the first that is valid is used: `exact`, a decimal of 38 digits, NULL
+if the number has more, and `about`, a double. So 0.1 + 0.2 is 0.3, and 1e300 is a number too.
 """
 
 from __future__ import annotations
@@ -16,28 +16,28 @@ from csvjobs.pipelines.step import Column, constant
 
 DIGITS = 38
 PLACES = 10
-"""Decimals of a cell that is reckoned exactly."""
+"""Decimal places of a cell that is computed with exactly."""
 
 DOUBLE_DIGITS = 15
-"""So many decimal digits a double always holds."""
+"""Decimal digits that a double always represents exactly."""
 
 SMALL = 10**8
-"""Numbers of few decimals that are nearer to 0 are so many times 10^-PLACES as a double holds."""
+"""Below it, a number of few decimals times 10^PLACES is an integer that a double represents exactly."""
 
 NUMBERS = "DOUBLE"
 DOUBLE = r"^(-?\d+(?:\.\d*[1-9])?(?:e[+-]?\d+)?)(?:\.0)?$"
-"""A double as a text; its group leaves out .0 at the end."""
+"""Matches a double as text; its group leaves out a final .0."""
 
 
 class Misfit(Exception):
-    """A value stands where one of its kind cannot; the message says so."""
+    """A value is used where one of its kind cannot be; the message says so."""
 
 
 @dataclass(frozen=True)
 class Text:
-    """`literal`: what it is, where the user wrote it; `cell`: the column, where it is a cell as it stands.
+    """A text. `literal`: its value, if the user wrote it; `cell`: the column, if it is an unchanged cell.
 
-    `sure`: that a text is meant, which a cell by itself does not say.
+    `sure`: it is meant as a text, which is not known of a bare cell.
     """
 
     sql: str
@@ -48,8 +48,8 @@ class Text:
 
 @dataclass(frozen=True)
 class Number:
-    """`exact` has `places` decimals; None where there is no exact one. `literal`: what it is, where the user
-    wrote it."""
+    """A number. `exact` has `places` decimals; None if there is no exact value. `literal`: its value, if the
+    user wrote it."""
 
     about: str
     exact: str | None = None
@@ -64,7 +64,7 @@ class Date:
 
 @dataclass(frozen=True)
 class Time:
-    """A time of a day, as a clock on a wall shows it."""
+    """A date with a time, local, without an offset."""
 
     sql: str
 
@@ -76,30 +76,30 @@ class Truth:
 
 @dataclass(frozen=True)
 class Nothing:
-    """NULL as the user wrote it."""
+    """NULL, as the user wrote it."""
 
 
 Term = Text | Number | Date | Time | Truth | Nothing
 
 
 def decimal(sql: str, places: int) -> str:
-    """The SQL as an exact number with so many decimals."""
+    """The SQL as an exact number with that many decimals."""
     return f"CAST({sql} AS DECIMAL({DIGITS}, {places}))"
 
 
 def defined(double: str) -> str:
-    """The double, NULL where there is none, as for the square root of -1, or none so large."""
+    """The double; NULL if it is undefined, as the square root of -1 is, or too large."""
     return f"(CASE WHEN ABS({double}) <= {constant(sys.float_info.max)} THEN {double} END)"
 
 
 def but(sql: str, other: str) -> str:
-    """The value, NULL where it equals the other."""
-    # As NULLIF does, which repeats its argument as well, but behind the back of who counts what is written.
+    """The value; NULL if it equals the other."""
+    # Not NULLIF: it repeats its argument too, but invisibly to the limit on the SQL's length.
     return f"(CASE WHEN {sql} <> {other} THEN {sql} END)"
 
 
 def literal(text: str) -> Number:
-    """The number that a text spells, exactly. Raises Misfit."""
+    """The exact number that a text spells. Raises Misfit."""
     try:
         value = Decimal(text.strip())
     except InvalidOperation:
@@ -114,7 +114,7 @@ def literal(text: str) -> Number:
 
 
 def of_text(text: Text, sql: Sql) -> Number:
-    """The number that the text spells; NULL where it spells none. Raises Misfit."""
+    """The number that the text spells; NULL if it spells none. Raises Misfit."""
     if text.literal is not None:
         return literal(text.literal)
     spelt = text.sql if sql.nulls or text.cell is None else text.cell.sql
@@ -124,12 +124,12 @@ def of_text(text: Text, sql: Sql) -> Number:
 
 
 def whole(sql: str) -> Number:
-    """An integer of the engine as a number."""
+    """An SQL integer as a number."""
     return Number(f"CAST({sql} AS {NUMBERS})", decimal(sql, 0))
 
 
 def printed(number: Number, sql: Sql) -> str:
-    """The shortest text that reads back as the number, whole ones without a point; empty for one that is too
+    """The shortest text that reads back as the number, without a point for whole numbers; empty if it is too
     large."""
     about = sql.group(f"CAST({number.about} AS VARCHAR)", DOUBLE, 1)
     if number.exact is None:
@@ -141,7 +141,7 @@ def printed(number: Number, sql: Sql) -> str:
 
 
 def compared(sign: str, left: Number, right: Number, sql: Sql) -> str:
-    """Whether the comparison holds."""
+    """A predicate: the comparison is true."""
     about = f"{left.about} {sign} {right.about}"
     if left.exact is None or right.exact is None:
         return f"({about})"
@@ -167,7 +167,7 @@ def multiplied(left: Number, right: Number, sql: Sql) -> Number:
 
 
 def _shortened(number: Number, sql: Sql) -> Number:
-    """The number with no more than PLACES decimals, not exact where it has more."""
+    """The number with at most PLACES decimals; not exact if it has more."""
     if number.exact is None or number.places <= PLACES:
         return number
     digits = sql.group(f"CAST({number.exact} AS VARCHAR)", rf"^(-?\d+\.\d{{{PLACES}}})0*$", 1)
@@ -175,12 +175,12 @@ def _shortened(number: Number, sql: Sql) -> Number:
 
 
 def divided(left: Number, right: Number, sql: Sql) -> Number:
-    """The double next to the quotient; NULL where the divisor is 0."""
+    """The double nearest to the quotient; NULL if the divisor is 0."""
     about = f"{left.about} / {but(right.about, '0')}"
     if left.exact is None or right.exact is None:
         return Number(f"({about})")
-    # As whole numbers, 3 / 1 for 0.3 / 0.1: a double holds these as they are, if they are not too large, and
-    # what a division of whole numbers leaves.
+    # Divides integers, 3 / 1 for 0.3 / 0.1: doubles represent them exactly if they are not too large, and the
+    # remainder of an integer division too.
     places = max(left.places, right.places)
     above, below = (f"CAST({n.exact} * {decimal(str(10**places), 0)} AS HUGEINT)" for n in (left, right))
     small = f"ABS({left.exact}) < {SMALL} AND ABS({right.exact}) < {SMALL}"
@@ -191,7 +191,7 @@ def divided(left: Number, right: Number, sql: Sql) -> Number:
 
 
 def modulo(left: Number, right: Number, sql: Sql) -> Number:
-    """With the sign of the dividend; NULL where the divisor is 0."""
+    """The remainder, with the sign of the dividend; NULL if the divisor is 0."""
     about = f"({left.about} % {but(right.about, '0')})"
     if left.exact is None or right.exact is None:
         return Number(about)
@@ -201,13 +201,13 @@ def modulo(left: Number, right: Number, sql: Sql) -> Number:
 
 
 def rounded(number: Number, places: int, sql: Sql) -> Number:
-    """Half away from zero, to an exact number."""
+    """Rounds half away from zero, to an exact number."""
     if number.exact is not None and places >= number.places:
         return number
-    # What is less than a half by its last digits only, as the double next to 1.005 is, is taken for a half.
+    # A value just below a half in its last digits, such as the double nearest to 1.005, counts as a half.
     near = f"ROUND({number.about} * {constant(1 + 2.0**-51)}, {places})"
     exact = decimal(f"TRY_CAST({near} AS DECIMAL({DOUBLE_DIGITS - 1}, {places}))", places)
-    # A double of more digits has no fraction to round, and engines that do it all the same damage it.
+    # A larger double has no fraction to round, and engines that round it anyway damage it.
     small = f"ABS({number.about}) < {constant(2.0**53 / 10**places)}"
     about = f"CASE WHEN {small} THEN ROUND({number.about}, {places}) ELSE {number.about} END"
     double = f"COALESCE(CAST({exact} AS {NUMBERS}), {about})"
@@ -217,13 +217,14 @@ def rounded(number: Number, places: int, sql: Sql) -> Number:
 
 
 def mapped(function: str, number: Number, places: int) -> Number:
-    """A function that engines have for both kinds of number, whose exact result has so many decimals."""
+    """Applies a function that engines have for both kinds of number, with an exact result of that many
+    decimals."""
     exact = None if number.exact is None else decimal(f"{function}({number.exact})", places)
     return Number(f"{function}({number.about})", exact, places)
 
 
 def chosen(conditions: Sequence[str], numbers: Sequence[Number], last: Number) -> Number:
-    """The number behind the first condition that holds, else the last."""
+    """The number of the first condition that is true, otherwise the last."""
     every = [*numbers, last]
     places = max(n.places for n in every)
     exact = [decimal("NULL" if n.exact is None else n.exact, places) for n in every]
@@ -231,26 +232,26 @@ def chosen(conditions: Sequence[str], numbers: Sequence[Number], last: Number) -
 
 
 def extreme(function: str, numbers: Sequence[Number]) -> Number:
-    """GREATEST or LEAST of those that are not NULL."""
+    """GREATEST or LEAST of the numbers that are not NULL."""
     about = f"{function}({', '.join(n.about for n in numbers)})"
     exact = [n.exact for n in numbers if n.exact is not None]
     if len(exact) < len(numbers):
         return Number(about)
     places = max(n.places for n in numbers)
-    # NULL where one of them has no exact number, not where there is none at all.
+    # NULL if one of them is not exact, but not if it is NULL itself.
     whole = " AND ".join(f"({n.exact} IS NULL) = ({n.about} IS NULL)" for n in numbers)
     best = f"{function}({', '.join(decimal(each, places) for each in exact)})"
     return Number(about, f"(CASE WHEN {whole} THEN {best} END)", places)
 
 
 def attempted(exact: str, numbers: Sequence[Number], sql: Sql) -> str:
-    """What is reckoned exactly with the numbers, NULL where their digits do not suffice."""
-    # In a CASE, as an optimiser may take what occurs twice out of the attempt, but out of no CASE.
+    """An exact computation with the numbers; NULL if their digits do not suffice."""
+    # In a CASE: an optimiser may move common subexpressions out of the attempt, but not out of a CASE.
     there = " AND ".join(f"{number.about} IS NOT NULL" for number in numbers)
     return sql.attempt(f"CASE WHEN {there} THEN {exact} END")
 
 
 def case(conditions: Sequence[str], values: Sequence[str]) -> str:
-    """The value behind the first condition that holds; one more than conditions, for all other rows."""
+    """A CASE: the value of the first condition that is true; `values` has one more, for all other rows."""
     whens = (f"WHEN {c} THEN {v}" for c, v in zip(conditions, values, strict=False))
     return f"(CASE {' '.join(whens)} ELSE {values[-1]} END)"

@@ -1,4 +1,5 @@
-"""One kind of value taken for another, and comparisons. What could not be taken so in a row is a doubt."""
+"""Converts values from one kind to another, and compares them. What cannot be converted in a row is a
+loss."""
 
 from __future__ import annotations
 
@@ -34,7 +35,7 @@ DAY = rf"{DIRECTIVES['%Y']}-\d\d-\d\d"
 CLOCK = r"[T ](?:[01]\d|2[0-3]):[0-5]\d(?::[0-5]\d(?:\.\d{1,6})?)?"
 ISO_DAY = rf"^\s*({DAY})(?:{CLOCK}{ZONE}?)?\s*$"
 ISO_TIME = rf"^\s*({DAY}(?:{CLOCK})?){ZONE}?\s*$"
-"""Days and times as `cast` writes them: what is before the offset, as it is written."""
+"""Days and times as `cast` writes them; the group is the part before the offset."""
 
 ORDERS = ("<", "<=", ">", ">=")
 CALLED = {
@@ -48,9 +49,9 @@ CALLED = {
 
 
 class Loss(NamedTuple):
-    """Rows of which no value can be made: where `predicate` holds, because of `reason`; `text` is an
-    expression of the text that is in the way. cell: it is one that could not be read, and counts for missing
-    where a value is made all the same."""
+    """Rows for which no value can be made: those where `predicate` is true, because of `reason`; `text` is an
+    expression for the text at fault. cell: it is a cell that could not be read, and counts as missing if a
+    value is made all the same."""
 
     reason: str
     predicate: str
@@ -60,22 +61,22 @@ class Loss(NamedTuple):
 
 @dataclass
 class Values:
-    """losses: what may be lost in the expression that was made so far; decides: whether a value may come of
-    it all the same."""
+    """Converts the values of one expression. losses: what may be lost in it so far; decides: whether it may
+    have a value all the same."""
 
     sql: Sql
     losses: list[Loss] = field(default_factory=list)
     decides: bool = False
 
     def text(self, term: Term) -> Text:
-        """The value as it is written."""
+        """The value as text."""
         match term:
             case Text():
                 return term
             case Number():
                 return Text(printed(term, self.sql))
             case Date(sql):
-                # Beyond year 9999 and before year 1 there is no date of this form.
+                # Dates after year 9999 and before year 1 cannot be written in this form.
                 found = self.sql.group(f"CAST({sql} AS VARCHAR)", r"^(\d{4}-\d\d-\d\d)$", 1)
                 return Text(but(found, "''"))
             case Time(sql):
@@ -87,7 +88,7 @@ class Values:
                 return Text("CAST(NULL AS VARCHAR)")
 
     def number(self, term: Term) -> Number:
-        """The number that a text spells, NULL where it spells none. Raises Misfit."""
+        """The number that a text spells; NULL if it spells none. Raises Misfit."""
         match term:
             case Number():
                 return term
@@ -102,8 +103,8 @@ class Values:
                 raise Misfit(f"expected a number, found {CALLED[type(term)]}")
 
     def date(self, term: Term) -> Date:
-        """The date of a time, or that a text spells as 2026-04-03 or begins with where it spells a time, NULL
-        where it spells none. Raises Misfit."""
+        """The date of a time, or of a text that spells a date (2026-04-03) or begins with one and spells a
+        time; NULL if it spells neither. Raises Misfit."""
         match term:
             case Date():
                 return term
@@ -122,8 +123,8 @@ class Values:
                 raise Misfit(f"expected a date, found {CALLED[type(term)]}")
 
     def time(self, term: Term) -> Time:
-        """The time that a text spells as 2026-04-03T10:30:00, of a date its beginning; NULL where it spells
-        none. An offset is left out. Raises Misfit."""
+        """The time that a text spells as 2026-04-03T10:30:00, or the beginning of a date; NULL if it spells
+        neither. An offset is ignored. Raises Misfit."""
         match term:
             case Time():
                 return term
@@ -142,7 +143,7 @@ class Values:
                 raise Misfit(f"expected a time, found {CALLED[type(term)]}")
 
     def truth(self, term: Term) -> Truth:
-        """Raises Misfit for anything but a condition."""
+        """The condition. Raises Misfit for anything else."""
         match term:
             case Truth():
                 return term
@@ -152,18 +153,18 @@ class Values:
                 raise Misfit(f"expected a condition, found {CALLED[type(term)]}; compare it: status = 'open'")
 
     def whole(self, term: Term) -> str:
-        """A number as an integer, what is behind the point left out. Raises Misfit."""
+        """The number as an integer, truncated. Raises Misfit."""
         made = self.number(term)
         return f"TRY_CAST(TRUNC({made.about}) AS INTEGER)"
 
     def written(self, term: Term) -> str:
-        """A text that stands in the expression itself. Raises Misfit."""
+        """A text literal in the expression. Raises Misfit."""
         if not isinstance(term, Text) or term.literal is None:
             raise Misfit("write a text in quotes here, not a column")
         return term.literal
 
     def compared(self, sign: str, left: Term, right: Term) -> Truth:
-        """Whether the comparison holds: of numbers or dates where one of both is one, else of texts.
+        """A predicate: the comparison is true; of numbers or dates if either side is one, otherwise of texts.
 
         Raises Misfit.
         """
@@ -181,13 +182,13 @@ class Values:
         return Truth(f"({self._texts(sign, left, right)})")
 
     def divided(self, left: Term, right: Term, *, remainder: bool = False) -> Number:
-        """The quotient, or what remains. Raises Misfit."""
+        """The quotient, or the remainder. Raises Misfit."""
         dividend, divisor = self.number(left), self.number(right)
         self.losses.append(Loss("a divisor is 0", f"({divisor.about}) = 0", "'0'"))
         return (modulo if remainder else divided)(dividend, divisor, self.sql)
 
     def same(self, left: Term, right: Term) -> Truth:
-        """As compared, but two that are NULL are the same, and no other is the same as NULL."""
+        """Like compared, but two NULLs are the same, and nothing else is the same as NULL."""
         null = f"({self.text(left).sql}) IS NULL", f"({self.text(right).sql}) IS NULL"
         if Nothing in (type(left), type(right)):
             return Truth(f"({null[0]} AND {null[1]})")
@@ -195,8 +196,8 @@ class Values:
         return Truth(f"(CASE WHEN {null[0]} OR {null[1]} THEN {null[0]} AND {null[1]} ELSE {equal} END)")
 
     def chosen(self, conditions: Sequence[str], branches: Sequence[Term], last: Term) -> Term:
-        """The value behind the first condition that holds, else the last: of the kind that all of them share,
-        else a text."""
+        """The value of the first condition that is true, otherwise the last; of the kind that all share,
+        otherwise a text."""
         self.decides = True
         every = [*branches, last]
         kinds = {type(term) for term in every if not isinstance(term, Nothing)}

@@ -1,4 +1,4 @@
-"""From the tree of an expression to SQL that is written anew: only what is known here can be in it."""
+"""Writes the tree of an expression as new SQL, which contains only what is known here."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from csvjobs.pipelines.step import Column, missing
 T = TypeVar("T")
 
 MAX_SQL = 100_000
-"""Characters: texts that are numbers again, and conditions within conditions, are written out many times."""
+"""Characters: nested numbers and conditions are written out many times."""
 
 COMPARISONS = {
     "COMPARE_EQUAL": "=",
@@ -43,18 +43,18 @@ TEXTS = ("VARCHAR", "TEXT", "STRING", "CHAR")
 NUMBERS = ("DECIMAL", "NUMERIC", "DOUBLE", "FLOAT", "REAL")
 TIMES = ("TIMESTAMP", "DATETIME")
 OTHERS = {"+", "-", "*", "/", "%", "mod", "||", "nullif", "if", "~~", "!~~", "~~*", "!~~*"}
-"""Functions that are no calls, or take conditions."""
+"""Functions that are operators, or take conditions."""
 
 NO_ESCAPE = "LIKE has no ESCAPE here; use contains, starts_with, ends_with or regexp_full_match"
 UNKNOWN = {"//": "there is no operator // here; write floor(a / b)"}
 UNKNOWN |= {f"{no}{like}_escape": NO_ESCAPE for no in ("", "not_") for like in ("like", "ilike")}
-"""What to say of what the parser calls a function, and no user does."""
+"""Messages for what only the parser calls a function."""
 
 LIKES = {"~~": ("", ""), "!~~": ("NOT ", ""), "~~*": ("", "(?i)"), "!~~*": ("NOT ", "(?i)")}
 
 
 class Wrong(Exception):
-    """An expression that cannot be; the message says why, the node where."""
+    """An expression that is not valid; the message says why, the node where."""
 
     def __init__(self, message: str, node: Node) -> None:
         super().__init__(message)
@@ -62,7 +62,7 @@ class Wrong(Exception):
 
 
 class Writer:
-    """Writes one expression; `columns` says what a name stands for."""
+    """Writes one expression; `columns` resolves column names."""
 
     def __init__(self, columns: Callable[[str], Column], sql: Sql) -> None:
         self.values = Values(sql)
@@ -70,7 +70,7 @@ class Writer:
         self._depth = 0
 
     def term(self, node: Node) -> Term:
-        """What the node stands for. Raises Wrong."""
+        """The term of the node. Raises Wrong."""
         write = self._WRITES.get(node["class"])
         if write is None:
             raise Wrong(f"{_called(node)} cannot be used here", node)
@@ -194,7 +194,7 @@ class Writer:
         return known.call(self.values, terms)
 
     def _unknown(self, node: Node) -> str:
-        """What to say of a function that there is not."""
+        """The message for an unknown function."""
         return f"there is no {_called(node)} here{_near(node['function_name'].lower())}"
 
     def _arithmetic(self, name: str, terms: list[Term]) -> Term | None:
@@ -221,7 +221,7 @@ class Writer:
         return None
 
     def _like(self, name: str, text: Term, pattern: Term) -> Term:
-        """% stands for any text and _ for one character; no sign takes this meaning from them."""
+        """In LIKE, % is any text and _ one character; they cannot be escaped."""
         no, flags = LIKES[name]
         signs = {"%": "(?s:.*)", "_": "(?s:.)"}
         made = "".join(signs.get(sign, re.escape(sign)) for sign in self.values.written(pattern))
@@ -251,7 +251,7 @@ KNOWN = {
     "CAST": ("child", "type_expr", "try_cast"),
     "FUNCTION": ("function_name", "arguments", "is_operator"),
 }
-"""What a node of each class may hold; all else changes its meaning."""
+"""What a node of each class may contain; anything else changes its meaning."""
 
 HARMLESS = {"class", "type", "query_location", "query_location_length", "qualified_name"}
 UNSORTED = {"type": "ORDER_MODIFIER"}
@@ -269,7 +269,7 @@ def only(node: Node, *known: str) -> None:
 
 
 def fitting(node: Node, take: Callable[[Term], T], term: Term) -> T:
-    """The term taken as what should stand in the node. Raises Wrong."""
+    """The term converted to what the node requires. Raises Wrong."""
     try:
         return take(term)
     except Misfit as misfit:
@@ -283,7 +283,7 @@ def plain(argument: Node) -> Node:
 
 
 def ordered(order: Node) -> tuple[Node, bool]:
-    """What to put in order by, and whether descending. Raises Wrong."""
+    """The node to sort by, and whether descending. Raises Wrong."""
     node: Node = order["expression"]
     if order.keys() - {"expression", "type", "null_order"}:
         raise Wrong("rows cannot be put in order so", node)

@@ -147,7 +147,7 @@ def test_an_output_that_is_no_plain_csv_is_not_shown_but_downloaded(page: Page) 
     own_pipeline(page, "write: {compression: gzip}")
     process(page, b"a,b\n1,2\n")
     expect(status(page)).to_have_text("done")
-    expect(page.get_by_text("The first rows are shown of CSV only")).to_be_visible()
+    expect(page.get_by_text("Only CSV output can be shown here")).to_be_visible()
     expect(page.locator("#preview")).to_be_hidden()
     assert gzip.decompress(downloaded(page, "Download output.csv.gz")) == b"a,b\n1,2\n"
 
@@ -240,7 +240,7 @@ def test_what_is_set_is_looked_at_again_and_sent_along(page: Page) -> None:
     expect(look(page).locator("tbody tr")).to_have_count(3)
     rows = [["a", "b;c", "d"], ["1", "2;3", "4"], ["5", "6;7", "8"]]
     assert looked_at(page) == rows
-    expect(look(page).get_by_label("Delimiter")).to_have_accessible_description("as you set it")
+    expect(look(page).get_by_label("Delimiter")).to_have_accessible_description("set by you")
     page.get_by_role("button", name="Process", exact=True).click()
     expect(status(page)).to_have_text("done")
     assert table(page) == [["column_1", "column_2", "column_3"], *rows]
@@ -400,7 +400,7 @@ def test_a_job_is_deleted(page: Page) -> None:
     for answer in ("Keep it", "Delete"):
         expect(status(page)).to_have_text("done")
         page.get_by_role("button", name="Delete").click()
-        expect(page.get_by_role("dialog")).to_contain_text("Delete gone.csv and all that was made of it?")
+        expect(page.get_by_role("dialog")).to_contain_text("Delete gone.csv and everything made from it?")
         page.get_by_role("dialog").get_by_role("button", name=answer).click()
     expect(page.locator("#job")).to_be_hidden()
     expect(page.locator("#recent").get_by_text("gone.csv")).to_have_count(0)
@@ -444,7 +444,7 @@ def test_sending_can_be_stopped_and_begun_anew(page: Page) -> None:
     process(page, b"a\n1\n")
     expect(page.locator("#upload-text")).to_contain_text("people.csv")
     expect(page.get_by_label("Pipeline", exact=True)).to_be_disabled()
-    page.get_by_role("button", name="Stop sending").click()
+    page.get_by_role("button", name="Stop upload").click()
     expect(page.get_by_role("button", name="Process", exact=True)).to_be_focused()
     expect(page.locator("#refused")).to_be_hidden()
     page.unroute("**/upload_csv")
@@ -710,7 +710,7 @@ def test_a_service_without_its_queue_says_so_and_takes_files_all_the_same(
     page = browser.new_page(base_url=away.url)
     try:
         page.goto("/")
-        expect(page.get_by_text("The queue cannot be reached just now.")).to_be_visible()
+        expect(page.get_by_text("Files are still accepted")).to_be_visible()
         send(page, file(b"a,b\n1,2\n"))
         expect(status(page)).to_have_text("queued")
         expect(page.locator("#job-stage")).to_have_text("Waiting")

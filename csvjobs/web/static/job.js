@@ -11,7 +11,7 @@ import { did } from "./steps.js";
 const KINDS = 8;
 const LOOK_AGAIN = 5000;
 const TITLE = document.title;
-const STAGES = { read: "Reading", fit: "Learning from the rows", check: "Checking the rows", transform: "Writing the output", changes: "Listing the changes", profile: "Looking at the columns", publish: "Finishing" };
+const STAGES = { read: "Reading", fit: "Learning from the rows", check: "Checking the rows", transform: "Writing the output", changes: "Listing the changes", profile: "Profiling the columns", publish: "Finishing" };
 const ENDS = { done: "✓", error: "✗", cancelled: "✗" };
 
 let stream = null;
@@ -183,7 +183,7 @@ function kind(group) {
 }
 
 function showFound(detected) {
-  const named = { format: "Format", sheet: "Sheet", encoding: "Encoding", delimiter: "Delimiter", quote: "Quote", header: "First row", skip: "Lines skipped", compression: "Packed with" };
+  const named = { format: "Format", sheet: "Sheet", encoding: "Encoding", delimiter: "Delimiter", quote: "Quote", header: "First row", skip: "Lines skipped", compression: "Compression" };
   const known = Object.entries(named).filter(([name]) => detected[name]);
   $("job-found").hidden = !known.length;
   $("job-found").querySelector("dl").replaceChildren(...known.map(([name, label]) => {
@@ -225,7 +225,7 @@ async function cancel() {
 
 async function remove() {
   const job = shown;
-  if (!(await confirmed(`Delete ${job.filename} and all that was made of it? This cannot be undone.`, "Delete"))) return;
+  if (!(await confirmed(`Delete ${job.filename} and everything made from it? This cannot be undone.`, "Delete"))) return;
   const { ok, body } = await ask(job.links.self, { method: "DELETE" });
   if (!ok) return fault($("act-fault"), body);
   await recent();

@@ -12,7 +12,7 @@ const OTHERS = 3;
 const PLAIN = "tidy";
 const OF_PIPELINES = ["invalid-pipeline", "pipeline-not-found"];
 const CHARACTERS = { ",": "comma", ";": "semicolon", "\t": "tab", "|": "pipe", " ": "space", ":": "colon", "^": "caret", "~": "tilde", "#": "hash", '"': 'double "', "'": "single '", "": "none" };
-const HEADER = { true: "names", false: "data" };
+const HEADER = { true: "header", false: "data" };
 // No way of reading helps with these.
 const HOPELESS = ["damaged-archive", "empty-file", "empty-upload", "encrypted-archive", "not-csv"];
 
@@ -58,14 +58,14 @@ export function tell(box, detected) {
     const aside = detected.format || field.name === "sheet";
     field.parentElement.hidden = Boolean(aside) && !found && field.value === "";
     const hint = field.nextElementSibling;
-    hint.textContent = field.value !== "" ? "as you set it" : found ? `found, ${sure(field.name, found)}` : "";
+    hint.textContent = field.value !== "" ? "set by you" : found ? `found, ${sure(field.name, found)}` : "";
     hint.classList.toggle("unsure", field.value === "" && found?.confidence < UNSURE);
   }
 }
 
 function offer(field, value) {
   if (field.tagName === "INPUT") field.placeholder = value;
-  else field.options[0].text = value || field.dataset.usual || "find out";
+  else field.options[0].text = value || field.dataset.usual || "detect";
 }
 
 export function sure(name, { confidence, alternatives }) {

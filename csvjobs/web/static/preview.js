@@ -22,7 +22,7 @@ export async function preview(form, partial, told, signal) {
 
 function show(found, told) {
   const count = `${found.complete ? "all" : "the first"} ${number.format(found.before.records)}`;
-  const learnt = found.complete ? "" : " What steps learn, they learn here from these only; the job learns from all.";
+  const learnt = found.complete ? "" : " Here the steps learn from these rows only; the job learns from all rows.";
   $("preview-about").textContent = `Tried on ${count} rows.${learnt}`;
   $("preview-list").replaceChildren(...found.steps.map(step));
   if (found.fault) fault($("preview-fault"), found.fault);

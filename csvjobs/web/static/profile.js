@@ -23,7 +23,7 @@ export async function showProfile(job) {
 
 function fillSide(box, profile) {
   const more = profile.columns.length > SHOWN_COLUMNS ? `, the first ${SHOWN_COLUMNS} are shown` : "";
-  const drawn = profile.drawn < profile.rows ? ` Pictures and commonest values are of ${many(profile.drawn, "row")} drawn from all.` : "";
+  const drawn = profile.drawn < profile.rows ? ` Charts and most frequent values are from a sample of ${many(profile.drawn, "row")}.` : "";
   box.querySelector("p").textContent = `${many(profile.rows, "row")}, ${many(profile.columns.length, "column")}${more}.${drawn}`;
   box.querySelector("tbody").replaceChildren(...profile.columns.slice(0, SHOWN_COLUMNS).map(row));
 }

@@ -27,7 +27,7 @@ async function inspect() {
 }
 
 function progress(part, sent, total) {
-  const size = part < 1 ? `Sending ${file().name}: ${bytes(sent)} of ${bytes(total)}` : `Sent ${file().name}; making it safe …`;
+  const size = part < 1 ? `Sending ${file().name}: ${bytes(sent)} of ${bytes(total)}` : `Sent ${file().name}; storing it …`;
   $("upload-bar").value = part;
   $("upload-text").textContent = size;
 }

@@ -10,11 +10,16 @@ from typing import Literal, NamedTuple, Protocol
 from csvjobs.engines.base import Sql
 from csvjobs.errors import NotANumber
 from csvjobs.pipelines.derive import there
-from csvjobs.pipelines.rows import Merge
+from csvjobs.pipelines.distribution import Layers, deviation, distances, middle, ranks, together
+from csvjobs.pipelines.rows import STANDS, Merge
 from csvjobs.pipelines.step import Check, Column, Learnt, Need, constant, missing, number
 
-Function = Literal["count", "filled", "distinct", "sum", "mean", "min", "max"]
-NUMERIC = ("sum", "mean", "min", "max")
+Function = Literal[
+    "count", "filled", "distinct", "sum", "mean", "median", "stddev", "stddev_pop", "min", "max", "join"
+]
+DDOF = {"stddev": 1, "stddev_pop": 0}
+NUMERIC = ("sum", "mean", "median", *DDOF, "min", "max")
+SEPARATOR = ", "
 
 EXACT = "DECIMAL(28, 10)"
 """Of the 38 digits that a sum may have that leaves room for 10^10 numbers."""
@@ -34,25 +39,37 @@ GAP = 4
 LARGEST = 2.0**980
 """Doubles that are nearer to 0 have a sum that is one."""
 
-Layers = tuple[Mapping[str, str], ...]
+HALVED = "DECIMAL(37, 10)"
+"""The sum of two numbers of this type, and half of it, fit in 38 digits."""
 
 
 class Cells(Protocol):
     """A column of numbers that is to be aggregated: expressions beside the rows, and of these the value."""
 
     @property
+    def place(self) -> int: ...
+
+    @property
     def layers(self) -> Layers: ...
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """The sort keys of the numbers: the double, then the decimal if it is exact as one."""
 
     def made(self, function: str) -> str: ...
 
 
-def aggregated(function: Function, cell: Column | None, numbers: Mapping[str, Cells], sql: Sql) -> str:
+def aggregated(
+    function: Function, cell: Column | None, numbers: Mapping[str, Cells], sql: Sql, separator: str
+) -> str:
     """The aggregate of a column's cells; `count`, which is of rows, needs none. `numbers`: the columns of
-    those in NUMERIC, by name."""
+    those in NUMERIC, by name; separator: between texts that are joined."""
     if cell is None or function == "count":
         return "CAST(COUNT(*) AS VARCHAR)"
     if function in NUMERIC:
         return numbers[cell.name].made(function)
+    if function == "join":
+        return f"STRING_AGG({there(sql, cell.sql)}, {sql.text(separator)} ORDER BY {STANDS})"
     among = "DISTINCT " if function == "distinct" else ""
     return f"CAST(COUNT({among}{there(sql, cell.sql)}) AS VARCHAR)"
 
@@ -73,10 +90,18 @@ def cells(columns: Iterable[Column], learnt: Learnt, sql: Sql) -> dict[str, Cell
     }
 
 
-def together(numbers: Iterable[Cells]) -> Layers:
-    """The layers of all of these columns."""
-    layers = zip(*(each.layers for each in numbers), strict=True)
-    return tuple({name: sql for each in layer for name, sql in each.items()} for layer in layers)
+def beside(
+    numbers: Mapping[str, Cells], wanted: Iterable[tuple[str, str | None]], by: Sequence[str]
+) -> Layers:
+    """The columns that these functions of columns need beside the rows, in groups with equal `by`."""
+    windows = dict[str, Layers]()
+    for function, name in wanted:
+        if name is not None and function == "median":
+            windows[f"ranks {name}"] = ranks(str(numbers[name].place), by, numbers[name].keys)
+        elif name is not None and function in DDOF:
+            windows[f"distances {name}"] = distances(str(numbers[name].place), by, numbers[name].keys[0])
+    read = together([each.layers for each in numbers.values()])
+    return (*read, *together(list(windows.values())))
 
 
 def sums_fit(names: Iterable[str], by: Sequence[str], numbers: Mapping[str, Cells]) -> tuple[Check, ...]:
@@ -117,6 +142,11 @@ class Certain(NamedTuple):
         return read, {self._exact: checked}
 
     @property
+    def keys(self) -> tuple[str, ...]:
+        # From the checked column: an engine does not compute a column that nothing uses.
+        return (f"CAST({self._exact} AS DOUBLE)", self._exact)
+
+    @property
     def _exact(self) -> str:
         return f"__exact{self.place}"
 
@@ -126,6 +156,10 @@ class Certain(NamedTuple):
                 return _shortest(f"SUM({self._exact})")
             case "mean":
                 return _quotient(_shortest(f"SUM({self._exact})"), f"COUNT({self._exact})")
+            case "median":
+                return _shortest(_halfway(self.place, self._exact))
+            case "stddev" | "stddev_pop":
+                return _text(deviation(str(self.place), DDOF[function]))
             case _:
                 return _shortest(f"{function.upper()}({self._exact})")
 
@@ -152,6 +186,10 @@ class Measured(NamedTuple):
         return read, {self._exact: f"CASE WHEN {fits} THEN {wide} END"}
 
     @property
+    def keys(self) -> tuple[str, ...]:
+        return (self._double, self._exact)
+
+    @property
     def _double(self) -> str:
         return f"__double{self.place}"
 
@@ -175,6 +213,10 @@ class Measured(NamedTuple):
             exact, about = f"{function.upper()}({self._exact})", f"{function.upper()}({self._double})"
             same = f"CAST({exact} AS DOUBLE) = {about}"
             return f"CASE WHEN {same} THEN {_shortest(exact)} ELSE {_text(about)} END"
+        if function in DDOF:
+            return _text(deviation(str(self.place), DDOF[function]))
+        if function == "median":
+            return self._median
         count, exact, about = f"COUNT({self._double})", self._decimal, _text(self.total)
         if function == "mean":
             exact, about = _quotient(exact, count), _text(_added(self._sums, count))
@@ -182,6 +224,15 @@ class Measured(NamedTuple):
             f"WHEN {count} = 0 THEN NULL WHEN COUNT({self._exact}) = {count} THEN COALESCE({exact}, {about})"
         )
         return f"CASE {whens} ELSE {about} END"
+
+    @property
+    def _median(self) -> str:
+        called = str(self.place)
+        low, high = (middle(called, self._double, upper=upper) for upper in (False, True))
+        same, other = (middle(called, self._exact, upper=upper) for upper in (False, True))
+        halfway = _shortest(_halfway(self.place, self._exact))
+        about = _text(f"CASE WHEN {low} = {high} THEN {low} ELSE {low} / 2 + {high} / 2 END")
+        return f"CASE WHEN {same} = {other} THEN {_shortest(same)} ELSE COALESCE({halfway}, {about}) END"
 
     @property
     def _decimal(self) -> str:
@@ -261,6 +312,14 @@ def _split(total: str) -> tuple[str, str]:
 
 def _integer(value: int) -> str:
     return f"CAST('{value}' AS HUGEINT)"
+
+
+def _halfway(place: int, decimal: str) -> str:
+    """The median as a decimal, NULL if it has more than 38 digits."""
+    low, high = (
+        f"TRY_CAST({middle(str(place), decimal, upper=upper)} AS {HALVED})" for upper in (False, True)
+    )
+    return f"({low} + {high}) * CAST('0.5' AS DECIMAL(2, 1))"
 
 
 def _text(double: str) -> str:

@@ -16,12 +16,13 @@ from typing import Any, NamedTuple
 from csvjobs.engines.base import Sql
 from csvjobs.engines.parsing import Node, NotParsed, query
 from csvjobs.pipelines.derive import doubts_of, undecided
+from csvjobs.pipelines.distribution import Layers, together
 from csvjobs.pipelines.expressions import Judgement, check_known, parts, valued
 from csvjobs.pipelines.expressions.aggregates import AGGREGATES, Kind
 from csvjobs.pipelines.expressions.terms import Misfit, Nothing, Term, Text
 from csvjobs.pipelines.expressions.values import Values
-from csvjobs.pipelines.expressions.writing import Writer, Wrong, fitting, only, ordered, plain
-from csvjobs.pipelines.rows import MOST, Alike, Keep, Key, Merge, Order, RowChange, Take
+from csvjobs.pipelines.expressions.writing import UNSORTED, Writer, Wrong, fitting, only, ordered, plain
+from csvjobs.pipelines.rows import MOST, STANDS, Alike, Keep, Key, Merge, Order, RowChange, Take
 from csvjobs.pipelines.step import Change, Changes, Column, Columns, Doubt, columns_of, unique
 from csvjobs.pipelines.windows import Asking, OfGroups, OfWindows, over
 
@@ -296,16 +297,23 @@ def _merged(query: Query, table: Table) -> Generator[Change, Columns, Table]:
     groups = [table.written(node) for node in query.groups]
     keys = [Text(f"NULLIF({valued(*group).sql}, '')") for group in groups]
     values = [_of_group(term, key, table.sql) for (term, _), key in zip(groups, keys, strict=True)]
-    asked = [_aggregate(node, table) for node in query.aggregates]
+    # Aggregates of the same argument share the columns beside the rows.
+    of = [_key(node.get("arguments")) for node in query.aggregates]
+    asked = [
+        _aggregate(node, table, str(of.index(each))) for node, each in zip(query.aggregates, of, strict=True)
+    ]
     terms = [*keys, *values, *(each.argument for each in asked)]
     doubts = tuple(doubt for each in asked for doubt in each.doubts)
     columns = yield Change(parts.columns("taken", terms), doubts=doubts)
     terms, count = parts.again(terms, columns), len(keys)
     by = tuple(column.sql for column in columns[:count])
-    over = [each.over(term) for each, term in zip(asked, terms[2 * count :], strict=True)]
+    arguments = list(zip(asked, terms[2 * count :], strict=True))
+    over = [each.over(term) for each, term in arguments]
+    beside = together([each.beside(by, term) for each, term in arguments])
     least = [parts.each("MIN({})".format, term) for term in terms[count : 2 * count]]
     terms = [*least, *chain.from_iterable(over)]
-    columns = yield Change(parts.columns("merged", terms), Merge(by))
+    joined = any(each.kind.separated for each in asked)
+    columns = yield Change(parts.columns("merged", terms), Merge(by, beside=beside, stands=joined))
     made = iter(parts.again(terms, columns))
     known = {_key(node): next(made) for node in query.groups}
     for node, each, some in zip(query.aggregates, asked, over, strict=True):
@@ -373,28 +381,41 @@ def _selected(query: Query, table: Table) -> Made:
 
 
 class Aggregate(NamedTuple):
-    """An aggregate in use; `among`: DISTINCT if only distinct values count."""
+    """An aggregate in use; `called`: what tells its columns from others'; `among`: DISTINCT if only distinct
+    values count; `behind`: the SQL after the argument."""
 
     kind: Kind
+    called: str
     argument: Term
     among: str
     doubts: list[Doubt]
+    behind: str = ""
 
     def over(self, term: Term) -> list[Term]:
-        return self.kind.over(term, lambda function, of: f"{function}({self.among}{of})")
+        def asked(function: str, of: str) -> str:
+            return f"{function}({self.among}{of}{self.behind})"
+
+        return self.kind.over(term, asked, *([self.called] if self.kind.beside else []))
+
+    def beside(self, by: Sequence[str], term: Term) -> Layers:
+        return self.kind.beside(self.called, by, term) if self.kind.beside else ()
 
 
-def _aggregate(node: Node, table: Table) -> Aggregate:
+def _aggregate(node: Node, table: Table, called: str) -> Aggregate:
     """The aggregate of a node. Raises Wrong."""
-    kind, arguments = AGGREGATES[_function(node)], node.get("arguments", ())
+    kind, arguments = AGGREGATES[_function(node)], list(node.get("arguments", ()))
+    if node.get("order_bys", UNSORTED) != UNSORTED:
+        raise Wrong(f"{node['function_name']} uses the order of the rows; put ORDER BY in a subquery", node)
     only(node, "function_name", "arguments", "distinct")
     among = "DISTINCT " if node.get("distinct") else ""
     if among and _function(node) != "count":
         raise Wrong(f"DISTINCT is allowed in count only, not in {node['function_name']}", node)
     if _function(node) == "count_star":
-        return Aggregate(kind, Nothing(), among, [])
-    if len(arguments) != 1:
-        raise Wrong(f"it is written {node['function_name']}(value)", node)
+        return Aggregate(kind, called, Nothing(), among, [])
+    behind = _separator(arguments.pop(), table) if kind.separated and len(arguments) == 2 else ""
+    if len(arguments) != 1 or (kind.separated and not behind):
+        usage = "(value, ', ')" if kind.separated else "(value)"
+        raise Wrong(f"it is written {node['function_name']}{usage}", node)
     written, values = table.written(plain(arguments[0]))
     term = fitting(node, lambda term: kind.takes(values, term), written)
     doubts = doubts_of(
@@ -402,7 +423,14 @@ def _aggregate(node: Node, table: Table) -> Aggregate:
         f"The value for {node['function_name']}",
         f"No value for {node['function_name']}",
     )
-    return Aggregate(kind, parts.safe(term, table.sql), among, doubts)
+    return Aggregate(kind, called, parts.safe(term, table.sql), among, doubts, behind)
+
+
+def _separator(argument: Node, table: Table) -> str:
+    """The SQL after the text to join: its separator, and the order of the rows. Raises Wrong."""
+    node = plain(argument)
+    written, values = table.written(node)
+    return f", {table.sql.text(fitting(node, values.written, written))} ORDER BY {STANDS}"
 
 
 def _of_group(term: Term, key: Text, sql: Sql) -> Term:
@@ -503,7 +531,7 @@ def _named(tree: Any) -> list[str]:
     return [node["column_names"][-1] for node in _found(tree) if node["class"] == "COLUMN_REF"]
 
 
-def _key(node: Node) -> str:
+def _key(node: Any) -> str:
     """A key that is the same for nodes with the same meaning, wherever they are in the text."""
     return json.dumps(_bare(node), sort_keys=True)
 

@@ -26,6 +26,9 @@ it."""
 FOUND = 100
 """The most characters shown of what was found."""
 
+STANDS = "__stands"
+"""Numbers the rows in their current order; in the columns of a change with `Merge` that asks for it."""
+
 BY, NAME, CELL = "__by", "__name", "__cell"
 """Column names in a change with `Spread`."""
 
@@ -305,22 +308,26 @@ class Merge(RowChange):
     aggregates.
 
     beside: layers of named expressions, each over the previous layer, that become columns first: within
-    another expression an engine may compute one several times.
+    another expression an engine may compute one several times. `stands`: whether STANDS is one of them.
     """
 
     by: tuple[str, ...]
     beside: tuple[Mapping[str, str], ...] = field(default=(), kw_only=True)
+    stands: bool = field(default=False, kw_only=True)
     counts = "merged"
     moves = True
 
     def source(self, relation: str, order: Sequence[Key]) -> str:
-        return f"({self._layered(relation)}) GROUP BY {', '.join(self.by) or ONE}"
+        return f"({self._layered(relation, order)}) GROUP BY {', '.join(self.by) or ONE}"
 
     def keys(self, order: Sequence[Key]) -> tuple[Key, ...]:
         return (Key(f"MIN({ROW})"),)
 
-    def _layered(self, relation: str) -> str:
-        for layer in self.beside:
+    def _layered(self, relation: str, order: Sequence[Key]) -> str:
+        numbered = (
+            ROW if [key.sql for key in order] == [ROW] else f"ROW_NUMBER() OVER (ORDER BY {terms(order)})"
+        )
+        for layer in (*([{STANDS: numbered}] if self.stands else []), *self.beside):
             listed = ", ".join(["*", *(f"{sql} AS {name}" for name, sql in layer.items())])
             relation = f"SELECT {listed} FROM ({relation})"
         return relation
@@ -348,7 +355,7 @@ class Spread(Merge):
             nth = f"ROW_NUMBER() OVER (PARTITION BY {alike} ORDER BY {terms(order)})"
             rows = f"(SELECT *, {nth} AS __nth FROM ({relation})) WHERE __nth = 1"
         elif self.rows == "all":
-            rows, number = f"({self._layered(relation)}) GROUP BY {alike}", f"MIN({ROW}) AS {ROW}"
+            rows, number = f"({self._layered(relation, order)}) GROUP BY {alike}", f"MIN({ROW}) AS {ROW}"
         keys = [f"{key} AS {BY}{place}" for place, key in enumerate(self.by)]
         made = ", ".join([*keys, f"{self.name} AS {NAME}", f"{self.cell} AS {CELL}", number])
         among = ", ".join(f"{BY}{place}" for place in range(len(self.by)))

@@ -284,6 +284,6 @@ FUNCTIONS = {
     "lead": _shifted("LEAD"),
     "first_value": Function("first_value(value)", range(1, 2), _any, _first, framed=True),
     "last_value": Function("last_value(value)", range(1, 2), _any, _last, framed=True),
-    **{name: _aggregate(name, kind) for name, kind in AGGREGATES.items()},
+    **{name: _aggregate(name, kind) for name, kind in AGGREGATES.items() if not kind.of_groups_only},
 }
 LISTED = ", ".join(name for name in FUNCTIONS if name != "count_star")

@@ -6,6 +6,7 @@ import math
 from collections import defaultdict
 from decimal import Decimal
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -68,6 +69,37 @@ def test_doubles_are_added_as_exactly_as_each_group_alone_would_be(
     for total, mean, cells in zip(column("sum"), column("mean"), of_groups, strict=True):
         assert math.isclose(total, math.fsum(cells), rel_tol=1e-15, abs_tol=1e-322)
         assert math.isclose(mean, math.fsum(cells) / len(cells), rel_tol=1e-15, abs_tol=1e-322)
+
+
+@pytest.mark.parametrize("name", ["aggregate", "pivot", "sql"])
+@given(rows=st.lists(st.tuples(keys, numbers), min_size=1, max_size=30))
+def test_medians_and_deviations_are_those_of_numpy(
+    bench: Bench, name: str, rows: list[tuple[str, str]]
+) -> None:
+    def column(function: str) -> list[str]:
+        steps: dict[str, dict[str, object]] = {
+            "aggregate": {"by": ["key"], "values": {"made": {function: "x"}}},
+            "pivot": {"by": ["key"], "name": "n", "value": "x", "function": function},
+            "sql": {"query": f"SELECT key, {function}(x) AS made FROM input GROUP BY key"},
+        }
+        long = [(key, "n", cell) for key, cell in rows]
+        out = bench.table([{"step": name, **steps[name]}], ("key", "n", "x"), long).rows
+        return [cell for _, cell in out]
+
+    of_groups = [np.array(cells, dtype=float) for cells in groups(rows).values()]
+    assert list(map(float, column("median"))) == [pytest.approx(np.median(n), rel=1e-15) for n in of_groups]
+    for cell, few in zip(column("stddev_pop"), of_groups, strict=True):
+        assert float(cell) == pytest.approx(scaled_deviation(few, 0), rel=1e-12)
+    for cell, few in zip(column("stddev"), of_groups, strict=True):
+        assert (
+            cell == "" if len(few) == 1 else float(cell) == pytest.approx(scaled_deviation(few, 1), rel=1e-12)
+        )
+
+
+def scaled_deviation(numbers: np.ndarray, ddof: int) -> float:
+    """Of numbers whose squares may be too large or too small for numpy."""
+    scale = np.abs(numbers).max() or 1.0
+    return float(np.std(numbers / scale, ddof=ddof) * scale)
 
 
 def test_sums_of_doubles_are_the_same_in_any_order(bench: Bench) -> None:

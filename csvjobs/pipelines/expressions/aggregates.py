@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import NamedTuple
 
+from csvjobs.engines.base import Sql
+from csvjobs.pipelines.distribution import Layers, deviation, distances, middle, ranks
 from csvjobs.pipelines.expressions.parts import each, listed
 from csvjobs.pipelines.expressions.terms import (
     DIGITS,
@@ -15,7 +18,10 @@ from csvjobs.pipelines.expressions.terms import (
     Term,
     Text,
     Time,
+    added,
     divided,
+    literal,
+    multiplied,
     whole,
 )
 from csvjobs.pipelines.expressions.values import Values
@@ -29,11 +35,22 @@ Asked = Callable[[str, str], str]
 
 class Kind(NamedTuple):
     """takes: how the argument is taken; over: of the argument, what is asked of the rows; made: the value, of
-    what was asked."""
+    what was asked.
+
+    beside: the columns that it needs beside the rows of groups, from a suffix for their names, the groups'
+    keys and the argument; `over` then takes the suffix too. separated: it takes a separator too.
+    """
 
     takes: Callable[[Values, Term], Term]
     over: Callable[..., list[Term]]
     made: Callable[..., Term]
+    beside: Callable[[str, Sequence[str], Term], Layers] | None = None
+    separated: bool = False
+
+    @property
+    def of_groups_only(self) -> bool:
+        """Whether it cannot be used as a window function."""
+        return self.separated or self.beside is not None
 
 
 def _count(term: Term, asked: Asked) -> list[Term]:
@@ -68,6 +85,30 @@ def _extreme(function: str) -> Callable[[Term, Asked], list[Term]]:
     return over
 
 
+def _median(term: Term, asked: Asked, called: str) -> list[Term]:
+    return [each(partial(middle, called, upper=upper), term) for upper in (False, True)]
+
+
+def _halfway(sql: Sql, low: Number, high: Number) -> Term:
+    half = literal("0.5")
+    return added("+", multiplied(low, half, sql), multiplied(high, half, sql))
+
+
+def _deviation(ddof: int) -> Kind:
+    def over(term: Term, asked: Asked, called: str) -> list[Term]:
+        return [Number(deviation(called, ddof))]
+
+    def beside(called: str, by: Sequence[str], term: Term) -> Layers:
+        return distances(called, by, listed(term)[0])
+
+    return Kind(Values.number, over, lambda sql, value: value, beside)
+
+
+def _joined(term: Term, asked: Asked) -> list[Term]:
+    [cell] = listed(term)
+    return [Text(asked("STRING_AGG", cell))]
+
+
 def _all_exact(about: str, exact: str, asked: Asked) -> str:
     return f"{asked('COUNT', exact)} = {asked('COUNT', about)}"
 
@@ -83,6 +124,13 @@ AGGREGATES = {
     "count": Kind(Values.text, _count, lambda sql, count: count),
     "sum": Kind(Values.number, _sum, lambda sql, total: total),
     "avg": Kind(Values.number, _mean, lambda sql, total, count: divided(total, count, sql)),
+    "median": Kind(
+        Values.number, _median, _halfway, lambda called, by, term: ranks(called, by, listed(term))
+    ),
+    "stddev": _deviation(1),
+    "stddev_samp": _deviation(1),
+    "stddev_pop": _deviation(0),
+    "string_agg": Kind(Values.text, _joined, lambda sql, text: text, separated=True),
     "min": Kind(_comparable, _extreme("MIN"), lambda sql, least: least),
     "max": Kind(_comparable, _extreme("MAX"), lambda sql, most: most),
 }

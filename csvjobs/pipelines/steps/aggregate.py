@@ -9,13 +9,14 @@ from pydantic_core import PydanticCustomError
 from csvjobs.engines.base import Sql
 from csvjobs.pipelines.aggregates import (
     NUMERIC,
+    SEPARATOR,
     Cells,
     Function,
     aggregated,
+    beside,
     cells,
     need,
     sums_fit,
-    together,
 )
 from csvjobs.pipelines.derive import there
 from csvjobs.pipelines.rows import Merge
@@ -42,11 +43,14 @@ class Value(BaseModel):
 
     function: Function
     column: str | None = None
+    separator: str = Field(SEPARATOR, description="The text between the cells; for join only.")
 
     @model_validator(mode="after")
     def _of_a_column(self) -> "Value":
         if (self.column is None) != (self.function == "count"):
             raise PydanticCustomError("no_value", HOW)
+        if self.function != "join" and self.separator != SEPARATOR:
+            raise PydanticCustomError("no_value", "Separator is for join only")
         return self
 
     @property
@@ -55,15 +59,16 @@ class Value(BaseModel):
 
     def sql(self, columns: Columns, numbers: Mapping[str, Cells], sql: Sql, step: str) -> str:
         cell = columns.pick([self.column], step)[0] if self.column else None
-        return aggregated(self.function, cell, numbers, sql)
+        return aggregated(self.function, cell, numbers, sql, self.separator)
 
 
 def _parsed(given: Any) -> Any:
     if given == "count":
         return {"function": "count"}
-    if isinstance(given, dict) and len(given) == 1 and "function" not in given:
-        [(function, column)] = given.items()
-        return {"function": function, "column": column}
+    if isinstance(given, dict) and len(given.keys() - {"separator"}) == 1 and "function" not in given:
+        [(function, column)] = ((key, value) for key, value in given.items() if key != "separator")
+        separator = {"separator": given["separator"]} if "separator" in given else {}
+        return {"function": function, "column": column, **separator}
     if given in OF_A_COLUMN:
         raise PydanticCustomError("no_value", "Name a column: {how}", {"how": f"{{{given}: column}}"})
     if not isinstance(given, (dict, Value)):
@@ -72,18 +77,30 @@ def _parsed(given: Any) -> Any:
 
 
 class Aggregate(Step):
-    """Makes one row of all rows whose cells in `by` are equal, with what `values` say of them.
+    """Groups rows with equal cells in `by` into one row each, with aggregates of each group as columns.
 
-    `count`: how many rows. `{filled: column}`: how many cells of the column are not missing;
-    `{distinct: column}`: how many different ones. `{sum: column}`, `mean`, `min` and `max` are of
-    numbers: missing cells are left out, any other cell that is no number ends the job. They are exact
-    where no number of the group has more than 28 digits before the point and ten behind it, 0.1 + 0.2 = 0.3;
-    `min` and `max` where theirs has no more. Else they are as exact as doubles are (15 digits), be the
-    numbers of very different sizes, and the same in whatever order they are added. A mean is always a double.
-    Of no number at all, the cell is empty; a sum that is too large for a double ends the job.
+    `count` is the number of rows, `{filled: column}` the number of cells that are not missing and
+    `{distinct: column}` the number of different ones. `{sum: column}`, `mean`, `median`, `stddev`,
+    `stddev_pop`, `min` and `max` take numbers: missing cells are left out, and any other cell that is not a
+    number ends the job. Without any number, the result is empty; a sum too large for a double ends the job.
 
-    The rows come in the order in which the first of each group stands in the file; put `sort` behind
-    for another one. Missing cells in `by` are one group, whose cell is empty.
+    Sums are exact, 0.1 + 0.2 = 0.3, if no number of the group has more than 28 digits before the decimal
+    point and ten after it; `min`, `max` and `median` if the result has no more (27 digits for a median
+    halfway between two numbers). Otherwise they are as precise as a double (15 digits), however different the
+    numbers are in size. Means and standard deviations are always doubles. No result depends on the order in
+    which numbers are added.
+
+    `median` of an even count is halfway between the two numbers in the middle. `stddev` is the sample
+    standard deviation (ddof=1), as in pandas and SQL, and empty for a single number; `stddev_pop` is that of
+    the population (ddof=0), as in numpy and the step `scale`. These three sort the rows, on disk if there are
+    many.
+
+    `{join: column}` joins the texts of the column in the order of the rows, with `, ` or another `separator`
+    between them: `{join: tag, separator: ";"}`. Missing cells are left out. All joined texts must fit in
+    memory; otherwise the job ends with `memory-limit`.
+
+    Groups come in the order of their first rows in the file; add `sort` for another order. Rows with a
+    missing cell in `by` form a group, whose cell is empty.
     """
 
     example: ClassVar = Example(
@@ -115,7 +132,9 @@ class Aggregate(Step):
         by, numbers = tuple(c.sql for c in groups), cells(self._numeric(columns), learnt, sql)
         made = [Column(n, v.sql(columns, numbers, sql, self.step)) for n, v in self.values.items()]
         added = dict.fromkeys(v.column for v in self.values.values() if v.column and v.function == "sum")
-        merged = Merge(by, beside=together(numbers.values()))
+        wanted = [(value.function, value.column) for value in self.values.values()]
+        joined = any(function == "join" for function, _ in wanted)
+        merged = Merge(by, beside=beside(numbers, wanted, by), stands=joined)
         return Change(
             unique(Columns([*groups, *made]), self.step), merged, checks=sums_fit(added, by, numbers)
         )

@@ -7,7 +7,16 @@ from pydantic_core import PydanticCustomError
 
 from csvjobs.engines.base import Sql
 from csvjobs.errors import DuplicateKey, NoColumnsLeft
-from csvjobs.pipelines.aggregates import NUMERIC, Function, aggregated, cells, need, sums_fit, together
+from csvjobs.pipelines.aggregates import (
+    NUMERIC,
+    SEPARATOR,
+    Function,
+    aggregated,
+    beside,
+    cells,
+    need,
+    sums_fit,
+)
 from csvjobs.pipelines.derive import there
 from csvjobs.pipelines.rows import BY, CELL, NAME, Spread
 from csvjobs.pipelines.step import (
@@ -31,9 +40,10 @@ class Pivot(Step):
     """Makes one row of all rows whose cells in `by` are equal, with a column for each text in the column
     `name`, which holds what stands beside it in the column `value`: what `unpivot` does, backwards.
 
-    Where several rows belong to one cell, `only` ends the job and names them, and `first` takes the cell of
-    the first row. `count` (of rows), `filled`, `distinct`, `sum`, `mean`, `min` and `max` are those of
-    `aggregate`. Where no row belongs to a cell it is empty, or 0 where things are counted.
+    If several rows belong to one cell, `only` ends the job with an error that names them, and `first` takes
+    the first row's. `count` (of rows), `filled`, `distinct`, `sum`, `mean`, `median`, `stddev`, `stddev_pop`,
+    `min`, `max` and `join` are the same as in `aggregate`. A cell to which no row belongs is empty, or 0 for
+    counts.
 
     The new columns stand behind those of `by`, in code point order; where learnt columns are applied to
     another file, they are the same ones. Columns that are not named here are left out. Rows come in the order
@@ -64,6 +74,9 @@ class Pivot(Step):
     function: Literal["only", "first"] | Function = Field(
         "only", description="What a cell holds of the rows that belong to it."
     )
+    separator: str = Field(
+        SEPARATOR, description="The text between cells that are joined; for `function: join` only."
+    )
     max_categories: int = Field(
         1000, ge=1, le=10_000, description="More different names than this end the job."
     )
@@ -73,6 +86,8 @@ class Pivot(Step):
         if (self.value is None) != (self.function == "count"):
             said = "Value is the column that the cells come from; function: count alone has none"
             raise PydanticCustomError("no_value", said)
+        if self.function != "join" and self.separator != SEPARATOR:
+            raise PydanticCustomError("no_value", "Separator is for function: join only")
         return self
 
     def needs(self, columns: Columns) -> tuple[Need, ...]:
@@ -90,8 +105,9 @@ class Pivot(Step):
         if self.function == "only" or self.function == "first":
             spread = Spread(by, key, value.sql, self.function)
         else:
-            cell, beside = aggregated(self.function, value, numbers, sql), together(numbers.values())
-            spread = Spread(by, key, cell, "all", beside=beside)
+            cell = aggregated(self.function, value, numbers, sql, self.separator)
+            layers = beside(numbers, [(self.function, value.name)], (*by, key))
+            spread = Spread(by, key, cell, "all", beside=layers, stands=self.function == "join")
         made = [Column(c.name, f"{BY}{place}") for place, c in enumerate(groups)]
         made += [Column(text, self._one(text, sql)) for text in learnt[self._names]]
         if not made:

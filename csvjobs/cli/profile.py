@@ -16,8 +16,9 @@ from csvjobs.cli.output import clean_end, exit_status, tell
 from csvjobs.cli.run import processed, submitted
 from csvjobs.cli.tables import SHOWN_COLUMNS, print_notes, shown, table
 from csvjobs.flow.deliver import PROFILE
-from csvjobs.pipelines.profile import ColumnSummary, Profiles, TableProfile
-from csvjobs.pipelines.step import shortest
+from csvjobs.pipelines.profile import Profiles, TableProfile
+
+LONG = 24
 
 PIPELINE = json.dumps({"name": "profile", "report": {"profile": True}})
 
@@ -53,18 +54,15 @@ def _print(found: TableProfile) -> None:
     to.print(f"{found.rows:,} rows", soft_wrap=True)
     listed = table("column", "looks like", "filled", "empty", "about distinct", "from", "to", "most often")
     for column in found.columns[:SHOWN_COLUMNS]:
-        low, high = _bounds(column)
         often = next(iter(column.drawn.top.items()), None)
         listed.add_row(
             *(Text(column.name), Text(column.meaning), f"{column.filled:,}", f"{column.empty:,}"),
-            *(f"{column.about_distinct:,}", Text(low), Text(high)),
+            *(f"{column.about_distinct:,}", _cell(column.first), _cell(column.last)),
             Text(f"{shown(often[0])[:30]} ({often[1] / column.drawn.filled:.0%})" if often else ""),
         )
     to.print(listed)
 
 
-def _bounds(column: ColumnSummary) -> tuple[str, str]:
-    """Of the numbers, where all cells are such."""
-    if column.numbers and column.numbers.count == column.filled:
-        return shortest(column.numbers.low), shortest(column.numbers.high)
-    return (column.first or "")[:20], (column.last or "")[:20]
+def _cell(text: str | None) -> Text:
+    """As much of the cell as there is room for: of a number usually all."""
+    return Text(text or "") if len(text or "") <= LONG else Text(f"{text:.{LONG}}…")

@@ -140,6 +140,16 @@ class Sql(ABC):
         """An aggregate: a list of approximate quantiles of numbers, in little memory."""
 
     @abstractmethod
+    def lowest(self, expression: str, by: str, condition: str) -> str:
+        """An aggregate: the text in the row with the lowest `by` that meets the condition; in several such
+        rows, the first text in code point order."""
+
+    @abstractmethod
+    def highest(self, expression: str, by: str, condition: str) -> str:
+        """An aggregate: the text in the row with the highest `by` that meets the condition; in several such
+        rows, the last text in code point order."""
+
+    @abstractmethod
     def listed(self, expressions: Sequence[str], condition: str) -> str:
         """An aggregate: a list with, for each row that meets the condition, a list of these texts."""
 

@@ -84,6 +84,12 @@ class DuckSql(Sql):
     def about_quantiles(self, expression: str, parts: Sequence[float]) -> str:
         return f"APPROX_QUANTILE({expression}, [{', '.join(map(str, parts))}])"
 
+    def lowest(self, expression: str, by: str, condition: str) -> str:
+        return f"STRUCT_EXTRACT(MIN(ROW({by}, {expression})) FILTER (WHERE {condition}), 2)"
+
+    def highest(self, expression: str, by: str, condition: str) -> str:
+        return f"STRUCT_EXTRACT(MAX(ROW({by}, {expression})) FILTER (WHERE {condition}), 2)"
+
     def listed(self, expressions: Sequence[str], condition: str) -> str:
         return f"LIST([{', '.join(expressions)}]) FILTER (WHERE {condition})"
 

@@ -1,4 +1,4 @@
-"""Profile: describes each column of a whole table, in one pass and little memory.
+"""Profile: describes each column of a whole table, in at most two passes and little memory.
 
 Counts and bounds are exact. What one pass can only estimate, the number of distinct values and quantiles, is
 named as approximate. What needs a closer look is computed from a sample of rows, or from all if there are
@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from decimal import Decimal
+from itertools import islice
 from math import isfinite
 from typing import Any
 
@@ -19,7 +19,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from csvjobs.engines.base import NUMBER, Engine, Sql
 from csvjobs.pipelines.meaning import LEADING_ZEROS, formats, meaning
 from csvjobs.pipelines.rows import ROW
-from csvjobs.pipelines.step import Columns, missing
+from csvjobs.pipelines.step import Column, Columns, constant, missing
 from csvjobs.reading.profile import ColumnProfile, profiled
 
 DRAWN = 2000
@@ -34,7 +34,7 @@ MOST_COLUMNS = 200
 
 
 class Spread(BaseModel):
-    """The numbers of a column. Bounds are doubles, or integers if whole numbers are too large for those;
+    """The numbers of a column as doubles; bounds are integers if whole numbers are too large for those;
     `bars`: how many of the sampled numbers fall into each of equal intervals from the lowest to the highest
     sampled."""
 
@@ -59,10 +59,10 @@ class ColumnSummary(BaseModel):
     quoted_empty: int = Field(description="Those of them that are quoted empty texts.")
     about_distinct: int = Field(description="Distinct values among the filled cells; exact in small tables.")
     first: str | None = Field(
-        description="The lowest cell: of dates the earliest, in the first format that fits, otherwise the "
-        "first in code point order."
+        description="The lowest cell, as it is written: of numbers the smallest, of dates the earliest in "
+        "the first format that fits, otherwise the first in code point order."
     )
-    last: str | None
+    last: str | None = Field(description="The highest cell, likewise.")
     shortest: int | None
     longest: int | None
     numbers: Spread | None = None
@@ -89,8 +89,8 @@ class Profiles(BaseModel):
 
 
 def profile(engine: Engine, sql: Sql, relation: str, columns: Columns, rows: int) -> TableProfile:
-    """One scan of the relation, which has ROW and about `rows` rows; a second one for bounds that depend on
-    the kind of the column."""
+    """One scan of the relation, which has ROW and about `rows` rows; a second one for the bounds of numbers
+    and dates."""
     columns = Columns(columns[:MOST_COLUMNS])
     numbers = ", ".join(f"{sql.number(_there(sql, c.sql))} AS n{i}" for i, c in enumerate(columns))
     facts = [fact for i, c in enumerate(columns) for fact in _facts(sql, c.sql, f"n{i}")]
@@ -101,38 +101,56 @@ def profile(engine: Engine, sql: Sql, relation: str, columns: Columns, rows: int
     width = len(found) // max(1, len(columns))
     parts = (found[i : i + width] for i in range(0, len(found), width))
     whole = len(sample or []) == count
-    summaries = [
-        _summary(one, count, part, _filled(sample or [], i, sql.nulls), whole=whole)
-        for i, (one, part) in enumerate(zip(close, parts, strict=True))
-    ]
     cells = [_filled(sample or [], place, sql.nulls) for place in range(len(columns))]
-    exactly = _bounded(engine, sql, relation, columns, summaries, cells)
-    return TableProfile(rows=count, drawn=len(sample or []), columns=exactly)
+    summaries = [
+        _summary(one, count, part, some, whole=whole)
+        for one, part, some in zip(close, parts, cells, strict=True)
+    ]
+    asked = [_bounds(sql, *each) for each in zip(columns, summaries, cells, strict=True)]
+    bounded = list(map(_bounded, summaries, _found(engine, relation, asked)))
+    return TableProfile(rows=count, drawn=len(sample or []), columns=bounded)
 
 
-def _bounded(
-    engine: Engine,
-    sql: Sql,
-    relation: str,
-    columns: Columns,
-    summaries: Sequence[ColumnSummary],
-    cells: Sequence[Sequence[str]],
-) -> list[ColumnSummary]:
-    """The summaries with exact bounds of dates, and of whole numbers too large for a double."""
-    asked = {}
-    for place, (column, one, some) in enumerate(zip(columns, summaries, cells, strict=True)):
-        there = _there(sql, column.sql)
-        if strptime := _ordered_by(one, some):
-            asked[place] = f"CAST({sql.moment(there, strptime)} AS VARCHAR) || ' ' || {there}"
-        elif one.numbers and max(map(abs, (one.numbers.low, one.numbers.high))) >= SURE:
-            asked[place] = f"TRY_CAST({there} AS DECIMAL(38, 10))"
-    if not asked:
-        return list(summaries)
-    facts = ", ".join(f"COUNT({sql}), MIN({sql}), MAX({sql})" for sql in asked.values())
-    [found] = engine.rows(f"SELECT {facts} FROM ({relation})")
-    bounds = zip(found[::3], found[1::3], found[2::3], strict=True)
-    exact = {place: _exact(summaries[place], *each) for place, each in zip(asked, bounds, strict=True)}
-    return [exact.get(place, one) for place, one in enumerate(summaries)]
+def _bounds(sql: Sql, column: Column, summary: ColumnSummary, cells: Sequence[str]) -> list[str]:
+    """Aggregates for a column of numbers or dates: how many there are, the lowest and the highest cell."""
+    there = _there(sql, column.sql)
+    if strptime := _ordered_by(summary, cells):
+        by = sql.moment(there, strptime)
+        return [
+            f"COUNT({by})",
+            *(bound(there, by, f"{by} IS NOT NULL") for bound in (sql.lowest, sql.highest)),
+        ]
+    if not summary.numbers:
+        return []
+    number = sql.number(there)
+    low, high = (f"{number} = {constant(bound)}" for bound in (summary.numbers.low, summary.numbers.high))
+    # Among cells that are the same double.
+    by = f"TRY_CAST({there} AS DECIMAL(38, 10))"
+    return [f"COUNT({number})", sql.lowest(there, by, low), sql.highest(there, by, high)]
+
+
+def _found(engine: Engine, relation: str, asked: Sequence[Sequence[str]]) -> list[Sequence[Any]]:
+    """The values of each column's aggregates."""
+    listed = [aggregate for each in asked for aggregate in each]
+    [found] = engine.rows(f"SELECT {', '.join(listed)} FROM ({relation})") if listed else [()]
+    left = iter(found)
+    return [list(islice(left, len(each))) for each in asked]
+
+
+def _bounded(summary: ColumnSummary, found: Sequence[Any]) -> ColumnSummary:
+    """The summary with the bounds found: with these cells if they are of one kind with all others."""
+    if not found:
+        return summary
+    count, low, high = found
+    if numbers := summary.numbers:
+        whole = {name: int(cell) for name, cell in (("low", low), ("high", high)) if _is_long(cell)}
+        summary = summary.model_copy(update={"numbers": numbers.model_copy(update=whole)})
+    return summary.model_copy(update={"first": low, "last": high}) if count == summary.filled else summary
+
+
+def _is_long(cell: str) -> bool:
+    """Whether the cell is a whole number that may be too large for a double."""
+    return bool(re.fullmatch(r"\s*[+-]?\d{1,400}\s*", cell, re.ASCII)) and abs(int(cell)) >= SURE
 
 
 def _ordered_by(summary: ColumnSummary, cells: Sequence[str]) -> str | None:
@@ -141,18 +159,6 @@ def _ordered_by(summary: ColumnSummary, cells: Sequence[str]) -> str | None:
         return None
     # Formats of times with a zone begin with the year anyway.
     return next((one for one in formats(cells) if not one.endswith("%z")), None)
-
-
-def _exact(summary: ColumnSummary, count: int, low: Any, high: Any) -> ColumnSummary:
-    """The summary with these bounds, if they cover all its cells: numbers, or texts that follow a timestamp
-    with one space in it."""
-    if summary.numbers and isinstance(low, Decimal) and count == summary.numbers.count:
-        whole = {name: int(n) for name, n in (("low", low), ("high", high)) if n == n.to_integral_value()}
-        return summary.model_copy(update={"numbers": summary.numbers.model_copy(update=whole)})
-    if isinstance(low, str) and count == summary.filled:
-        first, last = (text.split(" ", 2)[2] for text in (low, high))
-        return summary.model_copy(update={"first": first, "last": last})
-    return summary
 
 
 def _facts(sql: Sql, cell: str, number: str) -> Iterator[str]:

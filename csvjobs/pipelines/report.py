@@ -21,7 +21,7 @@ class ReportOptions(BaseModel):
     profile: bool = Field(
         False,
         description="Whether to describe the contents of the columns of the file and of the output in "
-        "`profile.json`, which takes a pass over each.",
+        "`profile.json`, which takes up to two passes over each.",
     )
 
     changes: bool = Field(

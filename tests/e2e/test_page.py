@@ -574,13 +574,16 @@ def test_what_the_pipeline_will_do_is_shown_before_the_file_is_sent(page: Page) 
 @pytest.mark.parametrize("page", ["light", "dark"], indirect=True)
 def test_what_the_columns_hold_is_drawn(page: Page) -> None:
     own_pipeline(page, "steps: [{step: trim}]\nreport: {profile: true}")
-    page.locator("#file").set_input_files(EXAMPLES / "contacts.csv")
+    lines = (EXAMPLES / "contacts.csv").read_bytes().splitlines()
+    long_ids = b"\n1234567890123456".join(lines)
+    page.locator("#file").set_input_files(file(long_ids))  # type: ignore[arg-type]
     page.get_by_role("button", name="Process", exact=True).click()
     expect(status(page)).to_have_text("done")
     expect(page.locator("#job-steps li")).to_have_text(["trim 2 cells changed"])
     for side in ("input", "output"):
         rows = page.locator(f"#profile-{side} tbody tr")
         expect(rows).to_have_count(6)
+        expect(rows.nth(0).locator("td").nth(2)).to_have_text("12345678901234561 to 123456789012345611")
         expect(rows.nth(2)).to_contain_text("email")
         expect(rows.nth(4).locator("td").nth(4)).to_contain_text("pro (42 %)")
         assert rows.nth(4).locator("rect").count() == 2 + 3

@@ -72,9 +72,32 @@ def test_bounds_are_by_what_the_cells_are(
 
 @pytest.mark.parametrize("numbers", [[2**53 + 1, -5], [-(2**60) - 1, 2**63 + 1], [10**25 + 3, 1]])
 def test_bounds_of_whole_numbers_are_exact(engine: DuckEngine, tmp_path: Path, numbers: list[int]) -> None:
-    found = column(engine, tmp_path, list(map(str, numbers))).numbers
-    assert found is not None
-    assert (found.low, found.high) == (min(numbers), max(numbers))
+    found = column(engine, tmp_path, list(map(str, numbers)))
+    assert found.numbers is not None
+    assert (found.numbers.low, found.numbers.high) == (min(numbers), max(numbers))
+
+
+@pytest.mark.parametrize(
+    ("cells", "bounds"),
+    [
+        (["10", "9", "100.50", " 9.00 "], (" 9.00 ", "100.50")),
+        (
+            ["9007199254740993", "9007199254740992", "9007199254740994"],
+            ("9007199254740992", "9007199254740994"),
+        ),
+        (["1234567890123456789", "1234567890123456788", "", "7"], ("7", "1234567890123456789")),
+        (["-1234567890123456789", "-1234567890123456788"], ("-1234567890123456789", "-1234567890123456788")),
+        (["0.1000000000000000055", "0.1"], ("0.1", "0.1000000000000000055")),
+        (["1e300", "-1E300", "2"], ("-1E300", "1e300")),
+        (["9", "10", "n/a"], ("10", "n/a")),
+    ],
+)
+def test_bounds_of_numbers_are_their_cells(
+    engine: DuckEngine, tmp_path: Path, cells: list[str], bounds: tuple[str, str]
+) -> None:
+    found = column(engine, tmp_path, cells)
+    assert found.numbers is not None
+    assert (found.first, found.last) == bounds
 
 
 def test_of_a_large_table_some_rows_are_drawn(engine: DuckEngine, tmp_path: Path) -> None:

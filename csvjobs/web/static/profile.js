@@ -50,8 +50,8 @@ function different(column) {
   return `${about}${number.format(column.about_distinct)}`;
 }
 
-function bounds({ numbers, filled: count, first, last }) {
-  if (numbers?.count === count) return `${number.format(numbers.low)} to ${number.format(numbers.high)}`;
+// Cells, not numbers: JavaScript would round long ones.
+function bounds({ filled: count, first, last }) {
   return count ? `${short(first)} to ${short(last)}` : "";
 }
 

@@ -55,7 +55,7 @@ def distinct(names: Sequence[str]) -> Sequence[str]:
     for name in names:
         if (other := folded.setdefault(name.lower(), name)) is not name:
             raise DuplicateColumn(
-                f"In Parquet the columns {other!r} and {name!r} are one: they differ by case only.",
+                f"Parquet cannot have both columns {other!r} and {name!r}: they differ by case only.",
                 column=name,
                 hint="Rename one of them, or write csv or jsonl.",
             )

@@ -438,7 +438,7 @@ def _bad_pattern(pattern: str, error: str) -> BadPattern:
         return BadPattern(f"The pattern {shown} has fewer groups than are asked for.", hint=hint)
     if "Rewrite schema" in reason:
         hint = r"\0 is the whole match, \1 what its first group holds, \\ a backslash."
-        return BadPattern(f"What replaces {shown} has a backslash before no digit.", hint=hint)
+        return BadPattern(f"The replacement for {shown} has a backslash that no digit follows.", hint=hint)
     hint = "Patterns are in RE2 syntax."
     return BadPattern(f"{shown} is not a regular expression: {reason}.", hint=hint)
 

@@ -69,7 +69,7 @@ def _parsed(text: str, before: str = "") -> list[Node]:
     if text.count("(") > MAX_BRACKETS:
         raise NotParsed(f"it has more than {MAX_BRACKETS} brackets")
     if odd := re.search("[\0\ud800-\udfff]", text):
-        raise NotParsed("it holds what is no character", odd.start())
+        raise NotParsed("it contains an invalid character", odd.start())
     with _connection().cursor() as cursor:
         written = "SELECT json_serialize_sql(?, skip_default := true, skip_empty := true, skip_null := true)"
         [(answer,)] = cursor.execute(written, [before + text]).fetchall()

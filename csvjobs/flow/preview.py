@@ -222,7 +222,7 @@ def _fault_of_rows(read: ReadOptions, faults: Counter[str], good: int, *, whole:
     bad = faults.total()
     some = f"{bad} of {bad + good} rows are bad ({', '.join(f'{n} {code}' for code, n in faults.items())})"
     if option := next(filter(None, map(read.failing, faults)), ""):
-        hint = f"Correct them, or set {option}: reject to put such rows aside."
+        hint = f"Correct them, or set {option}: reject to reject such rows."
         return Fault.of(BadRow(f"{some}: the first one ends the job.", hint=hint))
     if bad and whole and not good:
         return Fault.of(NoRowsLeft(f"{some}.", hint="If rows are cut wrongly, set delimiter and quote."))

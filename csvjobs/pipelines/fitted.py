@@ -60,7 +60,7 @@ class Fitted:
             raise PipelineMismatch(
                 f"The values were learnt by {learnt}, and {given.name!r} (sha256 {given.sha256[:12]}…) has "
                 "other steps.",
-                hint="Leave the pipeline out: the steps that have learnt come with their values.",
+                hint="Leave the pipeline out: fitted parameters come with their steps.",
             )
         return given
 
@@ -68,11 +68,13 @@ class Fitted:
         """What differs between the columns of a file and those that were learnt from."""
         gone = [name for name in self.columns if name not in columns]
         new = [name for name in columns if name not in self.columns]
-        notes = [f"{_counted(gone)} that the fit saw, not here: {_listed(gone)}."] if gone else []
-        notes += [f"{_counted(new)} that the fit did not see, kept: {_listed(new)}."] if new else []
+        notes = [f"{_counted(gone)} of the fitted file, missing here: {_listed(gone)}."] if gone else []
+        notes += [f"{_counted(new)} not in the fitted file, kept: {_listed(new)}."] if new else []
         common = [name for name in columns if name in self.columns]
         if common != [name for name in self.columns if name in columns]:
-            notes.append("The columns are in another order than in the fit; they are taken by name.")
+            notes.append(
+                "The columns are in another order than in the fitted file; they are matched by name."
+            )
         return notes
 
 

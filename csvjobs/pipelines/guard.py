@@ -23,7 +23,7 @@ def guard(planned: Plan, *, header: bool) -> None:
     names = [column.name for column in columns if header and _is_formula(column.name)]
     if count := sum(cells) + len(names):
         planned.columns = Columns(_guarded(column, sql) for column in columns)
-        told = "Cells that a spreadsheet would take for a formula, and that have a ' in front now"
+        told = "Cells that a spreadsheet would take for a formula, now with a ' in front"
         planned.warnings.append(f"{told}: {count} (formula_guard).")
 
 

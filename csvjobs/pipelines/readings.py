@@ -205,10 +205,10 @@ def _ask_of_many(
     [(example,)] = engine.rows(query)
     raise AmbiguousFormat(
         f"Column {column!r} mixes formats: some cells are {readings[best].called}, "
-        f"but {example[:80]!r} is of another.",
+        f"but {example[:80]!r} has another one.",
         column=column,
         cell=example,
-        hint="Say with format which one is meant. To read several, cast once for each, with invalid: keep.",
+        hint="Set format to the one that is meant. To read several, cast once for each, with invalid: keep.",
     )
 
 
@@ -222,5 +222,5 @@ def _ask_which(
             f"{readings[one].called}, or {second}, {readings[other].called}.",
             column=column,
             cell=cell,
-            hint="Say with format which one is meant.",
+            hint="Set format to the one that is meant.",
         )

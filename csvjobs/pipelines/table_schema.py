@@ -281,7 +281,7 @@ def table_schema(columns: Iterable[str] | None, match: Match, rules: Iterable[Ru
     keys, foreign = [], []
     for rule in rules:
         if rule.where is not None:
-            raise InvalidOption(f"A Table Schema has no word for the condition {rule.where!r}.")
+            raise InvalidOption(f"A Table Schema cannot express the condition {rule.where!r}.")
         for name in rule.names:
             _merge(fields.setdefault(name, {"name": name}), _field(rule), name)
         if rule.unique == "together":
@@ -314,7 +314,7 @@ def _field(rule: Rule) -> dict[str, Any]:
     of_text = given.keys() & {"pattern", "minLength", "maxLength"}
     if of_text and rule.reads_as:
         only = f"A Table Schema has {', '.join(sorted(of_text))} for the type string only"
-        raise InvalidOption(f"{only}, and {', '.join(rule.names)} is of another.")
+        raise InvalidOption(f"{only}, and {', '.join(rule.names)} has another one.")
     kind = {"type": "string"} if of_text else _type(rule)
     missing = {"missingValues": ["", *rule.missing]} if rule.missing else {}
     return {**kind, **missing, **({"constraints": given} if given else {})}
@@ -349,4 +349,4 @@ def _merge(field: dict[str, Any], more: Mapping[str, Any], name: str) -> None:
             _merge(field.setdefault(key, {}), value, name)
         elif field.setdefault(key, value) != value:
             said = f"A Table Schema has one {key} for a field, and the rules have two for {name!r}."
-            raise InvalidOption(said, hint="Make one rule of them.")
+            raise InvalidOption(said, hint="Merge them into one rule.")

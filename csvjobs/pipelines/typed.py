@@ -125,14 +125,16 @@ NONE = Candidate("VARCHAR", "(?:a^)")
 def _check_sheet(planned: Plan, write: WriteOptions) -> None:
     columns = planned.columns
     if len(columns) > MOST_COLUMNS:
-        raise TooManyColumns(f"A sheet of XLSX has at most {MOST_COLUMNS} columns; these are {len(columns)}.")
+        raise TooManyColumns(
+            f"An XLSX sheet has at most {MOST_COLUMNS} columns; the table has {len(columns)}."
+        )
     lengths = ", ".join(f"MAX(LENGTH({column.sql}))" for column in columns)
     [(rows, *longest)] = planned.engine.rows(f"SELECT COUNT(*), {lengths} FROM ({planned.relation})")
     most = MOST_ROWS - write.header
     if rows > most:
-        hint = "Write csv, jsonl or parquet, or fewer rows: with the step filter or limit, say."
-        raise TooManyRows(f"A sheet of XLSX has room for {most} rows; these are {rows}.", hint=hint)
+        hint = "Write csv, jsonl or parquet, or fewer rows, for example with the step filter or limit."
+        raise TooManyRows(f"An XLSX sheet has room for {most} rows; the table has {rows}.", hint=hint)
     for column, length in zip(columns, longest, strict=True):
         if (length or 0) > MOST_CHARACTERS:
-            found = f"A cell of XLSX holds at most {MOST_CHARACTERS} characters; one has {length}."
+            found = f"An XLSX cell holds at most {MOST_CHARACTERS} characters; one has {length}."
             raise FieldTooLong(found, column=column.name, hint="Write csv, jsonl or parquet.")

@@ -187,7 +187,7 @@ class Filter:
     def _may_fail(self, record: Record, code: str, message: str, column: str) -> None:
         """Raises BadRow if such a row ends the job."""
         if option := self.options.failing(code):
-            hint = f"Correct the line, or set {option}: reject to put such rows aside."
+            hint = f"Correct the line, or set {option}: reject to reject such rows."
             raise BadRow(f"Line {record.first}: {message}", line=record.first, column=column, hint=hint)
 
     def source(self, path: Path) -> Source:
@@ -213,7 +213,7 @@ class Filter:
         if self.replaced:
             yield f"{_rows(self.replaced)} had bytes that are not UTF-8; they were replaced by U+FFFD."
         if self.unread:
-            yield f"Of {_rows(self.unread)} the cells were read; what only _record says of them was not."
+            yield f"Of {_rows(self.unread)} the cells were read; what only _record contains was not."
 
     def _reject(
         self, record: Record, code: str, place: int, found: str, message: str = "", text: bytes = b""

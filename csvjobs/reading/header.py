@@ -18,8 +18,8 @@ MOST_TOLD = 5
 MOST_ENDING = 0.75
 """The share of rows that shows that each row ends in a delimiter."""
 
-_SEVERAL = "The names of the columns are those of {} rows, joined; set header_rows: 1 if that is wrong."
-_CUT = "Line {} names the columns, with {!r} between them, unlike the rows below."
+_SEVERAL = "The column names were joined from {} rows; set header_rows: 1 if that is wrong."
+_CUT = "Line {} is the header row, but its delimiter {!r} is not that of the rows below."
 
 
 class Header(NamedTuple):
@@ -44,7 +44,7 @@ def header_of(beginning: Beginning, options: ReadOptions) -> Header:
     """The header of a table. Raises TooManyColumns; BadRow if bad rows end the job."""
     top, most = beginning.top, options.max_columns
     if len(top.cells) > most:
-        hint = "Is the delimiter right? If so, set max_columns higher."
+        hint = "Is the delimiter right? If so, raise max_columns."
         found = f"The file has {len(top.cells)} columns; {most} is the most."
         raise TooManyColumns(found, line=top.first, hint=hint)
     if not beginning.header.value:
@@ -74,7 +74,7 @@ def fitted(cells: list[bytes], body: Sequence[Row]) -> tuple[list[bytes], list[s
     widths = Counter(len(row.cells) for row in body if not row.fault)
     if len(widths) > 1 and (ends := _ends(cells, body, widths)):
         most = f"The header row has {len(cells)} cells, most rows below it have {len(cells) + len(ends)}"
-        return cells + ends, [f"{most}: the last, which are blank, were taken to be without a name."]
+        return cells + ends, [f"{most}: the last columns, which are blank, were taken to have no name."]
     if len(widths) != 1:
         return cells, []
     [(width, count)] = widths.items()
@@ -89,8 +89,8 @@ def fitted(cells: list[bytes], body: Sequence[Row]) -> tuple[list[bytes], list[s
         return cells, []
     blank = [b""] * (width - len(cells))
     if len(blank) == 1 and _name_rows(body, width):
-        return blank + cells, [f"{told}: the first column was taken to be the one without a name."]
-    return cells + blank, [f"{told}: the last were taken to be those without a name."]
+        return blank + cells, [f"{told}: the first column was taken to have no name."]
+    return cells + blank, [f"{told}: the last columns were taken to have no name."]
 
 
 def _ends(cells: list[bytes], body: Sequence[Row], widths: Counter[int]) -> list[bytes]:
@@ -133,7 +133,7 @@ def _first_told(warnings: list[str]) -> list[str]:
     more = len(warnings) - MOST_TOLD
     if more < 2:
         return warnings
-    return [*warnings[:MOST_TOLD], f"{more} more columns have got new names: see the output's header row."]
+    return [*warnings[:MOST_TOLD], f"{more} more columns were renamed: see the output's header row."]
 
 
 def numbered_names(width: int) -> tuple[str, ...]:

@@ -35,7 +35,7 @@ SETTINGS: dict[str, Any] = {
     "autoload_known_extensions": "false",
 }
 NESTED = ("STRUCT", "MAP", "UNION")
-HINT = "Write it anew and send it again, or the table as CSV."
+HINT = "Write the file again, or send the table as CSV."
 
 
 @dataclass

@@ -273,7 +273,7 @@ def first_lines(path: Path, *, cut: bool = False) -> tuple[list[Line], bool]:
 def _doubts(detected: dict[str, Found], header: Header, options: ReadOptions) -> list[str]:
     """Warnings for detected, not declared, properties that a person should check."""
     doubts = [
-        f"The {name} was taken to be {found.value!r} with a confidence of {found.confidence:.0%} only; "
+        f"The {name} was detected as {found.value!r} with a confidence of only {found.confidence:.0%}; "
         f"set the option {name} if that is wrong."
         for name, found in detected.items()
         if found.confidence < UNSURE and name not in ("skip", "header")

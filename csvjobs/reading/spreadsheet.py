@@ -87,7 +87,7 @@ class Spreadsheet(Table):
         others = tuple(sheet.name for sheet in book.sheets if sheet is not chosen)
         self.detected |= {"format": Found("xlsx"), "sheet": Found(chosen.name, 1.0, others)}
         if not asked and len(visible) > 1:
-            self.notes = [f"Of the sheets {listed} the first was read; set sheet for another one."]
+            self.notes = [f"The first of the sheets {listed} was read; set sheet to read another one."]
         return chosen
 
     def _pass(
@@ -139,7 +139,7 @@ class Spreadsheet(Table):
 
 def _notes(book: Workbook) -> Iterator[str]:
     if book.errors:
-        yield f"Cells that hold errors such as #N/A, which come as these texts: {book.errors}."
+        yield f"Cells with errors such as #N/A, read as these texts: {book.errors}."
     if book.uncalculated:
         yield (
             f"Formulas whose values are not in the file, so that their cells are empty: {book.uncalculated}; "

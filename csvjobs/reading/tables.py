@@ -107,7 +107,7 @@ class Sieve:
         """Rejects an unreadable row; `text`: the part of it to keep. Raises BadRow."""
         message = REASONS[code].sentence
         if option := self._options.failing(code):
-            hint = f"Correct the row, or set {option}: reject to put such rows aside."
+            hint = f"Correct the row, or set {option}: reject to reject such rows."
             raise BadRow(f"Line {place.row}: {message}", line=place.row, hint=hint)
         found = found or f"over {self._options.max_record_bytes} bytes"
         said = text[:KEPT].decode("utf-8", "replace")
@@ -171,4 +171,4 @@ def check_width(width: int, options: ReadOptions) -> None:
     """Raises TooManyColumns if `width` exceeds max_columns."""
     if width > options.max_columns:
         found = f"The file has more than {options.max_columns} columns."
-        raise TooManyColumns(found, hint="If they are meant, set max_columns higher.")
+        raise TooManyColumns(found, hint="If that is right, raise max_columns.")

@@ -31,7 +31,7 @@ MOST_XML = 64 * 1024**2
 """Bytes of one row, one text, or a part that is usually small."""
 
 CHUNK = 64 * 1024
-SEND_AGAIN = "Save it anew with a spreadsheet program and send it again, or the sheet as CSV."
+SEND_AGAIN = "Save it again with a spreadsheet program, or send the sheet as CSV."
 
 _ESCAPE = re.compile("_x([0-9A-Fa-f]{4})_")
 _SURROGATE = re.compile("[\ud800-\udfff]")

@@ -162,9 +162,9 @@ def test_columns_are_taken_by_name_and_what_differs_is_told(services: Services) 
     job = run(services, "new,b,a\n n ,x,\n", apply=learnt.job_id)
     assert output(services, job) == "new,b,a\n n ,x,2\n"
     assert job.warnings == [
-        "1 column that the fit saw, not here: 'c'.",
-        "1 column that the fit did not see, kept: 'new'.",
-        "The columns are in another order than in the fit; they are taken by name.",
+        "1 column of the fitted file, missing here: 'c'.",
+        "1 column not in the fitted file, kept: 'new'.",
+        "The columns are in another order than in the fitted file; they are matched by name.",
     ]
 
 
@@ -174,7 +174,7 @@ def test_a_column_that_a_step_needs_and_is_not_there_ends_the_job(services: Serv
     assert job.status is Status.ERROR
     assert job.error is not None
     assert (job.error.code, job.error.column) == ("unknown-column", "a")
-    assert "1 column that the fit saw, not here: 'a'." in job.warnings
+    assert "1 column of the fitted file, missing here: 'a'." in job.warnings
 
 
 def test_unknown_categories_follow_the_step(services: Services) -> None:

@@ -151,7 +151,7 @@ def test_a_row_whose_cells_or_record_were_changed_counts_as_corrected(
     [header, row] = rejected(bench)
     table = bench.table(resaved([header, [*own, *row[2:-1], record]]))
     assert (table.rows, table.rejects) == ([tuple(own)], [])
-    told_so = "Of 1 row the cells were read; what only _record says of them was not."
+    told_so = "Of 1 row the cells were read; what only _record contains was not."
     assert (told_so in told(table)) == bool(record)
 
 

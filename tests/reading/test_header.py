@@ -46,7 +46,7 @@ def test_a_warning_tells_the_column_and_its_new_name() -> None:
 def test_of_many_new_names_the_first_are_told_and_the_others_counted() -> None:
     _, warnings = column_names(["a"] * 1000)
     assert [warning.split()[1] for warning in warnings[:MOST_TOLD]] == ["2", "3", "4", "5", "6"]
-    assert warnings[MOST_TOLD:] == ["994 more columns have got new names: see the output's header row."]
+    assert warnings[MOST_TOLD:] == ["994 more columns were renamed: see the output's header row."]
 
 
 @given(cells=st.lists(cells, max_size=12))

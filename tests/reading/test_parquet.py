@@ -120,5 +120,5 @@ def test_what_is_damaged_is_told_without_where_it_lies(told: str) -> None:
 
 def test_letters_alone_make_no_parquet(bench: ReadBench) -> None:
     assert bench.table(b"PAR1,b\n1,2\n").columns == ("PAR1", "b")
-    with pytest.raises(NotCsv, match="no parquet file"):
+    with pytest.raises(NotCsv, match="not a parquet file"):
         bench.read(b"a,b\n1,2\n", format="parquet")

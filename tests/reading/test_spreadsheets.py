@@ -125,7 +125,7 @@ def test_what_stands_in_the_file_is_understood(bench: ReadBench) -> None:
     assert table.rows == [("bold ", "xy"), ("a\rb_x0041_", "#DIV/0!"), ("false", None), (None, "")]
     assert table.counts == (4, 0, {"blank lines": 2})
     notes = " ".join(table.reading.warnings)
-    assert "errors such as #N/A, which come as these texts: 1." in notes
+    assert "errors such as #N/A, read as these texts: 1." in notes
     assert "their cells are empty: 1;" in notes
 
 

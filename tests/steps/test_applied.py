@@ -139,9 +139,7 @@ def test_a_group_that_was_not_there_to_learn(bench: Bench, unknown: str) -> None
     filled = "" if unknown == "keep" else "3"
     assert [row[1] for row in out.rows] == ["1.5", "100", filled, filled, "5"]
     [warning] = out.warnings
-    assert warning.startswith(
-        "2 missing cells are of a group by g of which nothing is known, for example that"
-    )
+    assert warning.startswith("2 missing cells are in a group by g without a known value, for example that")
 
 
 def test_a_step_waits_for_one_that_changes_what_it_groups_by(bench: Bench) -> None:

@@ -17,12 +17,12 @@ from csvjobs.errors import InvalidPipeline
 from csvjobs.pipelines.spec import build
 
 REFUSED = {
-    "sum(a) FILTER (WHERE a > 1) OVER ()": "window function 'sum' cannot be written so (filter expr)",
-    "sum(DISTINCT a) OVER ()": "window function 'sum' cannot be written so (distinct)",
-    "first_value(a ORDER BY b) OVER ()": "window function 'first_value' cannot be written so (arg orders)",
-    "first_value(a IGNORE NULLS) OVER ()": "'first_value' cannot be written so (ignore nulls)",
-    "sum(a) OVER (ROWS 1 PRECEDING EXCLUDE TIES)": "cannot be written so (exclude clause)",
-    "main.sum(a) OVER ()": "window function 'sum' cannot be written so (schema)",
+    "sum(a) FILTER (WHERE a > 1) OVER ()": "window function 'sum' cannot be written this way (filter expr)",
+    "sum(DISTINCT a) OVER ()": "window function 'sum' cannot be written this way (distinct)",
+    "first_value(a ORDER BY b) OVER ()": "'first_value' cannot be written this way (arg orders)",
+    "first_value(a IGNORE NULLS) OVER ()": "'first_value' cannot be written this way (ignore nulls)",
+    "sum(a) OVER (ROWS 1 PRECEDING EXCLUDE TIES)": "cannot be written this way (exclude clause)",
+    "main.sum(a) OVER ()": "window function 'sum' cannot be written this way (schema)",
     "sum(x := a) OVER ()": "arguments have no names here",
     "sum(a) OVER (ORDER BY b RANGE 1 PRECEDING)": "RANGE and GROUPS cannot be used here",
     "sum(a) OVER (ORDER BY b RANGE BETWEEN CURRENT ROW AND UNBOUNDED FOLLOWING)": "a frame is ROWS BETWEEN",

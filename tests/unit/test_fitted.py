@@ -120,12 +120,12 @@ def test_another_pipeline_must_have_the_same_steps() -> None:
     ("columns", "notes"),
     [
         ("abc", []),
-        ("ab", ["1 column that the fit saw, not here: 'c'."]),
-        ("c", ["2 columns that the fit saw, not here: 'a', 'b'."]),
-        ("abxc", ["1 column that the fit did not see, kept: 'x'."]),
-        ("cab", ["The columns are in another order than in the fit; they are taken by name."]),
-        ("cx", ["2 columns that the fit saw, not here: 'a', 'b'.",
-                "1 column that the fit did not see, kept: 'x'."]),
+        ("ab", ["1 column of the fitted file, missing here: 'c'."]),
+        ("c", ["2 columns of the fitted file, missing here: 'a', 'b'."]),
+        ("abxc", ["1 column not in the fitted file, kept: 'x'."]),
+        ("cab", ["The columns are in another order than in the fitted file; they are matched by name."]),
+        ("cx", ["2 columns of the fitted file, missing here: 'a', 'b'.",
+                "1 column not in the fitted file, kept: 'x'."]),
     ],
 )  # fmt: skip
 def test_differing_columns_are_counted_and_named(columns: str, notes: list[str]) -> None:

@@ -358,7 +358,7 @@ def test_what_a_sheet_cannot_hold_is_told_before_it_is_written(engine: DuckEngin
         typed(planned, WriteOptions(format="xlsx"))
 
     target.unlink(missing_ok=True)
-    with pytest.raises(TooManyRows, match="room for 1048575 rows; these are 1048576"):
+    with pytest.raises(TooManyRows, match="room for 1048575 rows; the table has 1048576"):
         written("SELECT CAST(range AS VARCHAR) AS c0 FROM range(1048576)", ["a"])
     with pytest.raises(FieldTooLong, match="one has 32768") as error:
         written("SELECT repeat('a', 32768) AS c0", ["a"])

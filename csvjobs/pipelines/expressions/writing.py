@@ -84,7 +84,7 @@ class Writer:
             raise Wrong(str(misfit), node) from None
         self._depth -= 1
         if _size(made) > MAX_SQL:
-            raise Wrong("it is too involved; make a column of a part of it in a step of its own", node)
+            raise Wrong("it is too complex; compute a part of it as a column in a step before", node)
         return made
 
     def _all(self, nodes: list[Node]) -> list[Term]:
@@ -265,7 +265,7 @@ def only(node: Node, *known: str) -> None:
         raise Wrong(f"FILTER cannot be used here; write {instead}", node)
     for key, value in node.items():
         if key not in HARMLESS and key not in known and not (key == "order_bys" and value == UNSORTED):
-            raise Wrong(f"{_called(node)} cannot be written so ({key.replace('_', ' ')})", node)
+            raise Wrong(f"{_called(node)} cannot be written this way ({key.replace('_', ' ')})", node)
 
 
 def fitting(node: Node, take: Callable[[Term], T], term: Term) -> T:
@@ -286,7 +286,7 @@ def ordered(order: Node) -> tuple[Node, bool]:
     """The node to sort by, and whether descending. Raises Wrong."""
     node: Node = order["expression"]
     if order.keys() - {"expression", "type", "null_order"}:
-        raise Wrong("rows cannot be put in order so", node)
+        raise Wrong("rows cannot be sorted this way", node)
     if order.get("null_order", "ORDER_DEFAULT") not in ("ORDER_DEFAULT", "NULLS LAST"):
         raise Wrong("NULL always comes last", node)
     return node, order["type"] == "DESCENDING"

@@ -113,7 +113,7 @@ class Bin(ColumnStep):
             return self.edges
         found = [learnt[need] for need in self._needs(name)]
         if not isfinite(found[-1] - found[0]):
-            raise NotANumber(f"The numbers of column {name!r} lie too far apart to cut.", column=name)
+            raise NotANumber(f"The numbers of column {name!r} are too far apart to bin.", column=name)
         return _equal(found[0], found[-1], self.count) if self.count else found[1:-1]
 
     def _named(self, edges: Sequence[float]) -> list[str]:

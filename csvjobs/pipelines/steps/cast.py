@@ -104,7 +104,9 @@ class Cast(ColumnStep):
         said = f"{cells} of column {name!r} cannot be read as {self._called(chosen['reading'])}"
         said += f", for example {(chosen['example'] or '')[:80]!r}"
         if self.invalid == "fail":
-            hint = "Clean the column first, say what its cells look like, or set invalid: empty or keep."
+            hint = (
+                "Clean the column first, set options that describe its cells, or set invalid: empty or keep."
+            )
             raise InvalidCell(f"{said}.", column=name, cell=chosen["example"], hint=hint)
         return f"{said}; {'left empty' if self.invalid == 'empty' else 'left as found'}."
 

@@ -156,7 +156,7 @@ class FillMissing(ColumnStep):
         by = ", ".join(self.by or ())
         cells = "1 missing cell is" if count == 1 else f"{count} missing cells are"
         group = f"for example that of {example[:80]!r}" if example else f"as {by} is missing too"
-        said = f"{cells} of a group by {by} of which nothing is known, {group}"
+        said = f"{cells} in a group by {by} without a known value, {group}"
         if self.unknown == "error":
             hint = "Set unknown to keep or overall."
             raise UnknownCategory(f"{said}.", column=(self.by or [""])[0], hint=hint)

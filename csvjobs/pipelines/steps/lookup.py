@@ -104,7 +104,7 @@ class Lookup(Step):
         key = f"for example {example[:80]!r}" if example else "because its key is empty"
         said = f"{rows} no match in the table {self.table!r}, {key}"
         if self.missing == "fail":
-            hint = "Add what is lacking to the table, or set missing to keep or drop."
+            hint = "Add the keys to the table, or set missing to keep or drop."
             raise UnknownKey(f"{said}.", column=next(iter(self.on)), hint=hint)
         return f"{said}; {'dropped' if self.missing == 'drop' else 'the new cells are empty'}."
 
@@ -113,7 +113,7 @@ class Lookup(Step):
         raise DuplicateKey(
             f"{keys} in the table {self.table!r} more than once, for example {str(example)[:80]!r}.",
             column=next(iter(self.on)),
-            hint="Leave one row for each key in the table, by dedupe, or set duplicates: first.",
+            hint="Keep one row for each key in the table, for example with dedupe, or set duplicates: first.",
         )
 
 

@@ -77,5 +77,5 @@ def _refuse(name: str, unknown: list[str]) -> None:
         found = ", ".join(repr(value[:80]) for value in unknown)
         hint = "Add the values to the order, or set unknown: empty."
         raise UnknownCategory(
-            f"Column {name!r} holds values that its order lacks: {found}.", column=name, hint=hint
+            f"Column {name!r} holds values that are not in its order: {found}.", column=name, hint=hint
         )

@@ -82,5 +82,5 @@ class Scale(ColumnStep):
             case "robust":
                 centre, spread = found[1], found[2] - found[0]
         if not isfinite(spread):
-            raise NotANumber(f"The numbers of column {name!r} lie too far apart to scale.", column=name)
+            raise NotANumber(f"The numbers of column {name!r} are too far apart to scale.", column=name)
         return centre, spread or 1.0

@@ -112,11 +112,11 @@ class Target(ColumnStep):
         error`."""
         cells = "1 cell holds" if count == 1 else f"{count} cells hold"
         names = ", ".join(self.columns)
-        said = f"{cells} a value in {names} of which nothing is known, for example {str(example)[:80]!r}"
+        said = f"{cells} a value in {names} of which nothing was learnt, for example {str(example)[:80]!r}"
         if self.unknown == "error":
             hint = "Leave such rows out beforehand, or set unknown to mean or empty."
             raise UnknownCategory(f"{said}.", column=self.columns[0], hint=hint)
-        return f"{said}; {'the mean over all rows' if self.unknown == 'mean' else 'left empty'}."
+        return f"{said}; {'replaced by the mean over all rows' if self.unknown == 'mean' else 'left empty'}."
 
     def _need(self, statistic: Statistic, by: By | None = None) -> Need:
         return Need(self.target, statistic, by=by)

@@ -118,7 +118,7 @@ def _check_columns(found: Sequence[str], wanted: Sequence[str], match: Match) ->
         raise WrongColumns(f"The table lacks {_listed(lacking)}.", column=lacking[0])
     if beyond and match in ("exact", "equal", "superset"):
         hint = "Drop them beforehand, or set columns_match (in a Table Schema fieldsMatch): subset."
-        raise WrongColumns(f"The table has the unexpected {_listed(beyond)}.", hint=hint)
+        raise WrongColumns(f"The table must not have {_listed(beyond)}.", hint=hint)
     if match == "exact" and list(found) != list(wanted):
         place = next(place for place, name in enumerate(wanted) if found[place] != name)
         said = f"Column {place + 1} of the table is {found[place]!r}, but must be {wanted[place]!r}."

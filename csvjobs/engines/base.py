@@ -108,6 +108,10 @@ class Sql(ABC):
         it captures nothing. Raises BadPattern."""
 
     @abstractmethod
+    def mapped(self, expression: str, texts: Mapping[str, str]) -> str:
+        """The replacement of the text, NULL if it is none of `texts`, which are not empty."""
+
+    @abstractmethod
     def upper(self, expression: str) -> str:
         """The text in upper case: each character by Unicode's simple mapping, one to one, and ẞ for ß.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from functools import lru_cache
 from pathlib import Path
@@ -61,6 +61,11 @@ class DuckSql(Sql):
     def group(self, expression: str, pattern: str, number: int) -> str:
         _check_pattern(pattern, rf"\{number}")
         return f"regexp_extract({expression}, {self.text(pattern)}, {number})"
+
+    def mapped(self, expression: str, texts: Mapping[str, str]) -> str:
+        """A map: DuckDB takes several times as long for a CASE, and longest to plan it."""
+        pairs = ", ".join(f"{self.text(text)}: {self.text(other)}" for text, other in texts.items())
+        return f"MAP {{{pairs}}}[{expression}]"
 
     def upper(self, expression: str) -> str:
         return f"upper({expression})"

@@ -30,6 +30,15 @@ def test_replace_a_text(bench: Bench, column: list[str | None], text: str, fille
     assert whole == [[filler if c == text else shown(c)] for c in column]
 
 
+@given(column=crowded, mapping=st.dictionaries(wanted, texts | st.just(""), min_size=1, max_size=30))
+@example(column=["999", "a", "99"], mapping={str(number): f"n{number}" for number in range(5000)})
+def test_a_mapping_replaces_whole_cells(
+    bench: Bench, column: list[str | None], mapping: dict[str, str]
+) -> None:
+    step = {"step": "replace", "columns": ["x"], "mapping": mapping}
+    assert bench.column(step, column) == [[mapping.get(shown(c), shown(c))] for c in column]
+
+
 @given(column=crowded, text=wanted, filler=wanted | st.just(""), whole=st.booleans())
 def test_a_pattern_of_a_text_replaces_what_the_text_does(
     bench: Bench, column: list[str | None], text: str, filler: str, whole: bool

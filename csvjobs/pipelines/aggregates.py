@@ -1,4 +1,4 @@
-"""What can be said of many cells at once, as text: counts, and sums that no order of adding changes."""
+"""Aggregates of a column's cells, as text: counts, and sums that do not depend on the order of adding."""
 
 from __future__ import annotations
 
@@ -22,29 +22,29 @@ NUMERIC = ("sum", "mean", "median", *DDOF, "min", "max")
 SEPARATOR = ", "
 
 EXACT = "DECIMAL(28, 10)"
-"""Of the 38 digits that a sum may have that leaves room for 10^10 numbers."""
+"""Of the 38 digits of a sum, this leaves room for 10^10 numbers."""
 
 WIDE = "DECIMAL(38, 10)"
 MOST = 1e28
 ROOM = 1e18
-"""Numbers that are nearer to 0 are added as they are, others up to MOST in two parts."""
+"""Smaller numbers are added as they are, others up to MOST in two parts."""
 
 WIDTH = 40
-"""Binary digits of a bin: doubles of similar size, which are added as integers of WIDTH + 53 digits. With 126
-of them there is room for 10^9 numbers."""
+"""Binary digits of a bin: doubles of similar size, added as integers of WIDTH + 53 digits. 126 digits leave
+room for 10^9 numbers."""
 
 GAP = 4
-"""Bins over which what is carried of one, of 126 digits, is used up."""
+"""Bins after which the carry from a bin, of 126 digits, is used up."""
 
 LARGEST = 2.0**980
-"""Doubles that are nearer to 0 have a sum that is one."""
+"""The sum of smaller doubles is a double too."""
 
 HALVED = "DECIMAL(37, 10)"
 """The sum of two numbers of this type, and half of it, fit in 38 digits."""
 
 
 class Cells(Protocol):
-    """A column of numbers that is to be aggregated: expressions beside the rows, and of these the value."""
+    """A numeric column to aggregate: layers of columns beside the rows, and the aggregates made from them."""
 
     @property
     def place(self) -> int: ...
@@ -62,8 +62,8 @@ class Cells(Protocol):
 def aggregated(
     function: Function, cell: Column | None, numbers: Mapping[str, Cells], sql: Sql, separator: str
 ) -> str:
-    """The aggregate of a column's cells; `count`, which is of rows, needs none. `numbers`: the columns of
-    those in NUMERIC, by name; separator: between texts that are joined."""
+    """The aggregate of a column's cells; `count` counts rows and needs none. `numbers`: the columns of the
+    functions in NUMERIC, by name; separator: the text between joined texts."""
     if cell is None or function == "count":
         return "CAST(COUNT(*) AS VARCHAR)"
     if function in NUMERIC:
@@ -75,13 +75,13 @@ def aggregated(
 
 
 def need(column: str) -> Need:
-    """How large the numbers of a column are."""
+    """The need for the size of a column's numbers."""
     return Need(column, "reach")
 
 
 def cells(columns: Iterable[Column], learnt: Learnt, sql: Sql) -> dict[str, Cells]:
-    """Columns of numbers, by name; where the need of one is not learnt, those cells of it are refused that
-    are not exact as decimals."""
+    """Numeric columns, by name. If the need of one was not learnt, the query raises Unsure for cells of it
+    that are not exact as decimals."""
     return {
         c.name: Measured(c.sql, place, learnt[need(c.name)], sql)
         if need(c.name) in learnt
@@ -105,7 +105,7 @@ def beside(
 
 
 def sums_fit(names: Iterable[str], by: Sequence[str], numbers: Mapping[str, Cells]) -> tuple[Check, ...]:
-    """What to see to before these columns are added up, in groups with equal `by`."""
+    """Checks that the sums of these columns, in groups with equal `by`, are not too large for a double."""
     large = {name: each for name in names if isinstance(each := numbers[name], Measured) and each.large}
     return tuple(_sum_fits(name, by, each) for name, each in large.items())
 
@@ -125,8 +125,8 @@ def _sum_fits(name: str, by: Sequence[str], numbers: Measured) -> Check:
 
 
 class Certain(NamedTuple):
-    """A cell as a decimal, NULL where it is missing; one that is no number, or is not exact as a decimal, is
-    refused."""
+    """A cell as a decimal, NULL if it is missing; the query raises Unsure for one that is not a number, or
+    not exact as a decimal."""
 
     cell: str
     place: int
@@ -165,9 +165,9 @@ class Certain(NamedTuple):
 
 
 class Measured(NamedTuple):
-    """A cell as a double, and as a decimal where it is exact as one; NULL where it is missing or no number.
+    """A cell as a double, and as a decimal if it is exact as one; NULL if it is missing or not a number.
 
-    reach: how far from 0 the numbers of the column lie, in spans.
+    reach: the absolute values of the column's numbers, as spans.
     """
 
     cell: str
@@ -181,7 +181,7 @@ class Measured(NamedTuple):
         read = {wide: f"TRY_CAST({self.cell} AS {WIDE})", self._double: number(self.sql, self.cell)}
         fits = f"CAST({wide} AS DOUBLE) = {self._double}"
         if self._farthest >= MOST:
-            # An engine makes a decimal of 1e28 that has more digits than its type.
+            # Engines convert 1e28 to a decimal with more digits than its type has.
             fits += f" AND ABS({wide}) <= CAST('{'9' * 28}.{'9' * 10}' AS {WIDE})"
         return read, {self._exact: f"CASE WHEN {fits} THEN {wide} END"}
 
@@ -207,8 +207,8 @@ class Measured(NamedTuple):
         return self._farthest >= LARGEST
 
     def made(self, function: str) -> str:
-        """Exact where all numbers of the group have few enough digits, for the least and the largest where
-        that one has; else as doubles are."""
+        """The aggregate: exact if all numbers of the group have few enough digits (for min and max, if the
+        result has); otherwise as precise as doubles."""
         if function in ("min", "max"):
             exact, about = f"{function.upper()}({self._exact})", f"{function.upper()}({self._double})"
             same = f"CAST({exact} AS DOUBLE) = {about}"
@@ -236,7 +236,7 @@ class Measured(NamedTuple):
 
     @property
     def _decimal(self) -> str:
-        """The sum of the decimals, NULL where it has more than 38 digits."""
+        """The sum of the decimals; NULL if it has more than 38 digits."""
         if self._farthest < ROOM:
             return _shortest(f"SUM({self._exact})")
         whole, rest = f"SUM(TRUNC({self._exact}))", f"SUM({self._exact} - TRUNC({self._exact}))"
@@ -251,7 +251,7 @@ class Measured(NamedTuple):
 
     @property
     def _sums(self) -> dict[int, str]:
-        """By bins, an integer each, of those that the numbers fall into."""
+        """The sums, as integers, of the numbers in each bin that has any."""
         size = f"ABS({self._double})"
         bins = sorted({nth for low, high in self.reach for nth in range(_bin(low), _bin(high) + 1)})
         made = dict[int, str]()
@@ -271,22 +271,22 @@ def _bin(size: float) -> int:
 
 
 def _unit(nth: int) -> int:
-    """The power of two of which all doubles in the bin are multiples."""
+    """The exponent of the power of two of which all doubles in the bin are multiples."""
     return max(nth * WIDTH - 52, -1074)
 
 
 def _scaled(number: str, power: int) -> str:
-    """The double times a power of two, which may be none of a double itself."""
+    """The double times a power of two, which may itself exceed the range of a double."""
     first = max(-1000, min(power, 1000))
     made = f"{number} * {constant(ldexp(1.0, first))}"
     return made if first == power else f"{made} * {constant(ldexp(1.0, power - first))}"
 
 
 def _added(sums: Mapping[int, str], count: str = "1") -> str:
-    """The double next to the sum of all bins, give or take its last digit, by the count.
+    """The double nearest to the sum of all bins, give or take its last digit, divided by the count.
 
-    What exceeds a bin is carried to the next: so the first one that is not 0 is larger than all behind it,
-    and what is left where large numbers cancel each other out is as exact as any other sum.
+    What exceeds a bin is carried to the next, so the first bin that is not 0 outweighs all after it, and what
+    is left when large numbers cancel out is as exact as any other sum.
     """
     terms, carried, left = list[str](), "", 0
     for nth in range(min(sums, default=0), max(sums, default=-1) + 1):
@@ -301,7 +301,8 @@ def _added(sums: Mapping[int, str], count: str = "1") -> str:
 
 
 def _split(total: str) -> tuple[str, str]:
-    """What of an integer stays in its bin, at most half of one in the next, and what is carried to that."""
+    """The part of an integer that stays in its bin, at most half of one in the next, and the carry to the
+    next."""
     step, half, large = 2**WIDTH, 2 ** (WIDTH - 1), 2**126
     above = f"({total} + {_integer(large + half)})"
     return (
@@ -331,8 +332,8 @@ def _shortest(decimal: str) -> str:
 
 
 def _quotient(decimal: str, count: str) -> str:
-    """Of two whole numbers, 2776 / (50 * 10) for 277.6 / 50: a double holds these as they are, and of larger
-    ones what the division leaves."""
+    """Divides as whole numbers, 2776 / (50 * 10) for 277.6 / 50: doubles represent these exactly, and of
+    larger ones the remainder of the division."""
     digits = f"CAST(REPLACE({decimal}, '.', '') AS HUGEINT)"
     divisor = f"({count} * CAST(POWER(10, LENGTH(SPLIT_PART({decimal}, '.', 2))) AS HUGEINT))"
     small = f"ABS({digits}) < {_integer(2**53)}"

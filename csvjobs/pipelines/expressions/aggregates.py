@@ -1,4 +1,5 @@
-"""Aggregates: what they ask of many values, and what comes of it. The rows are a group's or a window's."""
+"""Aggregates in queries: what to compute over many rows, a group's or a window's, and the value made from
+it."""
 
 from __future__ import annotations
 
@@ -27,15 +28,15 @@ from csvjobs.pipelines.expressions.terms import (
 from csvjobs.pipelines.expressions.values import Values
 
 SPARE = 10
-"""Digits that are left for the sum of 10^10 numbers."""
+"""Digits left for the sum of 10^10 numbers."""
 
 Asked = Callable[[str, str], str]
-"""An engine's aggregate, by its name, of an expression, over the rows that are meant."""
+"""Makes an engine's aggregate, from its name and an expression, over the rows of the group or window."""
 
 
 class Kind(NamedTuple):
-    """takes: how the argument is taken; over: of the argument, what is asked of the rows; made: the value, of
-    what was asked.
+    """A kind of aggregate. takes: converts the argument; over: the terms to compute over the rows; made: the
+    value, from these.
 
     beside: the columns that it needs beside the rows of groups, from a suffix for their names, the groups'
     keys and the argument; `over` then takes the suffix too. separated: it takes a separator too.
@@ -59,7 +60,7 @@ def _count(term: Term, asked: Asked) -> list[Term]:
 
 
 def _sum(term: Number, asked: Asked) -> list[Term]:
-    """Exact where all numbers of the rows are, and have few enough digits."""
+    """Exact if all numbers of the rows are exact and have few enough digits."""
     about, exact = term.about, term.exact
     if exact is None:
         return [Number(asked("SUM", about))]
@@ -114,7 +115,7 @@ def _all_exact(about: str, exact: str, asked: Asked) -> str:
 
 
 def _comparable(values: Values, term: Term) -> Term:
-    """As it is; a cell as a number, as nothing says what it is."""
+    """The term; a bare cell as a number, as its kind is not known."""
     sure = isinstance(term, (Date, Time)) or (isinstance(term, Text) and term.sure)
     return term if sure else values.number(term)
 

@@ -1,4 +1,4 @@
-"""Makes one row of all rows that belong together."""
+"""Groups rows, and makes one row of each group."""
 
 from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, Literal, get_args
@@ -117,17 +117,17 @@ class Aggregate(Step):
 
     step: Literal["aggregate"] = "aggregate"
     by: Names | None = Field(
-        None, description="Names of the columns to group by; all rows are one group when left out."
+        None, description="Names of the columns to group by; by default all rows are one group."
     )
     values: dict[str, Annotated[Value, BeforeValidator(_parsed)]] = Field(
-        min_length=1, description="The columns of the result behind those of `by`: a name, and what it holds."
+        min_length=1, description="The columns after those of `by`: the name of each, and its aggregate."
     )
 
     def needs(self, columns: Columns) -> tuple[Need, ...]:
         return tuple(need(column.name) for column in self._numeric(columns))
 
     def change(self, columns: Columns, learnt: Learnt, sql: Sql) -> Change:
-        """With nothing learnt, cells that are not exact as decimals are refused."""
+        """If nothing was learnt, the query raises Unsure for cells that are not exact as decimals."""
         groups = [Column(c.name, there(sql, c.sql)) for c in columns.pick(self.by or [], self.step)]
         by, numbers = tuple(c.sql for c in groups), cells(self._numeric(columns), learnt, sql)
         made = [Column(n, v.sql(columns, numbers, sql, self.step)) for n, v in self.values.items()]
@@ -143,7 +143,7 @@ class Aggregate(Step):
         return self.change(columns, {}, sql).columns
 
     def _numeric(self, columns: Columns) -> Columns:
-        """The columns of numbers, each once. Raises UnknownColumn."""
+        """The numeric columns, each once. Raises UnknownColumn."""
         return columns.pick(
             dict.fromkeys(v.column for v in self.values.values() if v.column and v.numeric), self.step
         )

@@ -1,4 +1,4 @@
-"""Makes one row of several: a table that is long becomes wide."""
+"""Turns a long table into a wide one: one row from several."""
 
 from typing import ClassVar, Literal
 
@@ -37,18 +37,18 @@ COUNTS = ("count", "filled", "distinct")
 
 
 class Pivot(Step):
-    """Makes one row of all rows whose cells in `by` are equal, with a column for each text in the column
-    `name`, which holds what stands beside it in the column `value`: what `unpivot` does, backwards.
+    """Turns rows with equal cells in `by` into one row, with a column for each text in the column `name` that
+    holds the cell of the column `value`. It is the reverse of `unpivot`.
 
     If several rows belong to one cell, `only` ends the job with an error that names them, and `first` takes
     the first row's. `count` (of rows), `filled`, `distinct`, `sum`, `mean`, `median`, `stddev`, `stddev_pop`,
     `min`, `max` and `join` are the same as in `aggregate`. A cell to which no row belongs is empty, or 0 for
-    counts.
+    `count`, `filled` and `distinct`.
 
-    The new columns stand behind those of `by`, in code point order; where learnt columns are applied to
-    another file, they are the same ones. Columns that are not named here are left out. Rows come in the order
-    in which the first of each group stands in the file. A row without a name belongs to no new column: a
-    warning counts these, and those with a name that was not there to learn.
+    The new columns follow those of `by`, in code point order; when fitted parameters are applied to another
+    file, they are the same columns. Columns that are not named here are dropped. Rows come in the order in
+    which each group first appears in the file. A row with a missing cell in `name` belongs to no new column:
+    a warning counts these rows, and those with a name that was not learnt.
     """
 
     example: ClassVar = Example(
@@ -64,27 +64,25 @@ class Pivot(Step):
     step: Literal["pivot"] = "pivot"
     by: Names | None = Field(
         None,
-        description="Names of the columns whose equal cells make one row; all but `name` and `value` when "
-        "left out.",
+        description="Names of the columns whose equal cells make one row; by default all but `name` and "
+        "`value`.",
     )
-    name: str = Field(description="The column whose texts become names of columns.")
+    name: str = Field(description="The column whose texts become column names.")
     value: str | None = Field(
-        None, description="The column whose cells they hold; none for `function: count`."
+        None, description="The column whose cells fill them; not for `function: count`."
     )
     function: Literal["only", "first"] | Function = Field(
-        "only", description="What a cell holds of the rows that belong to it."
+        "only", description="How to combine the rows that belong to one cell."
     )
-    separator: str = Field(
-        SEPARATOR, description="The text between cells that are joined; for `function: join` only."
-    )
+    separator: str = Field(SEPARATOR, description="The text between joined cells; for `function: join` only.")
     max_categories: int = Field(
-        1000, ge=1, le=10_000, description="More different names than this end the job."
+        1000, ge=1, le=10_000, description="More distinct names than this end the job."
     )
 
     @model_validator(mode="after")
     def _of_a_column(self) -> "Pivot":
         if (self.value is None) != (self.function == "count"):
-            said = "Value is the column that the cells come from; function: count alone has none"
+            said = "Value is the column that the cells come from; only function: count has none"
             raise PydanticCustomError("no_value", said)
         if self.function != "join" and self.separator != SEPARATOR:
             raise PydanticCustomError("no_value", "Separator is for function: join only")
@@ -165,5 +163,5 @@ class Pivot(Step):
         raise DuplicateKey(
             f"Several rows belong to {cells}, for example to that of {str(example)[:80]!r}.",
             column=self.name,
-            hint="Name in by what tells the rows apart, or say with function what to make of them.",
+            hint="Add a column that tells the rows apart to by, or set function to combine them.",
         )

@@ -1,4 +1,4 @@
-"""Puts another text in the place of a text, a pattern or a whole cell."""
+"""Replaces a text, the matches of a pattern, or whole cells."""
 
 from typing import Annotated, ClassVar, Literal
 
@@ -15,14 +15,15 @@ Cell = Annotated[str, Field(min_length=1)]
 class Replace(ColumnStep):
     r"""Replaces a text wherever it occurs in a cell, the matches of a pattern, or whole cells by a mapping.
 
-    `text` is taken as it stands, upper and lower case apart; so is what stands in `with`. `pattern` is a
-    regular expression in RE2 syntax, and in its `with` `\1` to `\9` stand for what its groups hold, `\0`
-    for the whole match and `\\` for a backslash. In both ways all places are replaced, from the left, and
-    what was put in is not looked at again. With `whole: true` only cells are replaced that are the text, or
-    match the pattern, from end to end.
+    `text` is matched literally and case-sensitively, and its `with` is inserted literally. `pattern` is a
+    regular expression in RE2 syntax; in its `with`, `\1` to `\9` stand for what its groups capture, `\0` for
+    the whole match and `\\` for a backslash. Both replace all occurrences from left to right, and inserted
+    text is not searched again. With `whole: true` they replace only cells that equal the text, or that the
+    pattern matches completely. `mapping: {DE: Germany, FR: France}` replaces each cell that equals one of its
+    keys, case-sensitively; other cells stay as they are.
 
-    An empty cell, quoted (`""`) or not, stays as it is: that is for `fill_missing`. A cell of which nothing
-    is left becomes the empty string.
+    An empty cell, quoted (`""`) or not, stays as it is: use `fill_missing` for those. A text of the read
+    option `nulls` is replaced like any other. A cell of which nothing is left becomes the empty string.
     """
 
     example: ClassVar = Example(
@@ -35,12 +36,12 @@ class Replace(ColumnStep):
     text: str | None = Field(None, min_length=1, description="The text to replace.")
     pattern: Pattern | None = Field(None, description="The regular expression whose matches are replaced.")
     mapping: dict[Cell, str] | None = Field(
-        None, min_length=1, description="Whole cells with their replacements, which may be empty."
+        None, min_length=1, description="Whole cells and their replacements, which may be empty."
     )
     with_: str | None = Field(
-        None, alias="with", description="What comes in place of `text` or `pattern`; may be empty."
+        None, alias="with", description="The replacement for `text` or `pattern`; may be empty."
     )
-    whole: bool = Field(False, description="Whether only whole cells are replaced by `with`.")
+    whole: bool = Field(False, description="Whether `text` or `pattern` must match the whole cell.")
 
     @model_validator(mode="after")
     def _one_way(self) -> "Replace":

@@ -17,8 +17,8 @@ from csvjobs.engines.base import shape
 from csvjobs.errors import AmbiguousFormat
 from csvjobs.pipelines.steps.cast import DATES, TIMES
 
-few = settings(max_examples=20)
-COLUMN = {"min_size": 1, "max_size": 12}
+few = settings(max_examples=5)
+COLUMN = {"min_size": 8, "max_size": 30}
 
 
 def cast(bench: Bench, cells: list[str], **options: Any) -> list[str]:
@@ -26,6 +26,7 @@ def cast(bench: Bench, cells: list[str], **options: Any) -> list[str]:
     return [cell for [cell] in bench.column(step, list(cells))]
 
 
+@few
 @given(numbers=st.lists(st.integers(-(10**40), 10**40), **COLUMN), noughts=st.integers(0, 3))
 @example(numbers=[9223372036854775808, -(2**63) - 1, 0], noughts=0)
 def test_integers_of_any_size_digit_for_digit(bench: Bench, numbers: list[int], noughts: int) -> None:
@@ -40,6 +41,7 @@ exact = st.decimals(
 ).filter(bool) | st.decimals(-1000, 1000, places=2).filter(bool)
 
 
+@few
 @given(numbers=st.lists(exact, **COLUMN))
 def test_decimals_digit_for_digit(bench: Bench, numbers: list[Decimal]) -> None:
     written = [format(n, "f") for n in numbers]
@@ -48,6 +50,7 @@ def test_decimals_digit_for_digit(bench: Bench, numbers: list[Decimal]) -> None:
     assert cast(bench, swapped, to="decimal", decimal=",", group=".") == written
 
 
+@few
 @given(numbers=st.lists(st.floats(allow_nan=False, allow_infinity=False), **COLUMN))
 def test_floats_read_back_as_the_same(bench: Bench, numbers: list[float]) -> None:
     out = cast(bench, [repr(n) for n in numbers], to="float")
@@ -88,6 +91,7 @@ def is_whole(cell: str) -> bool:
 
 
 @pytest.mark.parametrize("to", PATTERNS)
+@settings(max_examples=10)
 @given(cells=st.lists(st.text("+-.,01e_ \u0661x", min_size=1, max_size=7), **COLUMN))
 def test_what_is_no_number_is_left_alone(bench: Bench, to: str, cells: list[str]) -> None:
     for cell, out in zip(cells, cast(bench, cells, to=to, invalid="keep"), strict=True):
@@ -136,6 +140,7 @@ def test_times_in_every_format_are_those_of_python(
     assert out == [moment.isoformat() for moment in known]
 
 
+@few
 @given(column=st.lists(moments, **COLUMN))
 def test_fractions_of_a_second_stay(bench: Bench, column: list[datetime]) -> None:
     out = cast(bench, [moment.isoformat(" ") for moment in column], to="datetime")

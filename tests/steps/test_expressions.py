@@ -6,10 +6,11 @@ import math
 import re
 from datetime import datetime
 from decimal import ROUND_HALF_UP, Decimal
+from typing import Any
 
 import duckdb
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 from workbench import Bench
@@ -143,6 +144,18 @@ def test_an_unknown_name_is_told_with_the_nearest_and_how_texts_are_written(benc
     assert "Write a text in single quotes." in (caught.value.hint or "")
 
 
+tables = settings(max_examples=5)
+
+
+def many(*cells: st.SearchStrategy[Any]) -> st.SearchStrategy[list[Any]]:
+    """Many at once: to plan an expression takes longer than to compute it."""
+    return st.lists(st.tuples(*cells), min_size=20, max_size=40)
+
+
+def _texts(rows: list[Any]) -> list[tuple[str, ...]]:
+    return [tuple(map(str, row)) for row in rows]
+
+
 pieces = st.text("ab.é😀", max_size=6)
 
 
@@ -151,10 +164,8 @@ def _part(text: str, number: int) -> str:
     return parts[number - (number > 0)] if -len(parts) <= number <= len(parts) else ""
 
 
-@pytest.mark.parametrize("written", [True, False])
-@given(text=pieces.filter(bool), n=st.integers(-7, 7))
-def test_places_in_a_text_are_those_of_postgres(bench: Bench, text: str, n: int, *, written: bool) -> None:
-    """A number in the expression, or one of the row's."""
+def _places(text: str, n: int, *, written: bool) -> dict[str, str]:
+    """What is to be found there; by a number in the expression, or by one of the row's."""
     number = str(n) if written else "n"
     expected = {f"left(t, {number})": text[:n] if n else "", f"right(t, {number})": text[-n:] if n else ""}
     if n or not written:
@@ -163,23 +174,36 @@ def test_places_in_a_text_are_those_of_postgres(bench: Bench, text: str, n: int,
         start = max(n - 1, 0)
         expected[f"substring(t, {number})"] = text[start:] if n >= 0 else ""
         expected[f"substring(t, {number}, 2)"] = text[start : n + 1] if n >= 0 else ""
-    step = {"step": "derive", "values": {each: each for each in expected}}
-    [row] = bench.table([step], ("t", "n"), [(text, str(n))]).rows
-    assert dict(zip(expected, row[2:], strict=True)) == expected
+    return expected
+
+
+@pytest.mark.parametrize("written", [True, False])
+@tables
+@given(rows=many(pieces.filter(bool), st.integers(-7, 7)), data=st.data())
+def test_places_in_a_text_are_those_of_postgres(
+    bench: Bench, rows: list[tuple[str, int]], data: st.DataObject, *, written: bool
+) -> None:
+    same = data.draw(st.integers(-7, 7)) if written else None
+    expected = [_places(text, n if same is None else same, written=written) for text, n in rows]
+    step = {"step": "derive", "values": {each: each for each in expected[0]}}
+    found = bench.table([step], ("t", "n"), _texts(rows)).rows
+    assert [dict(zip(expected[0], row[2:], strict=True)) for row in found] == expected
 
 
 moments = st.datetimes(datetime(1990, 1, 1), datetime(2040, 1, 1))
 
 
-@given(a=moments, b=moments)
-def test_parts_between_times_are_those_of_duckdb(bench: Bench, a: datetime, b: datetime) -> None:
+@tables
+@given(rows=many(moments, moments))
+def test_parts_between_times_are_those_of_duckdb(bench: Bench, rows: list[tuple[datetime, datetime]]) -> None:
     parts = ("year", "quarter", "month", "day", "hour", "minute", "second")
     step = {"step": "derive", "values": {part: f"date_diff('{part}', a, b)" for part in parts}}
-    [row] = bench.table([step], ("a", "b"), [(a.isoformat(), b.isoformat())]).rows
+    cells = [(a.isoformat(), b.isoformat()) for a, b in rows]
     asked = ", ".join(f"date_diff('{part}', $1, $2)" for part in parts)
     with duckdb.connect() as database:
-        [theirs] = database.execute(f"SELECT {asked}", [a, b]).fetchall()
-    assert row[2:] == [str(number) for number in theirs]
+        theirs = [database.execute(f"SELECT {asked}", row).fetchone() for row in rows]
+    found = [row[2:] for row in bench.table([step], ("a", "b"), cells).rows]
+    assert found == [list(map(str, numbers)) for numbers in theirs]
 
 
 def test_all_unknown_names_of_a_step_are_told_at_once(bench: Bench) -> None:
@@ -199,32 +223,40 @@ sums = st.recursive(
 ).filter(lambda expression: expression not in "ab")
 
 
-@given(expression=sums, a=numbers, b=numbers)
+@settings(max_examples=10)
+@given(expression=sums, rows=many(numbers, numbers))
 def test_arithmetic_is_exact_while_the_digits_suffice(
-    bench: Bench, expression: str, a: Decimal, b: Decimal
+    bench: Bench, expression: str, rows: list[tuple[Decimal, Decimal]]
 ) -> None:
     step = {"step": "derive", "values": {"r": expression}}
-    [[_, _, found]] = bench.table([step], ("a", "b"), [(str(a), str(b))]).rows
     as_python = re.sub(r"\d[\d.]*", lambda number: f"Decimal('{number[0]}')", expression)
-    expected = eval(as_python, {"Decimal": Decimal, "a": a, "b": b})
-    assert found == (f"{expected:f}".rstrip("0").rstrip(".") if expected % 1 else str(int(expected)))
+    expected = [eval(as_python, {"Decimal": Decimal, "a": a, "b": b}) for a, b in rows]
+    written = [f"{n:f}".rstrip("0").rstrip(".") if n % 1 else str(int(n)) for n in expected]
+    assert [found for _, _, found in bench.table([step], ("a", "b"), _texts(rows)).rows] == written
 
 
-@given(a=numbers, b=st.integers(1, 400), places=st.integers(0, 4))
-def test_quotients_are_rounded_as_on_paper(bench: Bench, a: Decimal, b: int, places: int) -> None:
-    step = {"step": "derive", "values": {"r": f"round(a / b, {places})"}}
-    [[_, _, found]] = bench.table([step], ("a", "b"), [(str(a), str(b))]).rows
-    half_up = (a / b).quantize(Decimal(1).scaleb(-places), ROUND_HALF_UP)
-    assert Decimal(found) == half_up
+@tables
+@given(rows=many(numbers, st.integers(1, 400)))
+def test_quotients_are_rounded_as_on_paper(bench: Bench, rows: list[tuple[Decimal, int]]) -> None:
+    step = {"step": "derive", "values": {f"r{places}": f"round(a / b, {places})" for places in range(5)}}
+    found = [list(map(Decimal, row[2:])) for row in bench.table([step], ("a", "b"), _texts(rows)).rows]
+    each = [Decimal(1).scaleb(-places) for places in range(5)]
+    assert found == [[(a / b).quantize(place, ROUND_HALF_UP) for place in each] for a, b in rows]
 
 
-@given(a=st.floats(-1e150, 1e150), b=st.floats(-1e150, 1e150))
-@example(a=3.651007964017794e16, b=-3.2510079640177944e16)
-def test_other_numbers_are_reckoned_as_doubles(bench: Bench, a: float, b: float) -> None:
+@tables
+@given(rows=many(st.floats(-1e150, 1e150), st.floats(-1e150, 1e150)))
+@example(rows=[(3.651007964017794e16, -3.2510079640177944e16)])
+def test_other_numbers_are_reckoned_as_doubles(bench: Bench, rows: list[tuple[float, float]]) -> None:
     """Or as what is written, where that has few digits: the first example has whole numbers."""
     values = {"sum": "a + b", "product": "a * b", "quotient": "a / b", "more": "a - b > 0"}
-    out = bench.table([{"step": "derive", "values": values}], ("a", "b"), [(repr(a), repr(b))])
-    [[_, _, total, product, quotient, more]] = out.rows
+    cells = [(repr(a), repr(b)) for a, b in rows]
+    out = bench.table([{"step": "derive", "values": values}], ("a", "b"), cells)
+    for (a, b), (_, _, *found) in zip(rows, out.rows, strict=True):
+        _check_doubles(a, b, *found)
+
+
+def _check_doubles(a: float, b: float, total: str, product: str, quotient: str, more: str) -> None:
     as_written = float(Decimal(repr(a)) + Decimal(repr(b)))
     assert float(total) == as_written or math.isclose(float(total), a + b, rel_tol=1e-15, abs_tol=1e-9)
     assert math.isclose(float(product), a * b, rel_tol=1e-15, abs_tol=1e-300)

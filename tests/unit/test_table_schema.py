@@ -214,7 +214,7 @@ def test_missing_values_of_all_fields_are_told_once() -> None:
     [
         ([{"column": "a", "matches": "x.*"}, {"column": "a", "matches": ".*y"}], "two for 'a'"),
         ([{"column": "a", "type": "integer", "max_length": 3}], "maxLength for the type string only"),
-        ([{"where": "a + b > 5"}], "no word for the condition"),
+        ([{"where": "a + b > 5"}], "cannot express the condition"),
         ([{"column": "a", "type": "date", "format": ["%d.%m.%Y", "%d/%m/%Y"]}], "several"),
     ],
 )

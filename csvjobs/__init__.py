@@ -1,3 +1,3 @@
-"""csvjobs: send a CSV, have it processed outside the request, watch it, download the result."""
+"""csvjobs: a service that processes CSV files in the background."""
 
 __version__ = "0.1.0"

@@ -20,7 +20,7 @@ from csvjobs.flow.services import Services
 from csvjobs.settings import load, well_set_up
 from csvjobs.web.page import mount
 
-ABOUT = """Send a CSV file of any size, have it processed outside the request, watch it, download the result.
+ABOUT = """Upload a CSV file of any size, follow its job, which runs in the background, download the result.
 Every error is `application/problem+json` (RFC 9457)."""
 
 

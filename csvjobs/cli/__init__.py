@@ -1,4 +1,4 @@
-"""The command line: one command a file, put together here."""
+"""The command line: builds the app from the commands, one per file."""
 
 from __future__ import annotations
 
@@ -22,15 +22,17 @@ COMMANDS = (
 
 
 def build(typed: list[str]) -> typer.Typer:
-    """The command that was typed, alone: engine, queue and server take a while to import. Else all."""
+    """The app with only the command that was typed, as importing engine, queue and server takes a while; with
+    all commands if it is none of them."""
     app = typer.Typer(
         name="csvjobs",
         callback=_main,
         no_args_is_help=True,
         add_completion=False,
         rich_markup_mode="markdown",
-        help="Send a CSV of any size, have it processed outside the request, watch it, download the result.",
-        epilog="Start a service with `csvjobs up`, or without one: `csvjobs run my.csv -o clean.csv`.\n\n"
+        help="Process CSV files of any size in the background: submit a file, follow its job, download the "
+        "result.",
+        epilog="Start a service with `csvjobs up`, or go without: `csvjobs run my.csv -o clean.csv`.\n\n"
         + EXIT_STATUS,
     )
     for name in [name for name in COMMANDS if [name] == typed[:1]] or COMMANDS:
@@ -46,13 +48,15 @@ def _version(asked: bool) -> None:
 
 
 def _main(
-    version: bool = typer.Option(False, "--version", callback=_version, is_eager=True, help="Show it."),
+    version: bool = typer.Option(
+        False, "--version", callback=_version, is_eager=True, help="Show the version."
+    ),
 ) -> None:
     pass
 
 
 def main() -> None:
-    """Exit status: see EXIT_STATUS."""
+    """Runs the command line and exits; for the exit status see EXIT_STATUS."""
     try:
         status = _run()
     except SystemExit as left:
@@ -60,14 +64,14 @@ def main() -> None:
             raise
         status = left.code
     if status >= SIGNALLED:
-        # DuckDB's binding would complain at length about what a query that was cut off keeps.
+        # Skip cleanup: DuckDB's binding would print a long complaint about the interrupted query.
         _flush()
         os._exit(status)
     sys.exit(status)
 
 
 def _flush() -> None:
-    """Brings out what was printed, unless nobody reads it any more."""
+    """Flushes stdout and stderr, unless their reader is gone."""
     for stream in (sys.stdout, sys.stderr):
         with suppress(OSError):
             stream.flush()
@@ -89,7 +93,8 @@ def _run() -> int:
 
 
 def _misused(error: typer.TyperException) -> int:
-    """The command line is none that there is; without any command the help has been shown."""
+    """Reports a wrong command line; returns the exit status. Without any command there is no message, as the
+    help has been shown."""
     context = getattr(error, "ctx", None)
     path = context.command_path if context else "csvjobs"
     message = error.format_message()

@@ -14,10 +14,10 @@ from csvjobs.client import Client
 
 def cancel(
     job: Annotated[str, typer.Argument(help="The job's id.")],
-    json: Annotated[bool, typer.Option("--json", help="The whole job as JSON.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print the whole job as JSON.")] = False,
     server: ServerOption = SERVER,
 ) -> None:
-    """Stop a job that waits or runs; a second time changes nothing.
+    """Cancel a waiting or running job; a second time changes nothing.
 
     Its files stay until it is deleted.
 

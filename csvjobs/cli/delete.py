@@ -14,7 +14,7 @@ def delete(
     job: Annotated[str, typer.Argument(help="The job's id.")],
     server: ServerOption = SERVER,
 ) -> None:
-    """Delete a job with all its files, for good; one that has not ended is cancelled first.
+    """Delete a job with all its files, permanently; a job that has not ended is cancelled first.
 
     Example: `csvjobs delete 01a20bb3-f8d8-76f6-9be9-fca0ab82e341`
     """

@@ -25,9 +25,9 @@ from csvjobs.worker.supervisor import check_port_free
 
 
 def doctor(
-    settings: Annotated[bool, typer.Option("--settings", help="The table of all settings instead.")] = False,
+    settings: Annotated[bool, typer.Option("--settings", help="Print a table of all settings.")] = False,
 ) -> None:
-    """Check the set-up, and say what is wrong and how to fix it.
+    """Check the setup; print what is wrong and how to fix it.
 
     Example: `csvjobs doctor`
     """
@@ -44,7 +44,7 @@ def settings_table() -> str:
         for name, field in Settings.model_fields.items()
     ]
     head = "# Settings\n\nMade by `csvjobs doctor --settings`. All are environment variables.\n\n"
-    return head + "\n".join(["| variable | what it is | default |", "|---|---|---|", *rows]) + "\n"
+    return head + "\n".join(["| variable | meaning | default |", "|---|---|---|", *rows]) + "\n"
 
 
 def _find_faults() -> bool:
@@ -86,7 +86,7 @@ def _engine(settings: Settings) -> str:
 
 
 def _jobs(settings: Settings) -> str:
-    # A diagnosis leaves nothing behind, not even a folder: where it would be made is looked at.
+    # Checking must leave nothing behind, so a missing folder is not made; its nearest parent is checked.
     folder = settings.jobs_dir.resolve()
     there = next(path for path in (folder, *folder.parents) if path.exists())
     free = shutil.disk_usage(there).free
@@ -97,7 +97,9 @@ def _jobs(settings: Settings) -> str:
             f"The jobs folder {settings.jobs_dir} cannot be written to: {error.strerror}."
         ) from None
     if free < settings.min_free_bytes:
-        raise DiskFull(f"Only {free // 1024**2} MiB are free.", hint="Free some, or set CSVJOBS_JOBS_DIR.")
+        raise DiskFull(
+            f"Only {free // 1024**2} MiB are free.", hint="Free some space, or set CSVJOBS_JOBS_DIR."
+        )
     return f"{settings.jobs_dir.resolve()}, {free / 1024**3:.1f} GiB free"
 
 
@@ -118,12 +120,12 @@ def _port(settings: Settings) -> str:
     except BadSetup:
         if not _runs(settings):
             raise
-        return f"{settings.host}:{settings.port} is in use by csvjobs, which runs"
+        return f"{settings.host}:{settings.port} is in use by a running csvjobs"
     return f"{settings.host}:{settings.port} is free"
 
 
 def _runs(settings: Settings) -> bool:
-    """Whether it is csvjobs that has the port."""
+    """Whether a csvjobs service answers on the port."""
     try:
         host = f"[{settings.host}]" if ":" in settings.host else settings.host
         answer = httpx.get(f"http://{host}:{settings.port}/healthz", timeout=5, trust_env=False)

@@ -20,16 +20,16 @@ def download(
     job: Annotated[str, typer.Argument(help="The job's id.")],
     output: Annotated[
         Path | None,
-        target_option("--output", "-o", help="Where it goes, by default under its name; - is stdout."),
+        target_option("--output", "-o", help="File to write, by default of the same name; - is stdout."),
     ] = None,
     name: Annotated[
-        str | None, typer.Option(help=f"Which file, by default the output: {', '.join(FILES)}.")
+        str | None, typer.Option(help=f"The file to get, by default the output: {', '.join(FILES)}.")
     ] = None,
     server: ServerOption = SERVER,
 ) -> None:
-    """Save a file of a job, checked against its sha256; prints where it is.
+    """Download a file of a job, checked against its sha256; prints its path.
 
-    When the connection breaks, it goes on where it stopped.
+    When the connection breaks, the download is resumed.
 
     Example: `csvjobs download 01a20bb3-f8d8-76f6-9be9-fca0ab82e341 -o clean.csv`
     """

@@ -1,4 +1,4 @@
-"""Where commands read from and write to: files, - for the standard streams, pipes and devices."""
+"""Input and output of commands: files, - for the standard streams, pipes and devices."""
 
 from __future__ import annotations
 
@@ -17,24 +17,24 @@ STANDARD = Path("-")
 
 
 def source(given: Path) -> Path:
-    """The file to read; - is standard input."""
+    """The path to read from; - is standard input."""
     return Path("/dev/stdin") if given == STANDARD else given
 
 
 def size_of(path: Path) -> int | None:
-    """Its bytes; None for what has no end that can be known, like a pipe."""
+    """The file's size in bytes; None if it has no known size, like a pipe."""
     return path.stat().st_size if path.is_file() else None
 
 
 def streams(target: Path) -> bool:
-    """Whether the target is filled in its place, because there is no file to replace."""
+    """Whether the target is written to directly, as it is no file that can be replaced."""
     return target == STANDARD or written_in_place(target)
 
 
 @contextmanager
 def workplace(target: Path) -> Iterator[Path]:
-    """A folder to work in, gone afterwards. It lies beside the target, so that what is made in it arrives
-    there by a rename: whole or not at all. Raises InvalidOption."""
+    """A temporary folder beside the target, so that files made in it can be moved to the target by an atomic
+    rename. Raises InvalidOption when it cannot be made."""
     beside = None if streams(target) else target.resolve().parent
     try:
         made = tempfile.TemporaryDirectory(prefix=".csvjobs-", dir=beside)
@@ -46,7 +46,7 @@ def workplace(target: Path) -> Iterator[Path]:
 
 
 def place(made: Path, target: Path) -> None:
-    """Brings a file that was made to its target; a file that was there is replaced."""
+    """Moves or copies a finished file to its target; an existing file is replaced."""
     if target == STANDARD:
         _pour(made, sys.stdout.buffer)
     elif streams(target) or made.stat().st_dev != target.resolve().parent.stat().st_dev:

@@ -1,4 +1,4 @@
-"""Following a job of a service from a terminal."""
+"""Follows a job of a service in the terminal."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ from csvjobs.jobs.job import Job, Status
 
 @contextmanager
 def findable(job_id: str, server: str) -> Iterator[None]:
-    """Whoever stops waiting, or loses the service, is told how to find the job again."""
+    """Prints how to find the job again when the user interrupts the block or the service is lost."""
     try:
         yield
     except (KeyboardInterrupt, ServiceError):
         elsewhere = "" if server == SERVER else f" --server {server}"
-        remark(f"The job stays with the service; find it again: csvjobs status {job_id} --wait{elsewhere}")
+        remark(f"The service still has the job. Follow it again: csvjobs status {job_id} --wait{elsewhere}")
         raise
 
 
 def to_its_end(client: Client, job: Job, output: Path | None, *, wait: bool) -> None:
-    """Prints the id of a job that was just made. If asked to wait, or for its output, follows it to its end,
-    saves that, tells of it and exits as it ended."""
+    """Prints the id of a new job. With `wait` or `output` it then follows the job to its end, saves the
+    output, prints a summary, and exits with the job's exit status."""
     with findable(job.job_id, client.url):
-        # Standard output has room for one of the two.
+        # If the output goes to stdout, the id goes to stderr.
         typer.echo(job.job_id, err=output == STANDARD)
         if not (wait or output):
             return
@@ -43,13 +43,13 @@ def to_its_end(client: Client, job: Job, output: Path | None, *, wait: bool) -> 
 
 
 def follow(client: Client, job_id: str) -> Job:
-    """The job at its end."""
+    """Follows the job to its end, with a progress bar, and returns it."""
     with running() as bar:
         return client.wait(job_id, bar.show)
 
 
 def save(client: Client, job: Job, name: str, target: Path) -> None:
-    """Brings a file of the job to its target, once it is here whole."""
+    """Downloads a file of the job, then moves it to its target."""
     known = job.files.get(name)
     with workplace(target) as folder, transfer("receiving ", known.bytes if known else None) as bar:
         place(client.download(job.job_id, folder / "file", name, bar.advance), target)

@@ -21,11 +21,11 @@ from csvjobs.flow.inspect import inspect as look_at
 def inspect(
     file: FileArgument,
     read: ReadOption = None,
-    as_json: Annotated[bool, typer.Option("--json", help="All of it, as JSON.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print everything as JSON.")] = False,
 ) -> None:
-    """Show how a file would be read, how sure that is, and what its columns hold.
+    """Show how a file would be read, with what confidence, and what its columns contain.
 
-    Looks at the first 64 MiB for the encoding, and at the first records for the rest. Nothing is kept.
+    The encoding is detected from the first 64 MiB, the rest from the first records. Nothing is kept.
 
     Example: `csvjobs inspect examples/invoices-de.csv`
 
@@ -45,7 +45,7 @@ def inspect(
 
 
 def _findings(found: Inspection) -> tuple[str, Table]:
-    listed = table("what", "found", "sure", "or else")
+    listed = table("property", "value", "confidence", "alternatives")
     for name, finding in found.detected.items():
         others = ", ".join(map(shown, finding.alternatives))
         listed.add_row(Text(name), Text(shown(finding.value)), f"{finding.confidence:.0%}", Text(others))
@@ -59,7 +59,7 @@ def _columns(found: Inspection) -> tuple[str, Table]:
     some = f" (the first {SHOWN_COLUMNS} shown)" if width > SHOWN_COLUMNS else ""
     seen = f"{counted(width, 'column')}{some} in {much} {counted(found.records, 'record')}"
     title = seen + bad_ones(found.faults)
-    listed = table("column", "filled", "distinct", "holds", "for example")
+    listed = table("column", "filled", "distinct", "types", "examples")
     for column in found.columns[:SHOWN_COLUMNS]:
         holds = ", ".join(f"{kind} {count}" for kind, count in column.kinds.items())
         listed.add_row(

@@ -13,12 +13,12 @@ from csvjobs.jobs.job import Status
 
 
 def jobs(
-    status: Annotated[Status | None, typer.Option("--status", help="Only those that stand so.")] = None,
-    limit: Annotated[int, typer.Option("--limit", "-n", min=1, help="At most so many.")] = 20,
-    json: Annotated[bool, typer.Option("--json", help="Each whole job as JSON, one a line.")] = False,
+    status: Annotated[Status | None, typer.Option("--status", help="Only jobs with this status.")] = None,
+    limit: Annotated[int, typer.Option("--limit", "-n", min=1, help="List at most this many jobs.")] = 20,
+    json: Annotated[bool, typer.Option("--json", help="Print each whole job as JSON, one per line.")] = False,
     server: ServerOption = SERVER,
 ) -> None:
-    """List the jobs of a service, newest first: id, status, when it was sent, file.
+    """List the jobs of a service, newest first: id, status, time of submission, file.
 
     Example: `csvjobs jobs --status error --limit 5`
     """

@@ -1,4 +1,4 @@
-"""Work of this process alone, without any server."""
+"""Local processing in this process, without a service."""
 
 from __future__ import annotations
 
@@ -34,16 +34,16 @@ CHUNK = 1024**2
 
 
 def alone(folder: Path) -> Services:
-    """Services that keep all they have in the folder."""
-    # Here nobody tries again, and the log is the terminal.
+    """Services that keep everything in the folder."""
+    # One attempt, as nothing retries here; unexpected faults are printed to the terminal.
     logging.getLogger("csvjobs").addHandler(_Remarks())
     services = wiring.local(load().model_copy(update={"job_attempts": 1}), folder)
     return replace(services, tables=LocalTables(services))
 
 
 class LocalTables(NamedTables):
-    """Tables for a pipeline that runs here: files, and those of a service on this machine. Each becomes the
-    output of a job of its own."""
+    """Lookup tables for local runs: files, and tables of a service on this machine. Each is made the output
+    of a local job."""
 
     def __init__(self, services: Services) -> None:
         super().__init__(services.settings.pipelines_dir / FOLDER)
@@ -62,11 +62,11 @@ class LocalTables(NamedTables):
         return next((path for name in FILENAMES if (path := folder / name).is_file()), None)
 
     def _job(self, called: str, path: Path) -> TableRef:
-        """The file as the output of a job. Raises BadTable."""
+        """Processes the file as a job, whose output is the table. Raises BadTable."""
         with Incoming(self._services) as incoming:
             take(incoming, path)
             try:
-                # A row that was set aside would be missing in silence.
+                # Fail on bad rows: rejected ones would be missing from the table without notice.
                 job_id = incoming.submit(shown_name(path), None, {"bad_rows": "fail"}).job_id
             except EmptyUpload as error:
                 raise BadTable.called(called, error.message, error.hint) from None
@@ -77,17 +77,17 @@ class LocalTables(NamedTables):
 
 
 def job_learnt(job_id: str) -> str:
-    """What a job of a service on this machine has learnt or applied. Raises NothingFitted."""
+    """The fitted.json of a job of a service on this machine. Raises NothingFitted."""
     folder = load().jobs_dir / job_id
     for path in (folder / APPLIED, folder / FITTED):
         if path.is_file():
             return path.read_text("utf-8")
     hint = f"Set {Settings.variable('jobs_dir')} to the jobs' folder, or give the fitted.json itself."
-    raise NothingFitted(f"There is no job in {folder} that has learnt anything.", hint=hint)
+    raise NothingFitted(f"There are no fitted parameters in {folder}.", hint=hint)
 
 
 class _Remarks(logging.Handler):
-    """Unexpected faults, a line each; errors of our own are told with the job."""
+    """Prints unexpected faults, a line each; errors of csvjobs are shown with the job."""
 
     def emit(self, record: logging.LogRecord) -> None:
         error = record.exc_info[1] if record.exc_info else None
@@ -96,9 +96,9 @@ class _Remarks(logging.Handler):
 
 
 def take(incoming: Incoming, path: Path, enough: int = sys.maxsize) -> bool:
-    """Reads a file, or what a pipe holds, into an upload; says whether it stopped at `enough` bytes."""
+    """Reads a file or pipe into an upload; returns whether it stopped at `enough` bytes."""
     size = size_of(path)
-    # Without a buffer, which would wait for a whole chunk of a slow pipe and not hear of Ctrl-C.
+    # Unbuffered: a buffer would wait for a whole chunk of a slow pipe and delay Ctrl-C.
     with path.open("rb", buffering=0) as content, transfer("reading   ", size and min(size, enough)) as bar:
         while chunk := content.read(CHUNK):
             incoming.write(chunk)
@@ -110,7 +110,7 @@ def take(incoming: Incoming, path: Path, enough: int = sys.maxsize) -> bool:
 
 @contextmanager
 def beginning(file: Path) -> Iterator[tuple[Incoming, bool]]:
-    """As much of a file, or of stdin, as a look at it takes, and whether that is a part only."""
+    """The part of a file, or of stdin, that an inspection needs, and whether it is only a part."""
     with clean_end(), tempfile.TemporaryDirectory(prefix="csvjobs-") as folder:
         path = source(file)
         with Incoming(alone(Path(folder))) as incoming:
@@ -118,8 +118,8 @@ def beginning(file: Path) -> Iterator[tuple[Incoming, bool]]:
 
 
 def _enough(path: Path) -> int:
-    """Bytes of the file that are looked at: zip files, which workbooks are, and Parquet say at their end what
-    they hold."""
+    """Bytes of the file to read: zip files (such as workbooks) and Parquet are read whole, as their index is
+    at the end."""
     if not path.is_file():
         return ENOUGH
     with path.open("rb") as file:

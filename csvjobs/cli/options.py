@@ -1,4 +1,4 @@
-"""The options that several commands share."""
+"""Options shared by several commands."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ FileArgument = Annotated[
     typer.Argument(callback=_a_file, help="The file: CSV, JSON lines, Parquet or XLSX; - is stdin."),
 ]
 PipelineOption = Annotated[
-    str, typer.Option("--pipeline", "-p", help="A pipeline's name, or a YAML or JSON file that holds one.")
+    str, typer.Option("--pipeline", "-p", help="A pipeline's name, or a YAML or JSON file with one.")
 ]
 ReadOption = Annotated[
     list[str] | None,
@@ -50,7 +50,7 @@ ReadOption = Annotated[
         "--read",
         "-r",
         metavar="NAME=VALUE",
-        help=f"A read option: {', '.join(ReadOptions.model_fields)}. May be given again.",
+        help=f"A read option: {', '.join(ReadOptions.model_fields)}. May be repeated.",
     ),
 ]
 ApplyOption = Annotated[
@@ -59,30 +59,30 @@ ApplyOption = Annotated[
         "--apply",
         "-a",
         metavar="JOB_OR_FILE",
-        help="Learn nothing, but apply what a job has learnt: its id, or its fitted.json as a file.",
+        help="Apply the fitted parameters of a job instead of learning: its id, or its fitted.json file.",
     ),
 ]
-ServerOption = Annotated[str, typer.Option("--server", "-s", help="Where the service is.")]
+ServerOption = Annotated[str, typer.Option("--server", "-s", help="URL of the service.")]
 SERVER = "http://127.0.0.1:8000"
 
 
 def target_option(*names: str, help: str) -> Any:  # noqa: A002 (as typer calls it)
-    """An option that names a file to write, or - for stdout; refused before any work if it cannot be."""
+    """An option for a file to write, or - for stdout; checked before any work begins."""
     return typer.Option(*names, callback=_a_target, help=help)
 
 
 def check_differ(targets: list[Path | None]) -> None:
-    """Raises InvalidOption when two files would be written to one place."""
+    """Raises InvalidOption when two files would be written to the same path."""
     places = [str(target) if target == STANDARD else str(target.resolve()) for target in targets if target]
     if twice := [place for place in places if places.count(place) > 1]:
         raise InvalidOption(f"Two files would be written to {twice[0]}.", hint="Give each its own name.")
 
 
 def pipeline_text(given: str) -> str:
-    """What was given, or what the file of that name holds, named after the file if it has no name itself.
+    """The text of a pipeline file, with the file's name if it has none; other values unchanged.
 
     Raises InvalidOption."""
-    # Only here: what knows all steps takes a while to import, and most commands for a service need none.
+    # Imported here: importing all steps takes a while, and most commands for a service need none.
     from csvjobs.pipelines.spec import from_file
 
     path = Path(given)
@@ -97,7 +97,7 @@ def pipeline_text(given: str) -> str:
 
 
 def apply_text(given: str) -> str:
-    """The id of a job, or what a fitted.json holds. Raises InvalidOption, InvalidFitted."""
+    """The id of a job, or the text of a fitted.json file. Raises InvalidOption, InvalidFitted."""
     from csvjobs.pipelines.fitted import read
 
     path = Path(given)
@@ -113,7 +113,7 @@ def apply_text(given: str) -> str:
 
 
 def read_options(given: list[str] | None) -> dict[str, str]:
-    """`["delimiter=;"]` as `{"delimiter": ";"}`. Raises InvalidOption."""
+    """Parses `["delimiter=;"]` to `{"delimiter": ";"}`. Raises InvalidOption."""
     pairs = [text.partition("=") for text in given or []]
     for name, sign, _ in pairs:
         if not sign:
@@ -122,8 +122,6 @@ def read_options(given: list[str] | None) -> dict[str, str]:
             )
         if name not in ReadOptions.model_fields:
             near = get_close_matches(name, ReadOptions.model_fields, n=1)
-            hint = (
-                f"Did you mean {near[0]!r}?" if near else f"There are: {', '.join(ReadOptions.model_fields)}."
-            )
+            hint = f"Did you mean {near[0]!r}?" if near else f"Known: {', '.join(ReadOptions.model_fields)}."
             raise InvalidOption(f"--read {name!r}: there is no such read option.", hint=hint)
     return {name: value.replace("\\t", "\t") for name, _, value in pairs}

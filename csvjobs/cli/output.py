@@ -1,4 +1,4 @@
-"""What the commands print: one line an error, one block a job, one bar for progress."""
+"""Output of the commands: errors, job summaries, progress bars, exit statuses."""
 
 from __future__ import annotations
 
@@ -26,16 +26,16 @@ from csvjobs.errors import CsvjobsError, InvalidPipeline, ServiceError
 from csvjobs.jobs.job import Job, Status
 from csvjobs.reading.rejects import RejectGroup
 
-# Progress and remarks go to stderr, so that what a command makes can be piped on.
+# Progress and remarks go to stderr, so that the output of a command can be piped.
 console = Console(stderr=True, highlight=False)
 
 WELL, ENDED_BADLY, IMPOSSIBLE, FAILED, INTERRUPTED = 0, 1, 2, 3, 130
 SIGNALLED = 128
-"""An exit status from here on says which signal it was."""
+"""Exit statuses above this one are this plus the number of a signal."""
 
 CELLS = {"changed": "cells changed", "unparsed": "cells that could not be read"}
 KINDS = 5
-"""Kinds of bad rows that are told; rejected.csv has them all."""
+"""Kinds of rejects that are listed; rejected.csv has them all."""
 
 EXIT_STATUS = """Exit status: 0 success; 1 the job failed or was cancelled; 2 the request cannot be carried
 out; 3 the service or this machine failed; 130 interrupted."""
@@ -48,7 +48,7 @@ class Failed(ServiceError):
 
 
 def complain(error: CsvjobsError) -> int:
-    """One line for the error, one for each part of it, one that says what to do; the exit status."""
+    """Prints an error, or each of its parts, with its hint; returns the exit status."""
     for code, message, hint in _parts(error):
         console.print(f"[bold red]error[/] {code}: ", end="")
         console.print(message, markup=False, soft_wrap=True)
@@ -59,12 +59,12 @@ def complain(error: CsvjobsError) -> int:
 
 
 def counted(number: int, name: str) -> str:
-    """`1 row`, `1,200 rows`."""
+    """A number with a noun: `1 row`, `1,200 rows`."""
     return f"{number:,} {name}{'' if number == 1 else 's'}"
 
 
 def remark(text: str) -> None:
-    """A line beside the result."""
+    """Prints an indented line to stderr."""
     console.print(f"      {text}", markup=False, soft_wrap=True)
 
 
@@ -81,7 +81,7 @@ def _parts(error: CsvjobsError) -> list[tuple[str, str, str | None]]:
 
 
 def tell(job: Job, to: Console = console) -> None:
-    """The job in a few lines."""
+    """Prints a summary of the job in a few lines."""
     colour = {Status.DONE: "green", Status.ERROR: "red"}.get(job.status, "yellow")
     to.print(f"[bold {colour}]{job.status}[/] ", end="")
     to.print(f"{job.filename}, pipeline {job.pipeline.name}, job {job.job_id}", markup=False, soft_wrap=True)
@@ -107,13 +107,13 @@ def tell(job: Job, to: Console = console) -> None:
 
 
 def exit_status(job: Job) -> int:
-    """What a command that shows the job exits with."""
+    """The exit status of a command that shows the job."""
     return ENDED_BADLY if job.status.final and job.status is not Status.DONE else WELL
 
 
 @contextmanager
 def clean_end() -> Iterator[None]:
-    """SIGTERM and SIGHUP clear up behind them, as Ctrl-C does."""
+    """Makes SIGTERM and SIGHUP clean up before the exit, as Ctrl-C does."""
     for number in (signal.SIGTERM, signal.SIGHUP):
         if signal.getsignal(number) is signal.SIG_DFL:
             signal.signal(number, _leave)
@@ -127,7 +127,7 @@ def _leave(number: int, frame: FrameType | None) -> None:
 def _waiting(job: Job) -> str:
     before = f"      {'1 job waits' if job.position == 1 else f'{job.position:,} jobs wait'} before it"
     start = job.estimated_start_at
-    return f"{before}; it may start at about {start.astimezone():%H:%M:%S}, an estimate" if start else before
+    return f"{before}; estimated start {start.astimezone():%H:%M:%S}" if start else before
 
 
 def _account(job: Job) -> str:
@@ -143,7 +143,7 @@ def _account(job: Job) -> str:
 
 
 def _kind(group: RejectGroup) -> str:
-    """Bad rows of one kind: how many, why, where the first of them are."""
+    """A line about the rejects of one kind: how many, why, and the first line numbers."""
     column = f" in column {group.column}" if group.column else ""
     more = ", …" if group.count > len(group.lines) else ""
     lines = ", ".join(map(str, group.lines))
@@ -151,7 +151,7 @@ def _kind(group: RejectGroup) -> str:
 
 
 class Bar:
-    """A bar that is told where it is, on a terminal; silence elsewhere."""
+    """A progress bar; shown on a terminal only."""
 
     def __init__(self, progress: Progress, text: str, total: float | None) -> None:
         self._progress = progress
@@ -161,7 +161,7 @@ class Bar:
         self._progress.advance(self._task, by)
 
     def show(self, job: Job) -> None:
-        """The progress of a job that runs."""
+        """Shows the progress of a running job."""
         if job.progress:
             self._progress.update(
                 self._task, completed=job.progress.fraction, description=f"{job.progress.stage:<10}"
@@ -170,7 +170,7 @@ class Bar:
 
 @contextmanager
 def transfer(text: str, size: int | None) -> Iterator[Bar]:
-    """A bar for bytes that move."""
+    """A progress bar for a transfer of `size` bytes, if that is known."""
     columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
     with _progress(*columns) as progress:
         yield Bar(progress, text, size)
@@ -178,7 +178,7 @@ def transfer(text: str, size: int | None) -> Iterator[Bar]:
 
 @contextmanager
 def running() -> Iterator[Bar]:
-    """A bar for a job."""
+    """A progress bar for a job."""
     columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn())
     with _progress(*columns) as progress:
         yield Bar(progress, f"{'queued':<10}", 1.0)

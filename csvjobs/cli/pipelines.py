@@ -11,10 +11,10 @@ from csvjobs.settings import Settings, load
 
 
 def pipelines(
-    name: Annotated[str | None, typer.Argument(help="Show this one whole; name@2 is its version 2.")] = None,
-    other: Annotated[str | None, typer.Argument(help="Show how this pipeline differs.")] = None,
+    name: Annotated[str | None, typer.Argument(help="Show this pipeline; name@2 is its version 2.")] = None,
+    other: Annotated[str | None, typer.Argument(help="Compare with this pipeline.")] = None,
 ) -> None:
-    """List the named pipelines with their newest versions, show one as YAML, or how two differ.
+    """List the named pipelines with their newest versions, show one as YAML, or compare two.
 
     Example: `csvjobs pipelines crm-clean > mine.yaml`
 

@@ -23,11 +23,11 @@ def preview(
     file: FileArgument,
     pipeline: PipelineOption = "tidy",
     read: ReadOption = None,
-    as_json: Annotated[bool, typer.Option("--json", help="All of it, as JSON.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print everything as JSON.")] = False,
 ) -> None:
-    """Show what each step of a pipeline makes of a file's first rows.
+    """Show what each step of a pipeline does to a file's first rows.
 
-    Takes some thousand rows, and what steps learn, a mean say, they learn from these only. Nothing is kept.
+    It reads about a thousand rows, and steps learn (a mean, for example) from these only. Nothing is kept.
 
     Example: `csvjobs preview examples/contacts.csv -p crm-clean`
     """
@@ -45,9 +45,9 @@ def preview(
 def _tried(
     incoming: Incoming, filename: str, pipeline: str, options: dict[str, str], *, partial: bool
 ) -> Preview:
-    """As long as it takes, or until a signal comes."""
+    """Runs the preview without a time limit, until a signal comes."""
     deadline = Deadline()
-    # Not in the thread that signals interrupt: the engine would take one for a fault of its own.
+    # Not in the main thread, which signals interrupt: the engine would report that as its own fault.
     with ThreadPoolExecutor(1) as beside:
         run = beside.submit(
             try_out, incoming, filename, pipeline, options, partial=partial, deadline=deadline
@@ -82,7 +82,7 @@ def _print(found: Preview) -> None:
 
 
 def _done(step: StepPreview) -> list[str]:
-    """What became of rows, columns and cells."""
+    """What the step did to rows, cells and columns, in words."""
     counts = {how: getattr(step, how) for how in ("rejected", "dropped", "merged", "added")}
     rows = [f"{counted(count, 'row')} {how}" for how, count in counts.items() if count]
     new = [f"new: {', '.join(step.new_columns)}"] if step.new_columns else []

@@ -26,11 +26,11 @@ PIPELINE = json.dumps({"name": "profile", "report": {"profile": True}})
 def profile(
     file: FileArgument,
     read: ReadOption = None,
-    as_json: Annotated[bool, typer.Option("--json", help="All of it, as JSON.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print everything as JSON.")] = False,
 ) -> None:
-    """Show what each column of a file holds, over all its rows.
+    """Show what each column of a file contains, over all its rows.
 
-    Counts, bounds and lengths are exact; different values and quartiles are estimates in a large file.
+    Counts, minima, maxima and lengths are exact; distinct values and quartiles of a large file are estimates.
 
     Example: `csvjobs profile examples/contacts.csv`
     """
@@ -64,5 +64,5 @@ def _print(found: TableProfile) -> None:
 
 
 def _cell(text: str | None) -> Text:
-    """As much of the cell as there is room for: of a number usually all."""
+    """The cell, cut to LONG characters, which is enough for most numbers."""
     return Text(text or "") if len(text or "") <= LONG else Text(f"{text:.{LONG}}…")

@@ -15,18 +15,18 @@ EVERY = 1.0
 
 
 def reconcile() -> None:
-    """Put back into the queue and the list what Redis has lost, from the jobs' folders; say what was done.
+    """Restore from the jobs' folders what Redis has lost of the queue and the job list; print the changes.
 
-    A running service does so by itself, once a second. This is for looking at it, or for a service whose
-    reconciler does not run; it may be called beside one, and as often as you like. It takes some seconds: a
-    job must be missed several times before it counts as lost.
+    A running service does this by itself, once a second. Use the command to see the changes, or for a
+    service whose reconciler does not run; it can run beside one, and any number of times. It takes some
+    seconds: a job must be missing several times before it counts as lost.
 
     Example: `CSVJOBS_JOBS_DIR=/srv/jobs csvjobs reconcile`
     """
-    # What is logged is told below.
+    # No log lines: the result is printed below.
     logging.getLogger("csvjobs").addHandler(logging.NullHandler())
-    # Which workers the service has, this shell's settings do not say: each job waits for those that it asked
-    # for, and where there are none the service's own reconciler lets it wait for others.
+    # This shell's settings do not tell which workers the service has, so each job is put into the line it
+    # asked for; if that has no workers, the service's own reconciler moves it to another.
     settings = load().model_copy(update={"priority_workers": 1})
     reconciler = Reconciler(wiring.services(settings))
     rounds = [reconciler.once()]
@@ -38,7 +38,7 @@ def reconcile() -> None:
 
 
 def _told(rounds: list[Mended]) -> list[str]:
-    """One line for each job that something was done about, and one for all."""
+    """One line for each job that was changed, and a summary."""
     done = {
         "put back into the queue": [job_id for each in rounds for job_id in each.put_back],
         "put back into the list": [job_id for each in rounds for job_id in each.listed],
@@ -48,4 +48,4 @@ def _told(rounds: list[Mended]) -> list[str]:
     count = len({job_id for ids in done.values() for job_id in ids})
     left = rounds[-1].unfinished
     waiting = "1 job has" if left == 1 else f"{left:,} jobs have"
-    return [*lines, f"{waiting} not ended; something was done about {count}."]
+    return [*lines, f"{waiting} not ended; jobs changed: {count}."]

@@ -22,11 +22,11 @@ from csvjobs.client import Client
 
 
 def rerun(
-    job: Annotated[str, typer.Argument(help="The id of the job whose file it is.")],
+    job: Annotated[str, typer.Argument(help="The id of the job whose file is processed again.")],
     pipeline: PipelineOption = "",
     read: ReadOption = None,
     apply: Annotated[
-        str, typer.Option("--apply", "-a", metavar="JOB", help="Apply what the job of this id has learnt.")
+        str, typer.Option("--apply", "-a", metavar="JOB", help="Apply the fitted parameters of this job.")
     ] = "",
     wait: Annotated[bool, typer.Option("--wait", "-w", help="Follow the new job to its end.")] = False,
     output: Annotated[
@@ -35,9 +35,9 @@ def rerun(
     ] = None,
     server: ServerOption = SERVER,
 ) -> None:
-    """Process the file of a job again, without sending it again. Prints the new job's id.
+    """Process the file of a job again, without sending it again; prints the new job's id.
 
-    What is not given is as it was.
+    Options that are not given are those of the old job.
 
     Example: `csvjobs rerun 01a20bb3-f8d8-76f6-9be9-fca0ab82e341 --read encoding=cp1250`
     """

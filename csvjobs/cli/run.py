@@ -38,7 +38,7 @@ from csvjobs.storage.base import REPORT
 
 def run(
     file: FileArgument,
-    output: Annotated[Path, target_option("--output", "-o", help="Where the result goes; - is stdout.")],
+    output: Annotated[Path, target_option("--output", "-o", help="File for the result; - is stdout.")],
     pipeline: PipelineOption = "",
     read: ReadOption = None,
     apply: ApplyOption = "",
@@ -46,26 +46,26 @@ def run(
         Path | None,
         target_option(
             "--rejected",
-            help="Where bad rows go; else clean.rejected.csv beside clean.csv. Where there are none, that "
-            "of an earlier run stays, and is told of.",
+            help="File for rejected rows, by default clean.rejected.csv beside clean.csv. If no row is "
+            "rejected, the file of an earlier run stays, with a remark.",
         ),
     ] = None,
     fitted: Annotated[
-        Path | None, target_option("--fitted", help="Where learnt values go, if there are any.")
+        Path | None, target_option("--fitted", help="File for the fitted parameters, if there are any.")
     ] = None,
     report: Annotated[
-        Path | None, target_option("--report", help="Where the job's report goes, as JSON.")
+        Path | None, target_option("--report", help="File for the job's report, as JSON.")
     ] = None,
     profile: Annotated[
-        Path | None, target_option("--profile", help="Where profile.json goes, if the pipeline asks for it.")
+        Path | None, target_option("--profile", help="File for profile.json, if the pipeline asks for it.")
     ] = None,
     changes: Annotated[
-        Path | None, target_option("--changes", help="Where changes.csv goes, if the pipeline asks for it.")
+        Path | None, target_option("--changes", help="File for changes.csv, if the pipeline asks for it.")
     ] = None,
 ) -> None:
-    """Process a file locally, without a server.
+    """Process a file locally, without a service.
 
-    Files that are made replace those of the same name, once they are complete.
+    Existing files are replaced, once the new ones are complete.
 
     Example: `csvjobs run examples/contacts.csv -p crm-clean -o clean.csv`
 
@@ -80,14 +80,14 @@ def run(
             services, source(file), pipeline_text(pipeline), read_options(read), _learnt(apply)
         )
         job = processed(services, job_id)
-        # The output comes last: when it is there, all is.
+        # The output comes last: when it exists, all files do.
         _place(services, job_id, {**beside, job.output.name: output})
     tell(job)
     if REJECTED in job.files:
         kept = f"The rejected rows are in {rejected}."
         remark(kept if rejected else "Keep the rejected rows with --rejected PATH.")
     elif job.status is Status.DONE and rejected and not streams(rejected) and rejected.exists():
-        # Not removed: it may be what was read, or half corrected by hand.
+        # Not removed: it may be the input of this run, or be in the middle of manual correction.
         remark(f"{rejected} is from an earlier run: this one has no rejected rows.")
     raise typer.Exit(exit_status(job))
 
@@ -100,18 +100,18 @@ def _place(services: Services, job_id: str, targets: dict[str, Path | None]) -> 
 
 
 def _beside(output: Path) -> Path | None:
-    """Where bad rows go when nothing is said: no row is lost by default."""
+    """The default file for rejected rows, so that no row is lost; None when the output is a stream."""
     return None if streams(output) else output.with_name(f"{output.stem}.{REJECTED}")
 
 
 def _learnt(apply: str) -> str:
-    """What is to be applied; that of a job, from the folder of a service on this machine."""
+    """The text of the fitted.json to apply; for a job's id, from the jobs folder on this machine."""
     text = apply_text(apply)
     return job_learnt(text) if JOB_ID.fullmatch(text) else text
 
 
 def submitted(services: Services, path: Path, pipeline: str, options: dict[str, str], apply: str) -> str:
-    """The id of a new job over the file, not yet run."""
+    """Submits the file as a local job, which is not yet run; returns its id."""
     with Incoming(services) as incoming:
         incoming.resolve(pipeline, options, apply)
         take(incoming, path)
@@ -119,7 +119,7 @@ def submitted(services: Services, path: Path, pipeline: str, options: dict[str, 
 
 
 def processed(services: Services, job_id: str) -> Job:
-    """The job once it has ended; its progress is shown on a terminal."""
+    """Runs the job, with a progress bar on a terminal, and returns it ended."""
     with running() as bar, ThreadPoolExecutor(1) as beside:
 
         def heard(_: str) -> None:
@@ -127,7 +127,7 @@ def processed(services: Services, job_id: str) -> Job:
                 bar.show(live)
 
         stop = services.index.listen(heard)
-        # Not in the thread that signals interrupt: the engine would take one for a fault of its own.
+        # Not in the main thread, which signals interrupt: the engine would report that as its own fault.
         run = beside.submit(process, services, job_id)
         try:
             run.result()

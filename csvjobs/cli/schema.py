@@ -24,12 +24,12 @@ def schema(
         ),
     ],
     resource: Annotated[
-        str | None, typer.Option("--resource", help="Which resource of a Data Package is meant.")
+        str | None, typer.Option("--resource", help="The resource to use of a Data Package.")
     ] = None,
 ) -> None:
-    """Make a pipeline that checks rows of a Table Schema, or a Table Schema of such a pipeline.
+    """Make a pipeline that checks rows from a Table Schema, or a Table Schema from such a pipeline.
 
-    Table Schema is the format of https://datapackage.org/. What one of them says and the other cannot is
+    Table Schema is the format of https://datapackage.org/. Rules that the other format cannot express are
     refused, except `on_fail`, for which Table Schema has no equivalent.
 
     Example: `csvjobs schema table-schema.json > check.yaml`

@@ -10,7 +10,7 @@ from csvjobs.wiring import services
 
 
 def serve() -> None:
-    """Run the API and the page alone, on the Redis at REDIS_URL.
+    """Run only the API and the web page, with the Redis at REDIS_URL.
 
     Example: `REDIS_URL=redis://10.0.0.5/0 CSVJOBS_HOST=0.0.0.0 csvjobs serve`
     """

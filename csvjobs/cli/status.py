@@ -16,7 +16,7 @@ from csvjobs.client import Client
 def status(
     job: Annotated[str, typer.Argument(help="The job's id.")],
     wait: Annotated[bool, typer.Option("--wait", "-w", help="Follow the job to its end.")] = False,
-    json: Annotated[bool, typer.Option("--json", help="The whole job as JSON.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print the whole job as JSON.")] = False,
     server: ServerOption = SERVER,
 ) -> None:
     """Show the state of a job.

@@ -15,10 +15,10 @@ from csvjobs.pipelines.step import Step
 
 
 def steps(
-    name: Annotated[str | None, typer.Argument(help="Show this one whole.")] = None,
-    markdown: Annotated[bool, typer.Option("--markdown", help="The reference of all steps.")] = False,
+    name: Annotated[str | None, typer.Argument(help="Explain this step.")] = None,
+    markdown: Annotated[bool, typer.Option("--markdown", help="Print the reference of all steps.")] = False,
 ) -> None:
-    """List the steps of which pipelines are made, or explain one.
+    """List the steps that pipelines are made of, or explain one.
 
     Example: `csvjobs steps fill_missing`
     """
@@ -74,7 +74,7 @@ def _table(schema: dict[str, Any]) -> str:
 
 
 def _parts(step: type[Step]) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Options that are lists of mappings, by their names, where each option of these is described."""
+    """The options that are lists of described mappings, by name, with the schema of a mapping."""
     schema = step.model_json_schema()
     for name, option in schema["properties"].items():
         part = schema.get("$defs", {}).get(option.get("items", {}).get("$ref", "").split("/")[-1])

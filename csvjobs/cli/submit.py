@@ -32,14 +32,14 @@ def submit(
     read: ReadOption = None,
     apply: ApplyOption = "",
     key: Annotated[
-        str, typer.Option("--key", help="Sent again with the same key, the file makes no second job.")
+        str, typer.Option("--key", help="Idempotency key: sent again with it, the file makes no second job.")
     ] = "",
     retention: Annotated[
         str,
         typer.Option("--retention", help="How long the job is kept after its end, like 12h or 7d."),
     ] = "",
     priority: Annotated[
-        str, typer.Option("--priority", help="normal or high, where the service has workers for it.")
+        str, typer.Option("--priority", help="normal, or high if the service has workers for it.")
     ] = "",
     wait: Annotated[bool, typer.Option("--wait", "-w", help="Follow the job to its end.")] = False,
     output: Annotated[
@@ -48,7 +48,7 @@ def submit(
     ] = None,
     server: ServerOption = SERVER,
 ) -> None:
-    """Send a file to a service. Prints the job's id.
+    """Submit a file to a service; prints the job's id.
 
     Example: `csvjobs submit my.csv -p tidy -o clean.csv`
     """

@@ -1,4 +1,4 @@
-"""Tables on the terminal: rows of a file, and what is said of them."""
+"""Tables in the terminal: rows of a file, and notes about them."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from rich.text import Text
 SHOWN_ROWS = 5
 SHOWN_COLUMNS = 50
 FOLDED_AT = 12
-"""So many characters side by side are enough to read a cell: more are folded where room is short."""
+"""Width in characters beyond which cells are folded when the terminal is narrow."""
 
 BORDERS = 3
 
 
 def table(*headings: str) -> Table:
-    """An empty table; what a file holds is text in it, never markup."""
+    """An empty table; headings, like cells, are plain text, never markup."""
     made = Table()
     for heading in headings:
         made.add_column(Text(heading), overflow="fold")
@@ -26,7 +26,7 @@ def table(*headings: str) -> Table:
 
 
 def print_rows(to: Console, title: str, columns: Sequence[str], rows: Iterable[Sequence[str | None]]) -> None:
-    """The first rows of a file, and as many of its columns as can be read side by side."""
+    """Prints the first rows of a file, with as many columns as fit side by side."""
     first = list(rows)[:SHOWN_ROWS]
     fitting = _fitting(to.width, columns[:SHOWN_COLUMNS], first)
     shown_rows = table(*columns[:fitting])
@@ -38,7 +38,7 @@ def print_rows(to: Console, title: str, columns: Sequence[str], rows: Iterable[S
 
 
 def _fitting(width: int, columns: Sequence[str], rows: Sequence[Sequence[str | None]]) -> int:
-    """How many of the columns have room; at least one."""
+    """The number of columns that fit; at least one."""
     for place, name in enumerate(columns):
         longest = max(cell_len(text or "") for text in (name, *(row[place] for row in rows)))
         width -= min(longest, FOLDED_AT) + BORDERS
@@ -48,16 +48,16 @@ def _fitting(width: int, columns: Sequence[str], rows: Sequence[Sequence[str | N
 
 
 def print_notes(to: Console, notes: Iterable[str]) -> None:
-    """A line for each."""
+    """Prints a line for each note."""
     for note in notes:
         to.print(Text("note  ", "yellow").append(note, "default"), soft_wrap=True)
 
 
 def bad_ones(faults: Mapping[str, int]) -> str:
-    """How many records are bad, to be put behind how many are good."""
+    """The numbers of bad records by code, to append to the number of good ones."""
     return "".join(f", {count:,} {code}" for code, count in faults.items())
 
 
 def shown(value: object) -> str:
-    """Texts in quotes where they would not be seen as what they are."""
+    """The value as text; quoted unless it is alphanumeric, so that spaces and the like are visible."""
     return str(value) if isinstance(value, str) and value.isalnum() else repr(value)

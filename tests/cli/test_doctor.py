@@ -122,4 +122,4 @@ def test_a_service_that_runs_is_well(at: Terminal, api: Served, redis_url: str) 
     typed = examined(at, CSVJOBS_PORT=api.url.rpartition(":")[2], REDIS_URL=redis_url)
     assert wrong(typed) == []
     assert "the server at REDIS_URL answers" in typed.out
-    assert "in use by csvjobs, which runs" in typed.out
+    assert "in use by a running csvjobs" in typed.out

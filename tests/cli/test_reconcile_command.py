@@ -29,11 +29,11 @@ def test_what_redis_has_lost_is_put_back_and_told(terminal: Terminal, service: S
         *[f"{job_id} put back into the queue" for job_id in (jobs[0], jobs[2])],
         *[f"{job_id} put back into the list" for job_id in jobs[::-1]],
     ]
-    assert last == "2 jobs have not ended; something was done about 3."
+    assert last == "2 jobs have not ended; jobs changed: 3."
     assert service.services.queue.census().waiting == (jobs[0], jobs[2])
     assert [job.job_id for job in service.services.index.list(10)] == jobs[::-1]
     again = terminal.types("reconcile", **environment(service))
-    assert again.out == "2 jobs have not ended; something was done about 0.\n"
+    assert again.out == "2 jobs have not ended; jobs changed: 0.\n"
 
 
 def test_several_at_once_put_back_each_job_once(terminal: Terminal, service: Service) -> None:

@@ -229,10 +229,10 @@ def test_rerun_follows_the_new_job_and_saves_its_result(at: Terminal, api: Serve
 @pytest.mark.parametrize(
     ("command", "option", "hint"),
     [
-        (("submit", "in.csv"), "path=x", "There are: "),
-        (("submit", "in.csv"), "apply=x", "There are: "),
+        (("submit", "in.csv"), "path=x", "Known: "),
+        (("submit", "in.csv"), "apply=x", "Known: "),
         (("submit", "in.csv"), "delimeter=;", "Did you mean 'delimiter'?"),
-        (("rerun", NOBODY), "job_id=1", "There are: "),
+        (("rerun", NOBODY), "job_id=1", "Known: "),
     ],
 )
 def test_what_is_no_read_option_is_refused(

@@ -1,4 +1,4 @@
-"""A service of real processes that a test may kill, and the invariants that must hold afterwards."""
+"""A service of real processes that tests can kill, and the invariants that must hold afterwards."""
 
 from __future__ import annotations
 

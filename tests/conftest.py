@@ -1,4 +1,4 @@
-"""What all tests share: an environment without settings, and a real Valkey server."""
+"""Fixtures of all tests: an environment without settings, and a real Valkey server."""
 
 from __future__ import annotations
 

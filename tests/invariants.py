@@ -1,4 +1,4 @@
-"""What must hold of the folders when nothing runs any more, whatever was killed before."""
+"""Invariants of the folders once no process runs any more, whatever was killed before."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A real API behind uvicorn, and what its tests say to it."""
+"""A real API behind uvicorn, and helpers that send requests to it."""
 
 from __future__ import annotations
 

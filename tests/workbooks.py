@@ -1,4 +1,4 @@
-"""Workbooks as other programs write them, and made by hand where only that shows what stands in the file."""
+"""Test workbooks: made with openpyxl, or by hand where the XML itself matters."""
 
 import io
 import zipfile

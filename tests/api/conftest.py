@@ -1,4 +1,4 @@
-"""A real API behind uvicorn, with a worker."""
+"""Fixtures: a real API behind uvicorn, with a worker."""
 
 from __future__ import annotations
 

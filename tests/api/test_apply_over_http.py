@@ -1,4 +1,4 @@
-"""Fit once, apply many, over HTTP."""
+"""Fit once, apply many times, over HTTP."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Downloads as RFC 9110 has them."""
+"""Downloads according to RFC 9110: ranges, validators, HEAD."""
 
 from __future__ import annotations
 

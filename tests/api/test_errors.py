@@ -1,4 +1,4 @@
-"""GET /jobs/{job_id}/errors: what was wrong, row by row, from a file of any size."""
+"""GET /jobs/{job_id}/errors: the rejects of a job, a page at a time."""
 
 from __future__ import annotations
 

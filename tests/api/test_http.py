@@ -1,4 +1,4 @@
-"""What holds for every request: problems, names, methods, HEAD; and what the OpenAPI document says."""
+"""Rules for every request (problems, request ids, methods, HEAD), and the OpenAPI document."""
 
 from __future__ import annotations
 

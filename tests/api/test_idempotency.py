@@ -1,4 +1,4 @@
-"""The same request sent again under its Idempotency-Key: one job, whoever dies in between."""
+"""A request repeated with its Idempotency-Key makes one job, whichever process dies in between."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A look at a file: what was found out, how sure that is, the first records; and nothing is kept."""
+"""POST /inspect: what is detected, with what confidence, the first records; nothing is kept."""
 
 from __future__ import annotations
 

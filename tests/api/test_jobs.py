@@ -1,4 +1,4 @@
-"""A job as its client follows it: look, wait, listen, list, cancel, delete."""
+"""The life of a job as a client sees it: get, wait, follow, list, cancel, delete."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Pipelines stored by name over HTTP."""
+"""Named pipelines over HTTP."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tables with names over HTTP."""
+"""Named lookup tables over HTTP."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who may ask: what browsers send for pages of other sites, and names of others for this service."""
+"""Checks of Origin and Host: requests of other sites' pages, and foreign host names."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The file of a job once more, without another upload."""
+"""POST /jobs/{job_id}/rerun: process a job's file again, without another upload."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A pipeline tried on a file's first rows, step by step; and nothing is kept."""
+"""POST /preview: a pipeline on a file's first rows, step by step; nothing is kept."""
 
 from __future__ import annotations
 

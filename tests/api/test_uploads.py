@@ -1,4 +1,4 @@
-"""Uploads as clients send them: whole, in pieces, broken off, too long, wrong."""
+"""Uploads as clients send them: whole, chunked, interrupted, too large, malformed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A terminal for each test; one service with a worker for all."""
+"""Fixtures: a terminal for each test, and one service with a worker for all."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Somebody at a terminal, in a folder, who types csvjobs commands."""
+"""A test driver that runs csvjobs commands in a folder, as a user in a terminal does."""
 
 from __future__ import annotations
 

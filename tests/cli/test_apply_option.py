@@ -1,4 +1,4 @@
-"""--apply: on this machine, and at a service."""
+"""--apply, locally and with a service."""
 
 from __future__ import annotations
 

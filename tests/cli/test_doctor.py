@@ -1,4 +1,4 @@
-"""csvjobs doctor: what is wrong, where, and how to mend it."""
+"""csvjobs doctor: reports what is wrong, where, and how to fix it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the command line teaches about itself, and about steps and pipelines."""
+"""--help and the commands that explain steps and pipelines."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""csvjobs reconcile, against a real Redis that has lost what it held."""
+"""csvjobs reconcile, with a real Redis that has lost its data."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""csvjobs submit, status, download: a client of a service elsewhere."""
+"""csvjobs submit, status, download, rerun, jobs, cancel, delete with a service."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""csvjobs run: right bytes or none, one clear line, nothing left behind."""
+"""csvjobs run: the right bytes or none, a clear one-line message, nothing left behind."""
 
 from __future__ import annotations
 

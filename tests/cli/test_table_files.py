@@ -1,4 +1,4 @@
-"""Tables that a pipeline looks things up in, on this machine: files, and those of a service here."""
+"""Lookup tables in local runs: files, and tables of a service on this machine."""
 
 from __future__ import annotations
 

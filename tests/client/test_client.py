@@ -1,4 +1,4 @@
-"""The Python client against a real service: whole files or none, and errors that say what happened."""
+"""The Python client with a real service: whole files or none, and clear errors."""
 
 from __future__ import annotations
 

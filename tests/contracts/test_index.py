@@ -1,4 +1,4 @@
-"""What every jobs index promises."""
+"""The contract of every jobs index."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What every queue promises."""
+"""The contract of every queue."""
 
 from __future__ import annotations
 

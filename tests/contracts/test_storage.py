@@ -1,4 +1,4 @@
-"""What every storage promises."""
+"""The contract of every storage."""
 
 from __future__ import annotations
 

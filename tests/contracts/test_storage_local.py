@@ -1,4 +1,4 @@
-"""What the local folders promise beyond the contract: what a process leaves behind when it is killed."""
+"""Local storage beyond the contract: the remains of killed processes, full and missing disks."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A real service, and a real Chromium that is watched: what it complains of and whom it talks to."""
+"""Fixtures: a real service, and a Chromium whose console errors and requests are recorded."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The page as people use it, in a real Chromium."""
+"""The web page in a real Chromium."""
 
 from __future__ import annotations
 

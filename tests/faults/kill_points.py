@@ -1,11 +1,11 @@
-"""Does one thing again and again, and is killed at a later point each time, until it gets through.
+"""Kills an act before and after each change that it makes to the folders, until it runs to its end.
 
 python -m faults.kill_points <act> <folder>
 
-A point is a moment just before Python changes anything under the folder: opens a file to write, makes,
-renames, links or removes one. Its own audit events (PEP 578) name them all, so that none can be forgotten
-here. After each kill another process recovers, and the folders are checked. The last line says how many
-points there were.
+A kill point is a moment just before Python changes anything under the folder: opens a file to write, makes,
+renames, links or removes one. Python's audit events (PEP 578) report them all, so that none can be forgotten
+here. After each kill another process recovers, and the folders are checked. The last line gives the number
+of kill points.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Downloads that are cut off, or whose job is deleted meanwhile: what arrives is right as far as it goes."""
+"""Downloads that are interrupted, or whose job is deleted meanwhile: the bytes that arrive are right."""
 
 from __future__ import annotations
 

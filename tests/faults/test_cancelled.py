@@ -1,4 +1,4 @@
-"""A cancel in the middle of a file: the run lets go, whatever it is doing, and nothing of it is left."""
+"""A job cancelled in any stage: the run stops and leaves nothing behind."""
 
 from __future__ import annotations
 

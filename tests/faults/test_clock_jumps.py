@@ -1,4 +1,4 @@
-"""The wall clock jumps under all processes, by libfaketime; what measures the time that passes goes on."""
+"""The wall clock jumps for all processes (by libfaketime); the monotonic clock goes on."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A disk that fills up: each phase ends in a clear error, and all goes on by itself when there is room."""
+"""A disk fills up: each stage ends in a clear error, and all recovers once there is room."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""Processes that stand still for a while and go on: their jobs are neither lost nor run beside themselves.
+"""Processes that freeze and resume: their jobs are neither lost nor run twice at once.
 
-SOAK_FREEZE    for how many seconds more than another job takes (none in the suite)
+SOAK_FREEZE    for how many seconds longer than another job takes (none in the suite)
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Killed before and after each change that is made to the folders, everything ends as it should."""
+"""Killed before and after each change to the folders, every act recovers and ends as it should."""
 
 from __future__ import annotations
 

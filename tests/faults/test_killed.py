@@ -1,4 +1,4 @@
-"""What is killed at work ends all the same: once, whole, and in seconds."""
+"""Jobs whose processes are killed still end: once, complete, and within seconds."""
 
 from __future__ import annotations
 

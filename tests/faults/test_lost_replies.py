@@ -1,4 +1,4 @@
-"""Answers of Redis that are lost on their way: what it did, somebody takes for failed and does again."""
+"""Replies of Redis are lost, so that commands that succeeded look failed and are repeated."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Redis is away for a while, with work in hand, work that waits and work that comes.
+"""Redis is away for a while, with jobs running, waiting and arriving.
 
 SOAK_OUTAGES    for how many seconds (8 in the suite)
 """

@@ -1,4 +1,4 @@
-"""Redis hangs, dies and comes back empty: files are accepted all the while, and all of them are processed."""
+"""Redis hangs, dies and comes back empty: files are accepted throughout, and all are processed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The file in which Redis keeps the queue: damaged by a crash of the machine, or without room to grow."""
+"""The append-only file of Redis is damaged by a crash of the machine, or has no room to grow."""
 
 from __future__ import annotations
 

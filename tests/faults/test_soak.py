@@ -1,7 +1,7 @@
-"""A nemesis that strikes at random for a while; then everything acknowledged has ended well, byte for byte.
+"""Random faults for a while; afterwards every acknowledged job has ended well, byte for byte.
 
-SOAK_SECONDS, SOAK_KILLS    how long at least, and how many kills at least (10 s and none in the suite)
-SOAK_SEED                   the dice of an earlier run, which it printed
+SOAK_SECONDS, SOAK_KILLS    the least duration and number of kills (10 s and none in the suite)
+SOAK_SEED                   the random seed of an earlier run, which it printed
 """
 
 from __future__ import annotations

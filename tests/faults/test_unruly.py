@@ -1,4 +1,4 @@
-"""Children that crash, loop, devour and do not listen: the job ends as it should; the next one is done."""
+"""Children that crash, loop, exhaust memory or ignore orders: their job ends, and the next one runs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Workers whose children misbehave as no file should make them.
+"""Workers whose children misbehave as no file can make them.
 
 python -m faults.unruly <way>                   a worker
 python -m faults.unruly <way> <descriptor>      its child

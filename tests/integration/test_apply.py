@@ -1,4 +1,4 @@
-"""Fit once, apply many: what one job has learnt goes to others, which keep it for themselves."""
+"""Fit once, apply many times: other jobs apply a job's fitted parameters, and keep their own copy."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""changes.csv: each cell that a step changed, with its line in the file, whatever the file is."""
+"""changes.csv: each cell that a step changed, with its line in the file, for files of all kinds."""
 
 from __future__ import annotations
 

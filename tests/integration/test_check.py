@@ -1,4 +1,4 @@
-"""Jobs with rules: the rows that break one, told with their places in the file; and the account."""
+"""Jobs with rules: rows that break one are rejected with their lines; and the account of rows."""
 
 from __future__ import annotations
 

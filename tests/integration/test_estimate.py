@@ -1,4 +1,4 @@
-"""What a waiting job is told of its start."""
+"""The estimated start of a waiting job."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A job from its bytes to its report, on the real engine, with storage in folders and in memory."""
+"""A job from upload to report on the real engine, with local and in-memory storage."""
 
 import csv
 import gzip

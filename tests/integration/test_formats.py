@@ -1,4 +1,4 @@
-"""Jobs over files of any format, from bytes to output: one table, however it comes and goes."""
+"""Jobs with input and output in every format: the same table in each."""
 
 from __future__ import annotations
 

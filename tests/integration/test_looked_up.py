@@ -1,4 +1,4 @@
-"""Tables that steps look things up in: what a name means, and that it goes on meaning it."""
+"""Lookup tables: how a name is resolved, and that a job keeps the version it was submitted with."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Files that are read in parts: what steps make that go by the order of rows."""
+"""Files that are read in parts: steps that depend on the order of rows."""
 
 from __future__ import annotations
 

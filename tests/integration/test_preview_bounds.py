@@ -1,4 +1,4 @@
-"""What a preview may take: of time, of memory and of the answer."""
+"""The limits of a preview: time, memory and size of the answer."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The reconciler's process: what is wrong for long is told once."""
+"""The reconciler's process: a lasting fault is logged once."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Jobs are kept for as long as was promised, and then deleted whole."""
+"""Jobs are kept for their retention, then deleted completely."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The parts of the worker's side: tied processes, the embedded server, RQ's worker as we set it."""
+"""The worker's parts: tied processes, the embedded server, and RQ's worker as configured here."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The supervisor with real processes: one command starts all, one signal ends all, nothing is left over."""
+"""The supervisor with real processes: one command starts all, one signal ends all, none is left over."""
 
 from __future__ import annotations
 

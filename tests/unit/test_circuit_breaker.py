@@ -1,4 +1,4 @@
-"""The circuit breaker before Redis."""
+"""The circuit breaker for Redis."""
 
 from __future__ import annotations
 

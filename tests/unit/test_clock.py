@@ -1,4 +1,4 @@
-"""The clock for what is deleted by time, when the wall clock does what it should not."""
+"""The steady clock of retention, when the wall clock jumps."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The digest of a file that grows equals that of the whole file."""
+"""The digest of a growing file equals that of the whole file."""
 
 import hashlib
 import os

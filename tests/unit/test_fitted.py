@@ -1,4 +1,4 @@
-"""fitted.json: what was written reads back exactly, and what is no such document is refused."""
+"""fitted.json: it reads back exactly as written, and other documents are refused."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The monitor beside a run: what goes wrong with one of its looks is not the end of them."""
+"""The monitor of a run goes on when one of its checks fails."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A job moves from status to status in few ways, each with its time; from a final one in none."""
+"""The transitions between a job's statuses and their times; final statuses have none."""
 
 from __future__ import annotations
 

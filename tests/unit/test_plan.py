@@ -1,4 +1,4 @@
-"""Plans on the real engine: how many scans, which rows, what the account says."""
+"""Plans on the real engine: the number of scans, the rows, and the account."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager

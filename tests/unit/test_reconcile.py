@@ -1,4 +1,4 @@
-"""The reconciler on storage, queue and index in memory: each way in which they can disagree."""
+"""The reconciler with storage, queue and index in memory: every way in which they can disagree."""
 
 from __future__ import annotations
 

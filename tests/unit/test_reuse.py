@@ -1,4 +1,4 @@
-"""A database that runs one after another share shows none of them anything of the one before."""
+"""Runs that reuse a database see nothing of earlier runs."""
 
 from __future__ import annotations
 

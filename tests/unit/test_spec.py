@@ -1,4 +1,4 @@
-"""Pipelines as text: what is accepted, and how all faults are told at once."""
+"""Pipelines as text: what is accepted, and that all faults are reported at once."""
 
 import json
 

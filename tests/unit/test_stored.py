@@ -1,4 +1,4 @@
-"""Pipelines that are stored by name: versions never change, whoever stores at the same time."""
+"""Stored pipelines: versions are immutable, also with concurrent writers."""
 
 from __future__ import annotations
 

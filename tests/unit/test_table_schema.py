@@ -1,4 +1,4 @@
-"""Table Schema into rules and back, constraint by constraint (https://datapackage.org/standard/table-schema/)."""
+"""Conversion of Table Schema to rules and back (https://datapackage.org/standard/table-schema/)."""
 
 from __future__ import annotations
 

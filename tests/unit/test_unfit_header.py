@@ -1,4 +1,4 @@
-"""What a header alone tells of a pipeline's faults, without an engine and without rows."""
+"""Faults of a pipeline that a header alone reveals, without an engine or rows."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""What the engine writes, read back by others' readers."""
+"""Output of the engine, read back with other readers."""
 
 from __future__ import annotations
 

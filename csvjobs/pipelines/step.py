@@ -90,16 +90,16 @@ Type = Literal["integer", "decimal", "float", "boolean", "date", "datetime"]
 
 
 class Need(NamedTuple):
-    """One statistic of one column over all rows, missing cells left out.
+    """One statistic of one column over all rows; missing cells are ignored.
 
-    mean, deviation (population), min, max, quantile (linear interpolation, as numpy's default): floats
-    of the cells that are numbers; count: how many these are; reach: how far from 0 they are, as a
-    list of Span. mode: the commonest text (the smallest of equals). values: all different texts in
-    code point order, at most `argument` of them (TooManyCategories beyond). sample: the first `argument` of
-    them, however many there are. reading: the one Chosen of the readings in `argument`.
-    missing: the number of missing cells, or with an `argument` their part of all.
-    by: a list of Group, a value for each, in place of one value; for mean, deviation, quantile, count and
-    mode, and for size, the number of cells.
+    mean, deviation (population), min, max, quantile (linear interpolation, numpy's default): floats, of the
+    cells that are numbers; count: how many these are; reach: their absolute values, as a list of Span. mode:
+    the most frequent text (the first in code point order of equally frequent ones). values: all distinct
+    texts in code point order, at most `argument` (TooManyCategories if there are more). sample: the first
+    `argument` of them, however many there are. reading: the one Chosen of the readings in `argument`.
+    missing: the number of missing cells, or with an `argument` their share of all.
+    by: the result is a list of Group, with one value for each; for mean, deviation, quantile, count and mode,
+    and for size, the number of cells.
     Missing: an empty cell, one of `missing`, or one of the file's nulls.
     """
 

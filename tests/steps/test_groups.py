@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from decimal import Decimal
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,7 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from workbench import Bench
 
+from csvjobs.engines.duckdb import DuckEngine
 from csvjobs.errors import NotANumber
+from csvjobs.pipelines import grouped
 
 keys = st.sampled_from(["a", "b", "ä", ""])
 decimals = st.decimals(
@@ -187,3 +190,34 @@ def test_columns_that_were_learnt_stay_the_same_ones(bench: Bench) -> None:
     assert out.warnings == [
         "1 cell of column 'n' holds an unknown value, for example 'z'; left out, as no column is called so."
     ]
+
+
+@pytest.mark.parametrize("how", ["mean", "median", "mode"])
+def test_columns_filled_by_group_share_queries(
+    bench: Bench, how: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One query for each column would take a minute for a thousand of them."""
+    names = ["key", *(f"x{place}" for place in range(24))]
+    rows = [("ab "[n % 3].strip(), *(_cell(n, place) for place in range(24))) for n in range(30)]
+    steps = [{"step": "fill_missing", "columns": names[1:], "with": how, "by": ["key"]}]
+    queries: list[str] = []
+    monkeypatch.setattr(DuckEngine, "rows", _counting(DuckEngine.rows, queries))
+    monkeypatch.setattr(grouped, "MOST_COLUMNS", 8)
+    together, few = bench.table(steps, names, rows), len(queries)
+    monkeypatch.setattr(grouped, "MOST_COLUMNS", 1)
+    alone, many = bench.table(steps, names, rows), len(queries) - few
+    assert (together.text, together.warnings) == (alone.text, alone.warnings)
+    assert many - few == 24 - 3
+
+
+def _cell(row: int, place: int) -> str | None:
+    """A number, text or gap that differs by row and column."""
+    return [None, "" if place else "n/a", *map(str, range(8))][(row * row + place) % 10]
+
+
+def _counting(rows: Any, queries: list[str]) -> Any:
+    def counted(engine: DuckEngine, query: str) -> Any:
+        queries.append(query)
+        return rows(engine, query)
+
+    return counted

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from decimal import Decimal
+from decimal import Decimal, localcontext
 from typing import Any
 
 import numpy as np
@@ -45,6 +45,30 @@ def test_decimals_are_added_digit_for_digit(bench: Bench, rows: list[tuple[str, 
         assert (Decimal(total), Decimal(least), Decimal(most)) == (sum(numbers), min(numbers), max(numbers))
         assert math.isclose(float(mean), sum(numbers) / len(numbers), rel_tol=1e-15)
         assert (int(count), int(filled), int(different)) == (len(cells), len(cells), len(set(cells)))
+
+
+long = st.one_of(
+    st.integers(1 - 10**28, 10**28 - 1).map(Decimal),
+    st.decimals(-(10**22), 10**22, places=6, allow_nan=False, allow_infinity=False),
+)
+
+
+@given(rows=st.lists(st.tuples(keys, long), min_size=1, max_size=12))
+def test_long_integers_and_decimals_are_added_to_the_last_digit_in_sql(
+    bench: Bench, rows: list[tuple[str, Decimal]]
+) -> None:
+    step = {"step": "sql", "query": "SELECT key, sum(x) AS s, max(x) AS m FROM input GROUP BY key"}
+    out = bench.table([step], ("key", "x"), [(key, format(x, "f")) for key, x in rows]).rows
+    expected: dict[str, list[Decimal]] = {}
+    for key, x in rows:
+        expected.setdefault(key, []).append(x)
+    with localcontext() as context:
+        context.prec = 60
+        for key, total, most in out:
+            exact = sum(expected[key])
+            assert Decimal(most) == max(expected[key])
+            # Beyond 28 digits before the point there is no room for decimals.
+            assert (exact % 1 and abs(exact) > 10**27) or Decimal(total) == exact
 
 
 numbers = st.one_of(

@@ -49,12 +49,17 @@ class Text:
 @dataclass(frozen=True)
 class Number:
     """A number. `exact` has `places` decimals; None if there is no exact value. `literal`: its value, if the
-    user wrote it."""
+    user wrote it.
+
+    integer: the exact value without decimals, NULL if it has some, for a number that may have too many digits
+    before the point for `exact`.
+    """
 
     about: str
     exact: str | None = None
     places: int = 0
     literal: Decimal | None = None
+    integer: str | None = None
 
 
 @dataclass(frozen=True)
@@ -137,6 +142,8 @@ def printed(number: Number, sql: Sql) -> str:
     exact = f"CAST({attempted(number.exact, [number], sql)} AS VARCHAR)"
     if number.places:
         exact = f"TRIM(TRAILING '.' FROM TRIM(TRAILING '0' FROM {exact}))"
+    if number.integer is not None:
+        exact = f"{exact}, CAST({attempted(number.integer, [number], sql)} AS VARCHAR)"
     return f"COALESCE({exact}, {about})"
 
 
@@ -154,16 +161,37 @@ def added(sign: str, left: Number, right: Number) -> Number:
     if left.exact is None or right.exact is None:
         return Number(about)
     places = max(left.places, right.places)
-    return Number(about, f"({decimal(left.exact, places)} {sign} {decimal(right.exact, places)})", places)
+    integer = None
+    if left.integer is not None or right.integer is not None:
+        integer = _together(sign, left, right)
+    exact = f"({decimal(left.exact, places)} {sign} {decimal(right.exact, places)})"
+    return Number(about, exact, places, integer=integer)
 
 
 def multiplied(left: Number, right: Number, sql: Sql) -> Number:
     about = f"({left.about} * {right.about})"
+    integer = _together("*", left, right) if left.places + right.places > PLACES else None
     if left.places + right.places > 2 * PLACES:
         left, right = _shortened(left, sql), _shortened(right, sql)
     if left.exact is None or right.exact is None:
         return Number(about)
-    return Number(about, f"({left.exact} * {right.exact})", left.places + right.places)
+    exact = f"({left.exact} * {right.exact})"
+    return Number(about, exact, left.places + right.places, integer=integer)
+
+
+def _together(sign: str, left: Number, right: Number) -> str | None:
+    """The sum, difference or product of integers; None if one of the numbers is certainly none."""
+    first, second = _integer(left), _integer(right)
+    return None if first is None or second is None else f"({first} {sign} {second})"
+
+
+def _integer(number: Number) -> str | None:
+    """The number without decimals, NULL if it has some; None if it certainly has."""
+    if number.integer is not None or number.exact is None:
+        return number.integer
+    if number.literal is not None and number.places:
+        return None
+    return decimal(f"CASE WHEN {number.exact} = TRUNC({number.exact}) THEN {number.exact} END", 0)
 
 
 def _shortened(number: Number, sql: Sql) -> Number:
@@ -213,7 +241,7 @@ def rounded(number: Number, places: int, sql: Sql) -> Number:
     double = f"COALESCE(CAST({exact} AS {NUMBERS}), {about})"
     if number.exact is not None:
         exact = f"COALESCE({attempted(f'ROUND({number.exact}, {places})', [number], sql)}, {exact})"
-    return Number(double, exact, places)
+    return Number(double, exact, places, integer=number.integer)
 
 
 def mapped(function: str, number: Number, places: int) -> Number:

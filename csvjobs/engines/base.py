@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -135,6 +135,10 @@ class Sql(ABC):
         """The expression; NULL in rows where it would overflow its number type."""
 
     @abstractmethod
+    def let(self, values: Sequence[str], body: Callable[[Sequence[str]], str]) -> str:
+        """What the body makes of the names of these values, each of which is computed once."""
+
+    @abstractmethod
     def about_distinct(self, expression: str) -> str:
         """An aggregate: the approximate number of distinct values, within a few per cent, in little
         memory."""
@@ -156,11 +160,6 @@ class Sql(ABC):
     @abstractmethod
     def listed(self, expressions: Sequence[str], condition: str) -> str:
         """An aggregate: a list with, for each row that meets the condition, a list of these texts."""
-
-    @abstractmethod
-    def stacked(self, expressions: Sequence[str], place: str, value: str) -> str:
-        """Two columns of a SELECT list that make a row for each expression: its place in the list, from 0,
-        and its value."""
 
     @abstractmethod
     def differing(self, pairs: Sequence[Pair]) -> str:

@@ -83,6 +83,14 @@ class DuckSql(Sql):
     def attempt(self, expression: str) -> str:
         return f"TRY({expression})"
 
+    def let(self, values: Sequence[str], body: Callable[[Sequence[str]], str]) -> str:
+        """A lambda over a list of one. Its parameter is named after the values, so that no inner one can hide
+        another."""
+        name = f"v{hashlib.sha256(' '.join(values).encode()).hexdigest()[:12]}"
+        fields = ", ".join(f"x{place}: {value}" for place, value in enumerate(values))
+        made = body([f"{name}.x{place}" for place in range(len(values))])
+        return f"list_transform([{{{fields}}}], lambda {name}: {made})[1]"
+
     def about_distinct(self, expression: str) -> str:
         return f"APPROX_COUNT_DISTINCT({expression})"
 
@@ -97,10 +105,6 @@ class DuckSql(Sql):
 
     def listed(self, expressions: Sequence[str], condition: str) -> str:
         return f"LIST([{', '.join(expressions)}]) FILTER (WHERE {condition})"
-
-    def stacked(self, expressions: Sequence[str], place: str, value: str) -> str:
-        places = f"UNNEST(RANGE({len(expressions)})) AS {place}"
-        return f"{places}, UNNEST([{', '.join(expressions)}]) AS {value}"
 
     def differing(self, pairs: Sequence[Pair]) -> str:
         # In most rows nothing differs; making and unnesting a list there too would double the cost.

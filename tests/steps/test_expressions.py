@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from datetime import datetime
-from decimal import ROUND_HALF_UP, Decimal
+from decimal import ROUND_HALF_UP, Decimal, localcontext
 from typing import Any
 
 import duckdb
@@ -235,13 +235,30 @@ def test_arithmetic_is_exact_while_the_digits_suffice(
     assert [found for _, _, found in bench.table([step], ("a", "b"), _texts(rows)).rows] == written
 
 
+long, longer = (st.decimals(least, 10**8, places=6) for least in (-(10**8), 1))
+
+
+@tables
+@given(rows=many(numbers | long, st.integers(1, 400).map(Decimal) | longer))
+@example(rows=[(Decimal("499999999.9999999999"), Decimal(10**9)), (Decimal("-0.15"), Decimal("0.3"))])
+def test_quotients_are_rounded_as_on_paper(bench: Bench, rows: list[tuple[Decimal, Decimal]]) -> None:
+    step = {"step": "derive", "values": {f"r{places}": f"round(a / b, {places})" for places in (0, 2, 4)}}
+    found = [list(map(Decimal, row[2:])) for row in bench.table([step], ("a", "b"), _texts(rows)).rows]
+    each = [Decimal(1).scaleb(-places) for places in (0, 2, 4)]
+    with localcontext(prec=60):
+        assert found == [[(a / b).quantize(place, ROUND_HALF_UP) for place in each] for a, b in rows]
+
+
 @tables
 @given(rows=many(numbers, st.integers(1, 400)))
-def test_quotients_are_rounded_as_on_paper(bench: Bench, rows: list[tuple[Decimal, int]]) -> None:
-    step = {"step": "derive", "values": {f"r{places}": f"round(a / b, {places})" for places in range(5)}}
-    found = [list(map(Decimal, row[2:])) for row in bench.table([step], ("a", "b"), _texts(rows)).rows]
-    each = [Decimal(1).scaleb(-places) for places in range(5)]
-    assert found == [[(a / b).quantize(place, ROUND_HALF_UP) for place in each] for a, b in rows]
+def test_a_long_computation_is_rounded_step_by_step(bench: Bench, rows: list[tuple[Decimal, int]]) -> None:
+    step = {"step": "derive", "values": {"r": "round(round(round(a / b, 2) / 7, 2) * 1.19, 2)"}}
+
+    def cents(number: Decimal) -> Decimal:
+        return number.quantize(Decimal("0.01"), ROUND_HALF_UP)
+
+    found = [Decimal(row[2]) for row in bench.table([step], ("a", "b"), _texts(rows)).rows]
+    assert found == [cents(cents(cents(a / b) / 7) * Decimal("1.19")) for a, b in rows]
 
 
 @tables

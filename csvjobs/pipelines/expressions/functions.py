@@ -218,7 +218,7 @@ def _extreme(function: str) -> Callable[..., Term]:
             return Time(f"{function}({', '.join(values.time(term).sql for term in terms)})")
         if any(isinstance(term, Date) for term in terms):
             return Date(f"{function}({', '.join(values.date(term).sql for term in terms)})")
-        return extreme(function, [values.number(term) for term in terms])
+        return extreme(function, [values.number(term) for term in terms], values.sql)
 
     return made
 

@@ -7,7 +7,7 @@ if the number has more, and `about`, a double. So 0.1 + 0.2 is 0.3, and 1e300 is
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 
@@ -23,6 +23,12 @@ DOUBLE_DIGITS = 15
 
 SMALL = 10**8
 """Below it, a number of few decimals times 10^PLACES is an integer that a double represents exactly."""
+
+LONG = 600
+"""Characters of SQL from which on it is not repeated: an engine would plan and compute it each time."""
+
+UNITS = 2**41
+"""A double below it is no further than a thousandth from the quotient of the doubles that it stands for."""
 
 NUMBERS = "DOUBLE"
 DOUBLE = r"^(-?\d+(?:\.\d*[1-9])?(?:e[+-]?\d+)?)(?:\.0)?$"
@@ -49,17 +55,13 @@ class Text:
 @dataclass(frozen=True)
 class Number:
     """A number. `exact` has `places` decimals; None if there is no exact value. `literal`: its value, if the
-    user wrote it.
-
-    integer: the exact value without decimals, NULL if it has some, for a number that may have too many digits
-    before the point for `exact`.
-    """
+    user wrote it. `parts`: dividend and divisor, if it is the quotient of exact numbers."""
 
     about: str
     exact: str | None = None
     places: int = 0
     literal: Decimal | None = None
-    integer: str | None = None
+    parts: tuple[Number, Number] | None = None
 
 
 @dataclass(frozen=True)
@@ -134,17 +136,19 @@ def whole(sql: str) -> Number:
 
 
 def printed(number: Number, sql: Sql) -> str:
-    """The shortest text that reads back as the number, without a point for whole numbers; empty if it is too
+    """The shortest text that reads back as the number, without a point for a whole one; empty if it is too
     large."""
-    about = sql.group(f"CAST({number.about} AS VARCHAR)", DOUBLE, 1)
-    if number.exact is None:
-        return about
-    exact = f"CAST({attempted(number.exact, [number], sql)} AS VARCHAR)"
-    if number.places:
-        exact = f"TRIM(TRAILING '.' FROM TRIM(TRAILING '0' FROM {exact}))"
-    if number.integer is not None:
-        exact = f"{exact}, CAST({attempted(number.integer, [number], sql)} AS VARCHAR)"
-    return f"COALESCE({exact}, {about})"
+
+    def body(number: Number) -> str:
+        about = sql.group(f"CAST({number.about} AS VARCHAR)", DOUBLE, 1)
+        if number.exact is None:
+            return about
+        exact = f"CAST({attempted(number.exact, [number], sql)} AS VARCHAR)"
+        if number.places:
+            exact = f"TRIM(TRAILING '.' FROM TRIM(TRAILING '0' FROM {exact}))"
+        return f"COALESCE({exact}, {about})"
+
+    return once(body, [number], sql)
 
 
 def compared(sign: str, left: Number, right: Number, sql: Sql) -> str:
@@ -152,7 +156,12 @@ def compared(sign: str, left: Number, right: Number, sql: Sql) -> str:
     about = f"{left.about} {sign} {right.about}"
     if left.exact is None or right.exact is None:
         return f"({about})"
-    return f"COALESCE({attempted(f'{left.exact} {sign} {right.exact}', [left, right], sql)}, {about})"
+
+    def body(left: Number, right: Number) -> str:
+        exact = attempted(f"{left.exact} {sign} {right.exact}", [left, right], sql)
+        return f"COALESCE({exact}, {left.about} {sign} {right.about})"
+
+    return once(body, [left, right], sql)
 
 
 def added(sign: str, left: Number, right: Number) -> Number:
@@ -161,37 +170,16 @@ def added(sign: str, left: Number, right: Number) -> Number:
     if left.exact is None or right.exact is None:
         return Number(about)
     places = max(left.places, right.places)
-    integer = None
-    if left.integer is not None or right.integer is not None:
-        integer = _together(sign, left, right)
-    exact = f"({decimal(left.exact, places)} {sign} {decimal(right.exact, places)})"
-    return Number(about, exact, places, integer=integer)
+    return Number(about, f"({decimal(left.exact, places)} {sign} {decimal(right.exact, places)})", places)
 
 
 def multiplied(left: Number, right: Number, sql: Sql) -> Number:
     about = f"({left.about} * {right.about})"
-    integer = _together("*", left, right) if left.places + right.places > PLACES else None
     if left.places + right.places > 2 * PLACES:
         left, right = _shortened(left, sql), _shortened(right, sql)
     if left.exact is None or right.exact is None:
         return Number(about)
-    exact = f"({left.exact} * {right.exact})"
-    return Number(about, exact, left.places + right.places, integer=integer)
-
-
-def _together(sign: str, left: Number, right: Number) -> str | None:
-    """The sum, difference or product of integers; None if one of the numbers is certainly none."""
-    first, second = _integer(left), _integer(right)
-    return None if first is None or second is None else f"({first} {sign} {second})"
-
-
-def _integer(number: Number) -> str | None:
-    """The number without decimals, NULL if it has some; None if it certainly has."""
-    if number.integer is not None or number.exact is None:
-        return number.integer
-    if number.literal is not None and number.places:
-        return None
-    return decimal(f"CASE WHEN {number.exact} = TRUNC({number.exact}) THEN {number.exact} END", 0)
+    return Number(about, f"({left.exact} * {right.exact})", left.places + right.places)
 
 
 def _shortened(number: Number, sql: Sql) -> Number:
@@ -204,44 +192,96 @@ def _shortened(number: Number, sql: Sql) -> Number:
 
 def divided(left: Number, right: Number, sql: Sql) -> Number:
     """The double nearest to the quotient; NULL if the divisor is 0."""
-    about = f"{left.about} / {but(right.about, '0')}"
     if left.exact is None or right.exact is None:
-        return Number(f"({about})")
-    # Divides integers, 3 / 1 for 0.3 / 0.1: doubles represent them exactly if they are not too large, and the
-    # remainder of an integer division too.
-    places = max(left.places, right.places)
-    above, below = (f"CAST({n.exact} * {decimal(str(10**places), 0)} AS HUGEINT)" for n in (left, right))
+        return Number(once(_divided_doubles, [left, right], sql))
+
+    def body(left: Number, right: Number) -> str:
+        return f"COALESCE({sql.attempt(_divided_integers(left, right))}, {_divided_doubles(left, right)})"
+
+    return Number(once(body, [left, right], sql), parts=(left, right))
+
+
+def _divided_doubles(left: Number, right: Number) -> str:
+    return f"({left.about} / {but(right.about, '0')})"
+
+
+def _divided_integers(left: Number, right: Number) -> str:
+    """Divides integers, 3 / 1 for 0.3 / 0.1: doubles represent them exactly if they are not too large, and
+    the remainder of an integer division too."""
+    above, below = _integers(left, right)
     small = f"ABS({left.exact}) < {SMALL} AND ABS({right.exact}) < {SMALL}"
     next_to = f"CAST({above} AS {NUMBERS}) / CAST({below} AS {NUMBERS})"
     parts = f"CAST({above} // {below} AS {NUMBERS}) + CAST({above} % {below} AS {NUMBERS}) / {below}"
-    exact = f"CASE WHEN {right.exact} = 0 THEN NULL WHEN {small} THEN {next_to} ELSE {parts} END"
-    return Number(f"COALESCE({sql.attempt(exact)}, {about})")
+    return f"CASE WHEN {right.exact} = 0 THEN NULL WHEN {small} THEN {next_to} ELSE {parts} END"
+
+
+def _integers(left: Number, right: Number) -> tuple[str, str]:
+    """Two integers with the same quotient as the numbers, which are exact."""
+    times = decimal(str(10 ** max(left.places, right.places)), 0)
+    return f"CAST({left.exact} * {times} AS HUGEINT)", f"CAST({right.exact} * {times} AS HUGEINT)"
 
 
 def modulo(left: Number, right: Number, sql: Sql) -> Number:
     """The remainder, with the sign of the dividend; NULL if the divisor is 0."""
-    about = f"({left.about} % {but(right.about, '0')})"
+    about = once(lambda left, right: f"({left.about} % {but(right.about, '0')})", [left, right], sql)
     if left.exact is None or right.exact is None:
         return Number(about)
     places = max(left.places, right.places)
-    exact = f"({decimal(left.exact, places)} % {but(decimal(right.exact, places), '0')})"
-    return Number(about, exact, places)
+
+    def exact(left: Number, right: Number) -> str:
+        return f"({decimal(str(left.exact), places)} % {but(decimal(str(right.exact), places), '0')})"
+
+    return Number(about, once(exact, [left, right], sql), places)
 
 
 def rounded(number: Number, places: int, sql: Sql) -> Number:
     """Rounds half away from zero, to an exact number."""
     if number.exact is not None and places >= number.places:
         return number
+    if number.parts:
+        return _rounded_quotient(*number.parts, places, sql)
+
+    def exact(number: Number) -> str:
+        if number.exact is None:
+            return _rounded_double(number, places)
+        known = attempted(f"ROUND({number.exact}, {places})", [number], sql)
+        return f"COALESCE({known}, {_rounded_double(number, places)})"
+
+    def about(number: Number) -> str:
+        # A larger double has no fraction to round, and engines that round it anyway damage it.
+        small = f"ABS({number.about}) < {constant(2.0**53 / 10**places)}"
+        double = f"CASE WHEN {small} THEN ROUND({number.about}, {places}) ELSE {number.about} END"
+        return f"COALESCE(CAST({_rounded_double(number, places)} AS {NUMBERS}), {double})"
+
+    return Number(once(about, [number], sql), once(exact, [number], sql), places)
+
+
+def _rounded_double(number: Number, places: int) -> str:
+    """Rounds a double that has few digits, to an exact number."""
     # A value just below a half in its last digits, such as the double nearest to 1.005, counts as a half.
     near = f"ROUND({number.about} * {constant(1 + 2.0**-51)}, {places})"
-    exact = decimal(f"TRY_CAST({near} AS DECIMAL({DOUBLE_DIGITS - 1}, {places}))", places)
-    # A larger double has no fraction to round, and engines that round it anyway damage it.
-    small = f"ABS({number.about}) < {constant(2.0**53 / 10**places)}"
-    about = f"CASE WHEN {small} THEN ROUND({number.about}, {places}) ELSE {number.about} END"
-    double = f"COALESCE(CAST({exact} AS {NUMBERS}), {about})"
-    if number.exact is not None:
-        exact = f"COALESCE({attempted(f'ROUND({number.exact}, {places})', [number], sql)}, {exact})"
-    return Number(double, exact, places, integer=number.integer)
+    return decimal(f"TRY_CAST({near} AS DECIMAL({DOUBLE_DIGITS - 1}, {places}))", places)
+
+
+def _rounded_quotient(left: Number, right: Number, places: int, sql: Sql) -> Number:
+    """Rounds as on paper: integers tell exactly on which side of a half the quotient is."""
+
+    def exact(left: Number, right: Number) -> str:
+        scaled = f"({_divided_doubles(left, right)} * {constant(10.0**places)})"
+        above, below = _integers(left, right)
+        down = f"CAST(TRUNC(ABS({scaled})) AS HUGEINT)"
+        half = f"{2 * 10**places} * ABS({above}) >= (2 * {down} + 1) * ABS({below})"
+        units = decimal(f"SIGN({scaled}) * ({down} + CASE WHEN {half} THEN 1 ELSE 0 END)", 0)
+        step = f"CAST('{Decimal(1).scaleb(-places):f}' AS DECIMAL({places + 1}, {places}))"
+        known = f"CASE WHEN ABS({scaled}) < {UNITS} THEN {units} * {step} END"
+        near = _rounded_double(Number(_divided_doubles(left, right)), places)
+        return f"COALESCE({attempted(known, [left, right], sql)}, {near})"
+
+    def about(left: Number, right: Number) -> str:
+        double = rounded(Number(_divided_doubles(left, right)), places, sql)
+        return f"COALESCE(CAST({exact(left, right)} AS {NUMBERS}), {double.about})"
+
+    return Number(once(about, [left, right], sql), once(exact, [left, right], sql), places)
 
 
 def mapped(function: str, number: Number, places: int) -> Number:
@@ -259,17 +299,36 @@ def chosen(conditions: Sequence[str], numbers: Sequence[Number], last: Number) -
     return Number(case(conditions, [n.about for n in every]), case(conditions, exact), places)
 
 
-def extreme(function: str, numbers: Sequence[Number]) -> Number:
+def extreme(function: str, numbers: Sequence[Number], sql: Sql) -> Number:
     """GREATEST or LEAST of the numbers that are not NULL."""
     about = f"{function}({', '.join(n.about for n in numbers)})"
-    exact = [n.exact for n in numbers if n.exact is not None]
-    if len(exact) < len(numbers):
+    if any(n.exact is None for n in numbers):
         return Number(about)
     places = max(n.places for n in numbers)
-    # NULL if one of them is not exact, but not if it is NULL itself.
-    whole = " AND ".join(f"({n.exact} IS NULL) = ({n.about} IS NULL)" for n in numbers)
-    best = f"{function}({', '.join(decimal(each, places) for each in exact)})"
-    return Number(about, f"(CASE WHEN {whole} THEN {best} END)", places)
+
+    def exact(*numbers: Number) -> str:
+        # NULL if one of them is not exact, but not if it is NULL itself.
+        whole = " AND ".join(f"({n.exact} IS NULL) = ({n.about} IS NULL)" for n in numbers)
+        best = f"{function}({', '.join(decimal(str(n.exact), places) for n in numbers)})"
+        return f"(CASE WHEN {whole} THEN {best} END)"
+
+    return Number(about, once(exact, numbers, sql), places)
+
+
+def once(body: Callable[..., str], numbers: Sequence[Number], sql: Sql) -> str:
+    """What the body makes of the numbers; each is computed once, however often the body names it."""
+    if sum(len(n.about) + len(n.exact or "") for n in numbers) < LONG:
+        return body(*numbers)
+    values = [value for n in numbers for value in _values(n, sql)]
+    return sql.let(values, lambda names: body(*_named(numbers, iter(names))))
+
+
+def _values(number: Number, sql: Sql) -> list[str]:
+    return [number.about, *([attempted(number.exact, [number], sql)] if number.exact else [])]
+
+
+def _named(numbers: Sequence[Number], names: Iterator[str]) -> list[Number]:
+    return [Number(next(names), next(names) if n.exact else None, n.places) for n in numbers]
 
 
 def attempted(exact: str, numbers: Sequence[Number], sql: Sql) -> str:

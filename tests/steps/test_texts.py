@@ -31,6 +31,11 @@ def test_replace_a_text(bench: Bench, column: list[str | None], text: str, fille
 
 
 @given(column=crowded, mapping=st.dictionaries(wanted, texts | st.just(""), min_size=1, max_size=30))
+@example(
+    column=["a", "\\", '"', "\x01", "é", "\u2028", "😀", "null"],
+    mapping={c: c + c for c in '\\"\x01é\u2028😀'},
+)
+@example(column=["a", "b"], mapping={"a": ""})
 @example(column=["999", "a", "99"], mapping={str(number): f"n{number}" for number in range(5000)})
 def test_a_mapping_replaces_whole_cells(
     bench: Bench, column: list[str | None], mapping: dict[str, str]

@@ -162,6 +162,11 @@ class Sql(ABC):
         """An aggregate: a list with, for each row that meets the condition, a list of these texts."""
 
     @abstractmethod
+    def stacked(self, expressions: Sequence[str], place: str, value: str) -> str:
+        """Two columns of a SELECT list that make a row for each expression: its place in the list, from 0,
+        and its value."""
+
+    @abstractmethod
     def differing(self, pairs: Sequence[Pair]) -> str:
         """An expression: the pairs whose two texts differ, as input for `each`."""
 

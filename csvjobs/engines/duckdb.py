@@ -108,6 +108,10 @@ class DuckSql(Sql):
     def listed(self, expressions: Sequence[str], condition: str) -> str:
         return f"LIST([{', '.join(expressions)}]) FILTER (WHERE {condition})"
 
+    def stacked(self, expressions: Sequence[str], place: str, value: str) -> str:
+        places = f"UNNEST(RANGE({len(expressions)})) AS {place}"
+        return f"{places}, UNNEST([{', '.join(expressions)}]) AS {value}"
+
     def differing(self, pairs: Sequence[Pair]) -> str:
         # In most rows nothing differs; making and unnesting a list there too would double the cost.
         some = " OR ".join(f"{pair.before} IS DISTINCT FROM {pair.after}" for pair in pairs)

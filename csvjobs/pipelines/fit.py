@@ -16,7 +16,7 @@ from csvjobs.errors import NotANumber, NothingToLearn, TooManyCategories
 from csvjobs.pipelines.grouped import grouped
 from csvjobs.pipelines.numbers import Numbers, Span
 from csvjobs.pipelines.readings import choose
-from csvjobs.pipelines.step import Columns, Learnt, Need, Step, missing
+from csvjobs.pipelines.step import By, Columns, Learnt, Need, Step, missing
 
 TEXTS = ("mode", "size", "values", "sample", "reading", "missing")
 
@@ -93,24 +93,25 @@ def _kept(
     """Learns the needs for which cells must be kept."""
     kept: dict[tuple[str, tuple[str, ...], bool, bool], Cells] = {}
     needs: dict[Need, Cells] = {}
-    groups: dict[Need, list[str]] = {}
+    groups: dict[By, list[str]] = {}
     for step, step_needs in wanted:
         for need in step_needs:
             columns.pick([need.column], step.step)
             needs[need] = cells_of(need, step, kept)
-            groups[need] = [_key(name, kept) for name in need.by.columns] if need.by else []
+            if need.by:
+                groups[need.by] = [_key(name, kept) for name in need.by.columns]
     with engine.kept(_narrow(sql, relation, columns, kept.values())) as table:
         numbers = Numbers.of(engine, table, [cells.ref for cells in kept.values() if cells.numeric])
         odd = [cells for cells in kept.values() if cells.numeric and numbers[cells.ref].odd]
         warnings = [_odd(engine, sql, relation, columns, cells, numbers[cells.ref].odd) for cells in odd]
         learnt: Learnt = {
-            need: grouped(engine, table, need, cells.ref, groups[need])
-            if need.by
-            else _number(cells, numbers[cells.ref], need)
+            need: _number(cells, numbers[cells.ref], need)
             if cells.numeric
             else _text(engine, sql, table, need, cells)
             for need, cells in needs.items()
+            if not need.by
         }
+        learnt |= grouped(engine, table, {need: cells.ref for need, cells in needs.items()}, groups)
         unparsed = {need: numbers[cells.ref].odd for need, cells in needs.items() if cells.numeric}
         readings = {need: learnt[need]["odd"] for need in needs if need.statistic == "reading"}
         return Lesson(learnt, warnings, unparsed | readings)

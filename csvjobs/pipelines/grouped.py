@@ -1,4 +1,4 @@
-"""Statistics of one kept column by group: one query for each, which can spill; results are reproducible.
+"""Statistics of kept columns by group, some columns in one query, which can spill; results are reproducible.
 
 As in numbers.py, numbers are added as integers, as fractions of their group's reach. The engine's own median
 and mode would hold every value in memory.
@@ -7,37 +7,67 @@ and mode would hold every value in memory.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from csvjobs.engines.base import Engine
 from csvjobs.errors import NotANumber, TooManyCategories
 from csvjobs.pipelines.numbers import BITS
-from csvjobs.pipelines.step import Group, Need, constant
+from csvjobs.pipelines.step import By, Group, Need, Statistic, constant
+
+MOST_COLUMNS = 64
+MOST_CELLS = 4_000_000
+MOST_GROUPS = 200_000
+"""In one query. With one for each column, a wide table of few rows would take a minute for their plans."""
 
 
-def grouped(engine: Engine, table: str, need: Need, ref: str, keys: Sequence[str]) -> list[Group]:
-    """The need's value for each group of the kept relation that has cells, in the order of the keys.
+def grouped(
+    engine: Engine, table: str, refs: Mapping[Need, str], keys: Mapping[By, Sequence[str]]
+) -> dict[Need, list[Group]]:
+    """The value of each need for each group of the kept relation that has cells, in the order of the keys.
 
-    ref: the cells, NULL or NaN to be ignored; keys: NULL for rows without a group. Raises TooManyCategories,
-    NotANumber.
+    refs: the column with the cells of a need, NULL or NaN to be ignored; keys: the columns that identify a
+    group, NULL for rows without one. Raises TooManyCategories, NotANumber.
     """
-    if need.by is None:
-        return []
-    listed = [f"{key} AS g{place}" for place, key in enumerate(keys)]
-    there = " AND ".join(f"{name} IS NOT NULL" for name in (ref, *keys))
-    there += f" AND NOT isnan({ref})" if need.statistic in NUMERIC else ""
-    rows = f"SELECT {', '.join([*listed, f'{ref} AS x'])} FROM ({table}) WHERE {there}"
-    by = ", ".join(f"g{place}" for place in range(len(keys)))
-    query = QUERIES[need.statistic](rows, by, need.argument)
-    found = engine.rows(f"SELECT * FROM ({query}) ORDER BY {by} LIMIT {need.by.most + 1}")
-    if len(found) > need.by.most:
+    alike: dict[tuple[Statistic, Any, By], list[Need]] = {}
+    for need in refs:
+        if need.by:
+            alike.setdefault((need.statistic, need.argument, need.by), []).append(need)
+    [(rows,)] = engine.rows(f"SELECT COUNT(*) FROM ({table})") if alike else [(0,)]
+    learnt: dict[Need, list[Group]] = {}
+    for (_, _, by), needs in alike.items():
+        size = max(1, min(MOST_COLUMNS, MOST_CELLS // max(1, rows), MOST_GROUPS // by.most))
+        for start in range(0, len(needs), size):
+            some = {need: refs[need] for need in needs[start : start + size]}
+            learnt |= _together(engine, table, some, by, keys[by])
+    return learnt
+
+
+def _together(
+    engine: Engine, table: str, refs: Mapping[Need, str], by: By, keys: Sequence[str]
+) -> dict[Need, list[Group]]:
+    """The same for needs that differ in their columns alone, each of which counts as one more key."""
+    needs = list(refs)
+    names = [f"g{place}" for place in range(len(keys))]
+    listed = [f"{key} AS {name}" for key, name in zip(keys, names, strict=True)]
+    stacked = engine.sql.stacked(list(refs.values()), "place", "x")
+    there = " AND ".join(f"{name} IS NOT NULL" for name in (*names, "x"))
+    there += " AND NOT isnan(x)" if needs[0].statistic in NUMERIC else ""
+    rows = f"SELECT * FROM (SELECT {', '.join([*listed, stacked])} FROM ({table})) WHERE {there}"
+    each = ", ".join(["place", *names])
+    query = QUERIES[needs[0].statistic](rows, each, needs[0].argument)
+    most = len(needs) * (by.most + 1)
+    learnt: dict[Need, list[Group]] = {need: [] for need in needs}
+    for place, *found in engine.rows(f"SELECT * FROM ({query}) ORDER BY {each} LIMIT {most}"):
+        value = _value(needs[place], *found[len(keys) :])
+        learnt[needs[place]].append((found[: len(keys)], value))
+    if max(map(len, learnt.values())) > by.most:
         raise TooManyCategories(
-            f"There are more than {need.by.most} groups by {', '.join(need.by.columns)}.",
-            column=need.by.columns[0],
+            f"There are more than {by.most} groups by {', '.join(by.columns)}.",
+            column=by.columns[0],
             hint="Raise max_categories, or choose other columns.",
         )
-    return [(list(row[: len(keys)]), _value(need, *row[len(keys) :])) for row in found]
+    return learnt
 
 
 def _counts(rows: str, by: str, _: Any) -> str:

@@ -19,7 +19,7 @@ from csvjobs.pipelines.derive import doubts_of, undecided
 from csvjobs.pipelines.distribution import Layers, together
 from csvjobs.pipelines.expressions import Judgement, check_known, parts, valued
 from csvjobs.pipelines.expressions.aggregates import AGGREGATES, Kind
-from csvjobs.pipelines.expressions.terms import Misfit, Nothing, Term, Text
+from csvjobs.pipelines.expressions.terms import Misfit, Nothing, Number, Term, Text, attempted
 from csvjobs.pipelines.expressions.values import Values
 from csvjobs.pipelines.expressions.writing import UNSORTED, Writer, Wrong, fitting, only, ordered, plain
 from csvjobs.pipelines.rows import MOST, STANDS, Alike, Keep, Key, Merge, Order, RowChange, Take
@@ -395,7 +395,8 @@ class Aggregate(NamedTuple):
         def asked(function: str, of: str) -> str:
             return f"{function}({self.among}{of}{self.behind})"
 
-        return self.kind.over(term, asked, *([self.called] if self.kind.beside else []))
+        over = self.kind.merged or self.kind.over
+        return over(term, asked, *([self.called] if self.kind.beside else []))
 
     def beside(self, by: Sequence[str], term: Term) -> Layers:
         return self.kind.beside(self.called, by, term) if self.kind.beside else ()
@@ -435,7 +436,12 @@ def _separator(argument: Node, table: Table) -> str:
 
 def _of_group(term: Term, key: Text, sql: Sql) -> Term:
     """The value of the group, for each of its rows: its key, if that is a text."""
-    return replace(term, sql=key.sql) if isinstance(term, Text) else parts.safe(term, sql)
+    if isinstance(term, Text):
+        return replace(term, sql=key.sql)
+    made = parts.safe(term, sql)
+    if isinstance(term, Number) and isinstance(made, Number) and term.integer is not None:
+        return replace(made, integer=attempted(term.integer, [term], sql))
+    return made
 
 
 def _item(node: Node) -> Item:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from decimal import Decimal
+from decimal import Decimal, localcontext
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,7 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from workbench import Bench
 
+from csvjobs.engines.duckdb import DuckEngine
 from csvjobs.errors import NotANumber
+from csvjobs.pipelines import grouped
 
 keys = st.sampled_from(["a", "b", "ä", ""])
 decimals = st.decimals(
@@ -42,6 +45,30 @@ def test_decimals_are_added_digit_for_digit(bench: Bench, rows: list[tuple[str, 
         assert (Decimal(total), Decimal(least), Decimal(most)) == (sum(numbers), min(numbers), max(numbers))
         assert math.isclose(float(mean), sum(numbers) / len(numbers), rel_tol=1e-15)
         assert (int(count), int(filled), int(different)) == (len(cells), len(cells), len(set(cells)))
+
+
+long = st.one_of(
+    st.integers(1 - 10**28, 10**28 - 1).map(Decimal),
+    st.decimals(-(10**22), 10**22, places=6, allow_nan=False, allow_infinity=False),
+)
+
+
+@given(rows=st.lists(st.tuples(keys, long), min_size=1, max_size=12))
+def test_long_integers_and_decimals_are_added_to_the_last_digit_in_sql(
+    bench: Bench, rows: list[tuple[str, Decimal]]
+) -> None:
+    step = {"step": "sql", "query": "SELECT key, sum(x) AS s, max(x) AS m FROM input GROUP BY key"}
+    out = bench.table([step], ("key", "x"), [(key, format(x, "f")) for key, x in rows]).rows
+    expected: dict[str, list[Decimal]] = {}
+    for key, x in rows:
+        expected.setdefault(key, []).append(x)
+    with localcontext() as context:
+        context.prec = 60
+        for key, total, most in out:
+            exact = sum(expected[key])
+            assert Decimal(most) == max(expected[key])
+            # Beyond 28 digits before the point there is no room for decimals.
+            assert (exact % 1 and abs(exact) > 10**27) or Decimal(total) == exact
 
 
 numbers = st.one_of(
@@ -187,3 +214,34 @@ def test_columns_that_were_learnt_stay_the_same_ones(bench: Bench) -> None:
     assert out.warnings == [
         "1 cell of column 'n' holds an unknown value, for example 'z'; left out, as no column is called so."
     ]
+
+
+@pytest.mark.parametrize("how", ["mean", "median", "mode"])
+def test_columns_filled_by_group_share_queries(
+    bench: Bench, how: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One query for each column would take a minute for a thousand of them."""
+    names = ["key", *(f"x{place}" for place in range(24))]
+    rows = [("ab "[n % 3].strip(), *(_cell(n, place) for place in range(24))) for n in range(30)]
+    steps = [{"step": "fill_missing", "columns": names[1:], "with": how, "by": ["key"]}]
+    queries: list[str] = []
+    monkeypatch.setattr(DuckEngine, "rows", _counting(DuckEngine.rows, queries))
+    monkeypatch.setattr(grouped, "MOST_COLUMNS", 8)
+    together, few = bench.table(steps, names, rows), len(queries)
+    monkeypatch.setattr(grouped, "MOST_COLUMNS", 1)
+    alone, many = bench.table(steps, names, rows), len(queries) - few
+    assert (together.text, together.warnings) == (alone.text, alone.warnings)
+    assert many - few == 24 - 3
+
+
+def _cell(row: int, place: int) -> str | None:
+    """A number, text or gap that differs by row and column."""
+    return [None, "" if place else "n/a", *map(str, range(8))][(row * row + place) % 10]
+
+
+def _counting(rows: Any, queries: list[str]) -> Any:
+    def counted(engine: DuckEngine, query: str) -> Any:
+        queries.append(query)
+        return rows(engine, query)
+
+    return counted

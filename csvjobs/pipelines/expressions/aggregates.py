@@ -20,6 +20,7 @@ from csvjobs.pipelines.expressions.terms import (
     Text,
     Time,
     added,
+    decimal,
     divided,
     literal,
     multiplied,
@@ -39,7 +40,8 @@ class Kind(NamedTuple):
     value, from these.
 
     beside: the columns that it needs beside the rows of groups, from a suffix for their names, the groups'
-    keys and the argument; `over` then takes the suffix too. separated: it takes a separator too.
+    keys and the argument; `over` then takes the suffix too. separated: it takes a separator too. merged: the
+    same as `over`, for groups only.
     """
 
     takes: Callable[[Values, Term], Term]
@@ -47,6 +49,7 @@ class Kind(NamedTuple):
     made: Callable[..., Term]
     beside: Callable[[str, Sequence[str], Term], Layers] | None = None
     separated: bool = False
+    merged: Callable[..., list[Term]] | None = None
 
     @property
     def of_groups_only(self) -> bool:
@@ -64,11 +67,44 @@ def _sum(term: Number, asked: Asked) -> list[Term]:
     about, exact = term.about, term.exact
     if exact is None:
         return [Number(asked("SUM", about))]
-    bound = f"CAST('1e{DIGITS - SPARE - term.places}' AS {NUMBERS})"
-    exact = f"CASE WHEN ABS({about}) < {bound} THEN {exact} END"
+    exact = f"CASE WHEN ABS({about}) < {_power(DIGITS - SPARE - term.places)} THEN {exact} END"
     total, fits = asked("SUM", exact), _all_exact(about, exact, asked)
     double = f"CASE WHEN {fits} THEN CAST({total} AS {NUMBERS}) ELSE {asked('SUM', about)} END"
     return [Number(double, f"CASE WHEN {fits} THEN {total} END", term.places)]
+
+
+def _sum_of_group(term: Number, asked: Asked) -> list[Term]:
+    """The same, but integers and decimals of each number with more digits are added by themselves."""
+    about, places = term.about, term.places
+    if term.exact is None or not places:
+        return _sum(term, asked)
+    exact = term.exact
+    if places < SPARE:
+        exact = f"CASE WHEN ABS({about}) < {_power(DIGITS - SPARE)} THEN {exact} END"
+    short, whole = f"ABS({about}) < {_power(DIGITS - SPARE - places)}", decimal(f"TRUNC({exact})", 0)
+    small, integers, rest = (
+        f"COALESCE({asked('SUM', f'CASE WHEN {which} THEN {part} END')}, {decimal('0', digits)})"
+        for which, part, digits in (
+            (short, exact, places),
+            (f"NOT ({short})", whole, 0),
+            (f"NOT ({short})", f"{exact} - TRUNC({exact})", places),
+        )
+    )
+    every = f"{asked('COUNT', about)} > 0 AND {_all_exact(about, exact, asked)}"
+    fits = " AND ".join(f"ABS({part}) < {_power(DIGITS - 1 - places)}" for part in (small, integers))
+    total = f"CASE WHEN {every} AND {fits} THEN {decimal(integers, places)} + {rest} + {small} END"
+    integer = f"{integers} + {decimal(f'TRUNC({small})', 0)}"
+    integer = f"CASE WHEN {every} AND {rest} = 0 AND {small} = TRUNC({small}) THEN {integer} END"
+    doubles = ", ".join(f"CAST({each} AS {NUMBERS})" for each in (total, integer))
+    return [Number(f"COALESCE({doubles}, {asked('SUM', about)})", total, places, integer=integer)]
+
+
+def _mean_of_group(term: Number, asked: Asked) -> list[Term]:
+    return [*_sum_of_group(term, asked), whole(asked("COUNT", term.about))]
+
+
+def _power(digits: int) -> str:
+    return f"CAST('1e{digits}' AS {NUMBERS})"
 
 
 def _mean(term: Number, asked: Asked) -> list[Term]:
@@ -79,8 +115,8 @@ def _extreme(function: str) -> Callable[[Term, Asked], list[Term]]:
     def over(term: Term, asked: Asked) -> list[Term]:
         made = each(lambda part: asked(function, part), term)
         if isinstance(term, Number) and isinstance(made, Number) and term.exact:
-            fits = _all_exact(term.about, term.exact, asked)
-            made = replace(made, exact=f"CASE WHEN {fits} THEN {made.exact} END")
+            same = f"CAST({made.exact} AS {NUMBERS}) = {made.about}"
+            made = replace(made, exact=f"CASE WHEN {same} THEN {made.exact} END")
         return [made]
 
     return over
@@ -123,8 +159,13 @@ def _comparable(values: Values, term: Term) -> Term:
 AGGREGATES = {
     "count_star": Kind(Values.text, lambda _, asked: [whole(asked("COUNT", "*"))], lambda sql, count: count),
     "count": Kind(Values.text, _count, lambda sql, count: count),
-    "sum": Kind(Values.number, _sum, lambda sql, total: total),
-    "avg": Kind(Values.number, _mean, lambda sql, total, count: divided(total, count, sql)),
+    "sum": Kind(Values.number, _sum, lambda sql, total: total, merged=_sum_of_group),
+    "avg": Kind(
+        Values.number,
+        _mean,
+        lambda sql, total, count: divided(total, count, sql),
+        merged=_mean_of_group,
+    ),
     "median": Kind(
         Values.number, _median, _halfway, lambda called, by, term: ranks(called, by, listed(term))
     ),

@@ -17,8 +17,8 @@ def listed(term: Term) -> list[str]:
     match term:
         case Nothing():
             return []
-        case Number(about, exact):
-            return [about] if exact is None else [about, exact]
+        case Number(about, exact, integer=integer):
+            return [about, *(part for part in (exact, integer) if part is not None)]
         case _:
             return [term.sql]
 
@@ -30,7 +30,8 @@ def of(term: Term, made: Iterator[str]) -> Term:
             return term
         case Number():
             about = next(made)
-            return replace(term, about=about, exact=None if term.exact is None else next(made))
+            exact, integer = (None if part is None else next(made) for part in (term.exact, term.integer))
+            return replace(term, about=about, exact=exact, integer=integer, parts=None)
         case Text():
             sql = next(made)
             return Text(sql, cell=term.cell and Column(term.cell.name, sql), sure=term.sure)
@@ -46,7 +47,7 @@ def each(make: Callable[[str], str], term: Term) -> Term:
 def safe(term: Term, sql: Sql) -> Term:
     """The term, ready to become a column: the exact value is NULL if its digits do not suffice."""
     if isinstance(term, Number) and term.exact is not None:
-        return replace(term, exact=attempted(term.exact, [term], sql))
+        return replace(term, exact=attempted(term.exact, [term], sql), integer=None)
     return term
 
 

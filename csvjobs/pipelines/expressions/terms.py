@@ -55,12 +55,17 @@ class Text:
 @dataclass(frozen=True)
 class Number:
     """A number. `exact` has `places` decimals; None if there is no exact value. `literal`: its value, if the
-    user wrote it. `parts`: dividend and divisor, if it is the quotient of exact numbers."""
+    user wrote it. `parts`: dividend and divisor, if it is the quotient of exact numbers.
+
+    integer: the exact value without decimals, NULL if it has some, for a number that may have too many digits
+    before the point for `exact`.
+    """
 
     about: str
     exact: str | None = None
     places: int = 0
     literal: Decimal | None = None
+    integer: str | None = None
     parts: tuple[Number, Number] | None = None
 
 
@@ -146,6 +151,8 @@ def printed(number: Number, sql: Sql) -> str:
         exact = f"CAST({attempted(number.exact, [number], sql)} AS VARCHAR)"
         if number.places:
             exact = f"TRIM(TRAILING '.' FROM TRIM(TRAILING '0' FROM {exact}))"
+        if number.integer is not None:
+            exact = f"{exact}, CAST({attempted(number.integer, [number], sql)} AS VARCHAR)"
         return f"COALESCE({exact}, {about})"
 
     return once(body, [number], sql)
@@ -170,16 +177,37 @@ def added(sign: str, left: Number, right: Number) -> Number:
     if left.exact is None or right.exact is None:
         return Number(about)
     places = max(left.places, right.places)
-    return Number(about, f"({decimal(left.exact, places)} {sign} {decimal(right.exact, places)})", places)
+    integer = None
+    if left.integer is not None or right.integer is not None:
+        integer = _together(sign, left, right)
+    exact = f"({decimal(left.exact, places)} {sign} {decimal(right.exact, places)})"
+    return Number(about, exact, places, integer=integer)
 
 
 def multiplied(left: Number, right: Number, sql: Sql) -> Number:
     about = f"({left.about} * {right.about})"
+    integer = _together("*", left, right) if left.places + right.places > PLACES else None
     if left.places + right.places > 2 * PLACES:
         left, right = _shortened(left, sql), _shortened(right, sql)
     if left.exact is None or right.exact is None:
         return Number(about)
-    return Number(about, f"({left.exact} * {right.exact})", left.places + right.places)
+    exact = f"({left.exact} * {right.exact})"
+    return Number(about, exact, left.places + right.places, integer=integer)
+
+
+def _together(sign: str, left: Number, right: Number) -> str | None:
+    """The sum, difference or product of integers; None if one of the numbers is certainly none."""
+    first, second = _integer(left), _integer(right)
+    return None if first is None or second is None else f"({first} {sign} {second})"
+
+
+def _integer(number: Number) -> str | None:
+    """The number without decimals, NULL if it has some; None if it certainly has."""
+    if number.integer is not None or number.exact is None:
+        return number.integer
+    if number.literal is not None and number.places:
+        return None
+    return decimal(f"CASE WHEN {number.exact} = TRUNC({number.exact}) THEN {number.exact} END", 0)
 
 
 def _shortened(number: Number, sql: Sql) -> Number:
@@ -253,7 +281,7 @@ def rounded(number: Number, places: int, sql: Sql) -> Number:
         double = f"CASE WHEN {small} THEN ROUND({number.about}, {places}) ELSE {number.about} END"
         return f"COALESCE(CAST({_rounded_double(number, places)} AS {NUMBERS}), {double})"
 
-    return Number(once(about, [number], sql), once(exact, [number], sql), places)
+    return Number(once(about, [number], sql), once(exact, [number], sql), places, integer=number.integer)
 
 
 def _rounded_double(number: Number, places: int) -> str:
@@ -317,18 +345,28 @@ def extreme(function: str, numbers: Sequence[Number], sql: Sql) -> Number:
 
 def once(body: Callable[..., str], numbers: Sequence[Number], sql: Sql) -> str:
     """What the body makes of the numbers; each is computed once, however often the body names it."""
-    if sum(len(n.about) + len(n.exact or "") for n in numbers) < LONG:
+    if sum(len(form) for n in numbers for form in (n.about, n.exact, n.integer) if form) < LONG:
         return body(*numbers)
     values = [value for n in numbers for value in _values(n, sql)]
     return sql.let(values, lambda names: body(*_named(numbers, iter(names))))
 
 
 def _values(number: Number, sql: Sql) -> list[str]:
-    return [number.about, *([attempted(number.exact, [number], sql)] if number.exact else [])]
+    forms = (number.exact, number.integer)
+    return [number.about, *(attempted(form, [number], sql) for form in forms if form is not None)]
 
 
 def _named(numbers: Sequence[Number], names: Iterator[str]) -> list[Number]:
-    return [Number(next(names), next(names) if n.exact else None, n.places) for n in numbers]
+    """The numbers, by the names of their values."""
+    return [
+        Number(
+            next(names),
+            None if n.exact is None else next(names),
+            n.places,
+            integer=None if n.integer is None else next(names),
+        )
+        for n in numbers
+    ]
 
 
 def attempted(exact: str, numbers: Sequence[Number], sql: Sql) -> str:

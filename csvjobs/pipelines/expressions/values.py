@@ -37,6 +37,10 @@ ISO_DAY = rf"^\s*({DAY})(?:{CLOCK}{ZONE}?)?\s*$"
 ISO_TIME = rf"^\s*({DAY}(?:{CLOCK})?){ZONE}?\s*$"
 """Days and times as `cast` writes them; the group is the part before the offset."""
 
+FIRST, LAST = "0001-01-01", "9999-12-31"
+MOST_DAYS = 3_660_000
+"""More than there are between these."""
+
 ORDERS = ("<", "<=", ">", ">=")
 CALLED = {
     Text: "a text",
@@ -156,6 +160,28 @@ class Values:
         """The number as an integer, truncated. Raises Misfit."""
         made = self.number(term)
         return f"TRY_CAST(TRUNC({made.about}) AS INTEGER)"
+
+    def shifted(self, sign: str, date: Date, days: Term) -> Date:
+        """The date so many days later or earlier; NULL if the days are not whole, or outside years 1 to 9999.
+
+        Raises Misfit.
+        """
+        number = self.number(days)
+        if number.literal is not None and number.literal % 1:
+            raise Misfit(f"a date moves by whole days, not by {number.literal}; see round, floor and ceil")
+        whole = f"{number.about} = TRUNC({number.about})"
+        near = f"{whole} AND ABS({number.about}) < {MOST_DAYS}"
+        moved = f"({date.sql} {sign} CASE WHEN {near} THEN CAST({number.about} AS INTEGER) END)"
+        made = (
+            f"(CASE WHEN {moved} BETWEEN CAST('{FIRST}' AS DATE) AND CAST('{LAST}' AS DATE) THEN {moved} END)"
+        )
+        if number.literal is None:
+            text = f"CAST({number.about} AS VARCHAR)"
+            self.losses.append(Loss("a number of days is not whole", f"NOT ({whole})", text))
+        beyond = f"{date.sql} IS NOT NULL AND {whole} AND {made} IS NULL"
+        said = "a date would be outside the years 1 to 9999"
+        self.losses.append(Loss(said, beyond, f"CAST({date.sql} AS VARCHAR)"))
+        return Date(made)
 
     def written(self, term: Term) -> str:
         """A text literal in the expression. Raises Misfit."""

@@ -205,11 +205,11 @@ class Writer:
             case "+" | "-", [one]:
                 return added(name, literal("0"), values.number(one))
             case "+", [Date() as date, days] | [days, Date() as date]:
-                return Date(f"({date.sql} + {values.whole(days)})")
+                return values.shifted("+", date, days)
             case "-", [Date(first), Date(second)]:
                 return whole(f"({first} - {second})")
             case "-", [Date() as date, days]:
-                return Date(f"({date.sql} - {values.whole(days)})")
+                return values.shifted("-", date, days)
             case "+" | "-", [left, right]:
                 return added(name, values.number(left), values.number(right))
             case "*", [left, right]:

@@ -1,16 +1,18 @@
 """Keeps the rows that pass all given comparisons."""
 
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from itertools import chain
 from math import inf, nextafter
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, PlainValidator, TypeAdapter, model_validator
 from pydantic_core import PydanticCustomError
 
 from csvjobs.engines.base import Sql
-from csvjobs.pipelines.derive import undecided
+from csvjobs.pipelines.derive import there, undecided
 from csvjobs.pipelines.expressions import ConditionText, condition
+from csvjobs.pipelines.expressions.terms import Text, compared, literal, of_text
 from csvjobs.pipelines.patterns import Pattern
 from csvjobs.pipelines.rows import Keep
 from csvjobs.pipelines.step import (
@@ -44,7 +46,11 @@ HIGHEST: dict[str, Callable[[float], float]] = {
     "at_most": float,
     "below": lambda bound: nextafter(bound, -inf),
 }
+SIGNS = {"above": ">", "at_least": ">=", "below": "<", "at_most": "<="}
 KNOWN = (*COMPARISONS, *LOWEST, *HIGHEST)
+
+LONG = 2**53
+"""Integers from here on need not be doubles."""
 
 
 def _text(cell: str) -> str:
@@ -53,7 +59,8 @@ def _text(cell: str) -> str:
 
 
 def _range(number: str, given: Mapping[str, Any]) -> list[str]:
-    """The bounds as one comparison, so that the number is read only once."""
+    """The bounds that are doubles as one comparison, so that the number is read only once."""
+    given = {name: bound for name, bound in given.items() if isinstance(bound, float)}
     low = max((lowest(given[name]) for name, lowest in LOWEST.items() if name in given), default=None)
     high = min((highest(given[name]) for name, highest in HIGHEST.items() if name in given), default=None)
     if low is not None and high is not None:
@@ -61,6 +68,13 @@ def _range(number: str, given: Mapping[str, Any]) -> list[str]:
     if low is not None:
         return [f"{number} >= {constant(low)}"]
     return [] if high is None else [f"{number} <= {constant(high)}"]
+
+
+def _exactly(column: Column, given: Mapping[str, Any], sql: Sql) -> list[str]:
+    """The bounds that are integers, which are too long for a double."""
+    cell = of_text(Text(there(sql, column.sql), cell=column), sql)
+    bounds = {sign: given[name] for name, sign in SIGNS.items() if isinstance(given.get(name), int)}
+    return [compared(sign, cell, literal(str(bound)), sql) for sign, bound in bounds.items()]
 
 
 def _no_number(column: Column, sql: Sql) -> Doubt:
@@ -82,7 +96,18 @@ def _listed(texts: Iterable[str], sql: Sql) -> str:
     return ", ".join(sql.text(text) for text in texts)
 
 
-Number = Annotated[float, Field(allow_inf_nan=False)]
+FINITE: TypeAdapter[float] = TypeAdapter(Annotated[float, Field(allow_inf_nan=False)])
+
+
+def _bound(given: Any) -> float | int:
+    """A bound, as an integer if a double may not hold it."""
+    number = FINITE.validate_python(given)
+    with suppress(ValueError):
+        return int(str(given)) if abs(number) >= LONG else number
+    return number
+
+
+Number = Annotated[float | int, PlainValidator(_bound, json_schema_input_type=float)]
 Texts = Annotated[list[str], Field(min_length=1)]
 
 
@@ -96,8 +121,9 @@ class Filter(Step):
     Texts are compared as they are, case-sensitively: `equals: 007` does not match 7. An empty cell, quoted
     (`""`) or not, is the empty text, so `not_equals: closed` keeps it. `matches` is a regular expression in
     RE2 syntax for the whole cell; put `(?i)` in front to ignore case. `above`, `at_least`, `below` and
-    `at_most` compare numbers (12, -1.5, 3e8); a cell that is missing or not a number does not pass, and a
-    warning counts those that are not numbers.
+    `at_most` compare numbers (12, -1.5, 3e8) as doubles, except that a bound which is an integer of 2^53
+    (9007199254740992) or more is exact for cells with up to 28 digits before the point and ten after it. A
+    cell that is missing or not a number does not pass, and a warning counts those that are not numbers.
     """
 
     example: ClassVar = Example(
@@ -141,7 +167,7 @@ class Filter(Step):
             passed += [
                 COMPARISONS[name](column.sql, given[name], sql) for name in COMPARISONS if name in given
             ]
-            bounds = _range(number(sql, column.sql), given)
+            bounds = [*_range(number(sql, column.sql), given), *_exactly(column, given, sql)]
             passed += bounds
             doubts += [_no_number(column, sql)] if bounds else []
         return Change(columns, Keep(" AND ".join(passed)), doubts=tuple(doubts))

@@ -32,10 +32,11 @@ class Sql(Step):
 
     Cells that a query selects without computing come out unchanged, all others as in `derive`. Where a number
     is needed, a cell that is not one is NULL; aggregates leave NULL out, and a warning counts these rows.
-    `sum` and `avg` are exact if their numbers are; otherwise they are doubles, whose last digits may differ
-    from run to run: `sum(round(a / b, 4))` is exact. `min` and `max` of a cell compare numbers; for other
-    types write `max(CAST(sent AS DATE))` or `min(CAST(name AS VARCHAR))`. `string_agg` joins texts in the
-    order of the rows, which a subquery with `ORDER BY` can change, and needs memory for all of them.
+    `sum` and `avg` are exact if their numbers are (in window functions up to 18 digits before the point);
+    otherwise they are doubles, whose last digits may differ from run to run: `sum(round(a / b, 4))` is exact.
+    `min` and `max` of a cell compare numbers; for other types write `max(CAST(sent AS DATE))` or
+    `min(CAST(name AS VARCHAR))`. `string_agg` joins texts in the order of the rows, which a subquery with
+    `ORDER BY` can change, and needs memory for all of them.
 
     Unless `ORDER BY` says otherwise, rows keep their order, and groups come in the order of their first rows
     in the file. `ORDER BY` puts cells that are numbers first, by value, then other texts by code point; NULL

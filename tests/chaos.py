@@ -17,6 +17,7 @@ from invariants import check
 from redis import Redis
 
 from csvjobs import wiring
+from csvjobs.flow.apply import Processing
 from csvjobs.flow.services import Services
 from csvjobs.flow.submit import Incoming
 from csvjobs.jobs.job import Job
@@ -69,7 +70,9 @@ class Service:
         incoming.write(b"name,age,city\n")
         for start in range(0, rows, 100_000):
             incoming.write(ROW * min(100_000, rows - start))
-        self.jobs.append(incoming.submit("people.csv", asked.get("pipeline"), {}, asked.get("apply")).job_id)
+        self.jobs.append(
+            incoming.submit("people.csv", Processing(asked.get("pipeline"), {}, asked.get("apply"))).job_id
+        )
         return self.jobs[-1]
 
     # what a supervisor does

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from csvjobs import wiring
+from csvjobs.flow.apply import Processing
 from csvjobs.flow.process import process
 from csvjobs.flow.submit import Incoming
 from csvjobs.flow.view import view
@@ -56,7 +57,7 @@ def _run(steps: list[Step], source: Path, target: Path) -> float:
             with source.open("rb") as content:
                 while chunk := content.read(1024**2):
                     incoming.write(chunk)
-            job_id = incoming.submit(source.name, json.dumps({"steps": steps}), {}).job_id
+            job_id = incoming.submit(source.name, Processing(json.dumps({"steps": steps}))).job_id
         process(services, job_id)
         job = view(services, job_id)
         if job.finished_at is None or job.started_at is None or job.error:

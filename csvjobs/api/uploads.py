@@ -17,6 +17,7 @@ from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
 
 from csvjobs.errors import BadRequest, DigestMismatch, InvalidOption, UnsupportedCoding, UnsupportedMediaType
+from csvjobs.flow.apply import Processing
 from csvjobs.flow.services import Services
 from csvjobs.flow.submit import Incoming, base_name, check_size
 from csvjobs.flow.terms import granted
@@ -126,8 +127,8 @@ class Form:
         return from_file(given, base_name(self.pipeline_file)) if given and self.pipeline_file else given
 
     @property
-    def apply(self) -> str | None:
-        return self.fields.get("apply")
+    def processing(self) -> Processing:
+        return Processing(self.pipeline, self.options, self.fields.get("apply"))
 
     def terms(self, services: Services, owner: str = "") -> Terms:
         """Raises InvalidOption."""
@@ -145,7 +146,7 @@ class Form:
 def resolve(incoming: Incoming, form: Form) -> None:
     """Validates the fields. Raises InvalidOption, and the errors of `Incoming.resolve`."""
     form.terms(incoming.services)
-    incoming.resolve(form.pipeline, form.options, form.apply)
+    incoming.resolve(form.processing)
 
 
 def declared(content_type: str) -> dict[str, str]:

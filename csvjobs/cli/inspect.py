@@ -14,6 +14,7 @@ from csvjobs.cli.options import FileArgument, ReadOption, read_options
 from csvjobs.cli.output import counted
 from csvjobs.cli.tables import SHOWN_COLUMNS, bad_ones, print_notes, print_rows, shown, table
 from csvjobs.client import shown_name
+from csvjobs.flow.apply import Processing
 from csvjobs.flow.inspect import Inspection
 from csvjobs.flow.inspect import inspect as look_at
 
@@ -32,7 +33,7 @@ def inspect(
     Example: `csvjobs inspect my.csv --read 'delimiter=;' --json`
     """
     with beginning(file) as (incoming, partial):
-        found = look_at(incoming, shown_name(file), None, read_options(read), partial=partial)
+        found = look_at(incoming, shown_name(file), Processing(None, read_options(read)), partial=partial)
     if as_json:
         typer.echo(found.model_dump_json(indent=1))
         return

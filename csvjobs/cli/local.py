@@ -17,6 +17,7 @@ from csvjobs.cli.output import clean_end, remark, transfer
 from csvjobs.client import shown_name
 from csvjobs.engines.options import FILENAMES
 from csvjobs.errors import BadTable, CsvjobsError, EmptyUpload, NothingFitted
+from csvjobs.flow.apply import Processing
 from csvjobs.flow.deliver import FITTED
 from csvjobs.flow.inspect import ENOUGH
 from csvjobs.flow.named_tables import FOLDER, NamedTables
@@ -67,7 +68,7 @@ class LocalTables(NamedTables):
             take(incoming, path)
             try:
                 # Fail on bad rows: rejected ones would be missing from the table without notice.
-                job_id = incoming.submit(shown_name(path), None, {"bad_rows": "fail"}).job_id
+                job_id = incoming.submit(shown_name(path), Processing(None, {"bad_rows": "fail"})).job_id
             except EmptyUpload as error:
                 raise BadTable.called(called, error.message, error.hint) from None
         process(self._services, job_id)

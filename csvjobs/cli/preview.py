@@ -13,6 +13,7 @@ from csvjobs.cli.options import FileArgument, PipelineOption, ReadOption, pipeli
 from csvjobs.cli.output import ENDED_BADLY, counted
 from csvjobs.cli.tables import bad_ones, print_notes, print_rows, shown
 from csvjobs.client import shown_name
+from csvjobs.flow.apply import Processing
 from csvjobs.flow.deadline import Deadline
 from csvjobs.flow.preview import Preview, StepPreview
 from csvjobs.flow.preview import preview as try_out
@@ -32,8 +33,8 @@ def preview(
     Example: `csvjobs preview examples/contacts.csv -p crm-clean`
     """
     with beginning(file) as (incoming, partial):
-        asked = (shown_name(file), pipeline_text(pipeline), read_options(read))
-        found = _tried(incoming, *asked, partial=partial)
+        processing = Processing(pipeline_text(pipeline), read_options(read))
+        found = _tried(incoming, shown_name(file), processing, partial=partial)
     if as_json:
         typer.echo(found.model_dump_json(indent=1))
     else:
@@ -42,16 +43,12 @@ def preview(
         raise typer.Exit(ENDED_BADLY)
 
 
-def _tried(
-    incoming: Incoming, filename: str, pipeline: str, options: dict[str, str], *, partial: bool
-) -> Preview:
+def _tried(incoming: Incoming, filename: str, processing: Processing, *, partial: bool) -> Preview:
     """Runs the preview without a time limit, until a signal comes."""
     deadline = Deadline()
     # Not in the main thread, which signals interrupt: the engine would report that as its own fault.
     with ThreadPoolExecutor(1) as beside:
-        run = beside.submit(
-            try_out, incoming, filename, pipeline, options, partial=partial, deadline=deadline
-        )
+        run = beside.submit(try_out, incoming, filename, processing, partial=partial, deadline=deadline)
         try:
             return run.result()
         except BaseException:

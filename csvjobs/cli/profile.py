@@ -15,6 +15,7 @@ from csvjobs.cli.options import FileArgument, ReadOption, read_options
 from csvjobs.cli.output import clean_end, exit_status, tell
 from csvjobs.cli.run import processed, submitted
 from csvjobs.cli.tables import SHOWN_COLUMNS, print_notes, shown, table
+from csvjobs.flow.apply import Processing
 from csvjobs.flow.deliver import PROFILE
 from csvjobs.pipelines.profile import Profiles, TableProfile
 
@@ -36,7 +37,7 @@ def profile(
     """
     with clean_end(), workplace(STANDARD) as folder:
         services = alone(folder)
-        job_id = submitted(services, source(file), PIPELINE, read_options(read), "")
+        job_id = submitted(services, source(file), Processing(PIPELINE, read_options(read)))
         job = processed(services, job_id)
         if PROFILE not in job.files:
             tell(job)

@@ -26,6 +26,7 @@ from csvjobs.cli.options import (
 from csvjobs.cli.output import clean_end, exit_status, remark, running, tell
 from csvjobs.client import shown_name
 from csvjobs.errors import JobAlreadyEnded
+from csvjobs.flow.apply import Processing
 from csvjobs.flow.cancel import cancel
 from csvjobs.flow.deliver import CHANGES, FITTED, PROFILE, REJECTED
 from csvjobs.flow.process import process
@@ -76,9 +77,8 @@ def run(
     check_differ([*beside.values(), output])
     with clean_end(), workplace(output) as folder:
         services = alone(folder)
-        job_id = submitted(
-            services, source(file), pipeline_text(pipeline), read_options(read), _learnt(apply)
-        )
+        processing = Processing(pipeline_text(pipeline), read_options(read), _learnt(apply))
+        job_id = submitted(services, source(file), processing)
         job = processed(services, job_id)
         # The output comes last: when it exists, all files do.
         _place(services, job_id, {**beside, job.output.name: output})
@@ -110,12 +110,12 @@ def _learnt(apply: str) -> str:
     return job_learnt(text) if JOB_ID.fullmatch(text) else text
 
 
-def submitted(services: Services, path: Path, pipeline: str, options: dict[str, str], apply: str) -> str:
+def submitted(services: Services, path: Path, processing: Processing) -> str:
     """Submits the file as a local job, which is not yet run; returns its id."""
     with Incoming(services) as incoming:
-        incoming.resolve(pipeline, options, apply)
+        incoming.resolve(processing)
         take(incoming, path)
-        return incoming.submit(shown_name(path), pipeline, options, apply).job_id
+        return incoming.submit(shown_name(path), processing).job_id
 
 
 def processed(services: Services, job_id: str) -> Job:

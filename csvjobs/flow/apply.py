@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
+
 from csvjobs.errors import FileNotFound, NothingFitted
 from csvjobs.flow.deliver import FITTED, deliver
 from csvjobs.flow.services import Services
@@ -10,6 +12,26 @@ from csvjobs.jobs.job import Request
 from csvjobs.pipelines.fitted import Fitted, read
 from csvjobs.pipelines.spec import Pipeline, with_read
 from csvjobs.storage.base import APPLIED
+
+
+@dataclass(frozen=True)
+class Processing:
+    """How a client wants a file processed. pipeline: a name, or YAML or JSON text; options: read options by
+    name, which override the pipeline's; apply: the id of a job, or the text of a fitted.json, whose fitted
+    parameters are applied instead of learning, and whose pipeline is used if none is given."""
+
+    pipeline: str | None = None
+    options: dict[str, str] = field(default_factory=dict)
+    apply: str | None = None
+
+    def resolve(self, services: Services) -> tuple[Pipeline, Fitted | None]:
+        """The pipeline to run, with the read options, and the fitted parameters to apply. Raises the errors
+        of `learnt` and `choose`."""
+        fitted = learnt(services, self.apply) if self.apply else None
+        return choose(services, self.pipeline, self.options, fitted), fitted
+
+
+TIDY = Processing()
 
 
 def learnt(services: Services, apply: str) -> Fitted:

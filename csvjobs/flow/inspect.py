@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
+from csvjobs.flow.apply import TIDY, Processing
 from csvjobs.flow.deadline import Deadline
 from csvjobs.flow.submit import Incoming, base_name
 from csvjobs.jobs.job import Finding, Model
@@ -39,9 +40,7 @@ class Inspection(Model):
 def inspect(
     incoming: Incoming,
     filename: str,
-    pipeline: str | None,
-    options: dict[str, str],
-    apply: str | None = None,
+    processing: Processing = TIDY,
     *,
     partial: bool = False,
     deadline: Deadline | None = None,
@@ -52,7 +51,7 @@ def inspect(
     Raises the errors of `Incoming.submit`, DataError when the file cannot be read, and PreviewTimeout at the
     deadline.
     """
-    read = incoming.resolve(pipeline, options, apply).read
+    read = incoming.resolve(processing).read
     facts, found = glance(incoming, read, deadline or Deadline(), partial=partial)
     first = sample(found, read)
     return Inspection(

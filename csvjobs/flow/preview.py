@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from pydantic import Field
 
 from csvjobs.engines.base import Engine, SideTable
 from csvjobs.errors import BadRow, DataError, NoRowsLeft, PreviewTooLarge, RuleBroken, TooManyBadRows
-from csvjobs.flow.apply import choose, learnt
+from csvjobs.flow.apply import TIDY, Processing
 from csvjobs.flow.check import first
 from csvjobs.flow.deadline import Deadline
 from csvjobs.flow.inspect import glance
@@ -19,7 +22,7 @@ from csvjobs.flow.tables import opened, pinned, relations
 from csvjobs.jobs.job import Fault, Finding, Model
 from csvjobs.pipelines.fitted import Fitted
 from csvjobs.pipelines.header import check
-from csvjobs.pipelines.plan import ROWS, Plan, label, plan
+from csvjobs.pipelines.plan import ROWS, Given, Plan, label, plan
 from csvjobs.pipelines.rows import ROW
 from csvjobs.pipelines.spec import Pipeline
 from csvjobs.reading.clean import PLAIN, CleanWriter
@@ -176,44 +179,35 @@ def _shown(cell: Cell) -> Cell:
 def preview(
     incoming: Incoming,
     filename: str,
-    pipeline: str | None,
-    options: dict[str, str],
-    apply: str | None = None,
+    processing: Processing = TIDY,
     *,
     partial: bool = False,
     deadline: Deadline | None = None,
 ) -> Preview:
     """Runs a pipeline over the first rows of an upload, which is discarded afterwards; arguments and errors
-    as for `inspect`. Steps learn from these rows only, or not at all with `apply`. At the deadline, if there
-    is one, the preview ends with the steps that are done."""
+    as for `inspect`. Steps learn from these rows only, or apply what was learnt before. At the deadline, if
+    there is one, the preview ends with the steps that are done."""
     deadline = deadline or Deadline()
-    fitted = learnt(incoming.services, apply) if apply else None
-    resolved = choose(incoming.services, pipeline, options, fitted)
-    _, found = glance(incoming, resolved.read, deadline, partial=partial)
-    rows, faults = first_rows(found, resolved.read)
+    pipeline, fitted = processing.resolve(incoming.services)
+    _, found = glance(incoming, pipeline.read, deadline, partial=partial)
+    rows, faults = first_rows(found, pipeline.read)
     folder = found.path.parent
-    with writing("The first rows"):
-        source = _source(folder / "sample.csv", found.header.columns, rows)
-    engine = incoming.services.engine(folder)
-    # The rows are few and other requests run beside: do not take all cores and memory.
-    engine.spare()
-    tables = pinned(incoming.services, resolved)
-    try:
+    source = _source(folder / "sample.csv", found.header.columns, rows)
+    with closing(incoming.services.engine(folder)) as engine:
+        # The rows are few and other requests run beside: do not take all cores and memory.
+        engine.spare()
+        tables = pinned(incoming.services, pipeline)
         with opened(incoming.services, tables, folder, lambda _: deadline.check()) as sources:
-            beside = relations(engine, sources)
-            before, steps, warnings, fault = _run(engine, source, resolved, fitted, beside, deadline)
-    finally:
-        engine.close()
+            trial = _Trial(engine, source, pipeline, fitted, relations(engine, sources), deadline)
+            tried = trial.run()
     faults += found.faults
+    fault = _fault_of_rows(pipeline.read, faults, len(rows), whole=found.whole) or tried["fault"]
     return Preview(
         filename=base_name(filename),
         complete=found.whole,
         detected={name: Finding.of(each) for name, each in found.detected.items()},
-        warnings=[*found.warnings, *warnings],
         faults=faults,
-        before=before,
-        steps=steps,
-        fault=_fault_of_rows(resolved.read, faults, len(rows), whole=found.whole) or fault,
+        **tried | {"warnings": [*found.warnings, *tried["warnings"]], "fault": fault},
     )
 
 
@@ -232,56 +226,68 @@ def _fault_of_rows(read: ReadOptions, faults: Counter[str], good: int, *, whole:
     return None
 
 
-def _run(
-    engine: Engine,
-    source: Source,
-    pipeline: Pipeline,
-    fitted: Fitted | None,
-    tables: Mapping[str, SideTable],
-    deadline: Deadline,
-) -> tuple[Table, list[StepPreview], list[str], Fault | None]:
-    relation = engine.relation(source, numbered=True)
-    known, nulls = fitted.steps if fitted else None, pipeline.read.nulls
-    planned = plan(engine, relation, source.columns, (), True, nulls, known, tables)
-    planned.warnings = fitted.notes(source.columns) if fitted else []
-    with deadline.over(engine):
-        first = before = _Seen(engine, planned)
-    steps: list[StepPreview] = []
-    shown = 0
-    fault = _fault_of_header(engine, source, pipeline, tables)
-    try:
-        with deadline.over(engine):
-            for place, step in enumerate(pipeline.steps):
-                deadline.check()
-                called = label(step, place)
-                planned.add(place, step)
-                planned.fit()
-                rejects = _rejects(engine, planned, called)
-                after = _Seen(engine, planned)
-                counts = planned.count()[called]
-                rows = {str(how): counts[how] for how in ROWS if how in counts}
-                done = _step(called, before, after, rows, rejects)
-                shown += sum(len(cell or "") for row in done.after.rows for cell in row)
-                if shown > MOST_CHARACTERS:
-                    raise _too_large(f"{MOST_CHARACTERS:,} characters")
-                steps.append(done)
-                before = after
-    except DataError as error:
-        if error.pointer is None:
-            error.at(f"/steps/{len(steps)}", pipeline.steps[len(steps)].step)
-        fault = fault or Fault.of(error)
-    return first.table(), steps, planned.warnings, fault
+@dataclass(frozen=True)
+class _Trial:
+    """The sample, and what runs over it until when."""
 
+    engine: Engine
+    source: Source
+    pipeline: Pipeline
+    fitted: Fitted | None
+    tables: Mapping[str, SideTable]
+    deadline: Deadline
 
-def _fault_of_header(
-    engine: Engine, source: Source, pipeline: Pipeline, tables: Mapping[str, SideTable]
-) -> Fault | None:
-    """The error that a job would end with before the first step."""
-    try:
-        check(source.columns, pipeline.steps, engine.sql, tables)
-    except DataError as error:
-        return Fault.of(error)
-    return None
+    def run(self) -> dict[str, Any]:
+        """The fields of Preview about the table before and the steps. Raises PreviewTimeout when not even
+        the first rows are read at the deadline."""
+        planned = self._planned()
+        with self.deadline.over(self.engine):
+            before = _Seen(self.engine, planned)
+        steps: list[StepPreview] = []
+        fault = self._fault_of_header()
+        try:
+            with self.deadline.over(self.engine):
+                steps.extend(self._steps(planned, before))
+        except DataError as error:
+            if error.pointer is None:
+                error.at(f"/steps/{len(steps)}", self.pipeline.steps[len(steps)].step)
+            fault = fault or Fault.of(error)
+        return {"before": before.table(), "steps": steps, "warnings": planned.warnings, "fault": fault}
+
+    def _planned(self) -> Plan:
+        fitted, columns = self.fitted, self.source.columns
+        relation = self.engine.relation(self.source, numbered=True)
+        given = Given(self.pipeline.read.nulls, fitted.steps if fitted else None, self.tables)
+        planned = plan(self.engine, relation, columns, (), True, given)
+        planned.warnings = fitted.notes(columns) if fitted else []
+        return planned
+
+    def _steps(self, planned: Plan, before: _Seen) -> Iterator[StepPreview]:
+        """Each step, once it is done. Raises DataError."""
+        shown = 0
+        for place, step in enumerate(self.pipeline.steps):
+            self.deadline.check()
+            called = label(step, place)
+            planned.add(place, step)
+            planned.fit()
+            rejects = _rejects(self.engine, planned, called)
+            after = _Seen(self.engine, planned)
+            counts = planned.count()[called]
+            rows = {str(how): counts[how] for how in ROWS if how in counts}
+            done = _step(called, before, after, rows, rejects)
+            shown += sum(len(cell or "") for row in done.after.rows for cell in row)
+            if shown > MOST_CHARACTERS:
+                raise _too_large(f"{MOST_CHARACTERS:,} characters")
+            yield done
+            before = after
+
+    def _fault_of_header(self) -> Fault | None:
+        """The error that a job would end with before the first step."""
+        try:
+            check(self.source.columns, self.pipeline.steps, self.engine.sql, self.tables)
+        except DataError as error:
+            return Fault.of(error)
+        return None
 
 
 def _rejects(engine: Engine, planned: Plan, label: str) -> list[RowReject]:
@@ -313,7 +319,7 @@ def _step(
 
 def _source(path: Path, columns: tuple[str, ...], rows: Sequence[Sequence[Cell]]) -> Source:
     """Writes the rows as a clean file, for the engine."""
-    with CleanWriter(path) as out:
+    with writing("The first rows"), CleanWriter(path) as out:
         for row in rows:
             out.add(row)
     return Source(path, PLAIN, 1, columns, len(rows))

@@ -23,7 +23,7 @@ from csvjobs.jobs.job import FileInfo, Finding, Request, Rows, StepCounts
 from csvjobs.pipelines.fitted import Fitted, write
 from csvjobs.pipelines.guard import guard
 from csvjobs.pipelines.header import check
-from csvjobs.pipelines.plan import ROWS, Counts, Plan, needs_row_numbers, plan
+from csvjobs.pipelines.plan import ROWS, Counts, Given, Plan, needs_row_numbers, plan
 from csvjobs.pipelines.profile import Profiles, profile
 from csvjobs.pipelines.rows import ROW
 from csvjobs.pipelines.spec import Pipeline, build
@@ -206,9 +206,7 @@ class Run:
             source.columns,
             steps,
             numbered,
-            self.pipeline.read.nulls,
-            self.fitted.steps if self.fitted else None,
-            beside,
+            Given(self.pipeline.read.nulls, self.fitted.steps if self.fitted else None, beside),
             late=late,
             count_cells=report.counts_cells(source.path.stat().st_size),
             list_cells=report.changes,

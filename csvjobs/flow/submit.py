@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
+from dataclasses import astuple
 from io import FileIO
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from types import TracebackType
@@ -11,7 +12,7 @@ from types import TracebackType
 import uuid_utils
 
 from csvjobs.errors import EmptyUpload, QueueUnavailable, UploadTooLarge
-from csvjobs.flow.apply import choose, learnt
+from csvjobs.flow.apply import TIDY, Processing
 from csvjobs.flow.disk_space import check_free
 from csvjobs.flow.idempotency import earlier, payload_of
 from csvjobs.flow.services import Services
@@ -69,41 +70,36 @@ class Incoming:
         self._append(chunk)
         self._facts.update(chunk)
 
-    def resolve(self, pipeline: str | None, options: dict[str, str], apply: str | None = None) -> Pipeline:
-        """The pipeline that `submit` would run for these arguments; to refuse bad ones early.
+    def resolve(self, processing: Processing) -> Pipeline:
+        """The pipeline that `submit` would run; to refuse a bad one early.
 
-        Raises the errors of `submit` that concern them.
+        Raises the errors of `submit` that concern it.
         """
-        chosen = choose(self.services, pipeline, options, learnt(self.services, apply) if apply else None)
+        chosen, _ = processing.resolve(self.services)
         pinned(self.services, chosen)
         return chosen
 
     def submit(
         self,
         filename: str,
-        pipeline: str | None,
-        options: dict[str, str],
-        apply: str | None = None,
+        processing: Processing = TIDY,
         *,
         terms: Terms = DEFAULT,
         slot: Slot | None = None,
     ) -> Job:
         """Makes the upload a job and announces it; or returns the job made earlier with the same key.
 
-        filename: the client's name for the file; pipeline: a name, or YAML or JSON text; options: read
-        options by name, which override the pipeline's; apply: the id of a job, or the text of a fitted.json,
-        whose fitted parameters are applied instead of learning, and whose pipeline is used if none is given;
-        terms: retention, priority and owner; slot: of the request's idempotency key. A queue that cannot be
-        reached is no error: the job is durable, and the reconciler announces it.
+        filename: the client's name for the file; terms: retention, priority and owner; slot: of the
+        request's idempotency key. A queue that cannot be reached is no error: the job is durable, and the
+        reconciler announces it.
         Raises: EmptyUpload, PipelineNotFound, InvalidPipeline; JobNotFound, JobNotFinished, NothingFitted,
         InvalidFitted, PipelineMismatch; TableNotFound; KeyReused.
         """
         path, facts = self.content()
-        payload = payload_of(filename, pipeline, options, apply, terms.model_dump(), facts.sha256)
+        payload = payload_of(filename, *astuple(processing), terms.model_dump(), facts.sha256)
         if job := earlier(self.services, slot, payload):
             return job
-        fitted = learnt(self.services, apply) if apply else None
-        chosen = choose(self.services, pipeline, options, fitted)
+        chosen, fitted = processing.resolve(self.services)
         tables, asked = pinned(self.services, chosen), terms.model_copy(update={"payload": payload})
         made = request(self.job_id, filename, chosen, facts, tables, asked)
         return begin(self.services, path.parent, made, fitted, slot)

@@ -429,15 +429,26 @@ def label(step: Step, place: int) -> str:
     return f"{step.step} (step {place + 1})"
 
 
+@dataclass(frozen=True)
+class Given:
+    """What steps get besides the rows. nulls: texts that every step takes for missing; known: what was learnt
+    elsewhere and is applied; tables: those that the steps name."""
+
+    nulls: tuple[str, ...] = ()
+    known: Sequence[LearntStep] | None = None
+    tables: Mapping[str, SideTable] = field(default_factory=dict)
+
+
+NOTHING = Given()
+
+
 def plan(
     engine: Engine,
     relation: str,
     names: Sequence[str],
     steps: Sequence[Step],
     numbered: bool,
-    nulls: tuple[str, ...] = (),
-    known: Sequence[LearntStep] | None = None,
-    tables: Mapping[str, SideTable] | None = None,
+    given: Given = NOTHING,
     *,
     late: bool = False,
     count_cells: bool = False,
@@ -445,18 +456,17 @@ def plan(
 ) -> Plan:
     """The complete plan of `steps` over a relation whose columns c0, c1, … are called `names`.
 
-    nulls: texts that every step takes for missing; known: what was learnt elsewhere and is to be applied;
-    tables: those that the steps name; late: as in Plan; count_cells, list_cells: whether to count and to list
-    changed cells. Runs the fit passes, or checks what is applied. Raises DataError for what the steps or the
-    data do not allow, and Unsure if `late`.
+    late: as in Plan; count_cells, list_cells: whether to count and to list changed cells. Runs the fit
+    passes, or checks what is applied. Raises DataError for what the steps or the data do not allow, and
+    Unsure if `late`.
     """
     columns = Columns(Column(name, f"c{place}") for place, name in enumerate(names))
     order = (Key(ROW),) if numbered else ()
-    sql = replace(engine.sql, nulls=nulls, tables=tables or {})
+    sql = replace(engine.sql, nulls=given.nulls, tables=given.tables)
     made = Plan(
         engine, sql, relation, columns, order, late=late, count_cells=count_cells, list_cells=list_cells
     )
-    made.known = None if known is None else deque(known)
+    made.known = None if given.known is None else deque(given.known)
     for place, step in enumerate(steps):
         made.add(place, step)
     made.fit()

@@ -50,7 +50,7 @@ def test_a_job_keeps_its_priority_whatever_is_set_here(
     service = Service(tmp_path, redis_url, priority_workers=1)
     with Incoming(service.services) as incoming:
         incoming.write(b"a,b\n1,2\n")
-        job_id = incoming.submit("x.csv", None, {}, terms=Terms(priority=Priority.HIGH)).job_id
+        job_id = incoming.submit("x.csv", terms=Terms(priority=Priority.HIGH)).job_id
     queue = service.services.queue
     assert queue.census().high == (job_id,)
     assert terminal.types("reconcile", **environment(service)).status == 0

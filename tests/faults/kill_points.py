@@ -24,6 +24,7 @@ from invariants import check
 
 from csvjobs import wiring
 from csvjobs.errors import JobNotFound
+from csvjobs.flow.apply import Processing
 from csvjobs.flow.cancel import cancel
 from csvjobs.flow.delete import delete
 from csvjobs.flow.process import process
@@ -46,7 +47,7 @@ def services(root: Path) -> Services:
 def submitted(root: Path, pipeline: str = FILL) -> str:
     incoming = Incoming(services(root))
     incoming.write(ROWS)
-    return incoming.submit("people.csv", pipeline, {}).job_id
+    return incoming.submit("people.csv", Processing(pipeline)).job_id
 
 
 def ran(root: Path, pipeline: str = FILL) -> str:

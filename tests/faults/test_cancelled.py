@@ -10,6 +10,7 @@ import httpx
 import pytest
 from chaos import Service, eventually, valkey
 
+from csvjobs.flow.apply import Processing
 from csvjobs.flow.submit import Incoming
 from csvjobs.flow.view import view
 from csvjobs.jobs.job import Status
@@ -50,7 +51,7 @@ class Running:
         with Incoming(self.service.services) as incoming:
             for start in range(0, len(content), 1 << 22):
                 incoming.write(content[start : start + (1 << 22)])
-            return incoming.submit("x.csv", pipeline, options).job_id
+            return incoming.submit("x.csv", Processing(pipeline, options)).job_id
 
 
 @pytest.fixture(scope="module")

@@ -18,6 +18,7 @@ import pytest
 from chaos import Service, eventually
 
 from csvjobs.errors import DiskFull, StorageUnavailable
+from csvjobs.flow.apply import Processing
 from csvjobs.flow.process import process
 from csvjobs.flow.submit import Incoming
 from csvjobs.flow.view import view
@@ -73,7 +74,7 @@ def send(small: Service, content: bytes, pipeline: str | None = None, **options:
     with Incoming(small.services) as incoming:
         for start in range(0, len(content), MIB):
             incoming.write(content[start : start + MIB])
-        return incoming.submit("x.csv", pipeline, options).job_id
+        return incoming.submit("x.csv", Processing(pipeline, options)).job_id
 
 
 PHASES: dict[str, tuple[Callable[[], bytes], str | None, dict[str, str]]] = {

@@ -18,6 +18,7 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from test_flow import make, read
 
 from csvjobs.errors import InvalidFitted, JobNotFinished, JobNotFound, NothingFitted, PipelineMismatch
+from csvjobs.flow.apply import Processing
 from csvjobs.flow.delete import delete
 from csvjobs.flow.process import process
 from csvjobs.flow.rerun import rerun
@@ -52,7 +53,7 @@ def services(request: pytest.FixtureRequest, tmp_path: Path) -> Services:
 def submit(services: Services, content: str, apply: str = "", pipeline: str = "", **options: str) -> str:
     with Incoming(services) as incoming:
         incoming.write(content.encode())
-        return incoming.submit("given.csv", pipeline, options, apply).job_id
+        return incoming.submit("given.csv", Processing(pipeline, options, apply)).job_id
 
 
 def run(services: Services, content: str, apply: str = "", pipeline: str = "", **options: str) -> Job:
@@ -138,7 +139,7 @@ def test_an_applied_job_depends_on_no_other_one(services: Services) -> None:
     assert output(services, job) == "b,a\nz,2\n"
     chained = run(services, "a,b\n,y\n", apply=waiting)
     assert output(services, chained) == "a,b\n2,y\n"
-    again = rerun(services, waiting, None, {}).job_id
+    again = rerun(services, waiting).job_id
     delete(services, waiting)
     process(services, again)
     assert output(services, view(services, again)) == "b,a\nz,2\n"
@@ -148,10 +149,10 @@ def test_an_applied_job_depends_on_no_other_one(services: Services) -> None:
 def test_a_rerun_applies_what_it_is_told(services: Services) -> None:
     learnt = run(services, "a\n1\n3\n", pipeline=FILL)
     plain = run(services, "a;b\n;x\n8;y\n", delimiter=";")
-    applied = rerun(services, plain.job_id, None, {}, learnt.job_id).job_id
+    applied = rerun(services, plain.job_id, Processing(None, {}, learnt.job_id)).job_id
     process(services, applied)
     assert output(services, view(services, applied)) == "a,b\n2,x\n8,y\n"
-    anew = rerun(services, applied, FILL, {}).job_id
+    anew = rerun(services, applied, Processing(FILL)).job_id
     process(services, anew)
     assert view(services, anew).applied is None
     assert output(services, view(services, anew)) == "a,b\n8,x\n8,y\n"

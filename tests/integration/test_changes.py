@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from workbooks import by_openpyxl
 
 from csvjobs import wiring
+from csvjobs.flow.apply import Processing
 from csvjobs.flow.deliver import CHANGES, OUTPUT, deliver
 from csvjobs.flow.process import process
 from csvjobs.flow.services import Services
@@ -43,7 +44,7 @@ def run(services: Services, content: bytes, steps: list[dict[str, Any]], **read:
     pipeline = json.dumps({"steps": steps, "read": read, "report": {"changes": True}})
     with Incoming(services) as incoming:
         incoming.write(content)
-        job_id = incoming.submit("given.csv", pipeline, {}).job_id
+        job_id = incoming.submit("given.csv", Processing(pipeline)).job_id
     process(services, job_id)
     job = view(services, job_id)
     assert job.status is Status.DONE, job.error
@@ -226,6 +227,6 @@ def test_a_row_of_a_parquet_file_is_counted(services: Services, tmp_path: Path) 
 def test_the_list_is_not_made_unless_asked_for(services: Services) -> None:
     with Incoming(services) as incoming:
         incoming.write(b"a,b\n 1,2\n")
-        job_id = incoming.submit("given.csv", json.dumps({"steps": [{"step": "trim"}]}), {}).job_id
+        job_id = incoming.submit("given.csv", Processing(json.dumps({"steps": [{"step": "trim"}]}))).job_id
     process(services, job_id)
     assert list(view(services, job_id).files) == [OUTPUT]

@@ -17,6 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from csvjobs import wiring
+from csvjobs.flow.apply import Processing
 from csvjobs.flow.deliver import OUTPUT, REJECTED, deliver
 from csvjobs.flow.process import process
 from csvjobs.flow.rejected import rejected
@@ -44,7 +45,7 @@ def services(tmp_path: Path) -> Iterator[Services]:
 def run(services: Services, content: bytes, steps: list[dict[str, Any]], **read: Any) -> Job:
     with Incoming(services) as incoming:
         incoming.write(content)
-        job_id = incoming.submit("given.csv", json.dumps({"steps": steps, "read": read}), {}).job_id
+        job_id = incoming.submit("given.csv", Processing(json.dumps({"steps": steps, "read": read}))).job_id
     process(services, job_id)
     return view(services, job_id)
 

@@ -33,6 +33,7 @@ from csvjobs.errors import (
     PipelineNotFound,
     UploadTooLarge,
 )
+from csvjobs.flow.apply import Processing
 from csvjobs.flow.cancel import cancel
 from csvjobs.flow.delete import delete
 from csvjobs.flow.deliver import OUTPUT, REJECTED, deliver
@@ -73,7 +74,7 @@ def submit(services: Services, content: bytes, pipeline: str | None = None, **op
     with Incoming(services) as incoming:
         for start in range(0, len(content), 7000):
             incoming.write(content[start : start + 7000])
-        return incoming.submit("given.csv", pipeline, options).job_id
+        return incoming.submit("given.csv", Processing(pipeline, options)).job_id
 
 
 def run(services: Services, content: bytes, pipeline: str | None = None, **options: str) -> Job:

@@ -21,6 +21,7 @@ from workbooks import by_hand, by_openpyxl
 
 from csvjobs import wiring
 from csvjobs.errors import DamagedArchive
+from csvjobs.flow.apply import Processing
 from csvjobs.flow.deliver import OUTPUT, REJECTED, deliver
 from csvjobs.flow.inspect import inspect
 from csvjobs.flow.preview import preview
@@ -87,7 +88,7 @@ def content(request: pytest.FixtureRequest, tmp_path: Path) -> bytes:
 def run(services: Services, content: bytes, **pipeline: Any) -> Job:
     with Incoming(services) as incoming:
         incoming.write(content)
-        job_id = incoming.submit("given", json.dumps(pipeline), {}).job_id
+        job_id = incoming.submit("given", Processing(json.dumps(pipeline))).job_id
     process(services, job_id)
     return view(services, job_id)
 
@@ -136,13 +137,13 @@ def test_rows_that_break_a_rule_are_set_aside_with_their_numbers(services: Servi
 def test_a_look_and_a_preview_show_what_a_job_would_read(services: Services, content: bytes) -> None:
     with Incoming(services) as incoming:
         incoming.write(content)
-        found = inspect(incoming, "given", None, {})
+        found = inspect(incoming, "given")
     assert ([column.name for column in found.columns], found.records, found.complete) == (NAMES, 3, True)
     assert found.rows == ROWS
     steps = json.dumps({"steps": [{"step": "case", "columns": ["name"], "to": "upper"}]})
     with Incoming(services) as incoming:
         incoming.write(content)
-        seen = preview(incoming, "given", steps, {})
+        seen = preview(incoming, "given", Processing(steps))
     assert seen.before.rows == ROWS
     assert seen.steps[0].after.rows[0] == ["00042", "ZOË", "1990-01-31"]
 
@@ -161,17 +162,17 @@ def test_a_look_and_a_preview_count_the_bad_lines_of_json_that_a_job_sets_aside(
     bad = {group.code: group.count for group in job.rejected.groups} if job.rejected else {}
     with Incoming(services) as incoming:
         incoming.write(content)
-        found = inspect(incoming, "given", json.dumps({"read": read}), {})
+        found = inspect(incoming, "given", Processing(json.dumps({"read": read})))
     assert (found.records, found.faults) == (4, bad)
     with Incoming(services) as incoming:
         incoming.write(content)
-        assert preview(incoming, "given", json.dumps({"read": read}), {}).faults == bad
+        assert preview(incoming, "given", Processing(json.dumps({"read": read}))).faults == bad
 
 
 def test_where_more_lines_are_bad_than_are_looked_at_the_look_is_not_of_the_whole(services: Services) -> None:
     with Incoming(services) as incoming:
         incoming.write(as_jsonl() + b"{\n" * 5000)
-        found = inspect(incoming, "given", None, {})
+        found = inspect(incoming, "given")
     assert (found.records, found.complete) == (3, False)
     assert 0 < found.faults["bad-json"] < 5000
 
@@ -179,7 +180,7 @@ def test_where_more_lines_are_bad_than_are_looked_at_the_look_is_not_of_the_whol
 def test_a_line_that_was_cut_off_is_not_bad(services: Services) -> None:
     with Incoming(services) as incoming:
         incoming.write(as_jsonl()[:-10])
-        assert inspect(incoming, "given", None, {}, partial=True).faults == {}
+        assert inspect(incoming, "given", partial=True).faults == {}
 
 
 DECLARED = {
@@ -202,7 +203,7 @@ def test_options_that_mean_nothing_for_the_format_are_told(services: Services, c
     assert told.endswith(f" nothing for the format {kind}.")
     with Incoming(services) as incoming:
         incoming.write(content)
-        assert inspect(incoming, "given", json.dumps({"read": DECLARED}), {}).warnings == [told]
+        assert inspect(incoming, "given", Processing(json.dumps({"read": DECLARED}))).warnings == [told]
 
 
 @pytest.mark.parametrize("option", [{"header": False}, {"skip": 1}, {"header_rows": 2}])
@@ -310,7 +311,7 @@ def test_the_same_bytes_through_the_same_version_are_the_same_bytes(services: Se
     for _ in range(2):
         with Incoming(services) as incoming:
             incoming.write(GIVEN)
-            job_id = incoming.submit("prices.csv", "prices@1", {}).job_id
+            job_id = incoming.submit("prices.csv", Processing("prices@1")).job_id
         process(services, job_id)
         job = view(services, job_id)
         assert text(services, job) == MADE
@@ -332,7 +333,7 @@ def test_parquet_that_is_damaged_within_ends_the_job_calmly(services: Services, 
 def test_the_beginning_of_json_lines_tells_of_the_whole(services: Services) -> None:
     with Incoming(services) as incoming:
         incoming.write(as_jsonl()[:-10])
-        found = inspect(incoming, "given", None, {}, partial=True)
+        found = inspect(incoming, "given", partial=True)
     assert found.rows == ROWS[: len(found.rows)]
     assert len(found.rows) >= 1
     assert (found.complete, found.partial) == (False, True)
@@ -345,4 +346,4 @@ def test_the_beginning_of_what_ends_with_its_contents_is_not_enough(
     with Incoming(services) as incoming:
         incoming.write(content[:800])
         with pytest.raises(DamagedArchive, match="its beginning alone"):
-            inspect(incoming, "given", None, {}, partial=True)
+            inspect(incoming, "given", partial=True)

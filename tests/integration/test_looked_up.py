@@ -19,6 +19,7 @@ from csvjobs.errors import (
     TableNotFound,
     TooManyTables,
 )
+from csvjobs.flow.apply import Processing
 from csvjobs.flow.delete import delete
 from csvjobs.flow.named_tables import NamedTables
 from csvjobs.flow.preview import preview
@@ -190,12 +191,12 @@ def test_a_job_goes_on_meaning_the_table_that_it_was_sent_with(services: Service
     assert job.warnings == [
         "1 row has no match in the table 'codes', for example '08'; the new cells are empty."
     ]
-    again = rerun(services, early, None, {})
+    again = rerun(services, early)
     process(services, again.job_id)
     assert again.tables == {"codes": first}
     assert output(services, view(services, again.job_id)) == made
     assert output(services, late) == "id,code,name\n1,07,\n2,08,eight\n"
-    anew = rerun(services, early, LOOKUP, {})
+    anew = rerun(services, early, Processing(LOOKUP))
     assert anew.tables["codes"].version == 2
 
 
@@ -208,7 +209,7 @@ def test_a_table_that_is_gone_ends_the_job(services: Services) -> None:
     process(services, waiting)
     job = view(services, waiting)
     assert (job.status, job.error and job.error.code) == (Status.ERROR, "table-gone")
-    again = rerun(services, waiting, None, {})
+    again = rerun(services, waiting)
     process(services, again.job_id)
     assert view(services, again.job_id).error == job.error
 
@@ -225,7 +226,7 @@ def test_a_table_is_what_a_preview_sees_too(services: Services) -> None:
     name_table(services, "codes", run(services, CODES).job_id)
     with Incoming(services) as incoming:
         incoming.write(ORDERS)
-        found = preview(incoming, "orders.csv", LOOKUP, {})
+        found = preview(incoming, "orders.csv", Processing(LOOKUP))
     assert found.steps[0].after.rows == [["1", "07", 'a "b"'], ["2", "08", None]]
     assert found.steps[0].new_columns == ["name"]
 

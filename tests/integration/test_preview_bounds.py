@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from csvjobs.flow import preview as module
+from csvjobs.flow.apply import Processing
 from csvjobs.flow.deadline import Deadline
 from csvjobs.flow.preview import SHOWN_CHARACTERS, Preview, preview
 from csvjobs.flow.submit import Incoming
@@ -24,7 +25,7 @@ def tried(folder: Path, steps: list[Any], content: str, deadline: Deadline | Non
     services = local(Settings(min_free_bytes=0), folder / "jobs")
     with Incoming(services) as incoming:
         incoming.write(content.encode())
-        return preview(incoming, "given.csv", json.dumps({"steps": steps}), {}, deadline=deadline)
+        return preview(incoming, "given.csv", Processing(json.dumps({"steps": steps})), deadline=deadline)
 
 
 def test_it_ends_at_its_deadline_with_the_steps_that_were_done(tmp_path: Path) -> None:

@@ -40,7 +40,7 @@ def submit(services: Services, retention: str | None = None) -> str:
     with Incoming(services) as incoming:
         incoming.write(b"a,b\n1,2\n")
         terms = granted(services, retention)
-        return incoming.submit("given.csv", None, {}, terms=terms).job_id
+        return incoming.submit("given.csv", terms=terms).job_id
 
 
 def ended(services: Services, retention: str | None = None) -> Job:
@@ -85,7 +85,7 @@ def test_what_is_due_goes_whole_and_nothing_else(services: Services) -> None:
     with pytest.raises(JobGone):
         view(services, due.job_id)
     with pytest.raises(JobGone):
-        rerun(services, due.job_id, None, {})
+        rerun(services, due.job_id)
     assert [job.job_id for job in listing(services, 10)] == [waiting, later.job_id]
     expiry.once(end_of(later) + 100 * 24 * HOUR)
     assert services.storage.list() == [waiting], "a job that has not ended has no end to be kept from"

@@ -16,7 +16,7 @@ from csvjobs.jobs.job import StepCounts
 from csvjobs.pipelines.fitted import read, write
 from csvjobs.pipelines.header import check
 from csvjobs.pipelines.learnt import LearntStep, counted
-from csvjobs.pipelines.plan import needs_row_numbers, plan
+from csvjobs.pipelines.plan import Given, needs_row_numbers, plan
 from csvjobs.pipelines.spec import Pipeline, parse
 from csvjobs.reading.source import Dialect, Source
 
@@ -163,9 +163,7 @@ class Bench:
             names,
             pipeline.steps,
             numbered,
-            pipeline.read.nulls,
-            known,
-            beside,
+            Given(pipeline.read.nulls, known, beside),
             late=late,
             count_cells=True,
             list_cells=listed,

@@ -21,7 +21,7 @@ def test_a_look_that_fails_is_told_once_and_others_follow(
     services = local(Settings(min_free_bytes=0), tmp_path)
     with Incoming(services) as incoming:
         incoming.write(b"a\n1\n")
-        job = incoming.submit("a.csv", None, {})
+        job = incoming.submit("a.csv")
     failures = [OSError(errno.EMFILE, "Too many open files")] * 3
 
     def ended(job_id: str) -> bool:

@@ -11,7 +11,7 @@ from csvjobs.engines.base import ReadFailed
 from csvjobs.engines.duckdb import DuckEngine
 from csvjobs.errors import DuplicateColumn, TooManyCategories, UnknownColumn
 from csvjobs.pipelines.learnt import LearntStep
-from csvjobs.pipelines.plan import Plan, needs_row_numbers, plan
+from csvjobs.pipelines.plan import Given, Plan, needs_row_numbers, plan
 from csvjobs.pipelines.spec import parse
 from csvjobs.reading.source import Dialect, Source
 
@@ -56,7 +56,13 @@ def planned(
     numbered = needs_row_numbers(pipeline.steps)
     relation = engine.relation(given, numbered=numbered)
     return plan(
-        engine, relation, given.columns, pipeline.steps, numbered, known=known, count_cells=count_cells
+        engine,
+        relation,
+        given.columns,
+        pipeline.steps,
+        numbered,
+        Given(known=known),
+        count_cells=count_cells,
     )
 
 

@@ -50,7 +50,7 @@ class Parts:
     def submit(self, terms: Terms = DEFAULT, **changed: int) -> str:
         incoming = Incoming(self.having(**changed))
         incoming.write(b"a,b\n1,2\n")
-        return incoming.submit("x.csv", None, {}, terms=terms).job_id
+        return incoming.submit("x.csv", terms=terms).job_id
 
     def lose_queue_and_index(self) -> None:
         for job_id in self.storage.list():

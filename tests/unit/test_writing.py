@@ -23,7 +23,7 @@ from csvjobs.engines.duckdb import DuckEngine
 from csvjobs.engines.options import PLAIN, WriteOptions
 from csvjobs.errors import DuplicateColumn, FieldTooLong, TooManyColumns, TooManyRows
 from csvjobs.pipelines.guard import guard
-from csvjobs.pipelines.plan import plan
+from csvjobs.pipelines.plan import Given, plan
 from csvjobs.pipelines.spec import parse
 from csvjobs.pipelines.typed import typed
 from csvjobs.reading.workbook import unescaped
@@ -275,7 +275,7 @@ def cast(engine: DuckEngine, form: str, to: str, cells: list[Cell], target: Path
     """Writes a column as what a step has made of it, beside one of text, and returns the warnings."""
     rows: Table = [(cell, "00042") for cell in cells]
     steps = parse(json.dumps({"steps": [{"step": "cast", "columns": ["x"], "to": to, **given}]})).steps
-    planned = plan(engine, query(engine, rows, 2), ["x", "text"], steps, False, nulls=("NA",))
+    planned = plan(engine, query(engine, rows, 2), ["x", "text"], steps, False, Given(nulls=("NA",)))
     options = WriteOptions.model_validate({"format": form})
     typed(planned, options)
     assert engine.copy(planned.query(), planned.columns.names, target, options) == len(cells)

@@ -101,8 +101,7 @@ async def submit(
     async with received(request, services) as (incoming, form):
 
         def finish() -> Job:
-            what = (form.called, form.pipeline, form.options, form.apply)
-            return incoming.submit(*what, terms=form.terms(services, owner), slot=slot)
+            return incoming.submit(form.called, form.processing, terms=form.terms(services, owner), slot=slot)
 
         job = await to_thread.run_sync(finish)
     return await _accepted(job, response, services)
@@ -145,16 +144,8 @@ async def run_again(
     with the fitted parameters that the old job applied or those of `apply`, and with the given read options
     in place of those declared or detected before. Send them as a form or as query parameters."""
     form = await asked(request)
-    ask = bind(
-        rerun,
-        services,
-        job_id,
-        form.pipeline,
-        form.options,
-        form.apply,
-        terms=form.terms(services, owner),
-        slot=slot,
-    )
+    terms = form.terms(services, owner)
+    ask = bind(rerun, services, job_id, form.processing, terms=terms, slot=slot)
     job = await to_thread.run_sync(ask)
     return await _accepted(job, response, services)
 
@@ -194,8 +185,7 @@ async def _looked(
         deadline = Deadline(seconds)
 
         def looked() -> T:
-            what = (form.called, form.pipeline, form.options, form.apply)
-            return look(incoming, *what, deadline=deadline)
+            return look(incoming, form.called, form.processing, deadline=deadline)
 
         async with stopped_on_disconnect(request, deadline):
             return await to_thread.run_sync(looked)

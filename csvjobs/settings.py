@@ -13,8 +13,9 @@ from contextlib import contextmanager
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated
+from urllib.parse import urlsplit
 
-from pydantic import BeforeValidator, Field, SecretStr, ValidationError
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from csvjobs.errors import BadSetup
@@ -34,7 +35,17 @@ def seconds(text: str) -> int:
     return found
 
 
+def address(url: str) -> str:
+    """The URL of a server. Raises ValueError for a port that is not a number."""
+    try:
+        urlsplit(url).port  # noqa: B018 (parsed when it is read)
+    except ValueError:
+        raise ValueError("The port should be a number from 0 to 65535") from None
+    return url
+
+
 Duration = Annotated[int, BeforeValidator(lambda given: seconds(str(given)))]
+Address = Annotated[str, AfterValidator(address)]
 
 
 class Settings(BaseSettings):
@@ -45,7 +56,7 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, populate_by_name=True)
 
-    redis_url: str = Field(
+    redis_url: Address = Field(
         "redis://localhost:6379/0",
         validation_alias="REDIS_URL",
         pattern="^(redis|rediss|unix)://",
@@ -127,8 +138,9 @@ def load() -> Settings:
         first = error.errors()[0]
         name = str(first["loc"][0])
         variable = Settings.variable(name) if name in Settings.model_fields else name
-        found = "" if variable == Settings.variable("mask_key") else f" (found {first['input']!r})"
-        raise BadSetup(f"{variable}: {first['msg']}{found}.") from None
+        secret = variable == Settings.variable("mask_key") or "@" in str(first["input"])
+        found = "" if secret else f" (found {first['input']!r})"
+        raise BadSetup(f"{variable}: {first['msg'].removeprefix('Value error, ')}{found}.") from None
 
 
 @contextmanager

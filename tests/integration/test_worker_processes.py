@@ -31,6 +31,7 @@ from csvjobs.worker.supervisor import environment
 from csvjobs.worker.tied import tied
 
 MISSPELT = "Unknown setting CSVJOBS_WORKRES. Did you mean CSVJOBS_WORKERS?"
+NO_PORT = "REDIS_URL: The port should be a number from 0 to 65535."
 NO_FOLDER = "The jobs folder /dev/null/jobs cannot be written to: Not a directory."
 
 PARENT = """
@@ -236,6 +237,7 @@ def test_how_a_process_ended_is_told(status: int, told: str) -> None:
         ("csvjobs.worker.process", ("CSVJOBS_WORKRES", "3"), MISSPELT),
         ("csvjobs.worker.reconciler", ("CSVJOBS_WORKRES", "3"), MISSPELT),
         ("uvicorn main:app", ("CSVJOBS_WORKRES", "3"), MISSPELT),
+        ("uvicorn main:app", ("REDIS_URL", "redis://:secret@localhost:abc/0"), NO_PORT),
         ("uvicorn main:app", ("CSVJOBS_JOBS_DIR", "/dev/null/jobs"), NO_FOLDER),
     ],
 )

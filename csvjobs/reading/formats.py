@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import zipfile
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from csvjobs.reading.tables import Table
 
 PARQUET = (b"PAR1", b"PARE")
 TAIL = 4
+PAGE = re.compile(rb"\s*<(?:!doctype\s+html|html(?=[\s>])|\?xml)", re.IGNORECASE)
 
 
 def binary_table(
@@ -41,9 +43,16 @@ def binary_table(
 
 
 def text_table(path: Path, head: list[Line], options: ReadOptions, *, cut: bool) -> Table | None:
-    """JSON lines that begin with `head`; None for CSV. Raises NotCsv for JSON of another layout."""
+    """JSON lines that begin with `head`; None for CSV. Raises NotCsv for other JSON, HTML and XML."""
     if options.format not in (None, "jsonl"):
         return None
+    if options.format is None and (page := PAGE.match(head[0].content)):
+        kind = "an XML document" if page[0].lower().endswith(b"xml") else "a web page (HTML)"
+        raise NotCsv(
+            f"The file looks like {kind}, not like a table.",
+            hint="If it was downloaded, check that the download did not end at an error or sign-in page. Set "
+            "format: csv if it is a table.",
+        )
     return Jsonl(path, options, cut=cut) if options.format or is_jsonl(head) else None
 
 

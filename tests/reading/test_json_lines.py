@@ -95,6 +95,25 @@ def test_one_document_is_no_table_and_the_way_out_is_told(bench: ReadBench, cont
     assert "jq -c" in str(error.value.hint)
 
 
+@pytest.mark.parametrize(
+    ("content", "kind"),
+    [
+        (b"<!DOCTYPE html>\n<html><body>Sign in</body></html>", "a web page"),
+        (b"\n <HTML>\n<p>a,b</p>\n", "a web page"),
+        (b'\xef\xbb\xbf<?xml version="1.0"?><a/>', "an XML document"),
+    ],
+)
+def test_a_page_is_no_table(bench: ReadBench, content: bytes, kind: str) -> None:
+    with pytest.raises(NotCsv, match=f"looks like {kind}"):
+        bench.read(content)
+    assert bench.table(content, format="csv", delimiter=",").columns
+
+
+def test_csv_with_tags_stays_csv(bench: ReadBench) -> None:
+    assert bench.table(b"<a>,<html_id>\n1,2\n").columns == ("<a>", "<html_id>")
+    assert bench.table(b"<html_id>,b\n1,2\n").columns == ("<html_id>", "b")
+
+
 def test_csv_with_braces_stays_csv(bench: ReadBench) -> None:
     assert bench.table(b'a,b\n{"x": 1},2\n').columns == ("a", "b")
     assert bench.table(b'{"a": 1}\n{"a": 2}\n', format="csv", delimiter=",", header=False).rows[0] == (

@@ -84,7 +84,7 @@ def test_the_output_is_written_as_the_pipeline_says(at: Terminal) -> None:
     write = "write: {profile: excel, delimiter: ;, formula_guard: true}"
     typed = at.types("run", "shop.csv", "-p", write, "-o", "out.csv")
     assert at.read("out.csv") == "\ufeffid;price\r\n1;-5\r\n2;'=1+1\r\n"
-    assert "a ' in front now: 1 (formula_guard)" in typed.err
+    assert "now with a ' in front: 1 (formula_guard)" in typed.err
     typed = at.types("run", "shop.csv", "-p", "write: {format: jsonl}", "-o", "-")
     assert typed.out == '{"id":"1","price":"-5"}\n{"id":"2","price":"=1+1"}\n'
 

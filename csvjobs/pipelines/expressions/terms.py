@@ -24,7 +24,7 @@ DOUBLE_DIGITS = 15
 SMALL = 10**8
 """Below it, a number of few decimals times 10^PLACES is an integer that a double represents exactly."""
 
-LONG = 600
+LONG = 1500
 """Characters of SQL from which on it is not repeated: an engine would plan and compute it each time."""
 
 UNITS = 2**41
@@ -58,7 +58,7 @@ class Number:
     user wrote it. `parts`: dividend and divisor, if it is the quotient of exact numbers.
 
     integer: the exact value without decimals, NULL if it has some, for a number that may have too many digits
-    before the point for `exact`.
+    before the point for `exact`. sure: `exact` is NULL where its digits do not suffice, and no error.
     """
 
     about: str
@@ -67,6 +67,7 @@ class Number:
     literal: Decimal | None = None
     integer: str | None = None
     parts: tuple[Number, Number] | None = None
+    sure: bool = False
 
 
 @dataclass(frozen=True)
@@ -122,7 +123,7 @@ def literal(text: str) -> Number:
     places = max(0, -int(value.normalize().as_tuple().exponent))
     if places > PLACES or abs(value) >= Decimal(10) ** (DIGITS - PLACES):
         return Number(about, literal=value)
-    return Number(about, decimal(f"'{value:f}'", places), places, value)
+    return Number(about, decimal(f"'{value:f}'", places), places, value, sure=True)
 
 
 def of_text(text: Text, sql: Sql) -> Number:
@@ -132,7 +133,7 @@ def of_text(text: Text, sql: Sql) -> Number:
     spelt = text.sql if sql.nulls or text.cell is None else text.cell.sql
     about, exact = sql.number(f"({spelt})"), f"TRY_CAST({spelt} AS DECIMAL({DIGITS}, {PLACES}))"
     same = f"CAST({exact} AS {NUMBERS}) = {about}"
-    return Number(f"({about})", f"(CASE WHEN {same} THEN {exact} END)", PLACES)
+    return Number(f"({about})", f"(CASE WHEN {same} THEN {exact} END)", PLACES, sure=True)
 
 
 def whole(sql: str) -> Number:
@@ -143,19 +144,14 @@ def whole(sql: str) -> Number:
 def printed(number: Number, sql: Sql) -> str:
     """The shortest text that reads back as the number, without a point for a whole one; empty if it is too
     large."""
-
-    def body(number: Number) -> str:
-        about = sql.group(f"CAST({number.about} AS VARCHAR)", DOUBLE, 1)
-        if number.exact is None:
-            return about
-        exact = f"CAST({attempted(number.exact, [number], sql)} AS VARCHAR)"
-        if number.places:
-            exact = f"TRIM(TRAILING '.' FROM TRIM(TRAILING '0' FROM {exact}))"
-        if number.integer is not None:
-            exact = f"{exact}, CAST({attempted(number.integer, [number], sql)} AS VARCHAR)"
-        return f"COALESCE({exact}, {about})"
-
-    return once(body, [number], sql)
+    texts = [sql.group(f"CAST({number.about} AS VARCHAR)", DOUBLE, 1)]
+    if number.integer is not None:
+        texts.insert(0, f"CAST({attempted(number.integer, [number], sql)} AS VARCHAR)")
+    if number.exact is not None:
+        exact = f"CAST({_attempted(number, sql)} AS VARCHAR)"
+        shortest = f"TRIM(TRAILING '.' FROM TRIM(TRAILING '0' FROM {exact}))"
+        texts.insert(0, shortest if number.places else exact)
+    return f"COALESCE({', '.join(texts)})"
 
 
 def compared(sign: str, left: Number, right: Number, sql: Sql) -> str:
@@ -281,7 +277,8 @@ def rounded(number: Number, places: int, sql: Sql) -> Number:
         double = f"CASE WHEN {small} THEN ROUND({number.about}, {places}) ELSE {number.about} END"
         return f"COALESCE(CAST({_rounded_double(number, places)} AS {NUMBERS}), {double})"
 
-    return Number(once(about, [number], sql), once(exact, [number], sql), places, integer=number.integer)
+    double, rounded = once(about, [number], sql), once(exact, [number], sql)
+    return Number(double, rounded, places, integer=number.integer, sure=True)
 
 
 def _rounded_double(number: Number, places: int) -> str:
@@ -309,7 +306,7 @@ def _rounded_quotient(left: Number, right: Number, places: int, sql: Sql) -> Num
         double = rounded(Number(_divided_doubles(left, right)), places, sql)
         return f"COALESCE(CAST({exact(left, right)} AS {NUMBERS}), {double.about})"
 
-    return Number(once(about, [left, right], sql), once(exact, [left, right], sql), places)
+    return Number(once(about, [left, right], sql), once(exact, [left, right], sql), places, sure=True)
 
 
 def mapped(function: str, number: Number, places: int) -> Number:
@@ -345,28 +342,23 @@ def extreme(function: str, numbers: Sequence[Number], sql: Sql) -> Number:
 
 def once(body: Callable[..., str], numbers: Sequence[Number], sql: Sql) -> str:
     """What the body makes of the numbers; each is computed once, however often the body names it."""
-    if sum(len(form) for n in numbers for form in (n.about, n.exact, n.integer) if form) < LONG:
+    if sum(len(n.about) + len(n.exact or "") for n in numbers) < LONG:
         return body(*numbers)
     values = [value for n in numbers for value in _values(n, sql)]
     return sql.let(values, lambda names: body(*_named(numbers, iter(names))))
 
 
 def _values(number: Number, sql: Sql) -> list[str]:
-    forms = (number.exact, number.integer)
-    return [number.about, *(attempted(form, [number], sql) for form in forms if form is not None)]
+    return [number.about, *([_attempted(number, sql)] if number.exact else [])]
 
 
 def _named(numbers: Sequence[Number], names: Iterator[str]) -> list[Number]:
-    """The numbers, by the names of their values."""
-    return [
-        Number(
-            next(names),
-            None if n.exact is None else next(names),
-            n.places,
-            integer=None if n.integer is None else next(names),
-        )
-        for n in numbers
-    ]
+    return [Number(next(names), next(names) if n.exact else None, n.places, sure=True) for n in numbers]
+
+
+def _attempted(number: Number, sql: Sql) -> str:
+    """The exact number; NULL if its digits do not suffice."""
+    return str(number.exact) if number.sure else attempted(str(number.exact), [number], sql)
 
 
 def attempted(exact: str, numbers: Sequence[Number], sql: Sql) -> str:

@@ -267,7 +267,7 @@ class Client:
 
     def _stranger(self, answer: httpx.Response) -> Unreachable:
         found = f"{answer.status_code} {answer.headers.get('location', '')}".strip()
-        return Unreachable(f"What answers at {self.url} is not csvjobs (it said {found}).", hint=HINT)
+        return Unreachable(f"The server at {self.url} is not csvjobs (it answered {found}).", hint=HINT)
 
 
 class _Page(BaseModel):
@@ -412,4 +412,4 @@ def _pieces(file: FileIO, size: int | None, sent: Callable[[int], None]) -> Iter
         yield piece
         sent(len(piece))
     if left:
-        raise Damaged("The file became shorter while it was sent.", hint="Send it again.")
+        raise Damaged("The file shrank while it was being sent.", hint="Send it again.")

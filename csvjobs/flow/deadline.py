@@ -29,7 +29,7 @@ class Deadline:
     def check(self) -> None:
         """Raises PreviewTimeout once the deadline has passed."""
         if self._left() <= 0:
-            said = f"The preview was not done after {self._seconds:g} seconds, and goes no further."
+            said = f"The preview was stopped: it took longer than {self._seconds:g} seconds."
             hint = "The job itself has no such limit. To try fewer rows, put the step limit before this one."
             raise PreviewTimeout(said, hint=hint)
 

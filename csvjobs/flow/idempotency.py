@@ -24,7 +24,7 @@ def claimed(services: Services, owner: str, key: str) -> Iterator[Slot]:
     """Holds the owner's key while the block carries out the request. Raises KeyInUse when it is held."""
     with services.storage.claim(f"{owner}\0{key}") as slot:
         if slot is None:
-            raise KeyInUse("The same request is under way.", hint="Wait for its answer, or ask again.")
+            raise KeyInUse("A request with this key is still being processed.", hint="Retry later.")
         yield slot
 
 
@@ -38,8 +38,8 @@ def earlier(services: Services, slot: Slot | None, payload: str) -> Job | None:
         return None
     if made.terms.payload != payload:
         raise KeyReused(
-            f"This Idempotency-Key has made job {made.job_id}, of another file or with other options.",
-            hint="Take a new key for each new request, and the same only to send one again.",
+            f"This Idempotency-Key was used for job {made.job_id}, with another file or other options.",
+            hint="Use a new key for each new request; repeat a key only to retry the same request.",
         )
     return view(services, made.job_id)
 

@@ -29,5 +29,5 @@ class Isolation:
             pass
         except (OSError, ValidationError) as error:
             if job_id not in self._told:
-                log.warning("job %s is left as it is, for its files cannot be read: %r", job_id, error)
+                log.warning("job %s is skipped, as its files cannot be read: %r", job_id, error)
             self._told.add(job_id)

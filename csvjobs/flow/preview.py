@@ -155,7 +155,7 @@ def _measured(engine: Engine, planned: Plan) -> tuple[int, list[int]]:
 
 
 def _too_large(most: str) -> PreviewTooLarge:
-    said = f"More than {most} come of the first rows, and a preview goes no further."
+    said = f"The steps make more than {most} of the first rows; a preview stops there."
     hint = "The job itself has no such limit. To try fewer rows, put the step limit before this one."
     return PreviewTooLarge(said, hint=hint)
 

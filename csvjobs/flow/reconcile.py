@@ -95,7 +95,7 @@ class Reconciler:
         put_back = []
         for job_id, rounds in self._missed.items():
             if rounds >= self._patience(job_id, in_flight=job_id in census.in_flight):
-                log.warning("job %s is in nobody's hands and is put back", job_id)
+                log.warning("job %s is in no queue and with no worker: queued again", job_id)
                 self._services.queue.withdraw(job_id)
                 self._put(job_id)
                 self._missed[job_id] = 0

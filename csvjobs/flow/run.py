@@ -93,7 +93,7 @@ def work(
         try:
             run.lane(careful=False)
         except (ReadFailed, AccountMismatch) as reason:
-            log.info("job %s: reading with care: %s", request.job_id, reason)
+            log.info("job %s: reading it in the careful lane: %s", request.job_id, reason)
             run.lane(careful=True)
 
 

@@ -179,7 +179,7 @@ def announce(services: Services, job: Job, terms: Terms) -> None:
         services.index.put(job)
         services.queue.put(job.job_id, terms.owner, effective_priority(services, terms))
     except QueueUnavailable as error:
-        log.warning("job %s is safe but not yet announced: %s", job.job_id, error)
+        log.warning("job %s is stored but not yet queued: %s", job.job_id, error)
 
 
 def base_name(filename: str) -> str:

@@ -107,8 +107,8 @@ def binary() -> str:
     if found:
         return found
     raise BadSetup(
-        "There is no Redis, and no Valkey server to start for this machine.",
-        hint="Set REDIS_URL to a Redis that runs, or install valkey-server.",
+        "There is neither a Redis nor a Valkey server that could be started here.",
+        hint="Set REDIS_URL to a running Redis, or install valkey-server.",
     )
 
 

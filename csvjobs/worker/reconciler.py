@@ -45,9 +45,7 @@ def attempt(reconciler: Reconciler, told: str) -> str:
             log.exception("a round of the reconciler failed; it tries again every second")
         return repr(error)
     if told:
-        log.info(
-            "%s again", f"{told} is there" if told in AWAY.values() else "the reconciler's rounds go well"
-        )
+        log.info("%s again", f"{told} is there" if told in AWAY.values() else "the reconciler works")
     return ""
 
 

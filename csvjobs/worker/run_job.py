@@ -40,7 +40,7 @@ ENDS = {
         hint="Raise CSVJOBS_JOB_TIMEOUT, or send the file in parts.",
     ),
     MemoryLimit.code: MemoryLimit(
-        "The job's process took more memory than a job may have.",
+        "The job's process used more memory than a job may.",
         hint="Raise CSVJOBS_JOB_MEMORY, or send the file in parts.",
     ),
 }
@@ -82,7 +82,7 @@ def _obey(order: list[str], run: Run, leave: threading.Event) -> str:
             except HandedBack:
                 return "left"
             except Exception as error:  # noqa: BLE001 - told to the worker, which lives on
-                log.warning("job %s is to be tried again: %r", job_id, error)
+                log.warning("job %s will be tried again: %r", job_id, error)
                 return "failed"
         case ["end", job_id, code]:
             end_job(job_id, ENDS[code])

@@ -302,7 +302,7 @@ def test_what_is_not_csvjobs_is_not_taken_for_it(file: Path, target: Path) -> No
     with serving(Elsewhere) as elsewhere:
         with pytest.raises(Unreachable, match="is not csvjobs"):
             elsewhere.job(NOBODY)
-        with pytest.raises(Unreachable, match="it said 301 /login"):
+        with pytest.raises(Unreachable, match="it answered 301 /login"):
             elsewhere.download(NOBODY, target, "output.csv")
         with pytest.raises(Refused, match="answered 502"):
             elsewhere.submit(file)

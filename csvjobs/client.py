@@ -412,4 +412,4 @@ def _pieces(file: FileIO, size: int | None, sent: Callable[[int], None]) -> Iter
         yield piece
         sent(len(piece))
     if left:
-        raise Damaged("The file shrank while it was being sent.", hint="Send it again.")
+        raise Damaged("The file became shorter while it was being sent.", hint="Send it again.")

@@ -107,7 +107,7 @@ def binary() -> str:
     if found:
         return found
     raise BadSetup(
-        "There is neither a Redis nor a Valkey server that could be started here.",
+        "There is no Redis, and no Valkey server that could be started here.",
         hint="Set REDIS_URL to a running Redis, or install valkey-server.",
     )
 

@@ -16,7 +16,7 @@ from csvjobs.engines.base import Engine, Pair, SideTable, Sql, balanced
 from csvjobs.errors import DataError, UnknownColumn
 from csvjobs.pipelines.fit import Lesson, learn
 from csvjobs.pipelines.learnt import LearntStep, Wanted, check, counted, recall, settled, told
-from csvjobs.pipelines.rows import ROW, Condition, Counted, Key, RowChange, Sound, terms
+from csvjobs.pipelines.rows import ROW, STAYS, Condition, Counted, Keep, Key, RowChange, Sound, terms
 from csvjobs.pipelines.step import Change, Changes, Column, Columns, Doubt, Learnt, Step, Type
 
 NO_CHANGES = (
@@ -270,8 +270,7 @@ class Plan:
         self.warnings += change.warnings
         carried = [*self._carried, *self._doubt(change.doubts)]
         if change.rows:
-            if change.doubts:
-                self._layer(self.columns, RowChange(), carried)
+            rows = self._beside(rows, carried[len(carried) - len(change.doubts) :])
             self.settle()
         for asked in change.checks:
             [(count, example)] = self.engine.rows(asked.query(self.relation))
@@ -288,6 +287,20 @@ class Plan:
             carried += self._changed(place, called, change.columns)
         self._layer(change.columns, rows, carried)
         self.types |= {c.sql: change.types[c.name] for c in self.columns if c.name in change.types}
+
+    def _beside(self, rows: RowChange, doubted: Sequence[str]) -> RowChange:
+        """Adds columns to the rows that the change finds: the cells in doubt, and whether a row stays, since
+        engines compute what occurs several times once among columns, but not in a predicate. Returns the
+        change as it is then."""
+        made = list(doubted)
+        if isinstance(rows, Keep):
+            made.append(f"{rows.predicate} AS {STAYS}")
+            rows = Keep(STAYS)
+        if made:
+            listed = ", ".join(["*", *made])
+            self.relation = f"SELECT {listed} FROM ({self.relation})"
+            self._counting = f"SELECT {listed} FROM ({self._counting})"
+        return rows
 
     @property
     def _carried(self) -> list[str]:

@@ -29,6 +29,9 @@ FOUND = 100
 STANDS = "__stands"
 """Numbers the rows in their current order; in the columns of a change with `Merge` that asks for it."""
 
+STAYS = "__stays"
+"""Whether the row stays; a column beside the rows of a change that keeps some."""
+
 BY, NAME, CELL = "__by", "__name", "__cell"
 """Column names in a change with `Spread`."""
 
@@ -130,7 +133,7 @@ class Alike(RowChange):
 
     def stays(self, relation: str, order: Sequence[Key]) -> str:
         if not _again(relation, order):
-            return "__stays"
+            return STAYS
         which, alone = ("MAX" if self.keep == "last" else "MIN"), " HAVING COUNT(*) = 1"
         groups = f"({relation}) GROUP BY {', '.join(self.by)}{alone if self.keep == 'none' else ''}"
         return f"{ROW} IN (SELECT {which}({ROW}) FROM {groups})"
@@ -139,7 +142,7 @@ class Alike(RowChange):
         among = f"PARTITION BY {', '.join(self.by)}"
         nth, of = f"ROW_NUMBER() OVER ({among} ORDER BY {terms(order)})", f"COUNT(*) OVER ({among})"
         stays = {"first": f"{nth} = 1", "last": f"{nth} = {of}", "none": f"{of} = 1"}[self.keep]
-        return f"SELECT *, {stays} AS __stays FROM ({relation})"
+        return f"SELECT *, {stays} AS {STAYS} FROM ({relation})"
 
     def tally(self, relation: str, sums: Sequence[str] = ()) -> str:
         gone = "CASE WHEN n > 1 THEN n ELSE 0 END" if self.keep == "none" else "n - 1"

@@ -1,4 +1,4 @@
-"""Streamed uploads, multipart or raw: written 1 MiB at a time, never held in memory or stored twice."""
+"""Streamed uploads, multipart or raw: written piece by piece, never held in memory or stored twice."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ from csvjobs.jobs.job import Terms
 from csvjobs.pipelines.fitted import MAX_TEXT
 from csvjobs.pipelines.spec import from_file
 from csvjobs.reading.charset import codec_of
+from csvjobs.reading.facts import CHUNK
 
-CHUNK = 1024**2
 MAX_FIELDS = 32
 MAX_PARTS = MAX_FIELDS + 1  # and the file
 MAX_FIELD_BYTES = 256 * 1024
@@ -191,11 +191,11 @@ def _check_length(request: Request, limit: int) -> None:
 
 async def _raw(request: Request, incoming: Incoming, form: Form) -> Form:
     await to_thread.run_sync(resolve, incoming, form)
-    buffer = bytearray()
+    arrived = Pieces()
     async for chunk in _verified(request):
-        buffer += chunk
-        await _flush(buffer, incoming.write, CHUNK)
-    await _flush(buffer, incoming.write, 1)
+        arrived.add(chunk)
+        await _flush(arrived, incoming.write, CHUNK)
+    await _flush(arrived, incoming.write, 1)
     return form
 
 
@@ -270,12 +270,30 @@ async def _verified(request: Request) -> AsyncIterator[bytes]:
         )
 
 
-async def _flush(buffer: bytearray, write: Callable[[bytes], None], least: int) -> None:
-    """Writes the buffer in a thread once it has `least` bytes. Writes are awaited, so that a slow disk slows
-    the client down."""
-    if len(buffer) >= least:
-        await to_thread.run_sync(write, bytes(buffer))
-        buffer.clear()
+class Pieces:
+    """Pieces of a file that are written together; `bytes`: their size."""
+
+    def __init__(self) -> None:
+        self._pieces = list[bytes]()
+        self.bytes = 0
+
+    def add(self, piece: bytes) -> None:
+        self._pieces.append(piece)
+        self.bytes += len(piece)
+
+    def take(self) -> bytes:
+        """All of them; none are left."""
+        whole = b"".join(self._pieces)
+        self._pieces.clear()
+        self.bytes = 0
+        return whole
+
+
+async def _flush(arrived: Pieces, write: Callable[[bytes], None], least: int) -> None:
+    """Writes the pieces in a thread once they have `least` bytes. Writes are awaited, so that a slow disk
+    slows the client down."""
+    if arrived.bytes >= least:
+        await to_thread.run_sync(write, arrived.take())
 
 
 class Parts:
@@ -283,7 +301,7 @@ class Parts:
 
     def __init__(self, form: Form) -> None:
         self.form = form
-        self.file = bytearray()
+        self.file = Pieces()
         self.ended = False
         self._header = bytearray()
         self._value = bytearray()
@@ -333,7 +351,7 @@ class Parts:
 
     def _data(self, data: bytes, start: int, end: int) -> None:
         if self._name == "file":
-            self.file += memoryview(data)[start:end]
+            self.file.add(data[start:end])
             return
         self._field += data[start:end]
         bound = MAX_APPLY_BYTES if self._name == "apply" else MAX_FIELD_BYTES

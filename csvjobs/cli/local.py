@@ -27,11 +27,10 @@ from csvjobs.flow.submit import Incoming
 from csvjobs.flow.tables import output_of
 from csvjobs.flow.view import view
 from csvjobs.jobs.job import TableRef
+from csvjobs.reading.facts import CHUNK
 from csvjobs.reading.formats import PARQUET
 from csvjobs.settings import Settings, load
 from csvjobs.storage.base import APPLIED
-
-CHUNK = 1024**2
 
 
 def alone(folder: Path) -> Services:

@@ -268,9 +268,9 @@ class Plan:
     def _change(self, place: int, called: str, change: Change) -> None:
         rows = change.rows or RowChange()
         self.warnings += change.warnings
-        carried = [*self._carried, *self._doubt(change.doubts)]
+        carried, doubted = self._carried, list(self._doubt(change.doubts))
         if change.rows:
-            rows = self._beside(rows, carried[len(carried) - len(change.doubts) :])
+            rows = self._beside(rows, doubted)
             self.settle()
         for asked in change.checks:
             [(count, example)] = self.engine.rows(asked.query(self.relation))
@@ -282,7 +282,7 @@ class Plan:
             self._list()
         self._moved = self._moved or rows.moves
         self._of_file = self._of_file and rows.counts not in ("merged", "added")
-        carried = self._carried if change.rows else carried
+        carried = self._carried if change.rows else [*carried, *doubted]
         if rows.counts not in ("merged", "added"):
             carried += self._changed(place, called, change.columns)
         self._layer(change.columns, rows, carried)

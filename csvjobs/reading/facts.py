@@ -174,14 +174,13 @@ class FactsCollector:
             self._outside[mark] += number
         self._nul += bare.count(0) + quoted.count(0)
         self._add_newlines(data, found["\n"] + quoted.count(b"\n"), found["\r"] + quoted.count(b"\r"))
-        self._look_for_blank_lines(data, bare)
+        self._look_for_blank_lines(data, bare, quoted)
 
-    def _look_for_blank_lines(self, data: bytes, bare: bytes) -> None:
+    def _look_for_blank_lines(self, data: bytes, *bare: bytes) -> None:
         """Blank lines may span two chunks. Lines with several cells have structural bytes between their
         ends."""
-        at_edge = data[:1] in b"\r\n"
-        patterns = _BLANK_LINES if b"\r" in bare else _BLANK_LINES[:1]
-        if not self._blank_lines and (at_edge or any(pattern in bare for pattern in patterns)):
+        suspect = data[:1] in b"\r\n" or any(map(_may_be_blank, bare))
+        if suspect and not self._blank_lines:
             seen = self._last + data
             self._blank_lines = any(pattern in seen for pattern in _BLANK_LINES)
         self._last = data[-1:]
@@ -201,6 +200,10 @@ class FactsCollector:
         self._newlines["lf"] += lf - crlf
         self._newlines["crlf"] += crlf
         self._newlines["cr"] += cr - crlf
+
+
+def _may_be_blank(bare: bytes) -> bool:
+    return b"\n\n" in bare or (b"\r" in bare and any(pattern in bare for pattern in _BLANK_LINES))
 
 
 def facts_of(path: Path, tick: Callable[[int], None]) -> Facts:

@@ -104,6 +104,7 @@ def test_marks_stand_all_over_a_file() -> None:
 
 
 @given(SOUP)
+@example(b'"\n\n')
 def test_blank_lines_are_never_overlooked(content: bytes) -> None:
     facts = gather([content])
     lines = content.replace(b"\r\n", b"\n").replace(b"\r", b"\n").split(b"\n")
@@ -112,6 +113,7 @@ def test_blank_lines_are_never_overlooked(content: bytes) -> None:
 
 
 @given(SOUP, st.lists(st.integers(1, 6), min_size=1, max_size=5))
+@example(b'"\r\r\n', [1])
 def test_chunks_make_no_difference(content: bytes, sizes: list[int]) -> None:
     chunks, place, turn = [], 0, 0
     while place < len(content):

@@ -7,7 +7,7 @@ import re
 from itertools import pairwise
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from csvjobs.reading.facts import BOMS, DELIMITERS, MOST_MARKS, Facts, FactsCollector, Mark

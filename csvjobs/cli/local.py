@@ -6,10 +6,12 @@ import logging
 import sys
 import tempfile
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import TypeVar
 
 from csvjobs import wiring
 from csvjobs.cli.files import size_of, source
@@ -31,6 +33,11 @@ from csvjobs.reading.facts import CHUNK
 from csvjobs.reading.formats import PARQUET
 from csvjobs.settings import Settings, load
 from csvjobs.storage.base import APPLIED
+
+T = TypeVar("T")
+
+LOOK_EVERY = 0.1
+"""Seconds."""
 
 
 def alone(folder: Path) -> Services:
@@ -93,6 +100,21 @@ class _Remarks(logging.Handler):
         error = record.exc_info[1] if record.exc_info else None
         if error and not isinstance(error, CsvjobsError):
             remark(f"{type(error).__name__}: {' '.join(str(error).split())}")
+
+
+def beside(work: Callable[[], T], stop: Callable[[], None]) -> T:
+    """Does the work and returns its result; on a signal `stop` ends it first."""
+    # Not in the main thread, which signals interrupt: the engine would report that as its own fault.
+    with ThreadPoolExecutor(1) as pool:
+        try:
+            run = pool.submit(work)
+            while not run.done():
+                # Again and again: a signal that comes just before a wait does not end it.
+                wait([run], LOOK_EVERY)
+            return run.result()
+        except BaseException:
+            stop()
+            raise
 
 
 def take(incoming: Incoming, path: Path, enough: int = sys.maxsize) -> bool:

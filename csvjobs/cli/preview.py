@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
 from typing import Annotated
 
 import typer
 from rich.console import Console
 
-from csvjobs.cli.local import beginning
+from csvjobs.cli.local import beginning, beside
 from csvjobs.cli.options import FileArgument, PipelineOption, ReadOption, pipeline_text, read_options
 from csvjobs.cli.output import ENDED_BADLY, counted
 from csvjobs.cli.tables import bad_ones, print_notes, print_rows, shown
@@ -46,14 +45,9 @@ def preview(
 def _tried(incoming: Incoming, filename: str, processing: Processing, *, partial: bool) -> Preview:
     """Runs the preview without a time limit, until a signal comes."""
     deadline = Deadline()
-    # Not in the main thread, which signals interrupt: the engine would report that as its own fault.
-    with ThreadPoolExecutor(1) as beside:
-        run = beside.submit(try_out, incoming, filename, processing, partial=partial, deadline=deadline)
-        try:
-            return run.result()
-        except BaseException:
-            deadline.stop()
-            raise
+    return beside(
+        lambda: try_out(incoming, filename, processing, partial=partial, deadline=deadline), deadline.stop
+    )
 
 
 def _print(found: Preview) -> None:

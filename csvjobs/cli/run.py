@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 from typing import Annotated
@@ -10,7 +9,7 @@ from typing import Annotated
 import typer
 
 from csvjobs.cli.files import place, source, streams, workplace
-from csvjobs.cli.local import alone, job_learnt, take
+from csvjobs.cli.local import alone, beside, job_learnt, take
 from csvjobs.cli.options import (
     JOB_ID,
     ApplyOption,
@@ -120,20 +119,17 @@ def submitted(services: Services, path: Path, processing: Processing) -> str:
 
 def processed(services: Services, job_id: str) -> Job:
     """Runs the job, with a progress bar on a terminal, and returns it ended."""
-    with running() as bar, ThreadPoolExecutor(1) as beside:
+    with running() as bar:
 
         def heard(_: str) -> None:
             if live := services.index.get(job_id):
                 bar.show(live)
 
-        stop = services.index.listen(heard)
-        # Not in the main thread, which signals interrupt: the engine would report that as its own fault.
-        run = beside.submit(process, services, job_id)
-        try:
-            run.result()
-        except BaseException:
+        def stop() -> None:
             with suppress(JobAlreadyEnded):
                 cancel(services, job_id)
-            raise
-        stop()
+
+        unheard = services.index.listen(heard)
+        beside(lambda: process(services, job_id), stop)
+        unheard()
     return view(services, job_id)

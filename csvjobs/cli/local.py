@@ -37,7 +37,7 @@ from csvjobs.storage.base import APPLIED
 T = TypeVar("T")
 
 LOOK_EVERY = 0.1
-"""Seconds."""
+"""Seconds until a signal that did not end a wait is noticed."""
 
 
 def alone(folder: Path) -> Services:
@@ -102,7 +102,7 @@ class _Remarks(logging.Handler):
             remark(f"{type(error).__name__}: {' '.join(str(error).split())}")
 
 
-def beside(work: Callable[[], T], stop: Callable[[], None]) -> T:
+def interruptible(work: Callable[[], T], stop: Callable[[], None]) -> T:
     """Does the work and returns its result; on a signal `stop` ends it first."""
     # Not in the main thread, which signals interrupt: the engine would report that as its own fault.
     with ThreadPoolExecutor(1) as pool:

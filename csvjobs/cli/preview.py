@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from csvjobs.cli.local import beginning, beside
+from csvjobs.cli.local import beginning, interruptible
 from csvjobs.cli.options import FileArgument, PipelineOption, ReadOption, pipeline_text, read_options
 from csvjobs.cli.output import ENDED_BADLY, counted
 from csvjobs.cli.tables import bad_ones, print_notes, print_rows, shown
@@ -45,7 +45,7 @@ def preview(
 def _tried(incoming: Incoming, filename: str, processing: Processing, *, partial: bool) -> Preview:
     """Runs the preview without a time limit, until a signal comes."""
     deadline = Deadline()
-    return beside(
+    return interruptible(
         lambda: try_out(incoming, filename, processing, partial=partial, deadline=deadline), deadline.stop
     )
 

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from csvjobs.cli.files import place, source, streams, workplace
-from csvjobs.cli.local import alone, beside, job_learnt, take
+from csvjobs.cli.local import alone, interruptible, job_learnt, take
 from csvjobs.cli.options import (
     JOB_ID,
     ApplyOption,
@@ -130,6 +130,6 @@ def processed(services: Services, job_id: str) -> Job:
                 cancel(services, job_id)
 
         unheard = services.index.listen(heard)
-        beside(lambda: process(services, job_id), stop)
+        interruptible(lambda: process(services, job_id), stop)
         unheard()
     return view(services, job_id)

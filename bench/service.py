@@ -31,8 +31,9 @@ FILL = {
 
 @dataclass(frozen=True)
 class Service:
-    """A service that runs: a client of its API, and its processes."""
+    """A service that runs: the folder of its jobs, a client of its API, and its processes."""
 
+    jobs: Path
     client: httpx.Client
     api: int
     worker: int | None
@@ -75,14 +76,15 @@ def service(parent: Path, *, worker: bool = True) -> Iterator[Service]:
     with ExitStack() as stack:
         folder, run = (stack.enter_context(TemporaryDirectory(dir=place)) for place in (parent, None))
         socket, port = Path(run) / "q.sock", free_port()
-        environment = os.environ | {"REDIS_URL": f"unix://{socket}", "CSVJOBS_JOBS_DIR": f"{folder}/jobs"}
+        jobs = Path(folder) / "jobs"
+        environment = os.environ | {"REDIS_URL": f"unix://{socket}", "CSVJOBS_JOBS_DIR": str(jobs)}
         stack.enter_context(process(_valkey(socket)))
         until(socket.exists)
         api = stack.enter_context(process(_api(port), environment))
         until(lambda: answers(port))
         work = stack.enter_context(process([sys.executable, "worker.py"], environment)) if worker else None
         client = stack.enter_context(httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60))
-        yield Service(client, api, work)
+        yield Service(jobs, client, api, work)
 
 
 def _valkey(socket: Path) -> list[str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import time
 from collections.abc import Iterator
 from contextlib import nullcontext
@@ -35,13 +34,13 @@ class JobRun:
 
 def bare_engine(source: Path) -> list[Row]:
     """A job's time over that of the same two passes by hand, runs in turn."""
-    memory = _smallest_memory(source)
     jobs, bare = [], []
-    with service(source.parent) as serving:
+    with service(source.parent) as serving, service(source.parent, worker=False) as waiting:
+        memory = _smallest_memory(waiting, source)
         run_job(serving, source, peak=False)
         for _ in range(ROUNDS):
             jobs.append(run_job(serving, source, peak=False))
-            bare.append(_bare(source, memory, jobs[-1].upload))
+            bare.append(_scripted("bare_duckdb.py", waiting, source, memory))
     return list(_against_bare(jobs, bare, memory))
 
 
@@ -51,7 +50,8 @@ def pandas_script(source: Path) -> list[Row]:
     for _ in range(ROUNDS):
         with service(source.parent) as serving:
             jobs.append(run_job(serving, source))
-        scripts.append(_scripted("pandas_script.py", source))
+        with service(source.parent, worker=False) as waiting:
+            scripts.append(_scripted("pandas_script.py", waiting, source))
     return list(_against_pandas(jobs, scripts))
 
 
@@ -80,32 +80,26 @@ def run_job(serving: Service, source: Path, *, peak: bool = True) -> JobRun:
     )
 
 
-def _smallest_memory(source: Path) -> str:
+def _smallest_memory(waiting: Service, source: Path) -> str:
     for memory in MEMORY:
         try:
-            _bare(source, memory)
+            _scripted("bare_duckdb.py", waiting, source, memory)
         except Failed:
             continue
         return memory
     raise Failed(f"the bare engine needs more than {MEMORY[-1]}")
 
 
-def _bare(source: Path, memory: str, coming: float = 0) -> Run:
-    return _scripted("bare_duckdb.py", source, memory, coming=coming)
-
-
-def _scripted(script: str, source: Path, *more: str, coming: float = 0) -> Run:
-    """Runs a script on a file that has just come, after as many seconds as an upload takes: what is written
-    next then goes to memory that was not in use a moment ago, as with a job, which costs a virtual machine up
-    to two seconds a gigabyte."""
-    come, target = source.parent / "input.csv", source.parent / "output.csv"
+def _scripted(script: str, waiting: Service, source: Path, *more: str) -> Run:
+    """Runs a script on the file that a service without a worker has just received: what a gigabyte of output
+    costs a virtual machine depends on what was done with its memory just before, by up to two seconds."""
+    settle()
+    job_id = curl.post_raw(waiting.upload_url(), source)["job_id"]
+    target = source.parent / "output.csv"
     try:
-        shutil.copyfile(source, come)
-        time.sleep(coming)
-        settle()
-        return run(script, come, target, *more)
+        return run(script, waiting.jobs / job_id / "input.csv", target, *more)
     finally:
-        come.unlink(missing_ok=True)
+        waiting.delete(job_id)
         target.unlink(missing_ok=True)
 
 

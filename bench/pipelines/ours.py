@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Callable
-from functools import partial
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from csvjobs.flow.apply import Processing
 from csvjobs.flow.process import process
 from csvjobs.flow.submit import Incoming
 from csvjobs.flow.view import view
+from csvjobs.reading.facts import CHUNK
 from csvjobs.settings import load
 
 Step = dict[str, Any]
@@ -49,23 +50,29 @@ STEPS: dict[str, list[Step]] = {
 }
 
 
-def _run(steps: list[Step], source: Path, target: Path) -> float:
-    """Seconds between the start and the end of the job, as it tells them; without the upload."""
-    with tempfile.TemporaryDirectory(dir=target.parent) as folder:
+@contextmanager
+def uploaded(pipeline: str, source: Path, parent: Path) -> Iterator[Path]:
+    """The file as it lies in the folder of a job that waits, below `parent`, while the block runs."""
+    with tempfile.TemporaryDirectory(dir=parent) as folder:
         services = wiring.local(load(), Path(folder))
         with Incoming(services) as incoming:
             with source.open("rb") as content:
-                while chunk := content.read(1024**2):
+                while chunk := content.read(CHUNK):
                     incoming.write(chunk)
-            job_id = incoming.submit(source.name, Processing(json.dumps({"steps": steps}))).job_id
-        process(services, job_id)
-        job = view(services, job_id)
-        if job.finished_at is None or job.started_at is None or job.error:
-            raise RuntimeError(f"the job ended as {job.status}: {job.error}")
-        (Path(folder) / job_id / job.output.name).rename(target)
-        return (job.finished_at - job.started_at).total_seconds()
+            steps = json.dumps({"steps": STEPS[pipeline]})
+            job_id = incoming.submit(source.name, Processing(steps)).job_id
+        yield Path(folder) / job_id / "input.csv"
 
 
-RUNS: dict[str, Callable[[Path, Path], float | None]] = {
-    name: partial(_run, steps) for name, steps in STEPS.items()
-}
+def _run(source: Path, target: Path) -> float:
+    """Runs the job in whose folder the file lies: seconds between its start and its end, as it tells them."""
+    job_id, services = source.parent.name, wiring.local(load(), source.parent.parent)
+    process(services, job_id)
+    job = view(services, job_id)
+    if job.finished_at is None or job.started_at is None or job.error:
+        raise RuntimeError(f"the job ended as {job.status}: {job.error}")
+    (source.parent / job.output.name).rename(target)
+    return (job.finished_at - job.started_at).total_seconds()
+
+
+RUNS: dict[str, Callable[[Path, Path], float | None]] = dict.fromkeys(STEPS, _run)

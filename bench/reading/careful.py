@@ -16,9 +16,10 @@ from collections.abc import Callable
 from itertools import count
 from pathlib import Path
 
-from csvjobs.reading.careful import careful
+from csvjobs.reading.careful import TextTable, careful
 from csvjobs.reading.header import Header
 from csvjobs.reading.options import ReadOptions
+from csvjobs.reading.scan import Scan
 from csvjobs.reading.source import Dialect
 
 NAMES = ("id", "name", "email", "day", "amount", "city", "state", "group")
@@ -70,9 +71,8 @@ def write(path: Path, kind: Callable[[int], str], size: int) -> None:
 
 
 def ours(path: Path, folder: Path) -> None:
-    header, options = Header(NAMES, 0, 1, []), ReadOptions()
-    to = folder / "clean.csv", folder / "rejected.csv"
-    careful(path, Dialect(), header, options, *to, lambda _: None, check_bytes=False)
+    table = TextTable(path, Dialect(), Header(NAMES, 0, 1, []), ReadOptions(), check_bytes=False)
+    careful(table, folder / "clean.csv", Scan(folder / "rejected.csv", lambda _: None))
 
 
 def module(path: Path, folder: Path) -> None:

@@ -14,6 +14,7 @@ from csvjobs.reading.encoding import find_encoding, is_utf8, transcode
 from csvjobs.reading.facts import Facts, FactsCollector
 from csvjobs.reading.options import ReadOptions
 from csvjobs.reading.reading import Reading, first_lines, look, read
+from csvjobs.reading.scan import Scan
 from csvjobs.reading.source import Found
 
 Row = Sequence[str]
@@ -31,7 +32,7 @@ def as_job(
     """The file as a job would have it: the express lane first; an empty cell is an empty text here."""
     for careful in (False, True):
         looked_at = look(path, facts_of(path), options, scratch, lambda _: None)
-        reading = read(looked_at, options, scratch, rejected, lambda _: None, force_careful=careful)
+        reading = read(looked_at, scratch, Scan(rejected, lambda _: None), force_careful=careful)
         try:
             found = engine.rows(engine.relation(reading.source, numbered=False))
         except ReadFailed:

@@ -33,6 +33,7 @@ from csvjobs.reading.linenumbers import LineNumbers
 from csvjobs.reading.options import ReadOptions
 from csvjobs.reading.reading import Look, Reading, line_of, look, read, reject
 from csvjobs.reading.rejects import UNREADABLE, RejectSummary
+from csvjobs.reading.scan import Scan
 from csvjobs.reading.source import Source
 
 log = logging.getLogger(__name__)
@@ -124,17 +125,10 @@ class Run:
             self._file(FITTED).write_text(write(self.pipeline, columns, planned.fitted), "utf-8")
 
     def _read(self, numbers: LineNumbers, *, careful: bool) -> Reading:
-        rejected, tick = self.scratch / REJECTED, _ticker(self.services, self.monitor)
+        tick = _ticker(self.services, self.monitor)
         with self.monitor.stage("read"):
-            return read(
-                self.found,
-                self.pipeline.read,
-                self.scratch,
-                rejected,
-                tick,
-                force_careful=careful,
-                numbers=numbers,
-            )
+            scan = Scan(self.scratch / REJECTED, tick, numbers=numbers)
+            return read(self.found, self.scratch, scan, force_careful=careful)
 
     def _tried(self, reading: Reading, numbers: LineNumbers) -> Plan:
         """Makes the output: the fastest way first, then without late learning or with less memory as needed;
@@ -194,23 +188,22 @@ class Run:
         if error.row is None:
             return None
         tick, scratch = _ticker(self.services, self.monitor), self.scratch / "passed.csv"
-        return line_of(self.found, self.pipeline.read, error.row, scratch, tick)
+        return line_of(self.found, error.row, scratch, tick)
 
     def _planned(self, engine: Engine, source: Source, *, late: bool, numbered: bool) -> Plan:
         steps, report = self.pipeline.steps, self.pipeline.report
         beside = relations(engine, self.tables)
         check(source.columns, steps, engine.sql, beside)
-        planned = plan(
-            engine,
-            engine.relation(source, numbered=numbered),
-            source.columns,
-            steps,
-            numbered,
-            Given(self.pipeline.read.nulls, self.fitted.steps if self.fitted else None, beside),
+        given = Given(
+            self.pipeline.read.nulls,
+            self.fitted.steps if self.fitted else None,
+            beside,
             late=late,
             count_cells=report.counts_cells(source.path.stat().st_size),
             list_cells=report.changes,
         )
+        relation = engine.relation(source, numbered=numbered)
+        planned = plan(engine, relation, source.columns, steps, numbered, given)
         if self.pipeline.write.formula_guard:
             guard(planned, header=self.pipeline.write.header)
         typed(planned, self.pipeline.write)
@@ -223,7 +216,7 @@ class Run:
             return
         # A separate file: the rejected.csv from reading stays valid until this one is complete.
         both, tick = self.scratch / "both.csv", _ticker(self.services, self.monitor)
-        rejects = reject(self.found, self.pipeline.read, failed, both, tick)
+        rejects = reject(self.found, Scan(both, tick, failed))
         self.outcome.reject(rejects, both.rename(self.scratch / REJECTED))
         _check_rows(rejects, source.records - count, self.pipeline.read)
 

@@ -26,6 +26,7 @@ from csvjobs.pipelines.spec import Pipeline
 from csvjobs.reading.facts import facts_of
 from csvjobs.reading.options import ReadOptions
 from csvjobs.reading.reading import look, read
+from csvjobs.reading.scan import Scan
 from csvjobs.reading.source import Source
 
 Tick = Callable[[int], None]
@@ -99,7 +100,7 @@ def _opened(services: Services, called: str, ref: TableRef, folder: Path, tick: 
         except EmptyFile as error:
             hint = "Take a table that has rows, or is CSV with a header row: else it has no columns."
             raise BadTable.called(called, error.message, hint) from None
-        yield read(found, written, folder, folder / "rejected.csv", tick).source
+        yield read(found, folder, Scan(folder / "rejected.csv", tick)).source
 
 
 def _written(output: Output) -> ReadOptions:

@@ -72,28 +72,44 @@ class Doubted:
     counter: int
 
 
+@dataclass(frozen=True)
+class Given:
+    """What a plan is made with besides the rows and the steps.
+
+    `nulls`: texts that every step takes for missing. `known`: what was learnt elsewhere and is applied; None
+    to learn it here. `tables`: those that the steps name. `late`: skip learning for steps that can do without
+    it, so that a query may raise Unsure. `count_cells`: whether to count the cells that steps change, which
+    may cost another scan. `list_cells`: whether to list them, which needs numbered rows.
+    """
+
+    nulls: tuple[str, ...] = ()
+    known: Sequence[LearntStep] | None = None
+    tables: Mapping[str, SideTable] = field(default_factory=dict)
+    late: bool = False
+    count_cells: bool = False
+    list_cells: bool = False
+
+
+NOTHING = Given()
+
+
 @dataclass
 class Plan:
     """The steps applied on top of a relation, one after the other; complete once all are added.
 
     `counters`: how many there are; they count the rows that pass before and after each step that removes or
     adds rows, and the rows with a cell in doubt. `order`: the columns, besides those of the table, that
-    define the order of the rows; empty if no step needs it. `known`: what the steps have learnt elsewhere;
-    None to learn it here. `late`: skip learning for steps that can do without it, so that a query may raise
-    Unsure. `count_cells`: whether to count the cells that steps change, which may cost another scan.
-    `list_cells`: whether to list them, which needs numbered rows. `types`: of the columns that a step
-    converted to a type and no other has changed since.
+    define the order of the rows; empty if no step needs it. `known`: what is left of what was learnt
+    elsewhere. `types`: of the columns that a step converted to a type and no other has changed since.
     """
 
     engine: Engine
     sql: Sql
     relation: str
     columns: Columns
-    order: tuple[Key, ...] = ()
-    known: deque[LearntStep] | None = None
-    late: bool = False
-    count_cells: bool = False
-    list_cells: bool = False
+    order: tuple[Key, ...]
+    given: Given
+    known: deque[LearntStep] | None = field(init=False)
     tallies: list[Tally] = field(default_factory=list)
     doubted: list[Doubted] = field(default_factory=list)
     checked: list[Checked] = field(default_factory=list)
@@ -114,6 +130,7 @@ class Plan:
 
     def __post_init__(self) -> None:
         self._counting = self.relation
+        self.known = None if self.given.known is None else deque(self.given.known)
 
     def query(self, *, counting: bool = False) -> str:
         """The query of the output, with columns and rows in order; `counting`: whether it moves the
@@ -135,7 +152,7 @@ class Plan:
         self._counts[label(step, place)] = {}
         if self._waiting and not self._independent(step):
             self.fit()
-        if self.late and step.learns_late:
+        if self.given.late and step.learns_late:
             # The query itself raises Unsure for cells that the step cannot read.
             self._apply(place, step, Lesson({}, [], dict.fromkeys(step.needs(self.columns), 0)))
         elif step.needs(self.columns) or (self.known is not None and step.unseen(self.columns, {})):
@@ -361,11 +378,11 @@ class Plan:
             self._counts[called].setdefault("changed", 0)
             return
         self._made += 1
-        if self.count_cells:
+        if self.given.count_cells:
             differ = [f"CASE WHEN {p.after} IS DISTINCT FROM {p.before} THEN 1 ELSE 0 END" for p in pairs]
             self._uncounted[f"d{self._made}"] = called
             yield f"{balanced(differ, '+')} AS d{self._made}"
-        if self.list_cells and self._of_file:
+        if self.given.list_cells and self._of_file:
             self._unlisted.append(f"e{self._made}")
             yield f"{self.sql.differing(pairs)} AS e{self._made}"
 
@@ -442,19 +459,6 @@ def label(step: Step, place: int) -> str:
     return f"{step.step} (step {place + 1})"
 
 
-@dataclass(frozen=True)
-class Given:
-    """What steps get besides the rows. nulls: texts that every step takes for missing; known: what was learnt
-    elsewhere and is applied; tables: those that the steps name."""
-
-    nulls: tuple[str, ...] = ()
-    known: Sequence[LearntStep] | None = None
-    tables: Mapping[str, SideTable] = field(default_factory=dict)
-
-
-NOTHING = Given()
-
-
 def plan(
     engine: Engine,
     relation: str,
@@ -462,24 +466,16 @@ def plan(
     steps: Sequence[Step],
     numbered: bool,
     given: Given = NOTHING,
-    *,
-    late: bool = False,
-    count_cells: bool = False,
-    list_cells: bool = False,
 ) -> Plan:
     """The complete plan of `steps` over a relation whose columns c0, c1, … are called `names`.
 
-    late: as in Plan; count_cells, list_cells: whether to count and to list changed cells. Runs the fit
-    passes, or checks what is applied. Raises DataError for what the steps or the data do not allow, and
-    Unsure if `late`.
+    Runs the fit passes, or checks what is applied. Raises DataError for what the steps or the data do not
+    allow, and Unsure if it learns late.
     """
     columns = Columns(Column(name, f"c{place}") for place, name in enumerate(names))
     order = (Key(ROW),) if numbered else ()
     sql = replace(engine.sql, nulls=given.nulls, tables=given.tables)
-    made = Plan(
-        engine, sql, relation, columns, order, late=late, count_cells=count_cells, list_cells=list_cells
-    )
-    made.known = None if given.known is None else deque(given.known)
+    made = Plan(engine, sql, relation, columns, order, given)
     for place, step in enumerate(steps):
         made.add(place, step)
     made.fit()

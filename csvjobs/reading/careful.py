@@ -9,18 +9,18 @@ from __future__ import annotations
 import codecs
 import sys
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 
 from csvjobs.errors import BadRow
 from csvjobs.reading.corrected import uncorrected
 from csvjobs.reading.header import Header
-from csvjobs.reading.linenumbers import UNASKED, LineNumbers
 from csvjobs.reading.options import ReadOptions
-from csvjobs.reading.records import CleanRecords, Line, Record, Run, Tokenizer, decodable, line_ends
-from csvjobs.reading.rejects import REASONS, Failed, Reject, RejectSummary, RejectsWriter
+from csvjobs.reading.records import Line, Record, Run, Tokenizer, decodable, line_ends
+from csvjobs.reading.rejects import REASONS, Failed, Reject, RejectsWriter
+from csvjobs.reading.scan import Scan, Tick
 from csvjobs.reading.source import Dialect, Source
 from csvjobs.reading.text import CHUNK, Text
 
@@ -39,7 +39,7 @@ TICK_EVERY = 4 * 1024**2
 class Failures:
     """Readable records that failed a later check, in file order."""
 
-    def __init__(self, failed: Iterable[Failed] = ()) -> None:
+    def __init__(self, failed: Iterable[Failed]) -> None:
         self._rest = iter(failed)
         self._next = next(self._rest, None)
 
@@ -55,32 +55,28 @@ class Failures:
         return taken
 
 
-@dataclass
+@dataclass(frozen=True)
+class TextTable:
+    """A table in a file in UTF-8. check_bytes: whether bytes in it may be something else."""
+
+    path: Path
+    dialect: Dialect
+    header: Header
+    options: ReadOptions
+    check_bytes: bool
+
+
 class Filter:
     """Decides what happens to each record, and counts them by kind."""
 
-    tokenizer: Tokenizer
-    header: Header
-    options: ReadOptions
-    rejects: RejectsWriter
-    check_bytes: bool
-    failures: Failures = field(default_factory=Failures)
-    numbers: LineNumbers = UNASKED
-    kept: int = 0
-    blank: int = 0
-    above: int = 0
-    comments: int = 0
-    padded: int = 0
-    replaced: int = 0
-    unread: int = 0
-    longest: int = 0
-    columns: tuple[str, ...] = field(init=False)
-    clean: CleanRecords = field(init=False)
-    _width: int = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.columns = self.header.columns
-        self._width = self.header.width
+    def __init__(self, table: TextTable, rejects: RejectsWriter, scan: Scan) -> None:
+        self.kept = self.blank = self.above = self.comments = self.longest = 0
+        self.padded = self.replaced = self.unread = 0
+        self.table, self.rejects, self.numbers = table, rejects, scan.numbers
+        self.header, self.options, self.failures = table.header, table.options, Failures(scan.failed)
+        self.columns, self._width = self.header.columns, self.header.width
+        bounds = self.options.max_open_lines, self.options.max_record_bytes
+        self.tokenizer = Tokenizer(table.dialect, *bounds)
         self.clean = self.tokenizer.clean(self._width)
 
     def skip(self, before: Iterable[Line]) -> None:
@@ -123,7 +119,7 @@ class Filter:
         if record.fault:
             self._reject_fault(record, record.fault)
             return None
-        if self.check_bytes and not decodable(record.text):
+        if self.table.check_bytes and not decodable(record.text):
             if self.options.bad_bytes != "replace":
                 self._reject_bytes(record)
                 return None
@@ -237,66 +233,31 @@ class Filter:
         self.rejects.add(Reject(*place, code, column, found, message, cells, ""))
 
 
-def careful(
-    path: Path,
-    dialect: Dialect,
-    header: Header,
-    options: ReadOptions,
-    target: Path,
-    rejected: Path,
-    tick: Callable[[int], None],
-    *,
-    check_bytes: bool,
-    numbers: LineNumbers = UNASKED,
-) -> Source:
+def careful(table: TextTable, target: Path, scan: Scan) -> Source:
     """Writes a clean copy of the records below the header to `target`.
 
-    Raises BadRow under `bad_rows: fail`, and whatever `tick(bytes read)` raises.
+    Raises BadRow under `bad_rows: fail`, RuleBroken if a failed record ends the job, and whatever the scan's
+    tick raises.
     """
-    tokenizer = Tokenizer(dialect, options.max_open_lines, options.max_record_bytes)
     with (
         target.open("wb", buffering=CHUNK) as out,
-        RejectsWriter(rejected, header.columns) as rejects,
-        numbers,
+        RejectsWriter(scan.rejected, table.header.columns) as rejects,
+        scan.numbers,
     ):
-        sieve = Filter(tokenizer, header, options, rejects, check_bytes, numbers=numbers)
+        sieve = Filter(table, rejects, scan)
         # A line to skip: the engine would remove a byte order mark at the start of the first cell.
-        out.write(b"+\n" if dialect.quote == "-" else b"-\n")
-        for passed in _passed(path, sieve, tick):
+        out.write(b"+\n" if table.dialect.quote == "-" else b"-\n")
+        for passed in _passed(table.path, sieve, scan.tick):
             out.write(passed)
     return sieve.source(target)
 
 
-def set_aside(
-    path: Path,
-    dialect: Dialect,
-    header: Header,
-    options: ReadOptions,
-    failed: Iterable[Failed],
-    rejected: Path,
-    tick: Callable[[int], None],
-    *,
-    check_bytes: bool,
-) -> RejectSummary:
-    """Rewrites `rejected` with the bad records and those that failed a check, in file order.
-
-    Other arguments as for `careful`. Raises RuleBroken if a failed record ends the job, and whatever `tick`
-    raises.
-    """
-    tokenizer = Tokenizer(dialect, options.max_open_lines, options.max_record_bytes)
-    with RejectsWriter(rejected, header.columns) as rejects:
-        sieve = Filter(tokenizer, header, options, rejects, check_bytes, Failures(failed))
-        for _ in _passed(path, sieve, tick):
-            pass
-        return rejects.summary()
-
-
-def _passed(path: Path, sieve: Filter, tick: Callable[[int], None]) -> Iterator[bytes]:
+def _passed(path: Path, sieve: Filter, tick: Tick) -> Iterator[bytes]:
     """What the filter lets through of a file."""
     with path.open("rb", buffering=0) as file:
         if file.read(3) != codecs.BOM_UTF8:
             file.seek(0)
-        text = Text(file, file.tell(), sieve.options.max_record_bytes, check_bytes=sieve.check_bytes)
+        text = Text(file, file.tell(), sieve.options.max_record_bytes, check_bytes=sieve.table.check_bytes)
         sieve.skip(islice(text, sieve.header.before))
         next_tick = TICK_EVERY
         for found in _found(text, sieve):

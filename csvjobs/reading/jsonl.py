@@ -21,12 +21,12 @@ from csvjobs.errors import NotCsv
 from csvjobs.reading.careful import TICK_EVERY, short, wrong_bytes
 from csvjobs.reading.clean import Cell, CleanWriter
 from csvjobs.reading.header import Header
-from csvjobs.reading.linenumbers import UNASKED, LineNumbers
 from csvjobs.reading.options import ReadOptions
 from csvjobs.reading.records import Line
-from csvjobs.reading.rejects import Failed, RejectsWriter
+from csvjobs.reading.rejects import RejectsWriter
+from csvjobs.reading.scan import Scan
 from csvjobs.reading.source import Found, Source
-from csvjobs.reading.tables import HEAD_ROWS, Head, Place, Sieve, Table, Tick, check_width, named_head
+from csvjobs.reading.tables import HEAD_ROWS, Head, Place, Sieve, Table, check_width, named_head
 from csvjobs.reading.text import Text
 
 LOOKED_AT = 10
@@ -75,18 +75,10 @@ class Jsonl(Table):
         self.told = head.header.warnings
         return head._replace(whole=head.whole and len(found) <= HEAD_ROWS and not self.cut, faults=faults)
 
-    def source(
-        self,
-        header: Header,
-        target: Path,
-        rejected: Path,
-        tick: Tick,
-        failed: Iterable[Failed] = (),
-        numbers: LineNumbers = UNASKED,
-    ) -> Source:
+    def source(self, header: Header, target: Path, scan: Scan) -> Source:
         """Reads all rows; if a new key occurs, starts again with a column for it."""
         while True:
-            run = _Run(self, target, rejected, tick, failed, numbers)
+            run = _Run(self, target, scan)
             if source := run.source():
                 return source
             self.keys = list(run.keys)
@@ -113,19 +105,10 @@ class Jsonl(Table):
 class _Run:
     """One pass over the file, with columns for the keys known before it."""
 
-    def __init__(
-        self,
-        table: Jsonl,
-        target: Path,
-        rejected: Path,
-        tick: Tick,
-        failed: Iterable[Failed],
-        numbers: LineNumbers,
-    ) -> None:
+    def __init__(self, table: Jsonl, target: Path, scan: Scan) -> None:
         self.keys = dict.fromkeys(table.keys)
         self._table, self._options = table, table.options
-        self._target, self._rejected, self._tick, self._failed = target, rejected, tick, failed
-        self._numbers, self._replaced = numbers, 0
+        self._target, self._scan, self._replaced = target, scan, 0
 
     def source(self) -> Source | None:
         """The source and its account; None if new keys were found."""
@@ -134,15 +117,15 @@ class _Run:
         with (
             self._table.path.open("rb", buffering=0) as file,
             CleanWriter(self._target) as out,
-            RejectsWriter(self._rejected, known.columns) as rejects,
-            self._numbers,
+            RejectsWriter(self._scan.rejected, known.columns) as rejects,
+            self._scan.numbers,
         ):
-            self._sieve = Sieve(self._options, out, rejects, self._failed, self._numbers)
+            self._sieve = Sieve(self._options, out, rejects, self._scan)
             next_tick = TICK_EVERY
             for line in _lines(file, longest):
                 self._add(line, len(known.columns))
                 if line.start >= next_tick:
-                    self._tick(line.start)
+                    self._scan.tick(line.start)
                     next_tick = line.start + TICK_EVERY
         if len(self.keys) > len(known.columns):
             return None

@@ -8,7 +8,7 @@ structures are JSON. Null is an empty cell, the empty text a quoted empty one.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
@@ -20,10 +20,10 @@ import duckdb
 from csvjobs.errors import DamagedArchive, EncryptedArchive
 from csvjobs.reading.clean import PLAIN, Cell
 from csvjobs.reading.header import Header
-from csvjobs.reading.linenumbers import UNASKED, LineNumbers
 from csvjobs.reading.rejects import Failed, Reject, RejectsWriter
+from csvjobs.reading.scan import Scan
 from csvjobs.reading.source import Found, Source
-from csvjobs.reading.tables import HEAD_ROWS, Head, Table, Tick, named_head
+from csvjobs.reading.tables import HEAD_ROWS, Head, Table, named_head
 
 MEMORY = "256MB"
 BATCH = 100
@@ -50,20 +50,13 @@ class Parquet(Table):
             names = [name for name, _ in self._columns(connection)]
             return named_head(names, self._rows(connection), self.options)
 
-    def source(
-        self,
-        header: Header,
-        target: Path,
-        rejected: Path,
-        tick: Tick,
-        failed: Iterable[Failed] = (),
-        numbers: LineNumbers = UNASKED,
-    ) -> Source:
-        with self._open() as connection, RejectsWriter(rejected, header.columns) as rejects, numbers:
-            numbers.add(1, 1)
+    def source(self, header: Header, target: Path, scan: Scan) -> Source:
+        rejected = RejectsWriter(scan.rejected, header.columns)
+        with self._open() as connection, rejected as rejects, scan.numbers:
+            scan.numbers.add(1, 1)
             query = self._query(connection)
             [(records,)] = connection.execute(f"SELECT COUNT(*) FROM {self._file}").fetchall()
-            left = iter(failed)
+            left = iter(scan.failed)
             while some := list(islice(left, AT_ONCE)):
                 self._set_aside(connection, query, some, rejects)
             summary = rejects.summary()

@@ -5,13 +5,12 @@ from __future__ import annotations
 import os
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from itertools import dropwhile, islice
 from pathlib import Path
 
 from csvjobs.errors import EmptyFile, FieldTooLong, RuleBroken
-from csvjobs.reading.careful import careful, set_aside
+from csvjobs.reading.careful import TextTable, careful
 from csvjobs.reading.clean import PLAIN
 from csvjobs.reading.compression import unpack
 from csvjobs.reading.corrected import LAYOUT, as_written, own_columns
@@ -21,10 +20,11 @@ from csvjobs.reading.express import express
 from csvjobs.reading.facts import Facts
 from csvjobs.reading.formats import binary_table, text_table
 from csvjobs.reading.header import Header, header_of
-from csvjobs.reading.linenumbers import UNASKED, LineNumbers
+from csvjobs.reading.linenumbers import LineNumbers
 from csvjobs.reading.options import ReadOptions
 from csvjobs.reading.records import Line, lines
 from csvjobs.reading.rejects import UNSOUND, Failed, RejectSummary
+from csvjobs.reading.scan import Scan, Tick
 from csvjobs.reading.source import Dialect, Found, Source
 from csvjobs.reading.structure import find_beginning
 from csvjobs.reading.tables import Table
@@ -48,12 +48,13 @@ class Reading:
 @dataclass(frozen=True)
 class Look:
     """What a file is, judged by its facts and first lines. `path`: the file, or what was packed in it, which
-    `facts` describe; `text`: the same, if it is `native`, or its copy in UTF-8; `whole`: whether `head` is
-    all of it. `table`: set if it is not text in rows and columns; `head` is then its text form, and `faults`
-    counts the bad rows left out there, by code."""
+    `facts` describe; `options`: as declared; `text`: the same as `path`, if it is `native`, or its copy in
+    UTF-8; `whole`: whether `head` is all of it. `table`: set if it is not text in rows and columns; `head` is
+    then its text form, and `faults` counts the bad rows left out there, by code."""
 
     path: Path
     facts: Facts
+    options: ReadOptions
     text: Path
     native: bool
     head: list[Line]
@@ -71,7 +72,7 @@ def look(
     facts: Facts,
     options: ReadOptions,
     scratch: Path,
-    tick: Callable[[int], None],
+    tick: Tick,
     *,
     most_bytes: int = sys.maxsize,
     enough: int = sys.maxsize,
@@ -88,7 +89,7 @@ def look(
     packed = {"compression": Found(unpacked.kind)} if unpacked else {}
     if table := binary_table(path, facts, options, scratch, most_bytes):
         return _look_at(table, facts, path, packed)
-    options = as_written(path, facts, options) or options
+    given, options = options, as_written(path, facts, options) or options
     check_text(path, facts, options.encoding)
     enough = facts.bytes if facts.cut else enough
     encoding, text = _utf8(path, facts, options.encoding, scratch / "utf8.csv", tick, enough)
@@ -102,45 +103,21 @@ def look(
     if header.marks:
         detected["layout"] = Found(LAYOUT)
     warnings = [*header.warnings, *_doubts(detected, header, options), *_unused(detected, options)]
-    return Look(path, facts, text, text == path, head, whole, dialect, header, detected, warnings)
+    return Look(path, facts, given, text, text == path, head, whole, dialect, header, detected, warnings)
 
 
-def read(
-    found: Look,
-    options: ReadOptions,
-    scratch: Path,
-    rejected: Path,
-    tick: Callable[[int], None],
-    *,
-    force_careful: bool = False,
-    numbers: LineNumbers = UNASKED,
-) -> Reading:
-    """Makes the source of a file that was looked at, with a clean copy if needed; writes `rejected` if a
-    record is bad, and `numbers` if they are needed.
+def read(found: Look, scratch: Path, scan: Scan, *, force_careful: bool = False) -> Reading:
+    """Makes the source of a file that was looked at, with a clean copy in `scratch` if needed.
 
-    Other arguments and errors as for `look`.
+    Raises as `look`.
     """
-    dialect, header = found.dialect, found.header
-    source: Source | None = None
+    header, clean = found.header, scratch / "clean.csv"
     if found.table:
-        source = found.table.source(header, scratch / "clean.csv", rejected, tick, numbers=numbers)
+        source = found.table.source(header, clean, scan)
         return Reading(source, found.detected, [*found.warnings, *source.notes])
-    careful_only = force_careful or header.above or header.before > 1 or header.marks or options.bounded
-    if found.native and not careful_only:
-        source = _express(found, numbers)
-    if source is None:
-        clean, check = scratch / "clean.csv", found.native and not found.facts.utf8
-        source = careful(
-            found.text,
-            dialect,
-            header,
-            options,
-            clean,
-            rejected,
-            tick,
-            check_bytes=check,
-            numbers=numbers,
-        )
+    careful_only = force_careful or header.above or header.before > 1 or header.marks or found.options.bounded
+    direct = None if careful_only or not found.native else _express(found, scan.numbers)
+    source = direct or careful(_text(found), clean, scan)
     doubts = few_fit(source.records, source.rejected)
     return Reading(source, found.detected, [*found.warnings, *doubts, *source.notes])
 
@@ -166,38 +143,32 @@ def _express(found: Look, numbers: LineNumbers) -> Source | None:
     return express(found.path, facts, found.dialect, found.header.columns, before)
 
 
-def reject(
-    found: Look,
-    options: ReadOptions,
-    failed: Iterable[Failed],
-    rejected: Path,
-    tick: Callable[[int], None],
-) -> RejectSummary:
-    """Rewrites `rejected` with the records that failed a check among the bad ones; reads the file again for
-    their lines and original cells.
+def reject(found: Look, scan: Scan) -> RejectSummary:
+    """Rewrites the file of rejects with the records that failed a check among the bad ones; reads the file
+    again for their lines and original cells.
 
-    Other arguments as for `look`. Raises RuleBroken if a failed record ends the job.
+    Raises RuleBroken if a failed record ends the job.
     """
+    nowhere = Path(os.devnull)
     if found.table:
-        nowhere = Path(os.devnull)
-        return found.table.source(found.header, nowhere, rejected, tick, failed).rejects
-    check = found.native and not found.facts.utf8
-    return set_aside(
-        found.text, found.dialect, found.header, options, failed, rejected, tick, check_bytes=check
-    )
+        return found.table.source(found.header, nowhere, scan).rejects
+    return careful(_text(found), nowhere, scan).rejects
 
 
-def line_of(
-    found: Look, options: ReadOptions, row: int, scratch: Path, tick: Callable[[int], None]
-) -> int | None:
+def line_of(found: Look, row: int, scratch: Path, tick: Tick) -> int | None:
     """The line on which the `row`-th readable record begins; reads the file again up to there. `scratch`: a
-    file to create. Other arguments as for `look`."""
+    file to create."""
     there = Failed(row, next(iter(UNSOUND)), "", "", "", ends=True)
     try:
-        reject(found, options, [there], scratch, tick)
+        reject(found, Scan(scratch, tick, [there]))
     except RuleBroken as broken:
         return broken.line
     return None
+
+
+def _text(found: Look) -> TextTable:
+    check = found.native and not found.facts.utf8
+    return TextTable(found.text, found.dialect, found.header, found.options, check)
 
 
 def _look_at(table: Table, facts: Facts, path: Path, known: dict[str, Found]) -> Look:
@@ -210,6 +181,7 @@ def _look_at(table: Table, facts: Facts, path: Path, known: dict[str, Found]) ->
     return Look(
         path,
         facts,
+        table.options,
         table.path,
         native,
         head.lines,
@@ -235,7 +207,7 @@ def _own(header: Header, options: ReadOptions) -> Header:
 
 
 def _utf8(
-    path: Path, facts: Facts, declared: str | None, target: Path, tick: Callable[[int], None], enough: int
+    path: Path, facts: Facts, declared: str | None, target: Path, tick: Tick, enough: int
 ) -> tuple[Found, Path]:
     """The encoding, and the path of the text in UTF-8: the file itself or a copy."""
     encoding = find_encoding(path, facts, declared)

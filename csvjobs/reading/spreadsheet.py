@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import accumulate, islice
 from pathlib import Path
@@ -13,12 +13,12 @@ from csvjobs.errors import EmptyFile, UnknownSheet
 from csvjobs.reading.clean import PLAIN, Cell, CleanWriter, record
 from csvjobs.reading.compression import check_size
 from csvjobs.reading.header import Header, column_names, header_of
-from csvjobs.reading.linenumbers import UNASKED, LineNumbers
 from csvjobs.reading.records import lines
-from csvjobs.reading.rejects import Failed, RejectsWriter
+from csvjobs.reading.rejects import RejectsWriter
+from csvjobs.reading.scan import Scan, Tick
 from csvjobs.reading.source import Found, Source
 from csvjobs.reading.structure import find_beginning
-from csvjobs.reading.tables import HEAD_BYTES, HEAD_ROWS, Head, Place, Sieve, Table, Tick, check_width
+from csvjobs.reading.tables import HEAD_BYTES, HEAD_ROWS, Head, Place, Sieve, Table, check_width
 from csvjobs.reading.workbook import Row, Sheet, Workbook
 
 CHECK_EVERY = 1000
@@ -50,20 +50,12 @@ class Spreadsheet(Table):
         check_width(width, self.options)
         return self._begin([_padded(row, width) for row in rows], whole=whole)
 
-    def source(
-        self,
-        header: Header,
-        target: Path,
-        rejected: Path,
-        tick: Tick,
-        failed: Iterable[Failed] = (),
-        numbers: LineNumbers = UNASKED,
-    ) -> Source:
+    def source(self, header: Header, target: Path, scan: Scan) -> Source:
         """Reads all rows; if a row is wider than those before it, starts again with more columns."""
-        with self._open(tick) as book:
+        with self._open(scan.tick) as book:
             sheet = self._sheet(book)
             while True:
-                made = self._pass(book, sheet, target, rejected, failed, numbers)
+                made = self._pass(book, sheet, target, scan)
                 if isinstance(made, Source):
                     return made
                 self.names = column_names([*self.names, *[""] * (made - len(self.names))])[0]
@@ -90,20 +82,12 @@ class Spreadsheet(Table):
             self.notes = [f"The first of the sheets {listed} was read; set sheet to read another one."]
         return chosen
 
-    def _pass(
-        self,
-        book: Workbook,
-        sheet: Sheet,
-        target: Path,
-        rejected: Path,
-        failed: Iterable[Failed],
-        numbers: LineNumbers,
-    ) -> Source | int:
+    def _pass(self, book: Workbook, sheet: Sheet, target: Path, scan: Scan) -> Source | int:
         """The source and its account; or the width of the sheet, if it is wider than was known."""
         known = width = len(self.names)
         packed = self.path.stat().st_size
-        with CleanWriter(target) as out, RejectsWriter(rejected, self.names) as rejects, numbers:
-            sieve = Sieve(self.options, out, rejects, failed, numbers)
+        with CleanWriter(target) as out, RejectsWriter(scan.rejected, self.names) as rejects, scan.numbers:
+            sieve = Sieve(self.options, out, rejects, scan)
             sieve.above, sieve.blank = self.above.count(True), self.above.count(False)
             rows = islice(_every(book.rows(sheet)), self.before, None)
             for number, cells in enumerate(rows, self.before + 1):

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -17,16 +17,14 @@ from csvjobs.errors import BadRow, EmptyFile, TooManyColumns
 from csvjobs.reading.careful import ABOVE, BLANK_LINES, KEPT, Failures
 from csvjobs.reading.clean import PLAIN, Cell, CleanWriter, record
 from csvjobs.reading.header import Header, column_names
-from csvjobs.reading.linenumbers import UNASKED, LineNumbers
 from csvjobs.reading.options import ReadOptions
 from csvjobs.reading.records import Line, lines
 from csvjobs.reading.rejects import REASONS, Failed, Reject, RejectsWriter
+from csvjobs.reading.scan import Scan
 from csvjobs.reading.source import Found, Source
 
 HEAD_BYTES = 1024**2
 HEAD_ROWS = 2000
-
-Tick = Callable[[int], None]
 
 
 class Head(NamedTuple):
@@ -53,18 +51,8 @@ class Table(ABC):
         """The first rows. Raises DataError."""
 
     @abstractmethod
-    def source(
-        self,
-        header: Header,
-        target: Path,
-        rejected: Path,
-        tick: Tick,
-        failed: Iterable[Failed] = (),
-        numbers: LineNumbers = UNASKED,
-    ) -> Source:
-        """All rows: as a clean file at `target`, or in place. `rejected` is written if a row is bad or has
-        `failed` a check, and `numbers` with the positions of rows; `tick(bytes read)` may raise to stop.
-        Raises DataError."""
+    def source(self, header: Header, target: Path, scan: Scan) -> Source:
+        """All rows: as a clean file at `target`, or in place. Raises DataError."""
 
 
 class Place(NamedTuple):
@@ -78,17 +66,10 @@ class Place(NamedTuple):
 class Sieve:
     """Handles each row in one pass over a table: writes it to `out`, or rejects it."""
 
-    def __init__(
-        self,
-        options: ReadOptions,
-        out: CleanWriter,
-        rejects: RejectsWriter,
-        failed: Iterable[Failed],
-        numbers: LineNumbers,
-    ) -> None:
+    def __init__(self, options: ReadOptions, out: CleanWriter, rejects: RejectsWriter, scan: Scan) -> None:
         self.blank = self.above = self.kept = 0
-        self._options, self._out, self._rejects, self._numbers = options, out, rejects, numbers
-        self._failures = Failures(failed)
+        self._options, self._out, self._rejects, self._numbers = options, out, rejects, scan.numbers
+        self._failures = Failures(scan.failed)
 
     def take(self, place: Place, cells: Sequence[Cell]) -> None:
         """Handles a readable row. Raises BadRow, RuleBroken if it ends the job."""

@@ -11,6 +11,7 @@ from csvjobs.engines.duckdb import DuckEngine
 from csvjobs.reading.facts import Facts, FactsCollector
 from csvjobs.reading.options import ReadOptions
 from csvjobs.reading.reading import Look, Reading, look, read
+from csvjobs.reading.scan import Scan
 
 
 def facts_of(*chunks: bytes) -> Facts:
@@ -64,7 +65,7 @@ class ReadBench:
         rejected, given = self.folder / "rejected.csv", ReadOptions(**options)
         rejected.unlink(missing_ok=True)
         found = self.look(content, given)
-        return read(found, given, self.folder, rejected, lambda _: None, force_careful=careful)
+        return read(found, self.folder, Scan(rejected, lambda _: None), force_careful=careful)
 
     def table(self, content: bytes, *, careful: bool = False, **options: Any) -> Table:
         """As a job does it: with care where the engine finds the file other than it looked."""

@@ -14,10 +14,11 @@ from hypothesis import strategies as st
 from readbench import ReadBench
 
 from csvjobs.reading import text
-from csvjobs.reading.careful import careful
+from csvjobs.reading.careful import TextTable, careful
 from csvjobs.reading.header import Header
 from csvjobs.reading.options import ReadOptions
 from csvjobs.reading.records import CleanRecords, Line, Tokenizer, lines
+from csvjobs.reading.scan import Scan
 from csvjobs.reading.source import Dialect
 from csvjobs.reading.text import Text, line_ends
 
@@ -49,8 +50,8 @@ def outcome(folder: Path, content: bytes, dialect: Dialect, width: int, **option
     path.write_bytes(content)
     rejected.unlink(missing_ok=True)
     header = Header(tuple("abc"[:width]), 0, 0, [])
-    given_options = ReadOptions(**options)
-    source = careful(path, dialect, header, given_options, clean, rejected, lambda _: None, check_bytes=True)
+    table = TextTable(path, dialect, header, ReadOptions(**options), check_bytes=True)
+    source = careful(table, clean, Scan(rejected, lambda _: None))
     made = rejected.read_bytes() if rejected.exists() else b""
     counts = source.records, source.rejected, source.dropped, source.longest, source.notes, source.rejects
     return clean.read_bytes(), made, *counts

@@ -19,6 +19,7 @@ from csvjobs.errors import BadRow, DataError, EmptyFile, FieldTooLong, MemoryLim
 from csvjobs.reading.facts import CHUNK, FactsCollector
 from csvjobs.reading.options import MAX_COLUMNS, ReadOptions
 from csvjobs.reading.reading import HEAD_BYTES, Reading, look, read
+from csvjobs.reading.scan import Scan
 from csvjobs.reading.source import Source
 
 Cells = list[tuple[str | None, ...]]
@@ -46,7 +47,7 @@ class Lab:
         self.rejected.unlink(missing_ok=True)
         declared = ReadOptions.model_validate(options)
         found = look(path, collector.finish(), declared, self.folder, lambda done: None)
-        return read(found, declared, self.folder, self.rejected, lambda done: None, force_careful=careful)
+        return read(found, self.folder, Scan(self.rejected, lambda done: None), force_careful=careful)
 
     def cells(self, source: Source) -> Cells:
         return self.engine.rows(self.engine.relation(source, numbered=False))

@@ -163,10 +163,7 @@ class Bench:
             names,
             pipeline.steps,
             numbered,
-            Given(pipeline.read.nulls, known, beside),
-            late=late,
-            count_cells=True,
-            list_cells=listed,
+            Given(pipeline.read.nulls, known, beside, late=late, count_cells=True, list_cells=listed),
         )
         self.fitted = planned.fitted
         self._engine.counting(planned.counters)

@@ -61,8 +61,7 @@ def planned(
         given.columns,
         pipeline.steps,
         numbered,
-        Given(known=known),
-        count_cells=count_cells,
+        Given(known=known, count_cells=count_cells),
     )
 
 

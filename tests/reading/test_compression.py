@@ -35,6 +35,9 @@ else:
 TABLE = "id,name\n1,Jürgen\n2,Łódź\n".encode()
 CELLS = [("1", "Jürgen"), ("2", "Łódź")]
 
+# Many control characters would make a binary file of it.
+LETTERS = st.characters(codec="utf-8", exclude_categories=["Cc", "Cs"], include_characters="\r\n\t")
+
 
 def zipped(*members: tuple[str, bytes], method: int = zipfile.ZIP_DEFLATED) -> bytes:
     out = io.BytesIO()
@@ -78,10 +81,7 @@ def test_the_encoding_within_is_found(bench: ReadBench, kind: str) -> None:
 
 
 @given(
-    rows=st.lists(
-        st.tuples(*[st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=8)] * 2),
-        max_size=6,
-    ),
+    rows=st.lists(st.tuples(*[st.text(LETTERS, max_size=8)] * 2), max_size=6),
     kind=st.sampled_from(sorted(PACKERS)),
 )
 def test_packing_changes_no_cell(bench: ReadBench, rows: list[tuple[str, str]], kind: str) -> None:

@@ -25,7 +25,7 @@ from urllib.parse import quote
 
 from pydantic import BaseModel, ValidationError
 
-from csvjobs.errors import CsvjobsError, KeyInUse, ServiceError
+from csvjobs.errors import BadRequest, CsvjobsError, KeyInUse, ServiceError
 from csvjobs.jobs.job import Job, Status
 
 if TYPE_CHECKING:
@@ -38,6 +38,7 @@ PAUSE = 0.25
 """Backoff before a file is sent again or a download resumed: PAUSE * 2**n seconds before the n-th retry
 without progress."""
 
+PRINTABLE = re.compile(r"[\x20-\x7e]{1,255}")
 HINT = "Start one with `csvjobs up`, or give --server."
 
 
@@ -111,8 +112,10 @@ class Client:
         parameters are applied instead of learning; key: the Idempotency-Key, if the caller itself may retry;
         options: read options by name, retention, priority; `sent(bytes)` is called after each piece of the
         file, with a negative number when it starts again. Raises Damaged when the file becomes shorter
-        meanwhile."""
+        meanwhile, BadRequest for such a key."""
         path = Path(path)
+        if key and not PRINTABLE.fullmatch(key):
+            raise BadRequest("The key is not 1 to 255 printable ASCII characters.", hint="Use a UUID.")
         given = {"filename": shown_name(path), "pipeline": pipeline, "apply": apply, **options}
         kind, head, tail = _with_form(given.pop("apply")) if _long(apply) else ("text/csv", b"", b"")
         headers = {"Content-Type": kind, "Idempotency-Key": key or str(uuid.uuid4())}

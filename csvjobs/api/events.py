@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 
 from csvjobs.api.watch import Watch
+from csvjobs.errors import JobNotFound
 from csvjobs.jobs.job import Job
 
 COMMENT_EVERY = 15.0
@@ -18,11 +19,14 @@ async def events(
     """Yields events named `job` and finally `end`; the id of each is the job's version.
 
     seen: the Last-Event-ID of a client that reconnects; that version is not sent again.
-    Raises JobNotFound before the first event when there is no such job.
+    Ends without `end` when the job is deleted meanwhile: a client that asks again is told.
     """
     yield f"retry: {RETRY_MS}\n\n".encode()
     while not watch.closing:
-        job = await watch.changes(job_id, seen, COMMENT_EVERY)
+        try:
+            job = await watch.changes(job_id, seen, COMMENT_EVERY)
+        except JobNotFound:
+            return
         if job.version == seen and not job.status.final:
             yield b": still here\n\n"
             continue

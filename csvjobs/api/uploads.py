@@ -45,6 +45,11 @@ RAW_TYPES = (
     "application/vnd.apache.parquet",
     "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
     "application/vnd.ms-excel",
+    "application/gzip",
+    "application/x-gzip",
+    "application/zstd",
+    "application/zip",
+    "application/x-zip-compressed",
     "",
 )
 
@@ -243,10 +248,20 @@ async def _urlencoded(request: Request, kind: bytes) -> dict[str, str]:
             hint="Send the options as a form or as query parameters.",
         )
     try:
-        pairs = parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True, max_num_fields=MAX_FIELDS)
+        pairs = parse_qsl(_utf8(body, "form"), keep_blank_values=True, max_num_fields=MAX_FIELDS)
     except ValueError:
         raise InvalidOption(f"The form has more than {MAX_FIELDS} fields.") from None
     return dict(pairs)
+
+
+def _utf8(content: bytearray, what: str) -> str:
+    """The text. Raises BadRequest if it is not UTF-8: no character may be replaced unasked."""
+    try:
+        return content.decode()
+    except UnicodeDecodeError as error:
+        found = content[error.start : error.end].hex()
+        said = f"The {what} is not UTF-8 text: byte 0x{found} at position {error.start}."
+        raise BadRequest(said, hint="Save it as UTF-8 and send it again.") from None
 
 
 async def _verified(request: Request) -> AsyncIterator[bytes]:
@@ -360,7 +375,7 @@ class Parts:
 
     def _end(self) -> None:
         if self._name and self._name != "file":
-            self.form.fields[self._name] = self._field.decode("utf-8", "replace")
+            self.form.fields[self._name] = _utf8(self._field, f"field {self._name!r}")
 
     def _all_ended(self) -> None:
         self.ended = True

@@ -12,7 +12,7 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from csvjobs.errors import JobNotFound, KeyInUse, KeyReused
+from csvjobs.errors import JobGone, JobNotFound, KeyInUse, KeyReused
 from csvjobs.flow.services import Services
 from csvjobs.flow.view import request_of, view
 from csvjobs.jobs.job import Job
@@ -29,11 +29,14 @@ def claimed(services: Services, owner: str, key: str) -> Iterator[Slot]:
 
 
 def earlier(services: Services, slot: Slot | None, payload: str) -> Job | None:
-    """The job made by an earlier request with this key, if any. Raises KeyReused when its payload differs."""
+    """The job made by an earlier request with this key, if any. Raises KeyReused when its payload differs,
+    JobGone when the job was deleted since."""
     if slot is None:
         return None
     try:
         made = request_of(services, slot.read().decode())
+    except JobGone:
+        raise
     except JobNotFound:
         return None
     if made.terms.payload != payload:

@@ -30,8 +30,7 @@ class NamedPipelines:
 
     def names(self) -> list[str]:
         """All names, sorted."""
-        files = {path.stem for path in self.folder.glob("*.yaml")}
-        return sorted({TIDY.name} | files | set(self.stored.names()))
+        return sorted({TIDY.name} | self._files() | set(self.stored.names()))
 
     def get(self, name: str, version: int | None = None) -> Pipeline:
         """The pipeline of that name, in the given or the newest version. Raises PipelineNotFound,
@@ -99,7 +98,10 @@ class NamedPipelines:
         return self.get(match[1], int(match[2])) if match and match[2] else self.get(text)
 
     def _fixed(self, name: str) -> bool:
-        return name == TIDY.name or (self.folder / f"{name}.yaml").is_file()
+        return name == TIDY.name or name in self._files()
+
+    def _files(self) -> set[str]:
+        return {path.stem for path in self.folder.glob("*.yaml")}
 
     def _check_free(self, name: str) -> None:
         if self._fixed(name):

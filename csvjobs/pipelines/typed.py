@@ -18,6 +18,9 @@ from csvjobs.pipelines.step import Column, Columns, missing
 PLAIN_MOMENT = r"[^T]*T[0-9:.]*"
 ZONED_MOMENT = r"[^T]*T[0-9:.]*(Z|[+-].*)"
 SHEET_DAY = r"(190[1-9]|19[1-9]\d|[2-9]\d\d\d)-.*"
+SHEET_MOMENT = rf"{SHEET_DAY}T[0-9:]*(\.\d{{1,3}})?"
+"""A sheet's time is a fraction of a day, and exact to the millisecond only."""
+
 """Earlier dates have a different calendar in spreadsheets."""
 
 
@@ -47,7 +50,7 @@ CANDIDATES: dict[str, dict[str, tuple[Candidate, ...]]] = {
         "float": (Candidate("DOUBLE"),),
         "boolean": (Candidate("BOOLEAN"),),
         "date": (Candidate("DATE", SHEET_DAY),),
-        "datetime": (Candidate("TIMESTAMP", f"{SHEET_DAY}T[0-9:.]*"),),
+        "datetime": (Candidate("TIMESTAMP", SHEET_MOMENT),),
     },
 }
 

@@ -213,6 +213,12 @@ class CsvWorker(BaseWorker):
             pass
         return answer
 
+    def _set_ip_address(self, connection: Redis) -> None:
+        self.ip_address = "unknown"
+        # redis-py cannot read an address with a space, such as that of a socket in a folder "my jobs".
+        with suppress(ValueError):
+            super()._set_ip_address(connection)
+
     def maintain_heartbeats(self, job: Job, execution: Execution) -> None:
         # Over the client with short timeouts: while waiting for Redis, nothing watches the child.
         with suppress(RedisError), self.brief.pipeline() as pipe:

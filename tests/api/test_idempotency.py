@@ -38,6 +38,13 @@ def test_the_same_request_makes_one_job_and_tells_how_it_stands(api: Served) -> 
     assert made(post(api, "another", filename="a.csv")) != first
 
 
+def test_a_late_retry_does_not_bring_a_deleted_job_back(api: Served) -> None:
+    first = made(post(api, "late"))
+    api.ended(first)
+    assert api.client.delete(f"/jobs/{first}").is_success
+    refused(post(api, "late"), 410, "job-gone")
+
+
 @pytest.mark.parametrize("written", ["k-1", '"k-1"'])
 def test_a_key_may_be_quoted_or_bare(api: Served, written: str) -> None:
     assert made(post(api, written)) == made(post(api, "k-1"))

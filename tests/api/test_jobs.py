@@ -193,6 +193,17 @@ def test_the_api_ends_although_somebody_listens(serve: Serve) -> None:
     assert server.wait(timeout=20) in (0, -signal.SIGTERM)
 
 
+def test_the_events_of_a_job_that_is_deleted_meanwhile_stop(serve: Serve) -> None:
+    alone = serve()
+    job_id = alone.post(CSV)["job_id"]
+    with alone.client.stream("GET", f"/jobs/{job_id}/events") as answer:
+        told = events(answer)
+        next(told)
+        assert alone.client.delete(f"/jobs/{job_id}").is_success
+        assert [event["event"] for event in told] in ([], ["end"])
+    refused(alone.client.get(f"/jobs/{job_id}/events"), 410, "job-gone")
+
+
 def pages(served: Served, **query: Any) -> Iterator[dict[str, Any]]:
     url: str | None = str(httpx.URL("/jobs", params=query))
     while url:

@@ -159,7 +159,10 @@ def test_a_table_schema_is_stored_as_a_pipeline_that_checks_and_comes_back(at: S
     )
     assert body["errors"][0]["pointer"] == "/fields/0"
     refused(at.client.get("/pipelines/tidy/schema"), 422, "invalid-option")
-    refused(at.client.get("/pipelines/nosuch/schema"), 404, "pipeline-not-found")
+    for name in ("nosuch", "a" * 251, "a" * 5000):
+        refused(at.client.get(f"/pipelines/{name}/schema"), 404, "pipeline-not-found")
+        refused(at.client.get(f"/pipelines/{name}"), 404, "pipeline-not-found")
+        refused(at.client.delete(f"/pipelines/{name}"), 404, "pipeline-not-found")
 
 
 def test_versions_are_compared(at: Served) -> None:

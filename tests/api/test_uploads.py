@@ -5,8 +5,10 @@ from __future__ import annotations
 import base64
 import gzip
 import hashlib
+import io
 import json
 import socket
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -50,6 +52,22 @@ def test_a_raw_body_is_accepted_with_options_in_the_query(api: Served) -> None:
     assert (job["status"], job["filename"]) == ("done", "people.csv")
     assert job["detected"]["delimiter"]["confidence"] == 1.0
     assert input_of(api, job["job_id"]) == content
+
+
+@pytest.mark.parametrize("kind", ["application/gzip", "application/x-gzip", "application/zip"])
+def test_a_packed_file_is_accepted_under_its_own_media_type(api: Served, kind: str) -> None:
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        archive.writestr("people.csv", CSV)
+    content = packed.getvalue() if kind == "application/zip" else gzip.compress(CSV)
+    answer = api.client.post("/upload_csv", content=content, headers={"Content-Type": kind})
+    assert api.ended(answer.json()["job_id"])["status"] == "done"
+
+
+def test_a_field_that_is_not_utf8_is_refused_not_repaired(api: Served) -> None:
+    step = "steps: [{step: fill_missing, columns: [a], with: constant, value: Müller}]".encode("latin-1")
+    answer = api.client.post("/upload_csv", files={"pipeline": (None, step), "file": ("a.csv", CSV)})
+    assert "'pipeline' is not UTF-8 text: byte 0xfc" in refused(answer, 400, "bad-request")["detail"]
 
 
 @pytest.mark.parametrize("nulls", ["n/a, -", '["n/a", "-"]'])

@@ -18,6 +18,7 @@ from chaos import free_port
 from served import Served, lasting
 
 from csvjobs.client import Client, Damaged, Refused, Unreachable
+from csvjobs.errors import BadRequest
 from csvjobs.flow.process import process
 from csvjobs.jobs.job import Job, Status
 
@@ -249,6 +250,12 @@ def test_a_caller_may_ask_again_with_its_own_key(idle: Served, file: Path) -> No
         with pytest.raises(Refused, match=first) as refused:
             client.submit(file, key="mine")
     assert refused.value.problem["code"] == "idempotency-key-reused"
+
+
+@pytest.mark.parametrize("key", ["é", "a\nb", "x" * 256])
+def test_what_is_no_key_is_refused_before_anything_is_sent(file: Path, key: str) -> None:
+    with Client("http://127.0.0.1:9") as client, pytest.raises(BadRequest, match="1 to 255"):
+        client.submit(file, key=key)
 
 
 class Elsewhere(SimpleHTTPRequestHandler):

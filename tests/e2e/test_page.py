@@ -113,6 +113,25 @@ def test_a_pipeline_of_ones_own_is_used_and_its_faults_are_told(page: Page) -> N
     assert table(page) == [["b"], ["2"]]
 
 
+def test_a_folder_is_not_taken_for_a_file(page: Page) -> None:
+    # A script cannot make the entry of a folder, so the event only looks like one.
+    page.evaluate(
+        """() => {
+        const item = {kind: "file", getAsFile: () => null, webkitGetAsEntry: () => ({isDirectory: true})};
+        const given = {files: [new File([], "dir")], items: [item]};
+        const event = Object.assign(new Event("drop", {cancelable: true}), {dataTransfer: given});
+        document.getElementById("drop").dispatchEvent(event); }"""
+    )
+    expect(page.locator("#refused")).to_contain_text("That is a folder.")
+    expect(page.locator("#drop")).to_contain_text("Drop a file here")
+
+
+def test_a_damaged_address_opens_no_job_and_breaks_nothing(page: Page) -> None:
+    page.goto("about:blank")
+    page.goto("/#%E0%A4")
+    expect(page.locator("#gone")).to_be_visible()
+
+
 def own_pipeline(page: Page, text: str) -> None:
     page.get_by_label("Pipeline", exact=True).select_option(label="your own, written here")
     own = page.get_by_label("Your own pipeline, as YAML or JSON")
@@ -575,14 +594,20 @@ def test_what_the_pipeline_will_do_is_shown_before_the_file_is_sent(page: Page) 
 def test_what_the_columns_hold_is_drawn(page: Page) -> None:
     own_pipeline(page, "steps: [{step: trim}]\nreport: {profile: true}")
     lines = (EXAMPLES / "contacts.csv").read_bytes().splitlines()
-    long_ids = b"\n1234567890123456".join(lines)
+    # Of whole numbers as keys, JavaScript would put the smallest first.
+    rated = [
+        line + (b",rating" if not place else b",7" if place > 1 else b",1")
+        for place, line in enumerate(lines)
+    ]
+    long_ids = b"\n1234567890123456".join(rated)
     page.locator("#file").set_input_files(file(long_ids))  # type: ignore[arg-type]
     page.get_by_role("button", name="Process", exact=True).click()
     expect(status(page)).to_have_text("done")
     expect(page.locator("#job-steps li")).to_have_text(["trim 2 cells changed"])
     for side in ("input", "output"):
         rows = page.locator(f"#profile-{side} tbody tr")
-        expect(rows).to_have_count(6)
+        expect(rows).to_have_count(7)
+        expect(rows.nth(6).locator("td").nth(4)).to_have_text("7 (92 %), 1 (8 %)")
         expect(rows.nth(0).locator("td").nth(2)).to_have_text("12345678901234561 to 123456789012345611")
         expect(rows.nth(2)).to_contain_text("email")
         expect(rows.nth(4).locator("td").nth(4)).to_contain_text("pro (42 %)")

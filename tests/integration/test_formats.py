@@ -279,6 +279,18 @@ def test_numbers_stay_what_they_are_whatever_they_go_through(services: Services,
         assert [float(first["f"]), float(second["f"])] == [0.1, 1e20]
 
 
+@pytest.mark.parametrize(
+    "time", ["2024-03-01T23:59:59.999999", "9999-12-31T23:59:59.1234", "2024-02-29T10:00:00.000001"]
+)
+def test_a_time_that_a_sheet_would_round_stays_text(services: Services, time: str) -> None:
+    steps = [{"step": "cast", "columns": ["t"], "to": "datetime"}]
+    for column, told in ((["2024-03-01T23:59:59.999"], 0), (["2024-03-01T23:59:59.999", time], 1)):
+        out = run(services, "\n".join(["t", *column, ""]).encode(), steps=steps, write={"format": "xlsx"})
+        assert sum("stays text" in warning for warning in out.warnings) == told
+        back = text(services, run(services, text(services, out))).decode().splitlines()
+        assert back == ["t", *column]
+
+
 def test_a_table_too_long_for_a_sheet_ends_the_job_before_it_is_written(services: Services) -> None:
     job = run(services, b"a\n" + b"1\n" * 2**20, write={"format": "xlsx"})
     assert (job.status, job.error.code if job.error else None) == (Status.ERROR, "too-many-rows")

@@ -122,6 +122,8 @@ def test_an_odd_folder_name_is_no_trouble(tmp_path: Path) -> None:
     running = subprocess.Popen(tied(server.command()), stdout=subprocess.DEVNULL)
     try:
         server.wait_ready(lambda: running.poll() is None)
+        with idle_worker(server.url, tmp_path) as one:
+            assert one.ip_address == "unknown"
     finally:
         running.kill()
         running.wait()

@@ -6,6 +6,7 @@ import math
 import re
 from datetime import datetime
 from decimal import ROUND_HALF_UP, Decimal, localcontext
+from fractions import Fraction
 from typing import Any
 
 import duckdb
@@ -251,6 +252,24 @@ def test_quotients_are_rounded_as_on_paper(bench: Bench, rows: list[tuple[Decima
     each = [Decimal(1).scaleb(-places) for places in (0, 2, 4)]
     with localcontext(prec=60):
         assert found == [[(a / b).quantize(place, ROUND_HALF_UP) for place in each] for a, b in rows]
+
+
+prices = st.decimals("0.01", 10_000, places=2)
+
+
+@tables
+@given(
+    rows=many(prices, prices), expression=st.sampled_from(["a * b / 100", "a / (a * b)", "(a * b) / (b * 7)"])
+)
+@example(rows=[(Decimal("1.1"), Decimal(3)), (Decimal("15.38"), Decimal(16))], expression="a * b / 100")
+def test_a_quotient_of_products_is_the_nearest_double(
+    bench: Bench, rows: list[tuple[Decimal, Decimal]], expression: str
+) -> None:
+    step = {"step": "derive", "values": {"r": expression, "whole": "floor(a * b / (a * b))"}}
+    found = bench.table([step], ("a", "b"), _texts(rows)).rows
+    as_python = eval("lambda a, b: " + expression.replace("100", "Fraction(100)"), {"Fraction": Fraction})
+    wanted = [float(as_python(Fraction(a), Fraction(b))) for a, b in rows]
+    assert [(float(r), whole) for _, _, r, whole in found] == [(quotient, "1") for quotient in wanted]
 
 
 @tables

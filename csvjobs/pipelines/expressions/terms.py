@@ -216,6 +216,8 @@ def _shortened(number: Number, sql: Sql) -> Number:
 
 def divided(left: Number, right: Number, sql: Sql) -> Number:
     """The double nearest to the quotient; NULL if the divisor is 0."""
+    # Both are scaled to integers, for which a product of twenty decimals leaves no room.
+    left, right = _shortened(left, sql), _shortened(right, sql)
     if left.exact is None or right.exact is None:
         return Number(once(_divided_doubles, [left, right], sql))
 

@@ -11,9 +11,14 @@ export function choice(prefix, source = () => null) {
   const [select, about, text, own, edit, refused] = ["pipeline", "about", "text", "own", "edit", "pipeline-fault"].map((id) => $(prefix + id));
   const descriptions = {};
 
+  const check = () => {
+    text.required = !own.hidden;
+    text.setCustomValidity(own.hidden || text.value.trim() ? "" : "Write a pipeline, or choose another one.");
+  };
+
   const show = () => {
     own.hidden = select.value !== OWN;
-    text.required = !own.hidden;
+    check();
     edit.hidden = !own.hidden;
     about.textContent = descriptions[select.value] ?? "";
     refused.hidden = true;
@@ -34,6 +39,7 @@ export function choice(prefix, source = () => null) {
     else fault(refused, body);
   };
   select.addEventListener("change", show);
+  text.addEventListener("input", check);
 
   return {
     value: () => (select.value === OWN ? text.value.trim() : select.value),

@@ -39,6 +39,16 @@ export async function ask(path, options = {}) {
   }
 }
 
+// Why a file could not be sent, where that is the file's fault: a browser does not say. Null if it is not.
+export async function unreadable(file) {
+  try {
+    await file.slice(0, 1).arrayBuffer();
+    return null;
+  } catch {
+    return { detail: "The file was changed or moved after you chose it.", hint: "Choose it again." };
+  }
+}
+
 // To those who cannot see the page, and once.
 export function say(text) {
   $("said").textContent = text;
@@ -57,7 +67,9 @@ export function confirmed(question, yes) {
 export function fault(box, problem) {
   const each = (problem.errors || []).map((one) => [one.detail || one.message, one.hint].filter(Boolean).join(" "));
   const all = problem.detail || problem.message || problem.title;
-  const lines = [...(each[0]?.startsWith(all) ? [] : [all]), ...each].map((text) => element("p", text));
+  const first = problem.errors?.[0];
+  const told = first && all.startsWith(first.detail || first.message);
+  const lines = [...(told ? [] : [all]), ...each].map((text) => element("p", text));
   const where = [problem.line && `line ${problem.line}`, problem.column && `column ${problem.column}`].filter(Boolean);
   if (where.length) lines.push(element("p", `Where: ${where.join(", ")}.`));
   if (problem.hint) lines.push(element("p", problem.hint));
@@ -74,13 +86,13 @@ export function fill(table, names, rows, notes = []) {
     return row;
   };
   const heads = names.slice(0, SHOWN_COLUMNS).map((name, place) => {
-    const head = element("th", name, { scope: "col" });
+    const head = element("th", name, { scope: "col", dir: "auto" });
     if (notes[place]) head.append(element("small", notes[place]));
     return head;
   });
   const cut = (cell) => (cell?.length > SHOWN_CHARACTERS ? `${cell.slice(0, SHOWN_CHARACTERS)}…` : cell ?? "");
   table.querySelector("thead").replaceChildren(line(heads));
   table.querySelector("tbody").replaceChildren(
-    ...rows.map((row) => line(row.slice(0, SHOWN_COLUMNS).map((cell) => element("td", cut(cell))))),
+    ...rows.map((row) => line(row.slice(0, SHOWN_COLUMNS).map((cell) => element("td", cut(cell), { dir: "auto" })))),
   );
 }

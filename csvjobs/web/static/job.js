@@ -19,7 +19,12 @@ let timer = null;
 let shown = null;
 
 function open() {
-  return decodeURIComponent(location.hash.slice(1));
+  const id = location.hash.slice(1);
+  try {
+    return decodeURIComponent(id);
+  } catch {
+    return id;
+  }
 }
 
 function path(id) {
@@ -156,7 +161,7 @@ function figures(rows) {
 function showSteps(steps = []) {
   $("job-steps").hidden = !steps.length;
   $("job-steps").querySelector("ol").replaceChildren(
-    ...steps.map((one) => did(one, one.changed === undefined ? "done" : "changed nothing")),
+    ...steps.map((one) => did(one, one.changed === undefined ? "done" : "no cell changed")),
   );
 }
 
@@ -198,6 +203,7 @@ function showFound(detected) {
 // A button that is made anew while it is pressed misses the press.
 function showActions(job, before) {
   if (before?.status === job.status) return;
+  if (!job.links.cancel && document.activeElement === $("cancel")) $("job-name").focus();
   $("cancel").hidden = !job.links.cancel;
   $("cancel").disabled = false;
   $("delete").hidden = !job.finished_at;
@@ -226,8 +232,9 @@ async function cancel() {
 async function remove() {
   const job = shown;
   if (!(await confirmed(`Delete ${job.filename} and everything made from it? This cannot be undone.`, "Delete"))) return;
-  const { ok, body } = await ask(job.links.self, { method: "DELETE" });
-  if (!ok) return fault($("act-fault"), body);
+  const { ok, status, body } = await ask(job.links.self, { method: "DELETE" });
+  // Somebody else may have been faster.
+  if (!ok && status !== 404 && status !== 410) return fault($("act-fault"), body);
   await recent();
   if (shown === job) location.hash = "";
   $("recent-title").focus();

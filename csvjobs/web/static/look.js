@@ -1,6 +1,6 @@
 // How a file would be read, seen from its beginning, and the options that say it otherwise.
 
-import { $, SHOWN_COLUMNS, ask, bytes, element, fault, fill, many, number } from "./dom.js";
+import { $, SHOWN_COLUMNS, ask, bytes, element, fault, fill, many, number, unreadable } from "./dom.js";
 import { hide, preview } from "./preview.js";
 
 const BEGINNING = 256_000;
@@ -104,7 +104,9 @@ export async function look(file, pipeline) {
 }
 
 async function tried(form, file, partial, signal) {
-  const { ok, body } = await ask(`/inspect?partial=${partial}`, { method: "POST", body: form, signal });
+  const answer = await ask(`/inspect?partial=${partial}`, { method: "POST", body: form, signal });
+  const { ok } = answer;
+  const body = (!answer.status && (await unreadable(file))) || answer.body;
   const pipeline = form.get("pipeline");
   if (!ok && OF_PIPELINES.includes(body.code) && pipeline !== PLAIN) {
     form.set("pipeline", PLAIN);

@@ -35,7 +35,7 @@ function show(found, told) {
 }
 
 function step(one) {
-  const item = did(one, "changes nothing here");
+  const item = did(one, "changes no cell here");
   const shown = [...one.rejects.map(reject), ...one.changes.map(change)];
   if (shown.length) {
     const list = element("ul", "", { className: "changes" });
@@ -45,14 +45,20 @@ function step(one) {
   return item;
 }
 
+function placed(row, column) {
+  const item = element("li", `row ${number.format(row)}, `);
+  item.append(element("bdi", column), ": ");
+  return item;
+}
+
 function reject({ row, code, column, found, message }) {
-  const item = element("li", `row ${number.format(row)}, ${column}: `);
+  const item = placed(row, column);
   item.append(element("del", found || "(empty)"), " ", element("code", code), ` ${message}`);
   return item;
 }
 
 function change({ row, column, before, after }) {
-  const item = element("li", `row ${number.format(row)}, ${column}: `);
+  const item = placed(row, column);
   item.append(element("del", before ?? "(empty)"), " → ", element("ins", after ?? "(empty)"));
   return item;
 }

@@ -57,7 +57,7 @@ function bounds({ filled: count, first, last }) {
 
 function picture(column) {
   const cell = document.createElement("td");
-  const bars = column.numbers?.count === column.filled ? column.numbers.bars : Object.values(column.drawn.top);
+  const bars = column.numbers?.count === column.filled ? column.numbers.bars : frequent(column).map(([, count]) => count);
   if (!bars.length) return cell;
   const most = Math.max(...bars);
   const width = WIDTH / bars.length;
@@ -65,8 +65,13 @@ function picture(column) {
   return cell;
 }
 
+// Sorted here, as JavaScript puts keys that are whole numbers first.
+function frequent(column) {
+  return Object.entries(column.drawn.top).sort((one, other) => other[1] - one[1]);
+}
+
 function often(column) {
-  const parts = Object.entries(column.drawn.top).slice(0, TOP);
+  const parts = frequent(column).slice(0, TOP);
   return element("td", parts.map(([value, count]) => `${short(value)} (${Math.round((100 * count) / column.drawn.filled)} %)`).join(", "));
 }
 

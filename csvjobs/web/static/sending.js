@@ -1,11 +1,10 @@
 // A file is chosen, looked at and sent.
 
-import { $, ask, bytes, fault } from "./dom.js";
+import { $, ask, bytes, fault, unreadable } from "./dom.js";
 import { choice, steps } from "./choice.js";
 import { chosen, forget, look, options } from "./look.js";
 
 const INVITATION = [$("chosen").textContent, $("chosen-size").textContent];
-const CHANGED = { detail: "The file was changed or moved after you chose it.", hint: "Choose it again." };
 
 const pipeline = choice("");
 let request = null;
@@ -72,7 +71,7 @@ async function ended(opened, open) {
 }
 
 async function why(status, text) {
-  if (!status) return unreadable();
+  if (!status) return (await unreadable(file())) ?? lost();
   try {
     return JSON.parse(text);
   } catch {
@@ -80,25 +79,29 @@ async function why(status, text) {
   }
 }
 
-// A browser does not say why it could not send a file.
-async function unreadable() {
-  try {
-    await file().slice(0, 1).arrayBuffer();
-  } catch {
-    return CHANGED;
-  }
+async function lost() {
   const { body, ok } = await ask("/healthz");
   return ok ? { detail: "The connection was lost while the file was sent.", hint: "Send it again." } : body;
 }
 
+// Without folders, which look like files of some bytes that cannot be read.
+function files({ items }) {
+  const those = [...items].filter((item) => item.kind === "file" && !item.webkitGetAsEntry()?.isDirectory);
+  return those.map((item) => item.getAsFile());
+}
+
 function dropping() {
   const drop = $("drop");
+  // Beside the box the browser would leave the page to show the file.
+  for (const name of ["dragover", "drop"]) document.addEventListener(name, (event) => event.preventDefault());
   for (const name of ["dragenter", "dragover"]) drop.addEventListener(name, (event) => { event.preventDefault(); drop.classList.add("over"); });
   for (const name of ["dragleave", "drop"]) drop.addEventListener(name, () => drop.classList.remove("over"));
   drop.addEventListener("drop", (event) => {
     event.preventDefault();
-    const given = [...event.dataTransfer.files];
-    if (!given.length || $("asked").disabled) return;
+    if ($("asked").disabled) return;
+    const given = files(event.dataTransfer);
+    if (!given.length && event.dataTransfer.files.length) fault($("refused"), { detail: "That is a folder.", hint: "Drop one of the files in it." });
+    if (!given.length) return;
     const first = new DataTransfer();
     first.items.add(given[0]);
     $("file").files = first.files;

@@ -28,8 +28,9 @@ class Cast(ColumnStep):
     digits. `decimal`: keeps all digits, 1.10 stays 1.10, 1.23E-02 becomes 0.0123; an exponent has up to three
     digits. `float`: the shortest text that reads back as the same double, 1.10 becomes 1.1. With `decimal:
     ","` and `group: "."`, 1.234,50 becomes 1234.50; groups have three digits. `boolean`: true or false.
-    `date` and `datetime`: ISO 8601, 2026-04-03 and 2026-04-03T10:30:00; a time zone is kept. White space
-    around the value is removed.
+    `date` and `datetime`: ISO 8601, 2026-04-03 and 2026-04-03T10:30:00; a time zone is kept.
+    Spaces, tabs and line breaks around the value are removed; use trim before it for others, such as no-break
+    spaces.
 
     A format is made of strptime directives: `%Y` (2026), `%y` (69 to 99 are 1969 to 1999, 00 to 68 are 2000
     to 2068), `%m`, `%d`, `%b` (Apr), `%B` (April), `%H`, `%I` with `%p` (10 PM), `%M`, `%S` (with or without

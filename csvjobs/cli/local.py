@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import signal
 import sys
 import tempfile
 import zipfile
@@ -36,8 +37,9 @@ from csvjobs.storage.base import APPLIED
 
 T = TypeVar("T")
 
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 LOOK_EVERY = 0.1
-"""Seconds until a signal that did not end a wait is noticed."""
+"""Seconds until a signal is noticed."""
 
 
 def alone(folder: Path) -> Services:
@@ -105,16 +107,32 @@ class _Remarks(logging.Handler):
 def interruptible(work: Callable[[], T], stop: Callable[[], None]) -> T:
     """Does the work and returns its result; on a signal `stop` ends it first."""
     # Not in the main thread, which signals interrupt: the engine would report that as its own fault.
-    with ThreadPoolExecutor(1) as pool:
-        try:
-            run = pool.submit(work)
-            while not run.done():
-                # Again and again: a signal that comes just before a wait does not end it.
-                wait([run], LOOK_EVERY)
-            return run.result()
-        except BaseException:
+    with _noted() as signals, ThreadPoolExecutor(1) as pool:
+        run = pool.submit(work)
+        while not (run.done() or signals):
+            wait([run], LOOK_EVERY)
+        if signals:
             stop()
-            raise
+    return run.result()
+
+
+@contextmanager
+def _noted() -> Iterator[list[signal.Signals]]:
+    """Yields the signals that come while the block runs; the first is handled at its end. A handler that
+    raises at once could do so where the main thread has just taken a lock, for which others then wait for
+    ever."""
+    came: list[signal.Signals] = []
+    handlers = {number: signal.getsignal(number) for number in SIGNALS}
+    raising = {number: handler for number, handler in handlers.items() if callable(handler)}
+    for number in raising:
+        signal.signal(number, lambda caught, _: came.append(signal.Signals(caught)))
+    try:
+        yield came
+    finally:
+        for number, handler in raising.items():
+            signal.signal(number, handler)
+    if came:
+        raising[came[0]](came[0], None)
 
 
 def take(incoming: Incoming, path: Path, enough: int = sys.maxsize) -> bool:

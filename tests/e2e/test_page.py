@@ -126,6 +126,18 @@ def test_a_folder_is_not_taken_for_a_file(page: Page) -> None:
     expect(page.locator("#drop")).to_contain_text("Drop a file here")
 
 
+@pytest.mark.parametrize(
+    ("what", "stays"), [("new File([], 'a.csv')", True), ("'text', 'text/plain'", False)]
+)
+def test_a_file_that_misses_the_box_does_not_replace_the_page(page: Page, what: str, stays: bool) -> None:
+    prevented = page.evaluate(
+        f"""() => {{ const given = new DataTransfer(); given.items.add({what});
+        const event = new DragEvent("drop", {{dataTransfer: given, bubbles: true, cancelable: true}});
+        document.body.dispatchEvent(event); return event.defaultPrevented; }}"""
+    )
+    assert prevented is stays
+
+
 def test_a_damaged_address_opens_no_job_and_breaks_nothing(page: Page) -> None:
     page.goto("about:blank")
     page.goto("/#%E0%A4")

@@ -92,8 +92,9 @@ function files({ items }) {
 
 function dropping() {
   const drop = $("drop");
-  // Beside the box the browser would leave the page to show the file.
-  for (const name of ["dragover", "drop"]) document.addEventListener(name, (event) => event.preventDefault());
+  // Beside the box the browser would leave the page to show the file; a text may be dropped where it is written.
+  const kept = (event) => event.dataTransfer.types.includes("Files") && event.preventDefault();
+  for (const name of ["dragover", "drop"]) document.addEventListener(name, kept);
   for (const name of ["dragenter", "dragover"]) drop.addEventListener(name, (event) => { event.preventDefault(); drop.classList.add("over"); });
   for (const name of ["dragleave", "drop"]) drop.addEventListener(name, () => drop.classList.remove("over"));
   drop.addEventListener("drop", (event) => {

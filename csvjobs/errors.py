@@ -25,7 +25,7 @@
     │   └── PreviewTimeout · PreviewTooLarge
     ├── Cancelled        not a fault: a client cancelled the job
     └── ServiceError     the service's own fault (5xx); retried where that can help, always logged
-        ├── QueueUnavailable · StorageUnavailable · DiskFull
+        ├── QueueUnavailable · StorageUnavailable · DiskFull · Stopping
         └── AccountMismatch · WorkerLost · InternalError · BadSetup
 
 The docstring of a class is its title; `code` never changes once released; the message says what is wrong,
@@ -604,6 +604,13 @@ class DiskFull(ServiceError):
 
     code = "disk-full"
     status = 507
+
+
+class Stopping(ServiceError):
+    """The service is being stopped."""
+
+    code = "service-stopping"
+    status = 503
 
 
 class AccountMismatch(ServiceError):

@@ -87,10 +87,10 @@ class Service:
     def start_reconciler(self) -> subprocess.Popen[bytes]:
         return self._start("csvjobs.worker.reconciler")
 
-    def start_api(self, port: int | None = None) -> str:
-        """Starts the API as the inherited contract says; returns its address."""
+    def start_api(self, port: int | None = None, *options: str) -> str:
+        """Starts the API as the inherited contract says, with uvicorn's `options`; returns its address."""
         port = port or free_port()
-        self._start("uvicorn", "main:app", "--port", str(port), "--log-level", "warning")
+        self._start("uvicorn", "main:app", "--port", str(port), "--log-level", "warning", *options)
         eventually(lambda: _listens(port))
         return f"http://127.0.0.1:{port}"
 

@@ -12,7 +12,7 @@ from starlette.middleware import Middleware
 import csvjobs
 from csvjobs import wiring
 from csvjobs.api import problems
-from csvjobs.api.middleware import EarlyAnswer, Head, RequestId
+from csvjobs.api.middleware import CutOff, EarlyAnswer, Head, RequestId
 from csvjobs.api.origin import OwnSite
 from csvjobs.api.routes import catalogue, files, health, jobs, rejected, submit, tables
 from csvjobs.api.watch import Watch
@@ -49,7 +49,7 @@ def create_app(services: Services) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
-        middleware=[Middleware(each) for each in (RequestId, EarlyAnswer, OwnSite, Head)],
+        middleware=[Middleware(each) for each in (RequestId, CutOff, EarlyAnswer, OwnSite, Head)],
     )
     problems.install(app)
     plain = app.openapi

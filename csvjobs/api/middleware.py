@@ -1,14 +1,21 @@
-"""ASGI middleware: request ids and security headers, HEAD for every GET, and orderly early responses."""
+"""ASGI middleware: request ids and security headers, HEAD for every GET, and responses in good order."""
 
 from __future__ import annotations
 
 import asyncio
+import logging
 import re
 import uuid
 from contextlib import suppress
 
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from csvjobs.api.problems import problem
+from csvjobs.errors import Stopping
+
+log = logging.getLogger(__name__)
 
 # A valid request id from a client; any other is replaced by a generated one.
 REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
@@ -39,6 +46,30 @@ class RequestId:
             await send(message)
 
         return await self.app(scope, receive, named)
+
+
+class CutOff:
+    """Ends a request that the server cancels because it is told to stop: with 503, or where the response has
+    begun by closing the connection. The server itself would take that for a fault of the app."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        begun = False
+
+        async def noted(message: Message) -> None:
+            nonlocal begun
+            begun = True
+            await send(message)
+
+        try:
+            await self.app(scope, receive, noted)
+        except asyncio.CancelledError:
+            log.warning("%s %s: cut off, as the service is being stopped", scope["method"], scope["path"])
+            if not begun:
+                stopping = Stopping(hint="Send the request again when the service is back.")
+                await problem(Request(scope), stopping)(scope, receive, send)
 
 
 class Head:

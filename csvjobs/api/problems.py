@@ -30,6 +30,7 @@ HEADERS = {
     "idempotency-key-in-use": {"Retry-After": "1"},
     "queue-unavailable": {"Retry-After": "5"},
     "storage-unavailable": {"Retry-After": "5"},
+    "service-stopping": {"Retry-After": "5", "Connection": "close"},
     "disk-full": {"Retry-After": "60"},
     "unsupported-coding": {"Accept-Encoding": "gzip, zstd, identity"},
 }

@@ -7,6 +7,7 @@ import gzip
 import hashlib
 import io
 import json
+import signal
 import socket
 import zipfile
 from collections.abc import Iterator
@@ -404,6 +405,28 @@ def test_of_an_upload_that_breaks_off_nothing_is_left(
     assert alone.service.services.storage.list() == []
     assert alone.client.get("/healthz").status_code == 200
     assert len(capfd.readouterr().err.splitlines()) <= 1
+
+
+def test_an_upload_that_the_end_of_the_service_cuts_off_is_told_to_come_again(
+    serve: Serve, capfd: pytest.CaptureFixture[str]
+) -> None:
+    alone = serve()
+    parts = urlsplit(alone.service.start_api(None, "--timeout-graceful-shutdown", "1"))
+    server = alone.service.processes[-1]
+    head = (
+        b"POST /upload_csv HTTP/1.1\r\nHost: x\r\nContent-Type: text/csv\r\nContent-Length: 5000000\r\n\r\n"
+    )
+    with socket.create_connection((parts.hostname, parts.port), timeout=30) as connection:
+        connection.sendall(head + b"a,b\n" * 500_000)
+        eventually(lambda: any(path.stat().st_size for path in alone.root.glob(".incoming/*/input.csv")))
+        server.terminate()
+        answer = b"".join(iter(lambda: connection.recv(65536), b""))
+    assert answer.startswith(b"HTTP/1.1 503 ")
+    assert b"retry-after: 5\r\n" in answer.lower()
+    assert b'"code":"service-stopping"' in answer
+    assert server.wait(timeout=20) in (0, -signal.SIGTERM)
+    assert alone.leftovers() == []
+    assert "Traceback" not in capfd.readouterr().err
 
 
 def digest(content: bytes) -> str:

@@ -22,8 +22,8 @@ COMMANDS = (
 
 
 def build(typed: list[str]) -> typer.Typer:
-    """The app with only the command that was typed, as importing engine, queue and server takes a while; with
-    all commands if it is none of them."""
+    """The app with only the command that was typed, as importing engine, queue and server takes a while: with
+    none for the version, with all for the help."""
     app = typer.Typer(
         name="csvjobs",
         callback=_main,
@@ -35,7 +35,8 @@ def build(typed: list[str]) -> typer.Typer:
         epilog="Start a service with `csvjobs up`, or go without: `csvjobs run my.csv -o clean.csv`.\n\n"
         + EXIT_STATUS,
     )
-    for name in [name for name in COMMANDS if [name] == typed[:1]] or COMMANDS:
+    wanted = set(typed[:1]) & {*COMMANDS, "--version"} or COMMANDS
+    for name in [name for name in COMMANDS if name in wanted]:
         command = getattr(import_module(f"csvjobs.cli.{name}"), name)
         app.command(name, epilog=EXIT_STATUS)(command)
     return app

@@ -29,6 +29,9 @@ DAY = 86_400_000
 LAST_DAY = 2_958_465
 """31 December 9999."""
 
+MOST_CODE = 255
+"""Characters of a format, in any spreadsheet program."""
+
 NO_SUCH_DAY = 60
 """29 February 1900, which did not exist."""
 
@@ -40,7 +43,7 @@ _SIGNS = re.compile(r'(0)|\\(.)|"([^"]*)"|(.)')
 
 def shown(code: str, *, epoch1904: bool = False) -> Shown:
     """The conversion for numbers of that format; `epoch1904`: days count from 1904, not from 1900."""
-    first = code.partition(";")[0]
+    first = code[:MOST_CODE].partition(";")[0]
     if _NOUGHTS.fullmatch(first) and first.count("0") > 1:
         return partial(_with_noughts, [found.groups() for found in _SIGNS.finditer(first)])
     letters = set(_NOT_SAID.sub("", first).lower())

@@ -13,7 +13,7 @@ import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from io import BufferedIOBase
+from io import BufferedIOBase, BufferedReader, FileIO
 from lzma import LZMAError
 from pathlib import Path
 from typing import BinaryIO, cast
@@ -45,6 +45,9 @@ DAMAGE = (
 _OFFICE = ("[Content_Types].xml", "mimetype")
 ENCRYPTED = 0x1
 
+MOST_DIRECTORY = 4 * 1024**2
+"""Bytes of a zip file's list of members, which is held in memory, ten times as large."""
+
 
 @dataclass(frozen=True)
 class Unpacked:
@@ -72,7 +75,7 @@ def unpack(
     kind = _kind(path)
     if kind is None:
         return None
-    with path.open("rb") as packed, target.open("wb") as out:
+    with zip_file(path) as packed, target.open("wb") as out:
         collector = FactsCollector()
         for chunk in _real_bytes(packed, kind, most, tick, cut=cut):
             collector.update(chunk)
@@ -95,10 +98,24 @@ def _kind(path: Path) -> str | None:
 def is_office(path: Path) -> bool:
     """Whether a zip file is an office document."""
     try:
-        with zipfile.ZipFile(path) as archive:
+        with zip_file(path) as file, zipfile.ZipFile(file) as archive:
             return any(name in _OFFICE for name in archive.namelist())
     except (*DAMAGE, OSError):
         return False
+
+
+def zip_file(path: Path) -> BinaryIO:
+    """The file, to be opened as a zip file; BadZipFile is raised if its list of members is too long."""
+    return _ZipFile(FileIO(path))
+
+
+class _ZipFile(BufferedReader):
+    """A file of which no large part is read at once: zipfile would read a list of any length."""
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        if size is not None and size > MOST_DIRECTORY:
+            raise zipfile.BadZipFile("its list of files is too long")
+        return super().read(size)
 
 
 def _real_bytes(

@@ -12,7 +12,6 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from itertools import islice
 from json.decoder import scanstring  # type: ignore[attr-defined]
 from pathlib import Path
 from typing import Any
@@ -24,9 +23,18 @@ from csvjobs.reading.header import Header
 from csvjobs.reading.options import ReadOptions
 from csvjobs.reading.records import Line
 from csvjobs.reading.rejects import RejectsWriter
-from csvjobs.reading.scan import Scan
+from csvjobs.reading.scan import Scan, Tick
 from csvjobs.reading.source import Found, Source
-from csvjobs.reading.tables import HEAD_ROWS, Head, Place, Sieve, Table, check_width, named_head
+from csvjobs.reading.tables import (
+    HEAD_BYTES,
+    HEAD_ROWS,
+    Head,
+    Place,
+    Sieve,
+    Table,
+    check_width,
+    named_head,
+)
 from csvjobs.reading.text import Text
 
 LOOKED_AT = 10
@@ -64,16 +72,22 @@ class Jsonl(Table):
     def __post_init__(self) -> None:
         self.detected["format"] = Found("jsonl")
 
-    def head(self) -> Head:
+    def head(self, tick: Tick) -> Head:
         """The head; its columns are the keys of the first rows only."""
-        found = list(islice(self._beginning(), HEAD_ROWS + 1))
+        found: list[Object | str] = []
+        whole = not self.cut
+        for start, each in self._beginning():
+            if len(found) == HEAD_ROWS or start > HEAD_BYTES:
+                whole = False
+                break
+            found.append(each)
         if self.cut:
             del found[-1:]
         self.keys = list(dict.fromkeys(key for each in found if isinstance(each, dict) for key in each))
         faults = Counter[str]()
         head = named_head(self.keys, self._rows(found, faults), self.options)
         self.told = head.header.warnings
-        return head._replace(whole=head.whole and len(found) <= HEAD_ROWS and not self.cut, faults=faults)
+        return head._replace(whole=head.whole and whole, faults=faults)
 
     def source(self, header: Header, target: Path, scan: Scan) -> Source:
         """Reads all rows; if a new key occurs, starts again with a column for it."""
@@ -83,15 +97,15 @@ class Jsonl(Table):
                 return source
             self.keys = list(run.keys)
 
-    def _beginning(self) -> Iterator[Object | str]:
-        """The object of each line, or the reject code of a bad one."""
+    def _beginning(self) -> Iterator[tuple[int, Object | str]]:
+        """Where each line begins, and its object, or the reject code of a bad one."""
         with self.path.open("rb") as file:
             for line in _lines(file, self.options.max_record_bytes):
                 if line.content.strip():
                     try:
-                        yield _object(line, self.options)
+                        yield line.start, _object(line, self.options)
                     except _Bad as bad:
-                        yield bad.code
+                        yield line.start, bad.code
 
     def _rows(self, found: Iterable[Object | str], faults: Counter[str]) -> Iterator[list[Cell]]:
         """The good rows; counts the bad ones by code."""
@@ -231,10 +245,11 @@ def _text(value: Any) -> Cell:
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    made = dict(pairs)
-    if len(made) < len(pairs):
-        twice = next(key for place, (key, _) in enumerate(pairs) if key in dict(pairs[:place]))
-        raise ValueError(f"the key {twice!r} twice")
+    made: dict[str, Any] = {}
+    for key, value in pairs:
+        if key in made:
+            raise ValueError(f"the key {key!r} twice")
+        made[key] = value
     return made
 
 

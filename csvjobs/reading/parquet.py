@@ -21,7 +21,7 @@ from csvjobs.errors import DamagedArchive, EncryptedArchive
 from csvjobs.reading.clean import PLAIN, Cell
 from csvjobs.reading.header import Header
 from csvjobs.reading.rejects import Failed, Reject, RejectsWriter
-from csvjobs.reading.scan import Scan
+from csvjobs.reading.scan import Scan, Tick
 from csvjobs.reading.source import Found, Source
 from csvjobs.reading.tables import HEAD_ROWS, Head, Table, named_head
 
@@ -45,7 +45,7 @@ class Parquet(Table):
     def __post_init__(self) -> None:
         self.detected["format"] = Found("parquet")
 
-    def head(self) -> Head:
+    def head(self, tick: Tick) -> Head:
         with self._open() as connection:
             names = [name for name, _ in self._columns(connection)]
             return named_head(names, self._rows(connection), self.options)

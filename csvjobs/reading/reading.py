@@ -88,14 +88,14 @@ def look(
         path, facts = unpacked.path, unpacked.facts
     packed = {"compression": Found(unpacked.kind)} if unpacked else {}
     if table := binary_table(path, facts, options, scratch, most_bytes):
-        return _look_at(table, facts, path, packed)
+        return _look_at(table, facts, path, packed, tick)
     given, options = options, as_written(path, facts, options) or options
     check_text(path, facts, options.encoding)
     enough = facts.bytes if facts.cut else enough
     encoding, text = _utf8(path, facts, options.encoding, scratch / "utf8.csv", tick, enough)
     head, whole = first_lines(text, cut=facts.cut)
     if table := text_table(text, head, options, cut=facts.cut):
-        return _look_at(table, facts, path, {"encoding": encoding, **packed})
+        return _look_at(table, facts, path, {"encoding": encoding, **packed}, tick)
     dialect, found = find_dialect(head, options)
     beginning = find_beginning(head, dialect, options)
     header = _own(header_of(beginning, options), options)
@@ -171,9 +171,9 @@ def _text(found: Look) -> TextTable:
     return TextTable(found.text, found.dialect, found.header, found.options, check)
 
 
-def _look_at(table: Table, facts: Facts, path: Path, known: dict[str, Found]) -> Look:
+def _look_at(table: Table, facts: Facts, path: Path, known: dict[str, Found], tick: Tick) -> Look:
     """A look at a table that is not text in rows and columns; `known`: what was detected before."""
-    head = table.head()
+    head = table.head(tick)
     detected = table.detected | known
     doubts = _doubts(detected, head.header, table.options) + _unused(detected, table.options)
     warnings = table.notes + head.header.warnings + doubts

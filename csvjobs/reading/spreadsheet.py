@@ -37,8 +37,8 @@ class Spreadsheet(Table):
     before: int = 0
     above: list[bool] = field(default_factory=list)
 
-    def head(self) -> Head:
-        with self._open(lambda _: None) as book:
+    def head(self, tick: Tick) -> Head:
+        with self._open(tick) as book:
             sheet = self._sheet(book)
             left = _every(book.rows(sheet))
             rows = _beginning(left)

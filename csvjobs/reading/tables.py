@@ -20,7 +20,7 @@ from csvjobs.reading.header import Header, column_names
 from csvjobs.reading.options import ReadOptions
 from csvjobs.reading.records import Line, lines
 from csvjobs.reading.rejects import REASONS, Failed, Reject, RejectsWriter
-from csvjobs.reading.scan import Scan
+from csvjobs.reading.scan import Scan, Tick
 from csvjobs.reading.source import Found, Source
 
 HEAD_BYTES = 1024**2
@@ -47,8 +47,8 @@ class Table(ABC):
     notes: list[str] = field(default_factory=list)
 
     @abstractmethod
-    def head(self) -> Head:
-        """The first rows. Raises DataError."""
+    def head(self, tick: Tick) -> Head:
+        """The first rows; `tick` as for `look`. Raises DataError."""
 
     @abstractmethod
     def source(self, header: Header, target: Path, scan: Scan) -> Source:

@@ -11,7 +11,7 @@ import re
 import zipfile
 from array import array
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import IO, NamedTuple
 from xml.parsers import expat
@@ -19,7 +19,7 @@ from xml.parsers import expat
 from csvjobs.errors import DamagedArchive, EncryptedArchive, FieldTooLong, TooManyColumns
 from csvjobs.reading.cellformat import BUILT_IN, Shown, number, shown
 from csvjobs.reading.clean import Cell
-from csvjobs.reading.compression import DAMAGE, ENCRYPTED, check_size
+from csvjobs.reading.compression import DAMAGE, ENCRYPTED, check_size, zip_file
 
 MOST_ROWS, MOST_COLUMNS = 2**20, 2**14
 """The limits of a sheet."""
@@ -27,8 +27,13 @@ MOST_ROWS, MOST_COLUMNS = 2**20, 2**14
 MOST_ELEMENTS = 200_000
 """The limit for one row, or before the first: a cell has hardly more than six."""
 
+MOST_PARTS = 500_000
+"""Elements of a part that is usually small: a workbook may have some 65,000 styles."""
+
 MOST_XML = 64 * 1024**2
 """Bytes of one row, one text, or a part that is usually small."""
+
+TOO_LONG = f"A row or text of the workbook has more than {MOST_XML} bytes."
 
 CHUNK = 64 * 1024
 SEND_AGAIN = "Save it again with a spreadsheet program, or send the sheet as CSV."
@@ -72,18 +77,20 @@ class Workbook:
         self.errors = self.uncalculated = 0
         self._tick, self._most, self._scratch = tick, most_bytes, scratch
         self._read, self._packed = 0, path.stat().st_size
-        with _explained():
-            self._archive = zipfile.ZipFile(path)
+        with _explained(), ExitStack() as stack:
+            file = stack.enter_context(zip_file(path))
+            self._archive = stack.enter_context(zipfile.ZipFile(file))
             book = next((part for kind, part in self._relations("").values() if kind == "officeDocument"), "")
             self._parts = self._relations(book)
             self._epoch1904, self.sheets = self._contents(book)
             self._formats = self._styles()
+            self._opened = stack.pop_all()
 
     def __enter__(self) -> Workbook:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._archive.close()
+        self._opened.close()
 
     def rows(self, sheet: Sheet) -> Iterator[Row]:
         """The rows in the file, some numbers may be missing. Counts `errors` and formulas whose values are
@@ -99,7 +106,7 @@ class Workbook:
 
     def _cells(self, row: list[Raw], strings: _Strings) -> list[Cell]:
         made: list[Cell] = []
-        place = -1
+        place, size = -1, 0
         for cell in row:
             place = _place(cell.attributes.get("r"), place + 1)
             if place >= MOST_COLUMNS:
@@ -108,6 +115,9 @@ class Workbook:
             if text is not None:
                 made += [None] * (place + 1 - len(made))
                 made[place] = text
+                size += len(text)
+                if size > MOST_XML:
+                    raise FieldTooLong(TOO_LONG)
         return made
 
     def _text(self, cell: Raw, strings: _Strings) -> Cell:
@@ -171,17 +181,23 @@ class Workbook:
     def _part(self, kind: str) -> str:
         return next((part for found, part in self._parts.values() if found == kind), "")
 
-    def _attributes(self, name: str) -> list[tuple[str, dict[str, str]]]:
+    def _attributes(self, name: str) -> Iterator[tuple[str, dict[str, str]]]:
         """The attributes of each element in a small part, with the element's name; none for a missing
         part."""
+        if not name:
+            return
         found: list[tuple[str, dict[str, str]]] = []
-        if name:
-            with self._open(name) as part:
-                parser = _parser(lambda tag, given: found.append((_local(tag), given)))
-                for chunk in part:
-                    parser.Parse(chunk)
-                parser.Parse(b"", True)
-        return found
+        count = 0
+        with self._open(name) as part:
+            parser = _parser(lambda tag, given: found.append((_local(tag), given)))
+            for chunk in part:
+                parser.Parse(chunk)
+                yield from found
+                count += len(found)
+                if count > MOST_PARTS:
+                    raise ValueError(f"{name} has more than {MOST_PARTS} elements")
+                found.clear()
+            parser.Parse(b"", True)
 
     def _open(self, name: str) -> _Part:
         info = self._archive.getinfo(name)
@@ -214,7 +230,7 @@ class _Part:
         while chunk := self._stream.read(CHUNK):
             self.since += len(chunk)
             if self.since > MOST_XML:
-                raise FieldTooLong(f"A row or text of the workbook has more than {MOST_XML} bytes.")
+                raise FieldTooLong(TOO_LONG)
             self._more(len(chunk))
             yield chunk
 

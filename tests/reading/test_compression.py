@@ -148,6 +148,11 @@ def test_a_zip_file_holds_one_file(bench: ReadBench, members: tuple[tuple[str, b
         bench.read(zipped(*members))
 
 
+def test_a_list_of_files_that_would_fill_the_memory_is_not_read(bench: ReadBench) -> None:
+    with pytest.raises(DamagedArchive, match="its list of files is too long"):
+        bench.read(zipped(*((f"{number:0200}", b"") for number in range(20_000))))
+
+
 def test_a_password_is_said(bench: ReadBench) -> None:
     content = bytearray(one_file(TABLE))
     # The flag stands in the member's own header and in the list at the end.

@@ -10,6 +10,7 @@ from readbench import ReadBench
 
 from csvjobs.errors import BadRow, EmptyFile, NotCsv, TooManyColumns
 from csvjobs.reading.jsonl import cells
+from csvjobs.reading.options import ReadOptions
 
 
 def lines(*texts: str) -> bytes:
@@ -58,6 +59,19 @@ def test_bad_lines_are_set_aside_with_their_numbers(bench: ReadBench) -> None:
     assert table.rejects[0]["_record"] == '{"a": 1'
     assert content[int(table.rejects[1]["_byte"]) :].startswith(b'{"a": 1, "a"')
     assert table.counts == (2, 8, {"blank lines": 1})
+
+
+def test_a_key_that_comes_twice_among_many_is_named(bench: ReadBench) -> None:
+    keys = [f'"{number}": 1' for number in [*range(200_000), 199_999]]
+    table = bench.table(lines('{"a": 1}', f"{{{', '.join(keys)}}}"))
+    assert [r["_found"] for r in table.rejects] == ["the key '199999' twice"]
+
+
+def test_a_look_takes_no_more_long_lines_than_it_needs(bench: ReadBench) -> None:
+    content = lines(*[json.dumps({"a": "x" * 100_000})] * 20, '{"late": 1}')
+    found = bench.look(content, ReadOptions())
+    assert (found.header.columns, found.whole) == (("a",), False)
+    assert bench.table(content).columns == ("a", "late")
 
 
 def test_the_policies_for_bad_rows_hold_here_too(bench: ReadBench) -> None:

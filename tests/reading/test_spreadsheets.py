@@ -1,14 +1,16 @@
 """Sheets of workbooks: the text for each kind of cell, and files that are damaged or not workbooks."""
 
 import datetime
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from openpyxl import Workbook
-from readbench import ReadBench
+from readbench import ReadBench, facts_of
 from workbooks import by_hand, by_openpyxl, saved
 
+from csvjobs.engines.base import Interrupted
 from csvjobs.errors import (
     DamagedArchive,
     DataError,
@@ -19,9 +21,12 @@ from csvjobs.errors import (
     UnpackedTooLarge,
 )
 from csvjobs.reading.cellformat import shown
+from csvjobs.reading.options import ReadOptions
+from csvjobs.reading.reading import look
 from csvjobs.reading.workbook import unescaped
 
 NAMES = ["name", "value"]
+CELL = '<c t="s"><v>0</v></c>'
 
 
 def test_cells_come_as_the_texts_that_they_are(bench: ReadBench) -> None:
@@ -261,6 +266,38 @@ def test_one_long_text_in_many_cells_is_a_bomb_too(bench: ReadBench) -> None:
     rows = "<row><c t='str'><v>a</v></c></row>" + "<row><c t='s'><v>0</v></c></row>" * 200_000
     with pytest.raises(UnpackedTooLarge):
         bench.read(by_hand(rows, strings=[f"<t>{'a' * 30_000}</t>"]))
+
+
+def test_a_long_text_in_each_cell_of_one_row_is_too_long(bench: ReadBench) -> None:
+    row = f"<row>{CELL * 2000}</row>"
+    with pytest.raises(FieldTooLong, match="A row or text"):
+        bench.read(by_hand(row, strings=[f"<t>{'a' * 60_000}</t>"]))
+
+
+def test_a_format_makes_no_text_longer_than_a_format_may_be(bench: ReadBench) -> None:
+    row = '<row><c t="str"><v>a</v></c></row><row><c s="1"><v>7</v></c></row>'
+    assert bench.table(by_hand(row, formats=["0" * 100_000])).rows == [("7".zfill(255),)]
+
+
+def test_a_small_part_with_too_many_elements_is_damaged(bench: ReadBench) -> None:
+    with pytest.raises(DamagedArchive, match="elements"):
+        bench.read(by_hand("<row/>", book="<a/>" * 500_001))
+
+
+def test_a_look_at_a_workbook_can_be_stopped(bench: ReadBench, tmp_path: Path) -> None:
+    """A cell that names a late text makes it read all texts before."""
+    book = by_hand('<row><c t="s"><v>99999</v></c></row>', strings=["<t>some text</t>"] * 100_000)
+    path = tmp_path / "book.xlsx"
+    path.write_bytes(book)
+    ticks: list[int] = []
+
+    def stop(_: int) -> None:
+        ticks.append(1)
+        if len(ticks) > 10:
+            raise Interrupted
+
+    with pytest.raises(Interrupted):
+        look(path, facts_of(book), ReadOptions(), tmp_path, stop)
 
 
 def test_more_columns_than_a_sheet_can_have(bench: ReadBench) -> None:

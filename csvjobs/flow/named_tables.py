@@ -7,7 +7,7 @@ from pathlib import Path
 from csvjobs.errors import InvalidOption, TableNotFound, TooManyTables
 from csvjobs.jobs.job import TableRef
 from csvjobs.pipelines.named import NAME, VERSIONED
-from csvjobs.pipelines.versions import Versions, listed, most
+from csvjobs.pipelines.versions import NO_ROOM, Versions, listed, most
 
 FOLDER = "tables"
 
@@ -49,8 +49,8 @@ class NamedTables:
             newest = self.get(name) if there else None
             if newest and newest.job_id == job_id:
                 return newest, False
-            if self._stored.full(number):
-                raise TooManyTables(f"No more tables are kept by name: {most()}.")
+            if self._stored.full(name):
+                raise TooManyTables(f"No more tables are kept by name: {most()}.", hint=NO_ROOM)
             made = TableRef(job_id=job_id, sha256=sha256, name=name, version=number)
             if self._stored.append(name, number, made.model_dump_json()):
                 return made, True

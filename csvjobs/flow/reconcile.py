@@ -14,10 +14,9 @@ from csvjobs.flow.clock import SteadyClock
 from csvjobs.flow.expire import Expiry
 from csvjobs.flow.isolation import Isolation
 from csvjobs.flow.services import Services
-from csvjobs.flow.terms import effective_priority
+from csvjobs.flow.terms import effective_priority, high_is_served
 from csvjobs.flow.view import request_of, view
 from csvjobs.jobs.job import Job, Status
-from csvjobs.priority import Priority
 from csvjobs.storage.base import REPORT, REQUEST
 
 log = logging.getLogger(__name__)
@@ -82,7 +81,7 @@ class Reconciler:
         # The folders first: jobs committed after this look are left to the next round.
         pending = self._services.storage.pending()
         census = self._services.queue.census()
-        if census.high and not self._high_is_served():
+        if census.high and not high_is_served(self._services):
             self._change_lines(census.high)
         waiting = set(census.waiting)
         self._missed = Counter(
@@ -95,28 +94,25 @@ class Reconciler:
         put_back = []
         for job_id, rounds in self._missed.items():
             if rounds >= self._patience(job_id, in_flight=job_id in census.in_flight):
-                log.warning("job %s is in no queue and with no worker: queued again", job_id)
-                self._services.queue.withdraw(job_id)
-                self._put(job_id)
                 self._missed[job_id] = 0
-                put_back.append(job_id)
+                if self._put(job_id):
+                    log.warning("job %s was in no queue and with no worker: queued again", job_id)
+                    put_back.append(job_id)
         return len(pending), put_back
-
-    def _high_is_served(self) -> bool:
-        """Whether there are workers for high priority, on this machine or another."""
-        settings, queue = self._services.settings, self._services.queue
-        return bool(settings.priority_workers or queue.workers(Priority.HIGH))
 
     def _change_lines(self, waiting: Iterable[str]) -> None:
         """Moves jobs that wait for priority workers, of which there are none any more, to the normal line."""
         for job_id in waiting:
-            self._services.queue.withdraw(job_id)
             self._put(job_id)
 
-    def _put(self, job_id: str) -> None:
+    def _put(self, job_id: str) -> bool:
+        """Puts the job at its place in its line; returns whether its files could be read."""
         with self._isolation.of(job_id):
+            self._services.queue.withdraw(job_id)
             terms = request_of(self._services, job_id).terms
             self._services.queue.put(job_id, terms.owner, effective_priority(self._services, terms))
+            return True
+        return False
 
     def _in_nobodys_hands(self, job_id: str) -> bool:
         """Whether the job has begun, has not ended, and no live run holds it."""
@@ -143,13 +139,16 @@ class Reconciler:
 
     def _restore_index(self) -> list[str]:
         """Rebuilds an index that lacks a job it used to have: it has lost them all."""
-        services, listed = self._services, []
-        if self._witness and services.index.get(self._witness):
+        index, storage = self._services.index, self._services.storage
+        if self._witness and index.get(self._witness):
             return []
-        for job_id in reversed(services.storage.list()):
-            if services.index.get(job_id) is None and self._show(job_id):
-                listed.append(job_id)
-            self._witness = job_id
+        if self._witness and not storage.has(self._witness, REQUEST):
+            # Deleted, not lost: any other job that the index has will do.
+            self._witness = next(iter(index.ids()), None)
+            return []
+        there = reversed(storage.list())
+        listed = [job_id for job_id in there if index.get(job_id) is None and self._show(job_id)]
+        self._witness = next(iter(index.ids()), None)
         return listed
 
     def _refresh_index(self) -> list[str]:

@@ -13,7 +13,7 @@ def granted(
     services: Services, retention: str | None = None, priority: str | None = None, owner: str = ""
 ) -> Terms:
     """The terms of a job. retention: how long it is kept after its end, like 12h; priority: normal or high;
-    owner: the job's owner. Raises InvalidOption.
+    owner: the job's owner. Raises InvalidOption, QueueUnavailable.
     """
     return Terms(
         owner=owner,
@@ -23,8 +23,15 @@ def granted(
 
 
 def effective_priority(services: Services, terms: Terms) -> Priority:
-    """The line in which the job waits: normal when the service has no priority workers any more."""
-    return terms.priority if services.settings.priority_workers else Priority.NORMAL
+    """The line in which the job waits: normal when the service has no priority workers any more. Raises
+    QueueUnavailable."""
+    high = terms.priority is Priority.HIGH and high_is_served(services)
+    return Priority.HIGH if high else Priority.NORMAL
+
+
+def high_is_served(services: Services) -> bool:
+    """Whether there are workers for high priority, on this machine or another. Raises QueueUnavailable."""
+    return bool(services.settings.priority_workers or services.queue.workers(Priority.HIGH))
 
 
 def _retention(services: Services, asked: str) -> int:
@@ -43,7 +50,7 @@ def _priority(services: Services, asked: str) -> Priority:
         raise InvalidOption(
             f"priority: {asked[:80]!r} is not a valid priority.", hint=f"It may be {' or '.join(Priority)}."
         )
-    if asked == Priority.HIGH and not services.settings.priority_workers:
+    if asked == Priority.HIGH and not high_is_served(services):
         said = "priority: this service has no workers for jobs of high priority."
         raise InvalidOption(said, hint="Send it without. CSVJOBS_PRIORITY_WORKERS sets how many there are.")
     return Priority(asked)

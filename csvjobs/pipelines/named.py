@@ -37,7 +37,7 @@ class NamedPipelines:
         InvalidPipeline."""
         if not self._fixed(name) and self.versions(name):
             return self.stored.get(name, version)
-        if version is not None or name not in self.names():
+        if version is not None or not self._fixed(name):
             near = get_close_matches(name, self.names(), n=1)
             hint = f"Did you mean {near[0]!r}?" if near else f"Known: {', '.join(self.names())}."
             asked = name if version is None else f"{name}@{version}"

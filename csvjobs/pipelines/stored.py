@@ -8,7 +8,7 @@ from pathlib import Path
 
 from csvjobs.errors import PipelineNotFound, PreconditionFailed, TooManyPipelines
 from csvjobs.pipelines.spec import Pipeline, build
-from csvjobs.pipelines.versions import Versions, listed, most
+from csvjobs.pipelines.versions import NO_ROOM, Versions, listed, most
 
 Fits = Callable[[str], bool]
 
@@ -48,8 +48,8 @@ class StoredPipelines:
             _check(newest, fits)
             if newest and newest.sha256 == pipeline.sha256:
                 return newest, False
-            if self._stored.full(number):
-                raise TooManyPipelines(f"No more pipelines are kept here: {most()}.")
+            if self._stored.full(pipeline.name):
+                raise TooManyPipelines(f"No more pipelines are kept here: {most()}.", hint=NO_ROOM)
             text = json.dumps(pipeline.document(), ensure_ascii=False, indent=1) + "\n"
             if self._stored.append(pipeline.name, number, text):
                 return pipeline.numbered(number), True

@@ -39,9 +39,10 @@ class Versions:
         """The number of the next version."""
         return max(self._numbers(name), default=0) + 1
 
-    def full(self, number: int) -> bool:
-        """Whether there is no room for a version with that number."""
-        return number > MAX_VERSIONS or (number == 1 and len(_children(self.folder)) >= MAX_NAMES)
+    def full(self, name: str) -> bool:
+        """Whether there is no room for another version of that name."""
+        versions = len(self.of(name))
+        return versions >= MAX_VERSIONS or (versions == 0 and len(self.names()) >= MAX_NAMES)
 
     def append(self, name: str, number: int, text: str) -> bool:
         """Writes a version; returns False if another process has taken the number."""
@@ -80,6 +81,9 @@ def listed(versions: list[int]) -> str:
 def most() -> str:
     """How many can be stored, for messages."""
     return f"at most {MAX_NAMES} names with {MAX_VERSIONS} versions each"
+
+
+NO_ROOM = "Delete a name that is not used any more: its versions go with it."
 
 
 def _write(path: Path, text: str) -> None:

@@ -26,7 +26,7 @@
     ├── Cancelled        not a fault: a client cancelled the job
     └── ServiceError     the service's own fault (5xx); retried where that can help, always logged
         ├── QueueUnavailable · StorageUnavailable · DiskFull · Stopping
-        └── AccountMismatch · WorkerLost · InternalError · BadSetup
+        └── DamagedJob · AccountMismatch · WorkerLost · InternalError · BadSetup
 
 The docstring of a class is its title; `code` never changes once released; the message says what is wrong,
 where, and what was found; `hint` says what to do next.
@@ -604,6 +604,13 @@ class DiskFull(ServiceError):
 
     code = "disk-full"
     status = 507
+
+
+class DamagedJob(ServiceError):
+    """The stored files of the job are damaged."""
+
+    code = "job-damaged"
+    status = 500
 
 
 class Stopping(ServiceError):

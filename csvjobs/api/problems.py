@@ -144,8 +144,8 @@ async def _left(request: Request, error: Exception) -> Response:
 
 
 async def _unexpected(request: Request, error: Exception) -> Response:
-    # The server logs the traceback; a client gets a sentence.
-    return problem(request, InternalError())
+    # The server logs the traceback and closes the connection; a client gets a sentence.
+    return problem(request, InternalError(), {"Connection": "close"})
 
 
 def _answer(request: Request, headers: Mapping[str, str] | None = None, **members: Any) -> Response:

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import contextlib
 
-from pydantic import ValidationError
-
-from csvjobs.errors import JobAlreadyEnded, QueueUnavailable, TableInUse
+from csvjobs.errors import DamagedJob, JobAlreadyEnded, QueueUnavailable, TableInUse
 from csvjobs.flow.cancel import cancel
 from csvjobs.flow.services import Services
 from csvjobs.jobs.job import now, rfc3339
@@ -25,7 +23,7 @@ def remove(services: Services, job_id: str, told: str) -> None:
             hint="Give the name to another job's output, or take it back: DELETE /tables/{name}.",
         )
     # A job with damaged files must be deletable too.
-    with contextlib.suppress(JobAlreadyEnded, ValidationError):
+    with contextlib.suppress(JobAlreadyEnded, DamagedJob):
         cancel(services, job_id)
     services.storage.delete(job_id, told)
     with contextlib.suppress(QueueUnavailable):

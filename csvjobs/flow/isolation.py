@@ -6,9 +6,7 @@ import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from pydantic import ValidationError
-
-from csvjobs.errors import JobNotFound
+from csvjobs.errors import DamagedJob, JobNotFound
 
 log = logging.getLogger(__name__)
 
@@ -27,7 +25,7 @@ class Isolation:
             yield
         except JobNotFound:
             pass
-        except (OSError, ValidationError) as error:
+        except (OSError, DamagedJob) as error:
             if job_id not in self._told:
                 log.warning("job %s is skipped, as its files cannot be read: %r", job_id, error)
             self._told.add(job_id)

@@ -8,7 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from csvjobs.errors import Cancelled, CsvjobsError, DataError, DiskFull, InternalError, WorkerLost
+from csvjobs.errors import Cancelled, CsvjobsError, DamagedJob, DataError, DiskFull, InternalError, WorkerLost
 from csvjobs.flow.deliver import ERROR_TEXT, REJECTED
 from csvjobs.flow.digest import file_info
 from csvjobs.flow.disk_space import check_run
@@ -97,6 +97,7 @@ def _succeed(
         storage.fetch(job.job_id, INPUT) as path,
         Monitor(services, job, limit, request.facts.bytes, leave) as monitor,
     ):
+        _check_input(path, request)
         work(services, request, path, scratch, monitor, outcome)
         with monitor.stage("publish"):
             files = outcome.infos()
@@ -106,6 +107,13 @@ def _succeed(
     counts = {"rows": outcome.rows, "steps": outcome.steps}
     known = {**_known(outcome), **counts, "files": files, "timings": monitor.timings}
     return job.moved(Status.DONE, **known)
+
+
+def _check_input(path: Path, request: Request) -> None:
+    """Raises DamagedJob if the stored file is not as long as the one that was received."""
+    if (size := path.stat().st_size) != request.facts.bytes:
+        found = f"The stored file has {size} bytes, but {request.facts.bytes} were received."
+        raise DamagedJob(found, hint="Look for what changes files in the jobs folder, and send it again.")
 
 
 def _fail(services: Services, job: Job, error: CsvjobsError, outcome: Outcome | None = None) -> None:

@@ -16,7 +16,7 @@ from csvjobs.flow.isolation import Isolation
 from csvjobs.flow.services import Services
 from csvjobs.flow.terms import effective_priority, high_is_served
 from csvjobs.flow.view import request_of, view
-from csvjobs.jobs.job import Job, Status
+from csvjobs.jobs.job import Status
 from csvjobs.storage.base import REPORT, REQUEST
 
 log = logging.getLogger(__name__)
@@ -133,9 +133,8 @@ class Reconciler:
 
     def _settle(self, job_id: str) -> None:
         """Completes the ending of a job whose process was killed right after it wrote the report."""
-        report = self._services.storage.read(job_id, REPORT)
-        self._services.index.put(Job.model_validate_json(report))
-        self._services.storage.end(job_id, report)
+        self._services.index.put(view(self._services, job_id))
+        self._services.storage.end(job_id, self._services.storage.read(job_id, REPORT))
 
     def _restore_index(self) -> list[str]:
         """Rebuilds an index that lacks a job it used to have: it has lost them all."""

@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import TypeVar
 
-from csvjobs.errors import JobNotFound, QueueUnavailable
+from pydantic import BaseModel, ValidationError
+
+from csvjobs.errors import DamagedJob, FileNotFound, JobNotFound, QueueUnavailable
 from csvjobs.flow.services import Services
 from csvjobs.jobs.job import Job, Request, Status
 from csvjobs.storage.base import REPORT, REQUEST
 
+M = TypeVar("M", bound=BaseModel)
+
 
 def view(services: Services, job_id: str) -> Job:
-    """The job's current state. Raises JobNotFound."""
+    """The job's current state. Raises JobNotFound, DamagedJob."""
     storage = services.storage
     if storage.ended(job_id):
-        return dated(services, Job.model_validate_json(storage.read(job_id, REPORT)))
-    queued = Job.queued(request_of(services, job_id))
+        return dated(services, _stored(services, job_id, REPORT, Job))
+    queued = Job.queued(request_of(services, job_id)).model_copy(
+        update={"attempts": storage.attempts(job_id)}
+    )
     if not storage.leased(job_id):
         # It may have ended between the two checks.
         return view(services, job_id) if storage.ended(job_id) else queued
@@ -34,8 +41,20 @@ def dated(services: Services, job: Job) -> Job:
 
 
 def request_of(services: Services, job_id: str) -> Request:
-    """The request of a job. Raises JobNotFound."""
-    return Request.model_validate_json(services.storage.read(job_id, REQUEST))
+    """The request of a job. Raises JobNotFound, DamagedJob."""
+    try:
+        return _stored(services, job_id, REQUEST, Request)
+    except FileNotFound:
+        # A folder without a request is no job, whatever else it holds.
+        raise JobNotFound(f"There is no job {job_id!r}.") from None
+
+
+def _stored(services: Services, job_id: str, name: str, model: type[M]) -> M:
+    try:
+        return model.model_validate_json(services.storage.read(job_id, name))
+    except ValidationError:
+        hint = "Restore its folder from a backup, or delete the job."
+        raise DamagedJob(f"The file {name} of job {job_id} cannot be read.", hint=hint) from None
 
 
 def listing(
@@ -57,6 +76,8 @@ def _still_there(services: Services, entry: Job) -> Job | None:
         return view(services, entry.job_id)
     except JobNotFound:
         return None
+    except DamagedJob:
+        return entry
 
 
 def _live(services: Services, job_id: str) -> Job | None:

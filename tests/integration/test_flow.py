@@ -22,6 +22,7 @@ from hypothesis import strategies as st
 from csvjobs.engines.base import ReadFailed
 from csvjobs.engines.duckdb import DuckEngine
 from csvjobs.errors import (
+    DamagedJob,
     DiskFull,
     EmptyUpload,
     InvalidPipeline,
@@ -313,6 +314,40 @@ def test_a_job_that_ends_its_process_each_time_is_given_up(services: Services) -
     assert job.error.code == "worker-lost"
     assert job.attempts == services.settings.job_attempts
     assert f"{job.attempts} times" in job.error.message
+
+
+def test_a_job_that_waits_for_another_attempt_says_which_were_made(services: Services) -> None:
+    job_id = submit(services, b"a,b\n1,2\n")
+    services.storage.attempt(job_id)
+    job = view(services, job_id)
+    assert (job.status, job.attempts) == (Status.QUEUED, 1)
+
+
+def test_a_file_that_is_not_what_was_received_is_not_processed(tmp_path: Path) -> None:
+    services = make(tmp_path, LocalStorage(tmp_path / "jobs"), job_attempts=1)
+    job_id = submit(services, b"a,b\n1,2\n3,4\n")
+    with (tmp_path / "jobs" / job_id / "input.csv").open("r+b") as file:
+        file.truncate(8)
+    process(services, job_id)
+    job = view(services, job_id)
+    assert job.status is Status.ERROR
+    assert (job.error.code, job.error.message) == (
+        "job-damaged",
+        "The stored file has 8 bytes, but 12 were received.",
+    )
+
+
+def test_a_job_with_damaged_files_says_so_is_listed_and_can_be_deleted(tmp_path: Path) -> None:
+    services = make(tmp_path, LocalStorage(tmp_path / "jobs"))
+    waiting, ended = submit(services, b"a\n1\n"), run(services, b"a\n1\n").job_id
+    for job_id, name in ((waiting, "job.json"), (ended, "report.json")):
+        (tmp_path / "jobs" / job_id / name).write_text('{"job_id"')
+        with pytest.raises(DamagedJob, match=f"The file {name} of job {job_id}"):
+            view(services, job_id)
+    assert {job.job_id for job in listing(services, 10)} == {waiting, ended}
+    for job_id in (waiting, ended):
+        delete(services, job_id)
+    assert services.storage.list() == []
 
 
 def test_our_own_fault_is_tried_again_and_then_told_without_details(services: Services) -> None:

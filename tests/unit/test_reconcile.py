@@ -22,6 +22,7 @@ from csvjobs.pipelines.named import NamedPipelines
 from csvjobs.priority import Priority
 from csvjobs.queues.inline import InlineQueue
 from csvjobs.settings import Settings
+from csvjobs.storage.base import REQUEST
 from csvjobs.storage.memory import MemoryStorage
 
 
@@ -243,6 +244,61 @@ def test_a_job_whose_files_are_damaged_is_told_once_and_the_others_go_on(
     assert parts.waiting() == [lost]
     assert [job.job_id for job in parts.index.list(10)] == [lost]
     assert len([record for record in caplog.records if damaged in record.getMessage()]) == 1
+
+
+def damage(parts: Parts, job_id: str, name: str, content: bytes) -> None:
+    files = parts.storage._job(job_id)
+    files[name] = files[name]._replace(content=content)
+
+
+def test_a_waiting_job_that_cannot_be_read_is_told_once_and_not_put_back(
+    parts: Parts, caplog: pytest.LogCaptureFixture
+) -> None:
+    damaged = parts.submit()
+    damage(parts, damaged, REQUEST, b'{"job_id"')
+    parts.lose_queue_and_index()
+    put_back = [job_id for _ in range(10) for job_id in parts.reconciler.once().put_back]
+    assert (put_back, parts.waiting()) == ([], [])
+    assert [record.getMessage() for record in caplog.records if "queued again" in record.getMessage()] == []
+    assert len(caplog.records) == 1
+
+
+def test_a_folder_without_a_request_is_no_job(parts: Parts, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reconcile, "SWEEP_EVERY", -1.0)
+    stray, lost = parts.submit(), parts.submit()
+    del parts.storage._job(stray)[REQUEST]
+    parts.lose_queue_and_index()
+    parts.rounds(reconcile.UNKNOWN_ROUNDS)
+    assert parts.waiting() == [lost]
+    assert [job.job_id for job in parts.index.list(10)] == [lost]
+
+
+@pytest.mark.parametrize("readable", [True, False])
+def test_a_round_without_a_loss_does_not_look_at_all_jobs(
+    parts: Parts, monkeypatch: pytest.MonkeyPatch, readable: bool
+) -> None:
+    jobs = [parts.submit() for _ in range(20)]
+    if not readable:
+        damage(parts, jobs[0], REQUEST, b"")
+        parts.index.remove(jobs[0])
+    parts.rounds(1)
+    looks, get = [], parts.index.get
+    monkeypatch.setattr(parts.index, "get", lambda job_id: looks.append(job_id) or get(job_id))
+    parts.rounds(1)
+    parts.storage.delete(looks[0], "deleted")
+    parts.index.remove(looks[0])
+    parts.rounds(3)
+    assert len(looks) <= 5
+
+
+def test_a_lost_job_of_high_priority_waits_for_the_workers_of_another_machine(
+    parts: Parts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job_id = parts.submit(Terms(priority=Priority.HIGH), priority_workers=1)
+    parts.lose_queue_and_index()
+    monkeypatch.setattr(parts.queue, "workers", lambda asked: asked is Priority.HIGH)
+    parts.rounds(reconcile.UNKNOWN_ROUNDS)
+    assert parts.queue.census().high == (job_id,)
 
 
 def test_a_queue_that_is_away_is_no_end_of_it(parts: Parts, monkeypatch: pytest.MonkeyPatch) -> None:

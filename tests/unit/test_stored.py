@@ -165,6 +165,12 @@ def test_their_number_is_bounded(named: NamedPipelines, monkeypatch: pytest.Monk
         named.put("a", TRIM)
     named.delete("a")
     assert named.versions("a") == []
+    named.put("c", TRIM)
+    with pytest.raises(TooManyPipelines) as caught:
+        named.put("a", TRIM)
+    assert caught.value.hint == versions.NO_ROOM
+    named.delete("c")
+    named.put("a", TRIM)
 
 
 @pytest.mark.parametrize("text", [TRIM, SELECT, "read: {nulls: ['NA', '-']}\nsteps: [{step: trim}]"])

@@ -23,6 +23,7 @@ from csvjobs.errors import BadSetup
 PREFIX = "CSVJOBS_"
 BESIDE_ENGINE = 128 * 1024**2
 UNITS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 24 * 3600}
+SHORTEST_KEY = 16
 LONGEST = 100 * 365 * UNITS["d"]
 
 
@@ -36,7 +37,9 @@ def seconds(text: str) -> int:
 
 
 def address(url: str) -> str:
-    """The URL of a server. Raises ValueError for a port that is not a number."""
+    """The URL of a Redis server. Raises ValueError for another scheme, or a port that is not a number."""
+    if not url.startswith(("redis://", "rediss://", "unix://")):
+        raise ValueError("It should begin with redis://, rediss:// or unix://")
     try:
         urlsplit(url).port  # noqa: B018 (parsed when it is read)
     except ValueError:
@@ -44,34 +47,54 @@ def address(url: str) -> str:
     return url
 
 
+def listenable(name: str) -> str:
+    """A name or address to listen on. Raises ValueError."""
+    if not re.fullmatch(r"[^\s\[\]/]+", name):
+        raise ValueError("It should be a host name or an IP address, without brackets")
+    return name
+
+
+def long_enough(key: SecretStr) -> SecretStr:
+    """A key for hashes. Raises ValueError."""
+    if len(key.get_secret_value()) < SHORTEST_KEY:
+        raise ValueError(f"It should have at least {SHORTEST_KEY} characters")
+    return key
+
+
 Duration = Annotated[int, BeforeValidator(lambda given: seconds(str(given)))]
+Pause = Annotated[int, BeforeValidator(lambda given: 0 if str(given) == "0" else seconds(str(given)))]
 Address = Annotated[str, AfterValidator(address)]
 
 
 class Settings(BaseSettings):
-    """The settings of an operator, from environment variables.
+    """The settings of an operator, from environment variables; an empty one counts as not set.
 
     `load` raises BadSetup for an invalid value or an unknown CSVJOBS_ variable.
     """
 
-    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, populate_by_name=True)
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, env_ignore_empty=True, frozen=True, populate_by_name=True
+    )
 
     redis_url: Address = Field(
         "redis://localhost:6379/0",
         validation_alias="REDIS_URL",
-        pattern="^(redis|rediss|unix)://",
         description="Redis or Valkey that holds the queue and the live progress.",
     )
     jobs_dir: Path = Field(Path("jobs"), description="Folder that holds one folder for each job.")
     pipelines_dir: Path = Field(Path("pipelines"), description="Folder of named pipelines (*.yaml).")
-    host: str = Field("127.0.0.1", description="Address that the API listens on.")
+    host: Annotated[str, AfterValidator(listenable)] = Field(
+        "127.0.0.1", description="Address that the API listens on."
+    )
     port: int = Field(8000, ge=1, le=65535, description="Port that the API listens on.")
     allowed_hosts: str | None = Field(
         None,
         description="Host names that the API answers to, separated by commas; * for any. Always allowed are "
         "CSVJOBS_HOST, IP addresses, names without a dot, and those in .localhost, .local and .internal.",
     )
-    workers: int = Field(2, ge=1, le=256, description="Worker processes that `csvjobs up` starts.")
+    workers: int = Field(
+        2, ge=1, le=256, description="Worker processes that `csvjobs up` and `csvjobs worker` start."
+    )
     owner_header: str | None = Field(
         None,
         pattern="^[A-Za-z0-9-]+$",
@@ -93,15 +116,16 @@ class Settings(BaseSettings):
         ge=0,
         description="Free disk space, in bytes, below which uploads are refused and large runs stop.",
     )
-    job_timeout: int = Field(3600, ge=1, description="Longest time that a job may run, in seconds.")
-    job_memory: int = Field(
-        512 * 1024**2, ge=64 * 1024**2, description="Memory that a job may use, in bytes."
+    job_timeout: Duration = Field(
+        3600, description="Longest time that a job may run, in seconds, or like 30m, 12h."
     )
-    drain: int = Field(
+    job_memory: int = Field(
+        512 * 1024**2, ge=64 * 1024**2, le=1024**4, description="Memory that a job may use, in bytes."
+    )
+    drain: Pause = Field(
         5,
-        ge=0,
-        description="Seconds that running jobs may take to finish when the service is told to stop; then "
-        "they are put back, to run after the next start.",
+        description="Time that running jobs may take to finish when the service is told to stop, in seconds, "
+        "or like 5m; then they are put back, to run after the next start.",
     )
     job_attempts: int = Field(3, ge=1, description="How often a job is tried if its process dies.")
     retention: Duration | None = Field(
@@ -109,8 +133,9 @@ class Settings(BaseSettings):
         description="Time after its end when a job is deleted with its files: in seconds, or like 30m, 12h, "
         "7d. An upload may ask for less. If not set, jobs are kept.",
     )
-    mask_key: SecretStr | None = Field(
-        None, min_length=16, description="Key for the hashes of the step mask; at least 16 characters."
+    mask_key: Annotated[SecretStr, AfterValidator(long_enough)] | None = Field(
+        None,
+        description=f"Key for the hashes of the step mask; at least {SHORTEST_KEY} characters.",
     )
 
     @property

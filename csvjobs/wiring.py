@@ -6,6 +6,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from csvjobs.errors import BadSetup
 from csvjobs.jobs.base import JobIndex
 from csvjobs.jobs.memory import MemoryIndex
 from csvjobs.queues.base import JobQueue
@@ -68,17 +69,24 @@ def _services(settings: Settings, storage: Storage, index: JobIndex, queue: JobQ
 
 
 def connect(url: str) -> Redis:
-    """A Redis client that tries twice, for 2 s each, so that no request hangs on a dead server."""
+    """A Redis client that tries twice, for 2 s each, so that no request hangs on a dead server. Raises
+    BadSetup for an address with options that there are not."""
     from redis import Redis
     from redis.backoff import ExponentialWithJitterBackoff
     from redis.exceptions import ConnectionError as RedisConnectionError
     from redis.exceptions import TimeoutError as RedisTimeoutError
     from redis.retry import Retry
 
-    return Redis.from_url(
-        url,
-        socket_connect_timeout=2,
-        socket_timeout=2,
-        retry=Retry(ExponentialWithJitterBackoff(cap=0.5, base=0.1), 1),
-        retry_on_error=[RedisConnectionError, RedisTimeoutError],
-    )
+    try:
+        client = Redis.from_url(
+            url,
+            socket_connect_timeout=2,
+            socket_timeout=2,
+            retry=Retry(ExponentialWithJitterBackoff(cap=0.5, base=0.1), 1),
+            retry_on_error=[RedisConnectionError, RedisTimeoutError],
+        )
+        # It does not connect, but looks at the options in the address.
+        client.connection_pool.make_connection()
+    except (TypeError, ValueError) as error:
+        raise BadSetup(f"REDIS_URL has an option that cannot be used: {str(error).rstrip('.')}.") from None
+    return client

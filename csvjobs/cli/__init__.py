@@ -6,12 +6,13 @@ import os
 import sys
 from contextlib import suppress
 from importlib import import_module
+from io import TextIOWrapper
 
 import typer
 
 import csvjobs
 from csvjobs.cli.output import EXIT_STATUS, INTERRUPTED, SIGNALLED, Failed, complain, remark
-from csvjobs.errors import CsvjobsError, InvalidOption
+from csvjobs.errors import CsvjobsError, InternalError, InvalidOption
 
 COMMANDS = (
     *("up", "serve", "worker"),
@@ -58,6 +59,9 @@ def _main(
 
 def main() -> None:
     """Runs the command line and exits; for the exit status see EXIT_STATUS."""
+    if isinstance(sys.stdout, TextIOWrapper) and sys.stdout.encoding.lower() != "utf-8":
+        # What the terminal's encoding lacks is written as its code, as on stderr.
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         status = _run()
     except SystemExit as left:
@@ -88,6 +92,9 @@ def _run() -> int:
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
         return complain(Failed(f"{where}{error.strerror or error}."))
+    except Exception as error:  # noqa: BLE001 - a fault of ours is one line here too
+        said = f"{InternalError.title()} {type(error).__name__}: {' '.join(str(error).split())}"
+        return complain(InternalError(said, hint="Please report it, with what you typed and the file."))
     if status == INTERRUPTED:
         remark("Interrupted.")
     return int(status)

@@ -40,11 +40,16 @@ def doctor(
 def settings_table() -> str:
     """All settings as one Markdown page."""
     rows = [
-        f"| `{Settings.variable(name)}` | {field.description} | `{field.default}` |"
+        f"| `{Settings.variable(name)}` | {field.description} | {_default(field.default)} |"
         for name, field in Settings.model_fields.items()
     ]
-    head = "# Settings\n\nMade by `csvjobs doctor --settings`. All are environment variables.\n\n"
-    return head + "\n".join(["| variable | meaning | default |", "|---|---|---|", *rows]) + "\n"
+    said = "Made by `csvjobs doctor --settings`. All are environment variables; an empty one is not set."
+    table = "\n".join(["| variable | meaning | default |", "|---|---|---|", *rows])
+    return f"# Settings\n\n{said}\n\n{table}\n"
+
+
+def _default(value: object) -> str:
+    return "not set" if value is None else f"`{value}`"
 
 
 def _find_faults() -> bool:
@@ -63,8 +68,11 @@ def _find_faults() -> bool:
 
 
 def _tell(name: str, error: CsvjobsError | OSError) -> None:
+    if isinstance(error, OSError):
+        typer.echo(f"WRONG  {name:<10} {error.filename}: {error.strerror}")
+        return
     typer.echo(f"WRONG  {name:<10} {error}")
-    if isinstance(error, CsvjobsError) and error.hint:
+    if error.hint:
         typer.echo(f"{'':<17} {error.hint}")
 
 
@@ -130,7 +138,7 @@ def _runs(settings: Settings) -> bool:
         host = f"[{settings.host}]" if ":" in settings.host else settings.host
         answer = httpx.get(f"http://{host}:{settings.port}/healthz", timeout=5, trust_env=False)
         return bool(answer.json().keys() == {"status", "version"})
-    except (httpx.HTTPError, ValueError, AttributeError):
+    except (httpx.HTTPError, httpx.InvalidURL, ValueError, AttributeError):
         return False
 
 

@@ -21,7 +21,7 @@ def findable(job_id: str, server: str) -> Iterator[None]:
     """Prints how to find the job again when the user interrupts the block or the service is lost."""
     try:
         yield
-    except (KeyboardInterrupt, ServiceError):
+    except (KeyboardInterrupt, ServiceError, OSError):
         elsewhere = "" if server == SERVER else f" --server {server}"
         remark(f"The service still has the job. Follow it again: csvjobs status {job_id} --wait{elsewhere}")
         raise

@@ -37,7 +37,7 @@ from csvjobs.storage.base import APPLIED
 
 T = TypeVar("T")
 
-SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
 LOOK_EVERY = 0.1
 """Seconds until a signal is noticed."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any
@@ -26,8 +27,12 @@ def _a_file(path: Path) -> Path:
 
 
 def _a_target(target: Path | None) -> Path | None:
-    if target is None or str(target) in ("-", "/dev/stdout", "/dev/fd/1"):
-        return target and STANDARD
+    if target is None:
+        return None
+    if str(target) in ("-", "/dev/stdout", "/dev/fd/1"):
+        if sys.stdout is None:
+            raise typer.BadParameter("standard output is closed.")
+        return STANDARD
     if target.is_dir():
         raise typer.BadParameter(f"'{target}' is a folder; name a file.")
     if not target.resolve().parent.is_dir():

@@ -113,8 +113,8 @@ def exit_status(job: Job) -> int:
 
 @contextmanager
 def clean_end() -> Iterator[None]:
-    """Makes SIGTERM and SIGHUP clean up before the exit, as Ctrl-C does."""
-    for number in (signal.SIGTERM, signal.SIGHUP):
+    """Makes SIGTERM, SIGHUP and SIGQUIT clean up before the exit, as Ctrl-C does."""
+    for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT):
         if signal.getsignal(number) is signal.SIG_DFL:
             signal.signal(number, _leave)
     yield

@@ -9,7 +9,6 @@ import logging
 import os
 import signal
 import sys
-import tempfile
 import threading
 from collections.abc import Callable
 from contextlib import suppress
@@ -118,8 +117,8 @@ def _go_first() -> None:
 
 def _warm_up() -> None:
     """Creates the first database, so that no job has to wait for it. Raises BadSetup."""
-    with tempfile.TemporaryDirectory(prefix="csvjobs-") as folder:
-        _services().engine(Path(folder)).close()
+    # It spills nothing, so it needs no folder, which would stay behind if this process were killed.
+    _services().engine(Path(os.devnull)).close()
 
 
 def main() -> None:

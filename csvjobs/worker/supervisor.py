@@ -22,6 +22,7 @@ import csvjobs
 from csvjobs.errors import BadSetup
 from csvjobs.priority import Priority
 from csvjobs.settings import Settings, load, well_set_up
+from csvjobs.wiring import connect
 from csvjobs.worker.embedded import Embedded
 from csvjobs.worker.exits import how_it_ended
 from csvjobs.worker.tied import tied
@@ -102,8 +103,8 @@ class Child:
 class Supervisor:
     """Starts, restarts and ends the children.
 
-    A context manager: inside, SIGTERM acts like Ctrl-C; leaving it ends all children. drain: seconds that
-    they may take to finish their work.
+    A context manager: inside, SIGTERM and SIGHUP act like Ctrl-C; leaving it ends all children. drain:
+    seconds that they may take to finish their work.
     """
 
     def __init__(self, drain: float = 0.0) -> None:
@@ -111,7 +112,11 @@ class Supervisor:
         self._grace = drain + GRACE
 
     def __enter__(self) -> Supervisor:
-        self._before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+        # A program that nohup started ignores SIGHUP, and shall.
+        self._before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP)}
+        for number, handler in self._before.items():
+            if handler is not signal.SIG_IGN:
+                signal.signal(number, signal.default_int_handler)
         return self
 
     def __exit__(
@@ -127,7 +132,8 @@ class Supervisor:
         finally:
             for child in self._children:
                 child.kill()
-            signal.signal(signal.SIGTERM, self._before)
+            for number, handler in self._before.items():
+                signal.signal(number, handler)
         return kind is KeyboardInterrupt
 
     def start(self, program: Program, env: dict[str, str]) -> Child:
@@ -150,7 +156,9 @@ class Supervisor:
 
 def up(settings: Settings) -> None:
     """Runs the whole service until Ctrl-C or SIGTERM: queue (unless REDIS_URL is set), API, workers,
-    reconciler. Raises BadSetup when the jobs folder or the port is in use, or no queue can be started."""
+    reconciler. Raises BadSetup when the jobs folder or the port is in use, no queue can be started, or
+    REDIS_URL cannot be used."""
+    connect(settings.redis_url).close()
     with only_one(settings.jobs_dir) as lock, Supervisor(settings.drain) as supervisor:
         check_port_free(settings)
         if "redis_url" not in settings.model_fields_set:
@@ -168,7 +176,9 @@ def up(settings: Settings) -> None:
 
 
 def work(settings: Settings, workers: int = 1) -> None:
-    """Runs workers and a reconciler on the Redis at `redis_url` until Ctrl-C or SIGTERM."""
+    """Runs workers and a reconciler on the Redis at `redis_url` until Ctrl-C or SIGTERM. Raises BadSetup if
+    that cannot be used."""
+    connect(settings.redis_url).close()
     with Supervisor(settings.drain) as supervisor:
         _start_workers(supervisor, environment(settings), workers, settings.priority_workers)
         while True:
@@ -236,9 +246,10 @@ def environment(settings: Settings) -> dict[str, str]:
 
 
 def say(name: str, line: str) -> None:
-    """Prints a line of the process `name` to stderr."""
-    sys.stderr.write(f"{name:<10} {line}\n")
-    sys.stderr.flush()
+    """Prints a line of the process `name` to stderr, unless nobody reads it any more."""
+    with suppress(OSError, ValueError):
+        sys.stderr.write(f"{name:<10} {line}\n")
+        sys.stderr.flush()
 
 
 def _start_queue(supervisor: Supervisor, settings: Settings, lock: int) -> str:

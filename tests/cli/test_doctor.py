@@ -77,13 +77,28 @@ def test_a_disk_that_is_full_is_wrong(at: Terminal) -> None:
 
 @pytest.mark.parametrize(
     ("variable", "value"),
-    [("CSVJOBS_WORKER", "2"), ("REDIS_URL", "localhost"), ("CSVJOBS_PORT", "0")],
+    [
+        ("CSVJOBS_WORKER", "2"),
+        ("REDIS_URL", "localhost"),
+        ("CSVJOBS_PORT", "0"),
+        ("CSVJOBS_HOST", "[::1]"),
+        ("CSVJOBS_MASK_KEY", "short"),
+        ("CSVJOBS_JOB_MEMORY", "99999999999999999999"),
+        ("CSVJOBS_DRAIN", "soon"),
+    ],
 )
 def test_a_wrong_setting_is_named(at: Terminal, variable: str, value: str) -> None:
     typed = at.types("doctor", **{variable: value})
     first = typed.out.splitlines()[0]
     assert (typed.status, first.split()[:2]) == (3, ["WRONG", "settings"])
     assert variable in first
+
+
+def test_an_empty_setting_is_not_set(at: Terminal) -> None:
+    typed = examined(at, CSVJOBS_HOST="", CSVJOBS_JOBS_DIR="", CSVJOBS_JOB_TIMEOUT="1h", CSVJOBS_DRAIN="0")
+    assert wrong(typed) == []
+    assert "ok     settings   CSVJOBS_DRAIN, CSVJOBS_JOB_TIMEOUT" in typed.out
+    assert "127.0.0.1:" in typed.out
 
 
 @pytest.mark.parametrize(

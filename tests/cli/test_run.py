@@ -6,6 +6,8 @@ import os
 import resource
 import signal
 import stat
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -384,6 +386,39 @@ def test_a_signal_while_it_writes_leaves_the_old_output(at: Terminal, number: in
     assert (typed.status, at.read("out.csv")) == (status, "old")
     assert typed.err in ("", "      Interrupted.\n")
     assert names(at) == {"big.csv", "out.csv"}
+
+
+INTERRUPTED = """
+import sys
+
+class Interrupting:
+    def find_spec(self, name, *_):
+        if name == "csvjobs.cli":
+            raise KeyboardInterrupt
+
+sys.meta_path.insert(0, Interrupting())
+from csvjobs.__main__ import main
+main()
+"""
+
+
+def test_an_interrupt_while_it_starts_is_told_as_a_later_one() -> None:
+    ended = subprocess.run([sys.executable, "-c", INTERRUPTED], capture_output=True, check=False)
+    assert (ended.returncode, ended.stderr) == (130, b"      Interrupted.\n")
+
+
+def test_what_the_encoding_of_the_terminal_lacks_is_written_as_its_code(at: Terminal) -> None:
+    at.write("snow.csv", "\u2603,b\n1,2\n")
+    typed = at.ended(at.starts("inspect", "snow.csv", PYTHONIOENCODING="ascii"))
+    assert typed.status == 0
+    assert "\\u2603" in typed.out
+
+
+def test_where_there_is_no_standard_output_nothing_is_begun(at: Terminal) -> None:
+    running = at.starts("run", "in.csv", "-o", "-", stdout=None, preexec_fn=lambda: os.close(1))
+    typed = at.ended(running)
+    assert typed.status == 2
+    assert "standard output is closed" in typed.err
 
 
 def test_a_reader_that_goes_away_is_no_fault(at: Terminal) -> None:

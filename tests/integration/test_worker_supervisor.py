@@ -17,8 +17,9 @@ from csvjobs.errors import BadSetup
 from csvjobs.jobs.job import Status
 from csvjobs.priority import Priority
 from csvjobs.settings import Settings
+from csvjobs.worker import supervisor
 from csvjobs.worker.embedded import Embedded
-from csvjobs.worker.supervisor import check_port_free, environment, only_one
+from csvjobs.worker.supervisor import check_port_free, environment, only_one, say
 
 ROOT = Path(__file__).parents[2]
 UP = [sys.executable, "-c", "from csvjobs.worker.supervisor import *; up(load())"]
@@ -92,21 +93,22 @@ def test_up_runs_everything_and_one_interrupt_ends_it(up: Run, client: Service) 
     assert all(map(gone, family))
 
 
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
 def test_up_ends_in_time_although_a_job_runs_which_ends_at_the_next_start(
-    up: Run, client: Service, embedded: Settings, tmp_path: Path
+    up: Run, client: Service, embedded: Settings, tmp_path: Path, number: int
 ) -> None:
     ready(up)
     job_id = client.submit(5_000_000)
     eventually(lambda: client.services.storage.leased(job_id))
     runs = [child for worker in up.members("worker.process") for child in children(worker)]
     everybody = [*up.family(), *runs]
-    up.process.terminate()
+    up.process.send_signal(number)
     assert up.process.wait(timeout=15) == 0
     assert all(map(gone, everybody))
     again = Run(UP, embedded, tmp_path)
     try:
         [job] = client.judge()
-        assert job.status is Status.DONE
+        assert (job.status, job.attempts) == (Status.DONE, 1)
     finally:
         again.process.terminate()
         again.process.wait()
@@ -146,6 +148,22 @@ def test_what_dies_is_started_again(up: Run, client: Service, victim: str, numbe
     for _ in range(3):
         client.submit()
     assert {job.status for job in client.judge()} == {Status.DONE}
+
+
+def test_nobody_who_reads_what_it_says_is_no_end_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    with os.fdopen(writer, "w") as unread:
+        monkeypatch.setattr(sys, "stderr", unread)
+        say("csvjobs", "hello")
+        # Closed at the end, it would be flushed once more.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), unread.fileno())
+
+
+def test_an_address_with_an_option_that_there_is_not_is_told(embedded: Settings) -> None:
+    for address in ("redis://127.0.0.1:1/0?foo=bar", "redis://127.0.0.1:1/0?socket_timeout=x"):
+        with pytest.raises(BadSetup, match=r"^REDIS_URL has an option that cannot be used"):
+            supervisor.up(embedded.model_copy(update={"redis_url": address}))
 
 
 def test_priority_workers_are_started_beside_the_others(redis_url: str, tmp_path: Path) -> None:

@@ -60,8 +60,10 @@ class Digits(NamedTuple):
 
     def read(self, cell: str, sql: Sql) -> str:
         plain = cell
-        for sign, digit in (*((sign, "") for sign in self._groups), (self.decimal, ".")):
-            plain = f"REPLACE({plain}, {sql.text(sign)}, '{digit}')"
+        for sign in self._groups:
+            plain = f"REPLACE({plain}, {sql.text(sign)}, '')"
+        if self.decimal != ".":
+            plain = f"REPLACE({plain}, {sql.text(self.decimal)}, '.')"
         value = f"CAST({sql.number(plain)} AS VARCHAR)" if self.to == "float" else self._exact(plain, sql)
         others = self._shifted(cell, plain, sql)
         return f"CASE WHEN {sql.matches(cell, self._pattern())} THEN {value} {others}END"
@@ -88,19 +90,17 @@ class Digits(NamedTuple):
         """The case of a number with an exponent: moves the decimal point."""
         if self.to == "float":
             return ""
-        before, behind = sql.group(plain, r"^\s*[+-]?(\d*)", 1), sql.group(plain, r"\.(\d*)", 1)
-        exponent = f"CAST({sql.group(plain, EXPONENT, 1)} AS INTEGER)"
-        digits, place = f"({before} || {behind})", f"(CHAR_LENGTH({before}) + {exponent})"
-        whole = f"RPAD({digits}, CAST(GREATEST({place}, 0) AS INTEGER), '0')"
-        noughts = f"REPEAT('0', GREATEST(-{place}, 0))"
-        fraction = f"{noughts} || SUBSTRING({digits} FROM CAST(GREATEST({place}, 0) AS INTEGER) + 1)"
-        minus = sql.group(plain, r"^\s*(-)", 1)
-        moved = f"({minus} || {whole} || '.' || {fraction})"
-        fits = sql.matches(cell, self._pattern(EXPONENT))
-        if self.to == "integer":
-            whole_number = sql.matches(moved, r"-?\d*\.0*")
-            fits += f" AND {whole_number}"
-        return f"WHEN {fits} THEN {self._exact(moved, sql)} "
+        parts = (r"^\s*(-)", r"^\s*[+-]?(\d*)", r"\.(\d*)", EXPONENT)
+        moved = sql.let([sql.group(plain, part, 1) for part in parts], _moved)
+        exact = sql.let([moved], lambda values: self._whole_or_any(values[0], sql))
+        return f"WHEN {sql.matches(cell, self._pattern(EXPONENT))} THEN {exact} "
+
+    def _whole_or_any(self, number: str, sql: Sql) -> str:
+        """The number; NULL if it should be an integer and is none."""
+        exact = self._exact(number, sql)
+        if self.to != "integer":
+            return exact
+        return f"CASE WHEN {sql.matches(number, r'-?[0-9]*[.]0*')} THEN {exact} END"
 
     def _pattern(self, exponent: str = "") -> str:
         sign = re.escape(self.decimal)
@@ -113,6 +113,17 @@ class Digits(NamedTuple):
     @property
     def _groups(self) -> str:
         return SPACES if self.group == " " else self.group
+
+
+def _moved(parts: Sequence[str]) -> str:
+    """The number with its point moved; of a minus, the digits before and behind the point, and an
+    exponent."""
+    minus, before, behind, exponent = parts
+    digits, place = f"({before} || {behind})", f"(CHAR_LENGTH({before}) + CAST({exponent} AS INTEGER))"
+    whole = f"RPAD({digits}, CAST(GREATEST({place}, 0) AS INTEGER), '0')"
+    noughts = f"REPEAT('0', GREATEST(-{place}, 0))"
+    fraction = f"SUBSTRING({digits} FROM CAST(GREATEST({place}, 0) AS INTEGER) + 1)"
+    return f"{minus} || {whole} || '.' || {noughts} || {fraction}"
 
 
 class Words(NamedTuple):

@@ -39,6 +39,8 @@ def by_hand(
     book: str = "",
     prefix: str = "",
     before: str = "",
+    behind: str = "",
+    method: int = zipfile.ZIP_DEFLATED,
 ) -> bytes:
     """A workbook whose one sheet has this XML as rows; `strings`: the XML within each shared text;
     `formats`: number formats of the styles 1, 2, …"""
@@ -57,13 +59,14 @@ def by_hand(
         "xl/_rels/workbook.xml.rels": _relations(
             ("worksheet", "/xl/sheet.xml"), ("styles", "styles.xml"), ("sharedStrings", "strings.xml")
         ),
-        "xl/sheet.xml": f"{before}<{x}worksheet {space}><{x}sheetData>{rows}</{x}sheetData></{x}worksheet>",
+        "xl/sheet.xml": f"{before}<{x}worksheet {space}><{x}sheetData>{rows}</{x}sheetData>{behind}"
+        f"</{x}worksheet>",
         "xl/styles.xml": f'<styleSheet xmlns="{MAIN}"><numFmts>{codes}</numFmts>'
         f'<cellStyleXfs><xf numFmtId="14"/></cellStyleXfs><cellXfs>{styles}</cellXfs></styleSheet>',
         "xl/strings.xml": f'<sst xmlns="{MAIN}">{"".join(f"<si>{text}</si>" for text in strings)}</sst>',
     }
     out = io.BytesIO()
-    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
+    with zipfile.ZipFile(out, "w", method) as archive:
         for name, text in parts.items():
             archive.writestr(name, text)
     return out.getvalue()

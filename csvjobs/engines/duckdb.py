@@ -195,6 +195,8 @@ class DuckEngine(Engine):
             # Otherwise it uses nested loops where it expects few rows, which is often wrong.
             "asof_loop_join_threshold": 0,
             "disabled_optimizers": "",
+            # Instants in Parquet files are texts in UTC.
+            "TimeZone": "UTC",
         }
         self._execute("; ".join(f"SET {name} = {self.sql.text(str(v))}" for name, v in settings.items()))
 

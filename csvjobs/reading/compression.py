@@ -207,6 +207,8 @@ MAGIC = {
     b"\x28\xb5\x2f\xfd": "zstandard",
     b"PK\x03\x04": "zip",
     b"PK\x05\x06": "zip",
+    # A skippable frame may come first (RFC 8878, section 3.1.2).
+    **{bytes([0x50 + low]) + b"\x2a\x4d\x18": "zstandard" for low in range(16)},
 }
 OPEN: dict[str, Callable[[BinaryIO], BufferedIOBase]] = {
     "gzip": _open_gzip,

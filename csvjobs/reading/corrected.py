@@ -30,10 +30,13 @@ def as_written(path: Path, facts: Facts, options: ReadOptions) -> ReadOptions | 
     delimiter = None if options.layout == "table" else _delimiter(path)
     if delimiter is None:
         return None
-    form = {"delimiter": delimiter, "quote": '"', "escape": "", "comment": "", "skip": 0, "header": True}
+    form = {"format": "csv", "delimiter": delimiter, "quote": '"', "escape": "", "comment": ""}
+    top = {"skip": 0, "header": True, "header_rows": 1}
     encoding = "utf-8" if facts.utf8 else options.encoding
     most = options.max_columns + len(EXTRA)
-    return options.model_copy(update={**form, "sheet": None, "encoding": encoding, "max_columns": most})
+    return options.model_copy(
+        update={**form, **top, "sheet": None, "encoding": encoding, "max_columns": most}
+    )
 
 
 def own_columns(columns: Sequence[str]) -> tuple[str, ...]:

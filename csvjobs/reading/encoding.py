@@ -25,19 +25,20 @@ SUREST = 0.99
 # The confidence in an encoding that was only the second guess.
 UNCERTAIN = 0.5
 
+OLD_OFFICE = b"\xd0\xcf\x11\xe0"
 # The first bytes of other kinds of files, and their names.
 MAGIC = {
-    b"\x1f\x8b": "gzip",
-    b"PK\x03\x04": "zip or an office document",
-    b"\x28\xb5\x2f\xfd": "zstandard",
-    b"BZh": "bzip2",
-    b"\xfd7zXZ": "xz",
-    b"\x89PNG": "PNG image",
-    b"\xff\xd8\xff": "JPEG image",
-    b"%PDF": "PDF",
-    b"\xd0\xcf\x11\xe0": "old office document",
-    b"PAR1": "Parquet",
-    b"SQLite format 3": "SQLite database",
+    b"\x1f\x8b": "a gzip",
+    b"PK\x03\x04": "a zip or an office document",
+    b"\x28\xb5\x2f\xfd": "a zstandard",
+    b"BZh": "a bzip2",
+    b"\xfd7zXZ": "an xz",
+    b"\x89PNG": "a PNG image",
+    b"\xff\xd8\xff": "a JPEG image",
+    b"%PDF": "a PDF",
+    OLD_OFFICE: "an old or password-protected office",
+    b"PAR1": "a Parquet",
+    b"SQLite format 3": "an SQLite database",
 }
 # Text can begin with these letters too; real files of these kinds go on with bytes that are not text.
 LETTERS = (b"BZh", b"PAR1", b"SQLite format 3")
@@ -68,8 +69,9 @@ def check_text(path: Path, facts: Facts, declared: str | None = None) -> None:
     if not magics and (facts.bom or controls <= max(MANY_CONTROLS, len(head) // 50)):
         return
     kind = MAGIC[magics[0]] if magics else None
-    what = f"looks like a {kind} file" if kind else "is binary data"
-    raise NotCsv(f"The file {what}, not CSV text.", hint="Unpack or export it as CSV and send that.")
+    what = f"looks like {kind} file" if kind else "is binary data"
+    instead = "Save it as .xlsx without a password" if OLD_OFFICE in magics else "Unpack or export it as CSV"
+    raise NotCsv(f"The file {what}, not CSV text.", hint=f"{instead} and send that.")
 
 
 def find_encoding(path: Path, facts: Facts, declared: str | None) -> Found:

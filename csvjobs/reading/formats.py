@@ -59,8 +59,9 @@ def text_table(path: Path, head: list[Line], options: ReadOptions, *, cut: bool)
 def _is_parquet(path: Path, *, cut: bool) -> bool:
     with path.open("rb") as file:
         mark = file.read(len(PARQUET[0]))
-        if mark not in PARQUET or cut:
-            # A header row may begin with these letters too.
+        # A header row may begin with these letters too.
+        if mark not in PARQUET or b"\0" in file.read(64) or cut:
+            file.seek(len(PARQUET[0]))
             return mark in PARQUET and b"\0" in file.read(64)
         file.seek(-TAIL, 2)
         return file.read(TAIL) == mark

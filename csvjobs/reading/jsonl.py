@@ -16,7 +16,7 @@ from json.decoder import scanstring  # type: ignore[attr-defined]
 from pathlib import Path
 from typing import Any
 
-from csvjobs.errors import NotCsv
+from csvjobs.errors import EmptyFile, NotCsv
 from csvjobs.reading.careful import TICK_EVERY, short, wrong_bytes
 from csvjobs.reading.clean import Cell, CleanWriter
 from csvjobs.reading.header import Header
@@ -41,6 +41,10 @@ LOOKED_AT = 10
 """Lines examined to recognise the format."""
 
 _BLANK = re.compile(r"[ \t\n\r]*")
+_ENTRY = re.compile(rb'\s*\{\s*"(?:[^"\\]|\\.)*"\s*:')
+_LIKE = re.compile(_ENTRY.pattern + rb".*\}\s*")
+"""A line that should be an object, even if it is none."""
+
 _BEGIN = re.compile(rb"\s*\[\s*[\[{]|\s*\{\s*(?:[\r\n]|$)")
 
 Object = dict[str, Cell]
@@ -49,16 +53,23 @@ Object = dict[str, Cell]
 def is_jsonl(head: list[Line]) -> bool:
     """Whether the first line, or most lines, are JSON objects. Raises NotCsv for JSON of another layout."""
     said = [line.content for line in head if line.content.strip()][:LOOKED_AT]
-    good = [line.lstrip().startswith(b"{") and _parses(line) for line in said]
+    good = [
+        bool(_LIKE.fullmatch(line)) or (line.lstrip().startswith(b"{") and _parses(line)) for line in said
+    ]
     if good[:1] == [True] or sum(good) * 2 > len(said):
         return True
     text = b"\n".join(said)
-    if _BEGIN.match(text):
+    if _BEGIN.match(text) or (said and _ENTRY.match(said[0]) and _left_open(said[0])):
         raise NotCsv(
             "The file looks like one JSON document, not like a table.",
             hint="Write one object on each line, with jq -c '.[]' say; or set format: csv if it is a table.",
         )
     return False
+
+
+def _left_open(line: bytes) -> bool:
+    """Whether a bracket or brace of the line is not closed on it."""
+    return line.count(b"{") + line.count(b"[") > line.count(b"}") + line.count(b"]")
 
 
 @dataclass
@@ -76,18 +87,25 @@ class Jsonl(Table):
         """The head; its columns are the keys of the first rows only."""
         found: list[Object | str] = []
         whole = not self.cut
+        named = False
         for start, each in self._beginning():
-            if len(found) == HEAD_ROWS or start > HEAD_BYTES:
+            if named and (len(found) >= HEAD_ROWS or start > HEAD_BYTES):
                 whole = False
                 break
-            found.append(each)
+            # If no line has named a column yet, it goes on, but keeps no more lines.
+            found[HEAD_ROWS:] = [each]
+            named = named or (isinstance(each, dict) and bool(each))
+            tick(start)
         if self.cut:
             del found[-1:]
         self.keys = list(dict.fromkeys(key for each in found if isinstance(each, dict) for key in each))
+        if not self.keys:
+            hint = "Leave format out if it is CSV. The keys of the objects are the columns."
+            raise EmptyFile("No line of the file is a JSON object with a key.", hint=hint)
         faults = Counter[str]()
         head = named_head(self.keys, self._rows(found, faults), self.options)
         self.told = head.header.warnings
-        return head._replace(whole=head.whole and whole, faults=faults)
+        return head._replace(whole=head.whole and whole and len(found) <= HEAD_ROWS, faults=faults)
 
     def source(self, header: Header, target: Path, scan: Scan) -> Source:
         """Reads all rows; if a new key occurs, starts again with a column for it."""

@@ -96,18 +96,37 @@ class Parquet(Table):
     def _columns(self, connection: duckdb.DuckDBPyConnection) -> list[tuple[str, str]]:
         """The names and types of the columns."""
         found = connection.execute(f"DESCRIBE SELECT * FROM {self._file}").fetchall()
-        return [(str(name), str(kind)) for name, kind, *_ in found]
+        # DuckDB renames those that are blank or differ by case only.
+        names = self._names(connection)
+        return [(name, str(kind)) for name, (_, kind, *_) in zip(names, found, strict=True)]
+
+    def _names(self, connection: duckdb.DuckDBPyConnection) -> list[str]:
+        """The names as in the file, whose schema lists a tree, parents first."""
+        schema = f"SELECT name, COALESCE(num_children, 0) FROM {self._called('parquet_schema')}"
+        (_, columns), *fields = connection.execute(schema).fetchall()
+        left, names = iter(fields), list[str]()
+        for _ in range(columns):
+            name, inner = next(left)
+            names.append(str(name))
+            while inner:
+                inner += next(left)[1] - 1
+        return names
 
     @property
     def _file(self) -> str:
+        return self._called("read_parquet")
+
+    def _called(self, function: str) -> str:
+        """A call of the table function for the file."""
         # Unescaped, [ and the like would be a pattern.
         path = "".join(f"[{sign}]" if sign in "[*?" else sign for sign in str(self.path))
-        return "read_parquet('" + path.replace("'", "''") + "')"
+        return f"{function}('" + path.replace("'", "''") + "')"
 
     @contextmanager
     def _open(self) -> Iterator[duckdb.DuckDBPyConnection]:
         try:
             with duckdb.connect(config=SETTINGS) as connection:
+                connection.execute("SET TimeZone = 'UTC'")
                 yield connection
         except duckdb.Error as error:
             said = what_it_says(error)
@@ -128,8 +147,8 @@ def _text(value: str, kind: str) -> str:
         return value
     if kind.endswith("]") or kind.startswith(NESTED):
         return f"CAST(to_json({value}) AS VARCHAR)"
-    if kind == "TIMESTAMP WITH TIME ZONE":
-        return f"REPLACE(CAST(make_timestamp(epoch_us({value})) AS VARCHAR), ' ', 'T') || 'Z'"
+    if kind.startswith("TIMESTAMP") and kind.endswith("WITH TIME ZONE"):
+        return f"REGEXP_REPLACE(REPLACE(CAST({value} AS VARCHAR), ' ', 'T'), '[+]00$', 'Z')"
     if kind.startswith("TIMESTAMP"):
         return f"REPLACE(CAST({value} AS VARCHAR), ' ', 'T')"
     return f"CAST({value} AS VARCHAR)"

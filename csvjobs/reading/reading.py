@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import os
 import sys
 from collections import Counter
@@ -28,6 +29,7 @@ from csvjobs.reading.scan import Scan, Tick
 from csvjobs.reading.source import Dialect, Found, Source
 from csvjobs.reading.structure import find_beginning
 from csvjobs.reading.tables import Table
+from csvjobs.reading.text import Text
 
 HEAD_BYTES = 1024**2
 HEAD_LINES = 2000
@@ -87,13 +89,13 @@ def look(
     if unpacked:
         path, facts = unpacked.path, unpacked.facts
     packed = {"compression": Found(unpacked.kind)} if unpacked else {}
+    given, options = options, as_written(path, facts, options) or options
     if table := binary_table(path, facts, options, scratch, most_bytes):
         return _look_at(table, facts, path, packed, tick)
-    given, options = options, as_written(path, facts, options) or options
     check_text(path, facts, options.encoding)
     enough = facts.bytes if facts.cut else enough
     encoding, text = _utf8(path, facts, options.encoding, scratch / "utf8.csv", tick, enough)
-    head, whole = first_lines(text, cut=facts.cut)
+    head, whole = first_lines(text, options, cut=facts.cut)
     if table := text_table(text, head, options, cut=facts.cut):
         return _look_at(table, facts, path, {"encoding": encoding, **packed}, tick)
     dialect, found = find_dialect(head, options)
@@ -216,21 +218,27 @@ def _utf8(
     return to_utf8(path, encoding, target, tick, declared=declared is not None, enough=enough), target
 
 
-def first_lines(path: Path, *, cut: bool = False) -> tuple[list[Line], bool]:
-    """The first lines of a UTF-8 file, without leading blank ones and ending with a whole line; and whether
-    these are all lines. `cut`: the file is only the beginning of one.
+def first_lines(path: Path, options: ReadOptions, *, cut: bool = False) -> tuple[list[Line], bool]:
+    """The first lines of a UTF-8 file, without those to skip and leading comments and blank ones, and ending
+    with a whole line; and whether these are all lines. `cut`: the file is only the beginning of one.
 
     Raises EmptyFile, FieldTooLong.
     """
+    before, offset = _skipped(path, options)
     with path.open("rb") as file:
+        file.seek(offset)
         start = file.read(HEAD_BYTES)
-    kept = start.removeprefix(b"\xef\xbb\xbf").splitlines(keepends=True)
+    kept = start.splitlines(keepends=True)
     cut = cut or len(start) == HEAD_BYTES
     # bytes.splitlines splits at LF, CRLF and CR only.
+    there = lines(kept[:-1] if cut and not start.endswith(b"\n") else kept, offset)
     said = dropwhile(
-        lambda line: not line.content, lines(kept[:-1] if cut and not start.endswith(b"\n") else kept)
+        lambda line: not line.content, (line._replace(number=before + line.number) for line in there)
     )
     found = list(islice(said, HEAD_LINES))
+    if not found and before:
+        told = f"{'The beginning of the file' if cut else 'The file'} holds no rows below its first {before}"
+        raise EmptyFile(f"{told} lines.", hint="Set skip to fewer lines, or leave it out to detect it.")
     if not found and cut:
         raise FieldTooLong(
             f"No row ends within the first {len(start)} bytes.",
@@ -240,6 +248,23 @@ def first_lines(path: Path, *, cut: bool = False) -> tuple[list[Line], bool]:
     if not found:
         raise EmptyFile("The file holds no rows.", hint="Send a file with at least a header row.")
     return found, not cut and next(said, None) is None
+
+
+def _skipped(path: Path, options: ReadOptions) -> tuple[int, int]:
+    """How many lines of a UTF-8 file are to be skipped, with the comments and blank lines behind them, and
+    the offset where they end."""
+    begin = len(codecs.BOM_UTF8)
+    with path.open("rb", buffering=0) as file:
+        if file.read(begin) != codecs.BOM_UTF8:
+            begin = file.seek(0)
+        if not (options.skip or options.comment):
+            return 0, begin
+        text, comment = Text(file, begin, len(options.comment), check_bytes=False), options.comment.encode()
+        for line in text:
+            other = not line.content or (comment and line.content.startswith(comment))
+            if line.number > (options.skip or 0) and not other:
+                return line.number - 1, line.start
+        return text.number - 1, text.offset
 
 
 def _doubts(detected: dict[str, Found], header: Header, options: ReadOptions) -> list[str]:

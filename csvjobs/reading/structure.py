@@ -9,6 +9,7 @@ from dataclasses import replace
 from itertools import islice, takewhile
 from typing import NamedTuple
 
+from csvjobs.errors import EmptyFile
 from csvjobs.reading.cells import kind
 from csvjobs.reading.dialect import USUAL
 from csvjobs.reading.options import ReadOptions
@@ -100,8 +101,11 @@ def _whole(tokenizer: Tokenizer, cell: bytes) -> bytes:
 
 
 def _behind(rows: Sequence[Row], skip: int) -> int:
-    """The first row after so many lines, or the last row."""
-    return next((place for place, row in enumerate(rows) if row.first > skip), len(rows) - 1)
+    """The first row after so many lines. Raises EmptyFile."""
+    for place, row in enumerate(rows):
+        if row.first > skip:
+            return place
+    raise EmptyFile("No row was found below the lines to skip.", hint="Set skip to fewer lines.")
 
 
 def _start(rows: Sequence[Row]) -> tuple[int, float]:

@@ -127,8 +127,10 @@ class Workbook:
             return None
         match attributes.get("t", "n"):
             case "n":
-                value = text.strip()
-                return self._formats.get(attributes.get("s", "0"), number)(value) if value else None
+                if value := text.strip():
+                    return self._formats.get(attributes.get("s", "0"), number)(value)
+                self.uncalculated += formula
+                return None
             case "s":
                 return strings[int(text)] if text.strip() else None
             case "b":
@@ -341,6 +343,9 @@ def _rows(part: _Part) -> Iterator[tuple[str | None, list[Raw]]]:
         yield from rows.ended
         rows.ended.clear()
         if rows.done:
+            # What is behind the rows does not matter, but the checksum at its end shows damage in them.
+            for _ in part:
+                part.since = 0
             return
     parser.Parse(b"", True)
 

@@ -94,6 +94,38 @@ def test_a_guess_is_made_from_what_is_not_ascii_however_far_down(bench: ReadBenc
     assert table.rows[-1] == ("2", "Привет всем как дела сегодня")
 
 
+BELOW = [
+    (["junk"] * 300, {"delimiter": ","}),
+    (["junk, junk"] * 5000, {}),
+    ([f"key{number}; value; other; 3" for number in range(10)], {}),
+    (['"', "", "# x"], {}),
+]
+
+
+@pytest.mark.parametrize(("above", "options"), BELOW)
+def test_lines_to_skip_are_skipped_however_many_and_say_nothing_of_the_table(
+    bench: ReadBench, above: list[str], options: dict[str, str]
+) -> None:
+    content = "".join(f"{line}\n" for line in above) + "id,name\n" + "1,x\n" * 1000
+    table = bench.table(content.encode(), skip=len(above), **options)
+    assert table.columns == ("id", "name")
+    assert table.rows == [("1", "x")] * 1000
+    assert table.seen == 1000 + len(above)
+
+
+@pytest.mark.parametrize("skip", [2, 3, 10**9])
+def test_where_all_lines_are_skipped_there_is_no_table(bench: ReadBench, skip: int) -> None:
+    with pytest.raises(EmptyFile, match="no rows below its first 2 lines"):
+        bench.read(b"a,b\n1,2\n", skip=skip)
+
+
+def test_comments_above_the_table_are_passed_over_however_many(bench: ReadBench) -> None:
+    table = bench.table(b"# c\n" * 3000 + b"\n# d\na,b\n1,2\n", comment="#")
+    assert (table.columns, table.rows) == (("a", "b"), [("1", "2")])
+    with pytest.raises(EmptyFile):
+        bench.read(b"# a\n# b\n", comment="#")
+
+
 @pytest.mark.parametrize("content", [b"\n", b"\r\n\r\n", b"\r", b"\n" * (HEAD_LINES + 5), b"\xef\xbb\xbf\n"])
 @pytest.mark.parametrize("header", [True, False])
 def test_blank_lines_alone_are_no_table(bench: ReadBench, content: bytes, header: bool) -> None:

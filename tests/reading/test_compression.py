@@ -98,6 +98,11 @@ def test_members_and_frames_one_after_another_are_one_file(tmp_path: Path) -> No
         assert unpacked(tmp_path, pack(b"a,b\n") + pack(b"1,2\n")) == b"a,b\n1,2\n"
 
 
+def test_a_skippable_frame_may_come_first(bench: ReadBench) -> None:
+    frame = b"\x50\x2a\x4d\x18" + struct.pack("<I", 4) + b"abcd"
+    assert bench.table(frame + zstd.compress(TABLE)).rows == CELLS
+
+
 def test_a_large_file_streams_through(tmp_path: Path) -> None:
     content = b"".join(b"%d,%d\n" % (n, n * n) for n in range(300_000))
     for pack in PACKERS.values():

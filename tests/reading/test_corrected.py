@@ -169,6 +169,18 @@ def test_the_form_of_the_first_file_may_still_be_declared(bench: ReadBench) -> N
         bench.table(resaved([["c", *header], ["0", "#1", "ü", *row[2:]]]), **declared)
 
 
+def test_so_may_header_rows_and_another_format(bench: ReadBench) -> None:
+    declared = {"header_rows": 2, "skip": 0}
+    first = bench.table(b"Sales,,Costs,\nEU,US,EU,US\n" + b"1,2,3,4\n" * 3 + b"1,2,3\n", **declared)
+    [header, row] = rejected(bench)
+    again = bench.table(resaved([header, ["1", "2", "3", "9", *row[4:]]]), **declared)
+    assert (again.columns, again.rows) == (first.columns, [("1", "2", "3", "9")])
+    bench.table(b'{"a": 1}\n{"a": 2\n', format="jsonl")
+    [header, row] = rejected(bench)
+    again = bench.table(resaved([header, ["2", *row[1:]]]), format="jsonl")
+    assert (again.columns, again.rows) == (("a",), [("2",)])
+
+
 @pytest.mark.parametrize(
     ("delimiter", "encoding"), [(",", "utf-8-sig"), (";", "utf-8-sig"), (";", "cp1252"), ("\t", "utf-16")]
 )

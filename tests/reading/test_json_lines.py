@@ -67,6 +67,23 @@ def test_a_key_that_comes_twice_among_many_is_named(bench: ReadBench) -> None:
     assert [r["_found"] for r in table.rejects] == ["the key '199999' twice"]
 
 
+@pytest.mark.parametrize("first", ['{"a": 1, "a": 2}', '{"a": NaN}', '{"a": 1,}', '{"a": 007}'])
+def test_a_bad_first_line_makes_no_csv_of_it(bench: ReadBench, first: str) -> None:
+    table = bench.table(lines(first, '{"a": "x, y"}'))
+    assert (table.columns, table.rows) == (("a",), [("x, y",)])
+    assert [r["_code"] for r in table.rejects] == ["bad-json"]
+
+
+def test_the_first_key_may_come_late(bench: ReadBench) -> None:
+    table = bench.table(lines(*["{}"] * 3000, '{"a": 1}'))
+    assert (table.columns, len(table.rows), table.rows[-1]) == (("a",), 3001, ("1",))
+
+
+def test_lines_of_which_none_has_a_key_are_no_table(bench: ReadBench) -> None:
+    with pytest.raises(EmptyFile, match="No line of the file is a JSON object with a key"):
+        bench.read(b"a,b\n1,2\n", format="jsonl")
+
+
 def test_a_look_takes_no_more_long_lines_than_it_needs(bench: ReadBench) -> None:
     content = lines(*[json.dumps({"a": "x" * 100_000})] * 20, '{"late": 1}')
     found = bench.look(content, ReadOptions())

@@ -1,6 +1,7 @@
 """Sheets of workbooks: the text for each kind of cell, and files that are damaged or not workbooks."""
 
 import datetime
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -305,6 +306,26 @@ def test_more_columns_than_a_sheet_can_have(bench: ReadBench) -> None:
         bench.read(by_hand('<row><c r="XFE1"><v>1</v></c></row>'))
     with pytest.raises(TooManyColumns):
         bench.read(by_hand(f"<row>{'<c/>' * 200_001}</row>"))
+
+
+def test_a_formula_without_a_value_is_told_also_as_openpyxl_writes_it(bench: ReadBench) -> None:
+    table = bench.table(by_openpyxl([["a", "b"], [1, "=A2+1"]]))
+    assert table.rows == [("1", None)]
+    assert any(note.startswith("Formulas whose values are not in") for note in table.reading.warnings)
+
+
+def test_damage_is_found_also_where_much_follows_the_rows(bench: ReadBench) -> None:
+    rows = "".join(f"<row><c><v>{1000 + number}</v></c></row>" for number in range(100))
+    rows = f"<row><c t='str'><v>a</v></c></row>{rows}"
+    book = by_hand(rows, method=zipfile.ZIP_STORED, behind="<x/>" * 50_000)
+    assert len(bench.table(book).rows) == 100
+    with pytest.raises(DamagedArchive):
+        bench.read(book.replace(b"<v>1050<", b"<v>9050<"))
+
+
+def test_a_sheet_has_no_rows_below_its_last(bench: ReadBench) -> None:
+    with pytest.raises(EmptyFile, match="below the lines to skip"):
+        bench.read(by_openpyxl([["a"], [1]]), skip=99)
 
 
 def test_a_sheet_without_cells_is_empty(bench: ReadBench) -> None:

@@ -34,9 +34,16 @@ where, and what was found; `hint` says what to do next.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 from typing import ClassVar, Self
+
+
+def nearest(name: str, known: Iterable[str]) -> str | None:
+    """The most similar of the known names, for hints; one that differs by case only comes first."""
+    names = list(known)
+    same = (each for each in names if each.casefold() == name.casefold())
+    return next(same, None) or next(iter(get_close_matches(name, names, n=1)), None)
 
 
 class CsvjobsError(Exception):
@@ -431,7 +438,7 @@ class UnknownColumn(DataError):
     def among(cls, names: Sequence[str], known: Sequence[str], step: str) -> UnknownColumn:
         """The error for all `names` in `step`, with the nearest of the `known` ones as its hint."""
         several, shown = len(names) > 1, names[:12]
-        near = {name: found[0] for name in shown if (found := get_close_matches(name, known, n=1))}
+        near = {name: found for name in shown if (found := nearest(name, known))}
         meant = [f"{new!r} for {name!r}" if several else repr(new) for name, new in near.items()]
         columns = f"The columns here are: {', '.join(known[:12])}{', …' if len(known) > 12 else ''}."
         listed = ", ".join(map(repr, shown)) + (", …" if len(names) > 12 else "")

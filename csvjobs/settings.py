@@ -10,7 +10,6 @@ import re
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated
 from urllib.parse import urlsplit
@@ -18,7 +17,7 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from csvjobs.errors import BadSetup
+from csvjobs.errors import BadSetup, nearest
 
 PREFIX = "CSVJOBS_"
 BESIDE_ENGINE = 128 * 1024**2
@@ -180,5 +179,5 @@ def well_set_up() -> Iterator[None]:
 def _nearest(variable: str, known: Iterable[str]) -> str:
     """A hint with the most similar variable; compared without the prefix, which makes all names similar."""
     bare = {name.removeprefix(PREFIX): name for name in sorted(known)}
-    near = get_close_matches(variable.removeprefix(PREFIX), bare, n=1)
-    return f"Did you mean {bare[near[0]]}?" if near else f"Known settings: {', '.join(bare.values())}."
+    near = nearest(variable.removeprefix(PREFIX), bare)
+    return f"Did you mean {bare[near]}?" if near else f"Known settings: {', '.join(bare.values())}."

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import sys
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -12,7 +11,7 @@ import typer
 
 from csvjobs.cli.files import STANDARD
 from csvjobs.client import shown_name
-from csvjobs.errors import InvalidOption
+from csvjobs.errors import InvalidOption, nearest
 from csvjobs.reading.options import ReadOptions
 
 
@@ -126,7 +125,7 @@ def read_options(given: list[str] | None) -> dict[str, str]:
                 f"--read {name!r} is not NAME=VALUE.", hint="For example: --read 'delimiter=;'"
             )
         if name not in ReadOptions.model_fields:
-            near = get_close_matches(name, ReadOptions.model_fields, n=1)
-            hint = f"Did you mean {near[0]!r}?" if near else f"Known: {', '.join(ReadOptions.model_fields)}."
+            near = nearest(name, ReadOptions.model_fields)
+            hint = f"Did you mean {near!r}?" if near else f"Known: {', '.join(ReadOptions.model_fields)}."
             raise InvalidOption(f"--read {name!r}: there is no such read option.", hint=hint)
     return {name: value.replace("\\t", "\t") for name, _, value in pairs}

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from difflib import get_close_matches
 from typing import Annotated, Any
 
 import typer
 import yaml
 
-from csvjobs.errors import InvalidOption
+from csvjobs.errors import InvalidOption, nearest
 from csvjobs.pipelines.catalogue import BY_NAME, STEPS, wire_name
 from csvjobs.pipelines.step import Step
 
@@ -30,8 +29,8 @@ def steps(
     elif name in BY_NAME:
         typer.echo(page(BY_NAME[name]), nl=False)
     else:
-        near = get_close_matches(name, BY_NAME, n=1)
-        hint = f"Did you mean {near[0]!r}?" if near else f"Known: {', '.join(BY_NAME)}."
+        near = nearest(name, BY_NAME)
+        hint = f"Did you mean {near!r}?" if near else f"Known: {', '.join(BY_NAME)}."
         raise InvalidOption(f"There is no step {name!r}.", hint=hint)
 
 

@@ -70,26 +70,50 @@ def _through(
     """The columns after a step, None if they cannot be known, and the step's faults. Columns that it names
     but that do not exist are assumed to exist."""
     lacking: dict[str, None] = {}
-    found: list[DataError] = []
+    unknown: list[UnknownColumn] = []
+    others: list[DataError] = []
     after: Columns | None = None
     while True:
         supposed = Columns([*columns, *(Column(name, "NULL") for name in lacking)])
         try:
             after = step.columns_after(supposed, sql)
         except UnknownColumn as error:
-            if lacking.keys() >= set(error.names):
-                # They are missing in another table, not in the file.
-                return None, [error]
-            lacking |= dict.fromkeys(error.names)
-            found.append(error)
-            continue
+            if not lacking.keys() >= set(error.names):
+                lacking |= dict.fromkeys(error.names)
+                unknown.append(error)
+                continue
+            # They are missing in another table, not in the file.
+            unknown = [fault for fault in unknown if set(fault.names) != set(error.names)]
+            others, after = [error], _meant(step)
+        except BEHIND_A_FAULT as error:
+            others = [] if lacking else [error]
         except DataError as error:
-            found = found or [error]
+            others, after = [error], _meant(step)
         break
-    if len(found) > 1:
-        found = [UnknownColumn.among(list(lacking), columns.names, step.step)]
+    if len(unknown) > 1:
+        unknown = [UnknownColumn.among(list(lacking), columns.names, step.step)]
     left = after and Columns(column for column in after if column.name not in lacking)
-    return left, [fault for fault in found if not isinstance(fault, doubted)]
+    # What another table lacks is in no doubt.
+    sure = [fault for fault in others if isinstance(fault, UnknownColumn) or not isinstance(fault, doubted)]
+    return left, [*(fault for fault in unknown if not isinstance(fault, doubted)), *sure]
+
+
+def _meant(step: Step) -> Columns:
+    """The columns that a faulty step may have been meant to make: their names are among its options."""
+    options = step.model_dump(mode="json", exclude={"step"})
+    return Columns(Column(name, "NULL") for name in dict.fromkeys(_texts(options)))
+
+
+def _texts(value: Any) -> Iterator[str]:
+    match value:
+        case str():
+            yield value
+        case dict():
+            for part in (*value, *value.values()):
+                yield from _texts(part)
+        case list():
+            for part in value:
+                yield from _texts(part)
 
 
 def _pointer(place: int, step: Step, column: str | None) -> str:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import builtins
 import re
-from difflib import get_close_matches, unified_diff
+from difflib import unified_diff
 from pathlib import Path
 
-from csvjobs.errors import InvalidOption, InvalidPipeline, PipelineFixed, PipelineNotFound
+from csvjobs.errors import InvalidOption, InvalidPipeline, PipelineFixed, PipelineNotFound, nearest
 from csvjobs.pipelines.spec import Pipeline, parse
 from csvjobs.pipelines.stored import Fits, StoredPipelines, whatever
 
@@ -38,8 +38,8 @@ class NamedPipelines:
         if not self._fixed(name) and self.versions(name):
             return self.stored.get(name, version)
         if version is not None or not self._fixed(name):
-            near = get_close_matches(name, self.names(), n=1)
-            hint = f"Did you mean {near[0]!r}?" if near else f"Known: {', '.join(self.names())}."
+            near = nearest(name, self.names())
+            hint = f"Did you mean {near!r}?" if near else f"Known: {', '.join(self.names())}."
             asked = name if version is None else f"{name}@{version}"
             raise PipelineNotFound(f"There is no pipeline {asked!r}.", hint=hint)
         path = self.folder / f"{name}.yaml"

@@ -223,7 +223,8 @@ def _quantile(numbers: Sequence[float], part: float) -> float:
     place = part * (len(numbers) - 1)
     below = int(place)
     above = min(below + 1, len(numbers) - 1)
-    return numbers[below] + (numbers[above] - numbers[below]) * (place - below)
+    # Weighted, as the difference of two doubles may be none.
+    return numbers[below] * (1 - (place - below)) + numbers[above] * (place - below)
 
 
 def _bars(numbers: Sequence[float]) -> list[int]:
@@ -231,5 +232,7 @@ def _bars(numbers: Sequence[float]) -> list[int]:
     width = high / BARS - low / BARS
     if not width:
         return [len(numbers)]
-    counts = Counter(min(BARS - 1, int((number - low) / width)) for number in numbers if isfinite(number))
+    counts = Counter(
+        min(BARS - 1, max(0, int(number / width - low / width))) for number in numbers if isfinite(number)
+    )
     return [counts[place] for place in range(BARS)]

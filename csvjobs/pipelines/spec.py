@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator, Sequence
-from difflib import get_close_matches
 from pathlib import PurePath
 from typing import Any, TypeVar, get_args
 
@@ -14,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, SerializeAsAny, 
 from pydantic.fields import FieldInfo
 
 from csvjobs.engines.options import WriteOptions
-from csvjobs.errors import CsvjobsError, InvalidOption, InvalidPipeline
+from csvjobs.errors import CsvjobsError, InvalidOption, InvalidPipeline, nearest
 from csvjobs.pipelines.catalogue import BY_NAME
 from csvjobs.pipelines.plain import plain
 from csvjobs.pipelines.report import ReportOptions
@@ -182,8 +181,8 @@ def _shown(found: Any) -> str:
 
 
 def _unknown(kind: str, name: str, known: list[str]) -> InvalidOption:
-    near = get_close_matches(name, known, n=1)
-    hint = f"Did you mean {near[0]!r}?" if near else f"Known: {', '.join(known)}."
+    near = nearest(name, known)
+    hint = f"Did you mean {near!r}?" if near else f"Known: {', '.join(known)}."
     return InvalidOption(f"There is no {kind} {name!r}.", hint=hint)
 
 

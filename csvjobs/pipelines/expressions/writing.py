@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from difflib import get_close_matches
 from typing import TypeVar
 
 from csvjobs.engines.base import Sql
 from csvjobs.engines.parsing import MAX_DEPTH, TOO_DEEP, Node
+from csvjobs.errors import nearest
 from csvjobs.pipelines.expressions.functions import ALIASES, FUNCTIONS
 from csvjobs.pipelines.expressions.terms import (
     Date,
@@ -301,8 +301,8 @@ def _called(node: Node) -> str:
 
 
 def _near(name: str) -> str:
-    near = get_close_matches(name, [*FUNCTIONS, "coalesce", "nullif"], n=1)
-    return f"; did you mean {near[0]!r}?" if near else ""
+    near = nearest(name, [*FUNCTIONS, "coalesce", "nullif"])
+    return f"; did you mean {near!r}?" if near else ""
 
 
 def _size(term: Term) -> int:

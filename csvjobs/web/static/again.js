@@ -35,8 +35,13 @@ async function again(event, opened) {
 }
 
 export function processingAgain(known, opened) {
-  options($("again-options"), "again");
+  const changed = () => {
+    $("again-refused").hidden = true;
+    tell($("again-options"), job.detected);
+  };
+  options($("again-options"), "again", changed);
+  $("again-options").querySelector("[name=bad_rows]").dataset.usual = "as before";
   known.then((all) => pipeline.offer(all));
   $("again-form").onsubmit = (event) => again(event, opened);
-  $("again-form").onchange = () => tell($("again-options"), job.detected);
+  $("again-form").onchange = changed;
 }

@@ -45,7 +45,11 @@ export function choice(prefix, source = () => null) {
     value: () => (select.value === OWN ? text.value.trim() : select.value),
     blame: (problem) => fault(refused, problem),
     clear: () => (refused.hidden = true),
-    add: (step) => write(added(text.value, step)),
+    add(step) {
+      const more = added(text.value, step);
+      if (more) write(more);
+      else fault(refused, { detail: "A step can be added to a list that has each step on lines of its own.", hint: "Write it as in - step: trim, or add the step by hand." });
+    },
     offer(known) {
       const before = select.value;
       for (const one of known) descriptions[one.name] = one.description;
@@ -63,12 +67,18 @@ export function choice(prefix, source = () => null) {
   };
 }
 
-// The pipeline with one more step behind its last one.
+// The pipeline with one more step behind its last one; null if its steps are not written one below the other.
 function added(yaml, step) {
-  const lines = (yaml.trimEnd() || "steps:").split("\n");
+  const lines = yaml.trimEnd() ? yaml.trimEnd().split("\n") : [];
+  const head = lines.findIndex((line) => /^steps:/.test(line));
+  if (head < 0 && /^\s*[{[]/.test(yaml)) return null;
+  if (head < 0) lines.push("steps:");
+  else if (/^steps:\s*\[\s*\]\s*$/.test(lines[head])) lines[head] = "steps:";
+  else if (!/^steps:\s*(#.*)?$/.test(lines[head])) return null;
   const last = lines.findLastIndex((line) => /^ *- /.test(line) && line.includes("step:"));
   const indent = last < 0 ? "" : lines[last].match(/^ */)[0];
-  const rest = last < 0 ? -1 : lines.findIndex((line, place) => place > last && /^[^\s#-]/.test(line));
+  const from = last < 0 ? lines.findIndex((line) => /^steps:/.test(line)) : last;
+  const rest = lines.findIndex((line, place) => place > from && /^[^\s#-]/.test(line));
   lines.splice(rest < 0 ? lines.length : rest, 0, ...step.map((line) => indent + line));
   return `${lines.join("\n")}\n`;
 }

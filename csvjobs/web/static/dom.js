@@ -26,13 +26,19 @@ export function bytes(count) {
   return `${unit ? count.toFixed(1) : count} ${units[unit]}`;
 }
 
+// What is told of an answer that is not the service's own, but a proxy's.
+export function odd(status) {
+  return { detail: `The service answered with status ${status}.`, hint: "Try again in a moment." };
+}
+
 // What the service answers to a request; that it does not answer is a problem like others, of status 0.
 export async function ask(path, options = {}) {
   try {
     const answer = await fetch(path, options);
     const text = await answer.text();
     const json = text && answer.headers.get("Content-Type")?.includes("json");
-    return { ok: answer.ok, status: answer.status, body: json ? JSON.parse(text) : text };
+    const body = json ? JSON.parse(text) : answer.ok ? text : odd(answer.status);
+    return { ok: answer.ok, status: answer.status, body };
   } catch (why) {
     if (options.signal?.aborted) throw why;
     return { ok: false, status: 0, body: AWAY };

@@ -72,15 +72,20 @@ async function poll(id) {
 // Why there are no events: the job may be gone, or the service. Of itself a stream only tries again.
 async function lost(id, mine) {
   const { ok, status, body } = await ask(path(id));
-  if (ok || mine !== stream || id !== open()) return;
-  if (!status && shown) {
-    $("job-lost").hidden = false;
-  } else {
-    fault($("gone"), body);
-    $("job").hidden = true;
-  }
-  if (status && status < 500) mine.close();
+  if (mine !== stream || id !== open()) return;
+  if (ok) show(body);
+  else if (shown && (!status || status >= 500)) $("job-lost").hidden = false;
+  else gone(body);
+  if (!ok && status && status < 500) mine.close();
   else if (mine.readyState === EventSource.CLOSED) timer = setTimeout(connect, LOOK_AGAIN);
+}
+
+function gone(problem) {
+  const focused = $("job").contains(document.activeElement);
+  fault($("gone"), problem);
+  $("job").hidden = true;
+  document.title = TITLE;
+  if (focused) $("recent-title").focus();
 }
 
 function show(job) {
@@ -181,7 +186,8 @@ function showRejected(job) {
 function kind(group) {
   const item = document.createElement("li");
   const where = group.column ? ` Column ${group.column}.` : "";
-  const lines = `${group.count > group.lines.length ? "First lines" : "Lines"}: ${group.lines.join(", ")}.`;
+  const which = group.count > group.lines.length ? "First lines" : group.count === 1 ? "Line" : "Lines";
+  const lines = `${which}: ${group.lines.join(", ")}.`;
   item.append(element("strong", `${number.format(group.count)} × `), element("code", group.code));
   item.append(element("p", `${group.message}${where} ${lines}`), element("p", group.hint, { className: "quiet" }));
   return item;
@@ -205,7 +211,7 @@ function showActions(job, before) {
   if (before?.status === job.status) return;
   if (!job.links.cancel && document.activeElement === $("cancel")) $("job-name").focus();
   $("cancel").hidden = !job.links.cancel;
-  $("cancel").disabled = false;
+  $("cancel").removeAttribute("aria-disabled");
   $("delete").hidden = !job.finished_at;
   $("act-fault").hidden = true;
   $("job-files").replaceChildren(...files(job));
@@ -216,16 +222,18 @@ function files(job) {
   const order = [output, "rejected.csv", "changes.csv", "fitted.json", "profile.json", "error.txt"];
   return order.filter((name) => job.files[name]).map((name) => {
     const text = `${name === output ? "Download " : ""}${name} (${bytes(job.files[name].bytes)})`;
-    return element("a", text, { href: job.files[name].href, className: name === output ? "button primary" : "button" });
+    return element("a", text, { href: job.files[name].href, download: "", className: name === output ? "button primary" : "button" });
   });
 }
 
+// A button that is disabled loses the focus.
 async function cancel() {
-  $("cancel").disabled = true;
+  if ($("cancel").hasAttribute("aria-disabled")) return;
+  $("cancel").setAttribute("aria-disabled", "true");
   const { ok, status, body } = await ask(shown.links.cancel, { method: "POST" });
   // It has ended already, which the next event says.
   if (ok || status === 409) return;
-  $("cancel").disabled = false;
+  $("cancel").removeAttribute("aria-disabled");
   fault($("act-fault"), body);
 }
 

@@ -10,7 +10,7 @@ const MOST_WHOLE = 20_000_000;
 const UNSURE = 0.8;
 const OTHERS = 3;
 const PLAIN = "tidy";
-const OF_PIPELINES = ["invalid-pipeline", "pipeline-not-found"];
+export const OF_PIPELINES = ["invalid-pipeline", "pipeline-not-found"];
 const CHARACTERS = { ",": "comma", ";": "semicolon", "\t": "tab", "|": "pipe", " ": "space", ":": "colon", "^": "caret", "~": "tilde", "#": "hash", '"': 'double "', "'": "single '", "": "none" };
 const HEADER = { true: "header", false: "data" };
 // No way of reading helps with these.
@@ -32,8 +32,14 @@ function fields(box) {
   return [...box.querySelectorAll("select, input")];
 }
 
-// The controls for read options, as the template has them; `prefix` keeps their ids apart.
-export function options(box, prefix) {
+// The controls for read options, as the template has them; `prefix` keeps their ids apart, `entered` is told
+// of Enter in one of them, which means that one and not the whole form.
+export function options(box, prefix, entered) {
+  box.addEventListener("keydown", (event) => {
+    if (event.key !== "Enter" || event.target.tagName !== "INPUT") return;
+    event.preventDefault();
+    entered();
+  });
   box.append($("options").content.cloneNode(true));
   for (const field of fields(box)) {
     field.id = `${prefix}-${field.name}`;

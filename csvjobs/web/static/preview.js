@@ -1,6 +1,6 @@
 // What the chosen pipeline makes of a file's first rows, step by step.
 
-import { $, ask, element, fault, fill, number } from "./dom.js";
+import { $, ask, element, fault, fill, many, number } from "./dom.js";
 import { did } from "./steps.js";
 
 export function hide() {
@@ -21,16 +21,17 @@ export async function preview(form, partial, told, signal) {
 }
 
 function show(found, told) {
-  const count = `${found.complete ? "all" : "the first"} ${number.format(found.before.records)}`;
+  const rows = many(found.before.records, "row");
+  const count = found.complete ? (found.before.records === 1 ? "its only row" : `all ${rows}`) : `the first ${rows}`;
   const learnt = found.complete ? "" : " Here the steps learn from these rows only; the job learns from all rows.";
-  $("preview-about").textContent = `Tried on ${count} rows.${learnt}`;
+  $("preview-about").textContent = `Tried on ${count}.${learnt}`;
   $("preview-list").replaceChildren(...found.steps.map(step));
   if (found.fault) fault($("preview-fault"), found.fault);
   else $("preview-fault").hidden = true;
   const fresh = found.warnings.filter((text) => !told.includes(text));
   $("preview-warnings").replaceChildren(...fresh.map((text) => element("li", text)));
-  const { columns, rows } = found.steps.at(-1)?.after ?? found.before;
-  fill($("preview-rows"), columns, rows);
+  const after = found.steps.at(-1)?.after ?? found.before;
+  fill($("preview-rows"), after.columns, after.rows);
   $("preview-steps").hidden = false;
 }
 

@@ -30,9 +30,9 @@ function fillSide(box, profile) {
 
 function row(column) {
   const line = document.createElement("tr");
-  const name = element("th", column.name, { scope: "row" });
+  const name = element("th", column.name, { scope: "row", dir: "auto" });
   name.append(element("small", column.meaning));
-  line.append(name, filled(column), element("td", different(column)), element("td", bounds(column)), picture(column), often(column));
+  line.append(name, filled(column), element("td", different(column)), bounds(column), picture(column), often(column));
   return line;
 }
 
@@ -52,7 +52,18 @@ function different(column) {
 
 // Cells, not numbers: JavaScript would round long ones.
 function bounds({ filled: count, first, last }) {
-  return count ? `${short(first)} to ${short(last)}` : "";
+  return joined("td", count ? [isolated(first), " to ", isolated(last)] : []);
+}
+
+function joined(name, parts) {
+  const made = document.createElement(name);
+  made.append(...parts);
+  return made;
+}
+
+// A value among other words, whatever its direction.
+function isolated(text) {
+  return element("bdi", short(text));
 }
 
 function picture(column) {
@@ -71,8 +82,9 @@ function frequent(column) {
 }
 
 function often(column) {
-  const parts = frequent(column).slice(0, TOP);
-  return element("td", parts.map(([value, count]) => `${short(value)} (${Math.round((100 * count) / column.drawn.filled)} %)`).join(", "));
+  const share = (count) => ` (${Math.round((100 * count) / column.drawn.filled)} %)`;
+  const parts = frequent(column).slice(0, TOP).map(([value, count], place) => [place ? ", " : "", isolated(value), share(count)]);
+  return joined("td", parts.flat());
 }
 
 // What it shows stands beside it in words.

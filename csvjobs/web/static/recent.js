@@ -7,6 +7,7 @@ const LOOK_AGAIN = 5000;
 
 let count = PAGE;
 let timer = null;
+let told = "";
 
 export async function recent() {
   clearTimeout(timer);
@@ -17,7 +18,11 @@ export async function recent() {
   if (!document.hidden && (!ok || body.jobs.some((job) => !job.finished_at))) timer = setTimeout(recent, LOOK_AGAIN);
 }
 
+// Made anew while it is pressed, a link would miss the press: only when something has changed.
 function show({ jobs, next_cursor }) {
+  const now = JSON.stringify([jobs.map(seen), next_cursor]);
+  if (now === told) return mark();
+  told = now;
   const focused = document.activeElement?.closest("#recent a")?.hash;
   $("none").hidden = jobs.length > 0;
   $("more").hidden = !next_cursor || count >= 200;
@@ -26,13 +31,18 @@ function show({ jobs, next_cursor }) {
   mark();
 }
 
+// What an entry shows of its job.
+function seen({ job_id, filename, created_at, pipeline, rows, status }) {
+  return [job_id, filename, created_at, pipeline.name, rows?.out, status];
+}
+
 function entry(job) {
   const link = element("a", "", { href: `#${job.job_id}` });
   const time = element("time", new Date(job.created_at).toLocaleString(), { dateTime: job.created_at });
   const about = element("span", "", { className: "about" });
   const rows = job.rows ? `, ${many(job.rows.out, "row")} out` : "";
   about.append(`${job.pipeline.name}${rows}, `, time);
-  link.append(element("span", job.filename, { className: "name" }), about, element("span", job.status, { className: `badge ${job.status}` }));
+  link.append(element("span", job.filename, { className: "name", dir: "auto" }), about, element("span", job.status, { className: `badge ${job.status}` }));
   const item = document.createElement("li");
   item.append(link);
   return item;

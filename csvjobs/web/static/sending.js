@@ -1,8 +1,8 @@
 // A file is chosen, looked at and sent.
 
-import { $, ask, bytes, fault, unreadable } from "./dom.js";
+import { $, ask, bytes, fault, odd, unreadable } from "./dom.js";
 import { choice, steps } from "./choice.js";
-import { chosen, forget, look, options } from "./look.js";
+import { OF_PIPELINES, chosen, forget, look, options } from "./look.js";
 
 const INVITATION = [$("chosen").textContent, $("chosen-size").textContent];
 
@@ -21,6 +21,7 @@ function choose() {
 
 async function inspect() {
   pipeline.clear();
+  $("refused").hidden = true;
   const problem = await look(file(), pipeline.value() || "tidy");
   if (problem) pipeline.blame(problem);
 }
@@ -62,7 +63,7 @@ async function ended(opened, open) {
   busy(false);
   if (status !== 202) {
     document.querySelector("#submit .primary").focus();
-    if (!stopped) fault($("refused"), await why(status, responseText));
+    if (!stopped) refused(await why(status, responseText));
     return;
   }
   $("file").value = "";
@@ -70,12 +71,19 @@ async function ended(opened, open) {
   opened(JSON.parse(responseText).job_id, open);
 }
 
+// At its place, where it may be told already.
+function refused(problem) {
+  const told = problem.code && !$("look-fault").hidden && $("look-fault").textContent.includes(problem.detail);
+  if (OF_PIPELINES.includes(problem.code)) pipeline.blame(problem);
+  else if (!told) fault($("refused"), problem);
+}
+
 async function why(status, text) {
   if (!status) return (await unreadable(file())) ?? lost();
   try {
     return JSON.parse(text);
   } catch {
-    return { detail: `The service answered with status ${status}.`, hint: "Try again in a moment." };
+    return odd(status);
   }
 }
 
@@ -107,23 +115,16 @@ function dropping() {
     first.items.add(given[0]);
     $("file").files = first.files;
     choose();
-    $("refused").hidden = true;
     if (given.length > 1) fault($("refused"), { detail: `One file at a time: only ${given[0].name} was taken.`, hint: "Send the others after it." });
   });
 }
 
 export function sending(known, opened) {
-  options($("look-options"), "look");
+  options($("look-options"), "look", inspect);
   steps($("steps"), pipeline.add);
   $("file").addEventListener("change", choose);
   $("file").addEventListener("click", () => ($("refused").hidden = true));
   for (const id of ["pipeline", "text", "look-options"]) $(id).addEventListener("change", inspect);
-  // Enter in one of them means that, and not the whole form.
-  $("look-options").addEventListener("keydown", (event) => {
-    if (event.key !== "Enter" || event.target.tagName !== "INPUT") return;
-    event.preventDefault();
-    inspect();
-  });
   $("submit").addEventListener("submit", (event) => send(event, opened));
   $("stop").onclick = () => {
     request.stopped = true;

@@ -118,8 +118,8 @@ async def _invalid(request: Request, error: Exception) -> Response:
         code="invalid-request",
         title="The request has an invalid value.",
         status=422,
-        detail="; ".join(f"{_pointer(e)}: {e['msg']}" for e in error.errors()),
-        errors=[ProblemError(detail=e["msg"], pointer=_pointer(e)) for e in error.errors()],
+        detail="; ".join(f"{_pointer(e)}: {_said(e)}" for e in error.errors()),
+        errors=[ProblemError(detail=_said(e), pointer=_pointer(e)) for e in error.errors()],
     )
 
 
@@ -165,6 +165,10 @@ def _allowed(request: Request) -> str:
     there = (r for r in request.app.state.routes if r.matches(request.scope)[0] is not Match.NONE)
     methods = {method for route in there for method in route.methods or ()} or {"GET"}
     return ", ".join(sorted(methods | ({"HEAD"} if "GET" in methods else set())))
+
+
+def _said(error: Any) -> str:
+    return str(error["msg"]).removeprefix("Value error, ")
 
 
 def _pointer(error: Any) -> str:

@@ -202,8 +202,10 @@ def _fault(model: type[BaseModel], fault: Any) -> InvalidOption:
     if fault["type"] == "extra_forbidden":
         known = list(_fields(_within(model, fault["loc"])))
         return _unknown("option", str(fault["loc"][-1]), known)
-    found = "" if fault["type"] == "missing" else f" (found {_shown(fault['input'])})"
-    message = fault["msg"].removeprefix("Value error, ")
+    if fault["type"] == "missing":
+        return InvalidOption("This option must be given.")
+    found = f" (found {_shown(fault['input'])})"
+    message = fault["msg"].removeprefix("Value error, ").replace(" after validation", "")
     listed = fault["type"] in ("list_type", "tuple_type") and isinstance(fault["input"], str)
     hint = f"Write `[{fault['input']}]`." if listed else None
     return InvalidOption(f"{message}{found}.", hint=hint)

@@ -289,7 +289,8 @@ def unique(columns: Columns, step: str) -> Columns:
     seen: set[str] = set()
     for name in columns.names:
         if name in seen:
-            raise DuplicateColumn(f"Step {step} would make a second column {name!r}.", column=name)
+            hint = "Rename or drop the other one first, or give the new one another name."
+            raise DuplicateColumn(f"Step {step} would make a second column {name!r}.", column=name, hint=hint)
         seen.add(name)
     return columns
 

@@ -60,9 +60,9 @@ def _is_parquet(path: Path, *, cut: bool) -> bool:
     with path.open("rb") as file:
         mark = file.read(len(PARQUET[0]))
         # A header row may begin with these letters too.
-        if mark not in PARQUET or b"\0" in file.read(64) or cut:
-            file.seek(len(PARQUET[0]))
-            return mark in PARQUET and b"\0" in file.read(64)
+        binary = b"\0" in file.read(64)
+        if mark not in PARQUET or binary or cut:
+            return mark in PARQUET and binary
         file.seek(-TAIL, 2)
         return file.read(TAIL) == mark
 

@@ -57,8 +57,12 @@ def test_a_request_keeps_the_name_that_its_client_gave_it(api: Served) -> None:
 def test_an_unexpected_fault_is_a_problem_without_a_traceback(serve: Serve) -> None:
     broken = serve()
     job_id = broken.post(b"a\n1\n")["job_id"]
-    (broken.root / job_id / "job.json").write_text("{")
-    body = refused(broken.client.get(f"/jobs/{job_id}"), 500, "internal-error")
+    (broken.root / job_id / "job.json").unlink()
+    (broken.root / job_id / "job.json").mkdir()
+    answer = broken.client.get(f"/jobs/{job_id}")
+    body = refused(answer, 500, "internal-error")
+    # The server closes the connection after it, so a client must not send its next request there.
+    assert answer.headers["connection"] == "close"
     assert "Traceback" not in str(body)
     assert "job.json" not in str(body)
 

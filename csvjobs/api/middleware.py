@@ -56,6 +56,8 @@ class CutOff:
         self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            return await self.app(scope, receive, send)
         begun = False
 
         async def noted(message: Message) -> None:

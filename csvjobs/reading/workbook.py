@@ -200,6 +200,7 @@ class Workbook:
                     raise ValueError(f"{name} has more than {MOST_PARTS} elements")
                 found.clear()
             parser.Parse(b"", True)
+            yield from found
 
     def _open(self, name: str) -> _Part:
         info = self._archive.getinfo(name)
@@ -348,6 +349,8 @@ def _rows(part: _Part) -> Iterator[tuple[str | None, list[Raw]]]:
                 part.since = 0
             return
     parser.Parse(b"", True)
+    # Newer versions of expat put off what is left of a token that did not fit into a chunk.
+    yield from rows.ended
 
 
 def _texts(part: _Part) -> Iterator[list[str]]:
@@ -373,6 +376,8 @@ def _texts(part: _Part) -> Iterator[list[str]]:
             yield found
             found.clear()
     parser.Parse(b"", True)
+    if found:
+        yield found
 
 
 def _parser(

@@ -3,6 +3,7 @@
 import datetime
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -21,6 +22,7 @@ from csvjobs.errors import (
     UnknownSheet,
     UnpackedTooLarge,
 )
+from csvjobs.reading import workbook
 from csvjobs.reading.cellformat import shown
 from csvjobs.reading.options import ReadOptions
 from csvjobs.reading.reading import look
@@ -312,6 +314,28 @@ def test_a_formula_without_a_value_is_told_also_as_openpyxl_writes_it(bench: Rea
     table = bench.table(by_openpyxl([["a", "b"], [1, "=A2+1"]]))
     assert table.rows == [("1", None)]
     assert any(note.startswith("Formulas whose values are not in") for note in table.reading.warnings)
+
+
+class Patient:
+    """A parser that parses all at the end, as expat since 2.6 may do with what is left."""
+
+    def __init__(self, parser: Any) -> None:
+        self._parser, self._held = parser, b""
+
+    def Parse(self, chunk: bytes, final: bool = False) -> None:  # noqa: N802 (as in expat)
+        self._held += chunk
+        if final:
+            self._parser.Parse(self._held, True)
+
+
+def test_what_the_parser_puts_off_to_the_end_is_not_lost(
+    bench: ReadBench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    parser = workbook._parser
+    monkeypatch.setattr(workbook, "_parser", lambda *handlers: Patient(parser(*handlers)))
+    rows = "<row><c t='s'><v>0</v></c></row><row><c s='1'><v>7</v></c></row><row><c><v>8</v></c></row>"
+    table = bench.table(by_hand(rows, strings=["<t>a</t>"], formats=["000"]))
+    assert (table.columns, table.rows) == (("a",), [("007",), ("8",)])
 
 
 def test_damage_is_found_also_where_much_follows_the_rows(bench: ReadBench) -> None:

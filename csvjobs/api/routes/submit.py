@@ -144,8 +144,11 @@ async def run_again(
     with the fitted parameters that the old job applied or those of `apply`, and with the given read options
     in place of those declared or detected before. Send them as a form or as query parameters."""
     form = await asked(request)
-    terms = form.terms(services, owner)
-    ask = bind(rerun, services, job_id, form.processing, terms=terms, slot=slot)
+
+    def ask() -> Job:
+        terms = form.terms(services, owner)
+        return rerun(services, job_id, form.processing, terms=terms, slot=slot)
+
     job = await to_thread.run_sync(ask)
     return await _accepted(job, response, services)
 

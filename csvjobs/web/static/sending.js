@@ -21,7 +21,6 @@ function choose() {
 
 async function inspect() {
   pipeline.clear();
-  $("refused").hidden = true;
   const problem = await look(file(), pipeline.value() || "tidy");
   if (problem) pipeline.blame(problem);
 }
@@ -115,16 +114,22 @@ function dropping() {
     first.items.add(given[0]);
     $("file").files = first.files;
     choose();
+    $("refused").hidden = true;
     if (given.length > 1) fault($("refused"), { detail: `One file at a time: only ${given[0].name} was taken.`, hint: "Send the others after it." });
   });
 }
 
 export function sending(known, opened) {
-  options($("look-options"), "look", inspect);
+  // What was refused is told until something else is asked for.
+  const afresh = (look) => () => {
+    $("refused").hidden = true;
+    look();
+  };
+  options($("look-options"), "look", afresh(inspect));
   steps($("steps"), pipeline.add);
-  $("file").addEventListener("change", choose);
+  $("file").addEventListener("change", afresh(choose));
   $("file").addEventListener("click", () => ($("refused").hidden = true));
-  for (const id of ["pipeline", "text", "look-options"]) $(id).addEventListener("change", inspect);
+  for (const id of ["pipeline", "text", "look-options"]) $(id).addEventListener("change", afresh(inspect));
   $("submit").addEventListener("submit", (event) => send(event, opened));
   $("stop").onclick = () => {
     request.stopped = true;

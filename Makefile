@@ -48,7 +48,7 @@ define environment
 	@echo "Making $(dir $(1)) from $(2) with $$($(PYTHON) --version)"
 	@rm -rf $(dir $(1))
 	@$(PYTHON) -m venv $(dir $(1)) || { echo "Installing python3-venv"; $(SUDO) apt-get update -qq; $(SUDO) apt-get install -y -qq python3-venv; $(PYTHON) -m venv $(dir $(1)); }
-	@$(1)/python -m pip install -q --disable-pip-version-check --require-hashes -r $(2)
+	@$(1)/python -m pip install -q --disable-pip-version-check --no-compile --require-hashes -r $(2)
 	@$(1)/python -m pip install -q --disable-pip-version-check --no-deps -e .
 	@touch $(1)/.made
 endef

@@ -16,7 +16,7 @@ import duckdb
 from csvjobs.engines.base import Engine, Interrupted, Pair, ReadFailed, Sql, Unsure, balanced, shape
 from csvjobs.engines.copying import csv_options, distinct, jsonl_options, parquet_options
 from csvjobs.engines.options import PLAIN, WriteOptions
-from csvjobs.engines.sheet import CHUNK, around, cell, zipped
+from csvjobs.engines.sheet import CHUNK, around, as_xml, zipped
 from csvjobs.errors import MAKE_ROOM, BadPattern, DamagedArchive, DiskFull, MemoryLimit, NoMaskKey
 from csvjobs.reading.parquet import what_it_says
 from csvjobs.reading.source import Source
@@ -365,15 +365,13 @@ class DuckEngine(Engine):
     def _xlsx(self, query: str, header: Sequence[str], target: Path, write: WriteOptions) -> int:
         """Writes the rows as XML text, then zips it."""
         kinds = [str(kind) for _, kind, *_ in self.rows(f"DESCRIBE {query}")]
-        columns = [f"c{place}" for place in range(len(header))]
-        cells = balanced([cell(*each) for each in zip(columns, kinds, strict=True)], "||")
-        made = f"SELECT '<row>' || {cells} || '</row>' FROM ({query}) AS made({', '.join(columns)})"
-        sheet = target.with_suffix(".xml")
+        made = target.with_suffix(".xml")
         before, behind = around(header, write)
-        rows = self._copy(made, sheet, {**jsonl_options(write), "PREFIX": before, "SUFFIX": behind})
-        zipped(sheet, target, self._check)
-        sheet.unlink()
-        return rows
+        around_rows = {**jsonl_options(write), "PREFIX": before, "SUFFIX": behind}
+        written = self._copy(as_xml(query, kinds), made, around_rows)
+        zipped(made, target, self._check)
+        made.unlink()
+        return written
 
     def _check(self) -> None:
         """Raises Interrupted."""

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from html import escape
 from pathlib import Path
 
+from csvjobs.engines.base import balanced
 from csvjobs.engines.options import WriteOptions
 
 MOST_ROWS, MOST_COLUMNS, MOST_CHARACTERS = 2**20, 2**14, 2**15 - 1
@@ -37,8 +38,16 @@ _PANE = (
 )
 
 
-def cell(value: str, kind: str) -> str:
-    """The SQL expression of a cell's XML, for a value of that DuckDB type."""
+def as_xml(relation: str, kinds: Sequence[str]) -> str:
+    """A SELECT of the rows as XML, for a relation of columns of these DuckDB types."""
+    columns = [f"c{place}" for place in range(len(kinds))]
+    cells = balanced([_cell(*each) for each in zip(columns, kinds, strict=True)], "||")
+    made = f"SELECT '<row>' || {cells} || '</row>' AS made FROM ({relation}) AS cells({', '.join(columns)})"
+    return f"SELECT {_legal('made')} FROM ({made})"
+
+
+def _cell(value: str, kind: str) -> str:
+    """The XML of a cell, except for characters that XML cannot hold."""
     if kind == "BOOLEAN":
         made = f"'<c t=\"b\"><v>' || CAST(CAST({value} AS TINYINT) AS VARCHAR) || '</v></c>'"
     elif kind == "DATE":
@@ -56,15 +65,18 @@ def cell(value: str, kind: str) -> str:
 
 
 def _escaped(value: str) -> str:
-    """Escapes a text for XML; characters that XML cannot hold become _xHHHH_, as does text of that form
-    (22.9.2.19)."""
+    return f"replace(replace(replace({value}, '&', '&amp;'), '<', '&lt;'), '>', '&gt;')"
+
+
+def _legal(value: str) -> str:
+    """Characters that XML cannot hold become _xHHHH_, as does text of that form (22.9.2.19). For whole rows,
+    whose tags have neither: for each cell it would be the greater part of a wide table's query."""
     plain = f"replace({value}, '_x', '_x005F_x')"
     odd = plain
     for code in _ILLEGAL:
         odd = f"replace({odd}, chr({code}), '_x{code:04X}_')"
     pattern = r"[\x00-\x08\x0b-\x1f\x{FFFE}\x{FFFF}]"
-    made = f"(CASE WHEN regexp_matches({value}, '{pattern}') THEN {odd} ELSE {plain} END)"
-    return f"replace(replace(replace({made}, '&', '&amp;'), '<', '&lt;'), '>', '&gt;')"
+    return f"CASE WHEN regexp_matches({value}, '{pattern}') THEN {odd} ELSE {plain} END"
 
 
 def around(header: Sequence[str], write: WriteOptions) -> tuple[str, str]:

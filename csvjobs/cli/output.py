@@ -126,6 +126,8 @@ def _leave(number: int, frame: FrameType | None) -> None:
 
 def _waiting(job: Job) -> str:
     before = f"      {'1 job waits' if job.position == 1 else f'{job.position:,} jobs wait'} before it"
+    if job.workers == 0:
+        return f"{before}; no worker is running, so it waits until one starts: csvjobs worker"
     start = job.estimated_start_at
     return f"{before}; estimated start {start.astimezone():%H:%M:%S}" if start else before
 

@@ -1,4 +1,4 @@
-"""Estimate: the place of a waiting job in the queue, and when it will probably start."""
+"""Estimate: the place of a waiting job in the queue, who works there, and when it will probably start."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 
 from csvjobs.errors import QueueUnavailable
 from csvjobs.flow.services import Services
+from csvjobs.flow.terms import effective_priority
 from csvjobs.flow.view import view
 from csvjobs.jobs.job import Job, Status, now
 
@@ -14,15 +15,17 @@ RECENT = 20
 
 
 def with_estimate(services: Services, job: Job) -> Job:
-    """The job with its position in the queue and estimated start, if it is queued and these are known."""
+    """The job with its position in the queue, the workers of its line and its estimated start, if it is
+    queued and these are known."""
     if job.status is not Status.QUEUED:
         return job
     try:
         position = services.queue.position(job.job_id)
-        start = None if position is None else _start(services, job, position)
+        workers = services.queue.workers(effective_priority(services, job.priority))
+        start = None if position is None else _start(services, position, workers)
     except QueueUnavailable:
         return job
-    return job.model_copy(update={"position": position, "estimated_start_at": start})
+    return job.model_copy(update={"position": position, "workers": workers, "estimated_start_at": start})
 
 
 def look_at(services: Services, job_id: str) -> Job:
@@ -30,11 +33,10 @@ def look_at(services: Services, job_id: str) -> Job:
     return with_estimate(services, view(services, job_id))
 
 
-def _start(services: Services, job: Job, position: int) -> datetime | None:
+def _start(services: Services, position: int, workers: int) -> datetime | None:
     """When the jobs before this one and the running one will be done, if each takes the recent average."""
     recent = services.index.list(RECENT, status=Status.DONE)
     spans = [job.finished_at - job.started_at for job in recent if job.finished_at and job.started_at]
-    workers = services.queue.workers(job.priority)
     if not spans or not workers:
         return None
     return now() + sum(spans, timedelta()) / len(spans) * (position + 1) / workers

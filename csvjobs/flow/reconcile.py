@@ -110,7 +110,7 @@ class Reconciler:
         with self._isolation.of(job_id):
             self._services.queue.withdraw(job_id)
             terms = request_of(self._services, job_id).terms
-            self._services.queue.put(job_id, terms.owner, effective_priority(self._services, terms))
+            self._services.queue.put(job_id, terms.owner, effective_priority(self._services, terms.priority))
             return True
         return False
 

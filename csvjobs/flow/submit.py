@@ -177,7 +177,7 @@ def announce(services: Services, job: Job, terms: Terms) -> None:
     """Puts a committed job into the index and the queue; if these cannot be reached, the reconciler does."""
     try:
         services.index.put(job)
-        services.queue.put(job.job_id, terms.owner, effective_priority(services, terms))
+        services.queue.put(job.job_id, terms.owner, effective_priority(services, terms.priority))
     except QueueUnavailable as error:
         log.warning("job %s is stored but not yet queued: %s", job.job_id, error)
 

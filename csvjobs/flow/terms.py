@@ -22,10 +22,10 @@ def granted(
     )
 
 
-def effective_priority(services: Services, terms: Terms) -> Priority:
-    """The line in which the job waits: normal when the service has no priority workers any more. Raises
-    QueueUnavailable."""
-    high = terms.priority is Priority.HIGH and high_is_served(services)
+def effective_priority(services: Services, asked: Priority) -> Priority:
+    """The line in which a job of that priority waits: normal when the service has no priority workers any
+    more. Raises QueueUnavailable."""
+    high = asked is Priority.HIGH and high_is_served(services)
     return Priority.HIGH if high else Priority.NORMAL
 
 

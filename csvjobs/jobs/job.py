@@ -248,6 +248,11 @@ class Job(Model):
     expires_at: Moment | None = Field(None, description="When it may be deleted with its files.")
     priority: Priority = Priority.NORMAL
     position: int | None = Field(None, description="How many jobs wait before this one.")
+    workers: int | None = Field(
+        None,
+        description="While it waits: how many workers take jobs from its line. With 0 it waits until one "
+        "starts; absent if the queue cannot be reached.",
+    )
     estimated_start_at: Moment | None = Field(
         None,
         description="An estimate from the durations of recent jobs; absent if there are none.",

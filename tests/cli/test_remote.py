@@ -273,6 +273,7 @@ def test_a_job_that_has_not_ended_has_no_output_yet(at: Terminal, idle: Served) 
     job_id = idle.post(CSV.encode())["job_id"]
     typed = at.types("status", job_id, "-s", idle.url)
     assert (typed.status, typed.out.split()[0]) == (0, "queued")
+    assert "0 jobs wait before it; no worker is running" in typed.out
     typed = at.types("download", job_id, "-o", "out.csv", "-s", idle.url)
     assert typed.status == 2
     assert typed.err.startswith("error job-not-finished: ")

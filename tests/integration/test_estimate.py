@@ -9,11 +9,12 @@ import pytest
 from test_retention import end_of, make, submit
 
 from csvjobs.errors import QueueUnavailable
-from csvjobs.flow.estimate import look_at
+from csvjobs.flow.estimate import look_at, with_estimate
 from csvjobs.flow.process import process
 from csvjobs.flow.services import Services
 from csvjobs.flow.view import view
 from csvjobs.jobs.job import now
+from csvjobs.priority import Priority
 
 
 @pytest.fixture
@@ -35,7 +36,7 @@ def took(services: Services, seconds: float) -> None:
 
 def test_without_a_job_to_go_by_nothing_is_estimated(services: Services) -> None:
     job = look_at(services, submit(services))
-    assert (job.position, job.estimated_start_at) == (0, None)
+    assert (job.position, job.workers, job.estimated_start_at) == (0, 2, None)
 
 
 def test_the_start_is_estimated_from_the_last_jobs(services: Services) -> None:
@@ -52,14 +53,33 @@ def test_the_start_is_estimated_from_the_last_jobs(services: Services) -> None:
 def test_where_nobody_works_nothing_is_estimated(services: Services, monkeypatch: pytest.MonkeyPatch) -> None:
     took(services, 100)
     monkeypatch.setattr(services.queue, "workers", lambda _: 0)
-    assert look_at(services, submit(services)).estimated_start_at is None
+    job = look_at(services, submit(services))
+    assert (job.workers, job.estimated_start_at) == (0, None)
+
+
+def test_the_workers_are_those_of_the_line_in_which_the_job_waits(
+    services: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    workers = {Priority.NORMAL: 2, Priority.HIGH: 1}
+    monkeypatch.setattr(services.queue, "workers", workers.__getitem__)
+    high = view(services, submit(services)).model_copy(update={"priority": Priority.HIGH})
+    assert with_estimate(services, high).workers == 1
+    workers[Priority.HIGH] = 0
+    assert with_estimate(services, high).workers == 2
+
+
+def test_a_job_that_is_on_its_way_back_to_the_queue_tells_who_works(services: Services) -> None:
+    job_id = submit(services)
+    services.queue.withdraw(job_id)
+    job = look_at(services, job_id)
+    assert (job.position, job.workers) == (None, 2)
 
 
 def test_a_job_that_has_ended_has_no_estimate(services: Services) -> None:
     job_id = submit(services)
     process(services, job_id)
     job = look_at(services, job_id)
-    assert (job.position, job.estimated_start_at) == (None, None)
+    assert (job.position, job.workers, job.estimated_start_at) == (None, None, None)
     assert end_of(job)
 
 

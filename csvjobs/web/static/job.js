@@ -130,6 +130,7 @@ function showProgress(job, before) {
   const percent = `${Math.round(part * 100)} %`;
   const stage = stageOf(job);
   $("job-stage").textContent = running ? `${stage}, ${percent}` : stage;
+  $("job-idle").hidden = job.workers !== 0;
   document.title = [ENDS[job.status] ?? (running && percent), job.filename].filter(Boolean).join(" ");
   if (stage !== (before && stageOf(before))) say(stage || `The job ended: ${job.status}.`);
 }
@@ -142,10 +143,11 @@ function stageOf(job) {
 }
 
 function waiting(job) {
-  if (job.position === undefined) return "Waiting";
-  const before = { 0: "Next in line", 1: "One job waits before this one" }[job.position] ?? `${job.position} jobs wait before this one`;
+  if (job.workers === undefined) return "Waiting for the queue, which cannot be reached; the job is kept";
+  const before = { undefined: "Waiting", 0: "Next in line", 1: "One job waits before this one" }[job.position] ?? `${number.format(job.position)} jobs wait before this one`;
+  if (!job.workers) return `${before}, but no worker is running`;
   const start = job.estimated_start_at && new Date(job.estimated_start_at).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" });
-  return start ? `${before}; it may start at about ${start}, if they take as long as the last jobs` : before;
+  return start ? `${before}; it may start at about ${start}, if jobs take as long as the last ones did` : before;
 }
 
 // Rows that were dropped, merged or added, by the step that did it; lines that hold no row are nobody's.

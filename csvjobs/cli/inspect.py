@@ -49,7 +49,8 @@ def _findings(found: Inspection) -> tuple[str, Table]:
     listed = table("property", "value", "confidence", "alternatives")
     for name, finding in found.detected.items():
         others = ", ".join(map(shown, finding.alternatives))
-        listed.add_row(Text(name), Text(shown(finding.value)), f"{finding.confidence:.0%}", Text(others))
+        sure = "declared" if finding.declared else f"{finding.confidence:.0%}"
+        listed.add_row(Text(name), Text(shown(finding.value)), sure, Text(others))
     seen = "only the beginning was looked at: " if found.partial else ""
     return f"{found.filename}, {seen}{found.bytes:,} bytes", listed
 

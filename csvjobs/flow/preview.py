@@ -198,7 +198,8 @@ def preview(
         engine.spare()
         tables = pinned(incoming.services, pipeline)
         with opened(incoming.services, tables, folder, lambda _: deadline.check()) as sources:
-            trial = _Trial(engine, source, pipeline, fitted, relations(engine, sources), deadline)
+            beside = relations(engine, sources)
+            trial = _Trial(engine, source, pipeline, fitted, beside, deadline, found.declared)
             tried = trial.run()
     faults += found.faults
     fault = _fault_of_rows(pipeline.read, faults, len(rows), whole=found.whole) or tried["fault"]
@@ -228,7 +229,7 @@ def _fault_of_rows(read: ReadOptions, faults: Counter[str], good: int, *, whole:
 
 @dataclass(frozen=True)
 class _Trial:
-    """The sample, and what runs over it until when."""
+    """The sample, and what runs over it until when. declared: as for `check`."""
 
     engine: Engine
     source: Source
@@ -236,6 +237,7 @@ class _Trial:
     fitted: Fitted | None
     tables: Mapping[str, SideTable]
     deadline: Deadline
+    declared: str
 
     def run(self) -> dict[str, Any]:
         """The fields of Preview about the table before and the steps. Raises PreviewTimeout when not even
@@ -284,7 +286,7 @@ class _Trial:
     def _fault_of_header(self) -> Fault | None:
         """The error that a job would end with before the first step."""
         try:
-            check(self.source.columns, self.pipeline.steps, self.engine.sql, self.tables)
+            check(self.source.columns, self.pipeline.steps, self.engine.sql, self.tables, self.declared)
         except DataError as error:
             return Fault.of(error)
         return None

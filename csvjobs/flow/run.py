@@ -193,7 +193,7 @@ class Run:
     def _planned(self, engine: Engine, source: Source, *, late: bool, numbered: bool) -> Plan:
         steps, report = self.pipeline.steps, self.pipeline.report
         beside = relations(engine, self.tables)
-        check(source.columns, steps, engine.sql, beside)
+        check(source.columns, steps, engine.sql, beside, self.found.declared)
         given = Given(
             self.pipeline.read.nulls,
             self.fitted.steps if self.fitted else None,

@@ -172,15 +172,23 @@ class StepCounts(Model):
 
 
 class Finding(Model):
-    """A detected property of the file: its value, the confidence (0 to 1), and alternatives."""
+    """A property of the file: its value, the confidence (0 to 1) in its detection, and alternatives."""
 
     value: Any
     confidence: float = 1.0
     alternatives: list[Any] = Field(default_factory=list)
+    declared: bool = Field(
+        False, description="Whether the request or its pipeline declared it; then it was not detected."
+    )
 
     @classmethod
     def of(cls, found: Found) -> Finding:
-        return cls(value=found.value, confidence=found.confidence, alternatives=list(found.alternatives))
+        return cls(
+            value=found.value,
+            confidence=found.confidence,
+            alternatives=list(found.alternatives),
+            declared=found.declared,
+        )
 
 
 class Fault(Model):

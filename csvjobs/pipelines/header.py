@@ -29,14 +29,27 @@ UNTOLD: Doubted = (UnknownColumn, *BEHIND_A_FAULT)
 """After a step whose resulting columns depend on the rows."""
 
 
-def check(names: Sequence[str], steps: Sequence[Step], sql: Sql, tables: Mapping[str, SideTable]) -> None:
-    """Follows the steps over columns of these names, as far as the columns can be known without rows;
-    `tables` are those that the steps name.
+DECLARED = "The file was read with {}, as declared, not as detected: if that is wrong, set it to detect."
+
+
+def check(
+    names: Sequence[str],
+    steps: Sequence[Step],
+    sql: Sql,
+    tables: Mapping[str, SideTable],
+    declared: str = "",
+) -> None:
+    """Follows the steps over columns of these names, as far as the columns can be known without rows.
+    tables: those that the steps name; declared: how the file was read, so far as that was declared.
 
     Raises the DataError that a step is bound to end in, or UnfitPipeline with those of several steps; each
     has the JSON pointer of what is at fault.
     """
     faults = list(_faults(names, steps, replace(sql, tables=tables)))
+    unknown = next((fault for fault in faults if isinstance(fault, UnknownColumn)), None)
+    if unknown and declared:
+        # Read wrongly, the file has other columns than the pipeline was made for.
+        unknown.hint = f"{unknown.hint} {DECLARED.format(declared)}"
     if len(faults) > 1:
         raise UnfitPipeline(faults)
     for fault in faults:

@@ -6,13 +6,29 @@ import json
 from decimal import Decimal
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    GetJsonSchemaHandler,
+    field_validator,
+    model_validator,
+)
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema
 
 from csvjobs.reading.charset import codec_of
 
 MAX_COLUMNS = 20_000
 MAX_RECORD_BYTES = 16 * 1024**2
 MAX_OPEN_LINES = 1000
+
+DETECT = "detect"
+"""The value of an option that is to be detected, although it was declared elsewhere."""
+
+_DETECTED = ("format", "delimiter", "quote", "escape", "encoding", "skip", "header", "header_rows")
 
 _DIALECT = {"delimiter", "quote", "escape", "comment"}
 _BY_KEYS = {*_DIALECT, "sheet", "skip", "header", "header_rows"}
@@ -53,7 +69,7 @@ def _known(encoding: str) -> str:
 
 
 class ReadOptions(BaseModel):
-    """How to read a file. None means: detect it."""
+    """How to read a file. None means: detect it; in documents, which have no null, `detect` means so."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -142,6 +158,21 @@ class ReadOptions(BaseModel):
         description="A quoted cell that spans more lines counts as one whose closing quote is missing: its "
         "first line is rejected with the code too-many-open-lines, the others are read as rows.",
     )
+
+    @field_validator(*_DETECTED, mode="before")
+    @classmethod
+    def _undeclared(cls, given: Any) -> Any:
+        return None if given == DETECT else given
+
+    @classmethod
+    def __get_pydantic_json_schema__(
+        cls, core_schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        made = handler(core_schema)
+        options = handler.resolve_ref_schema(made)["properties"]
+        for name in _DETECTED:
+            options[name]["anyOf"].append({"const": DETECT})
+        return made
 
     @model_validator(mode="after")
     def _two_characters(self) -> ReadOptions:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import codecs
+import json
 import os
 import sys
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import dropwhile, islice
 from pathlib import Path
 
@@ -68,6 +69,16 @@ class Look:
     table: Table | None = None
     faults: Counter[str] = field(default_factory=Counter)
 
+    @property
+    def declared(self) -> str:
+        """What was declared, not detected, in words."""
+        told = {
+            name: json.dumps(found.value, ensure_ascii=False)
+            for name, found in self.detected.items()
+            if found.declared
+        }
+        return ", ".join(f"{name} {value}" for name, value in told.items())
+
 
 def look(
     path: Path,
@@ -105,6 +116,8 @@ def look(
     if header.marks:
         detected["layout"] = Found(LAYOUT)
     warnings = [*header.warnings, *_doubts(detected, header, options), *_unused(detected, options)]
+    if options is given:
+        detected = _marked(detected, given)
     return Look(path, facts, given, text, text == path, head, whole, dialect, header, detected, warnings)
 
 
@@ -173,10 +186,18 @@ def _text(found: Look) -> TextTable:
     return TextTable(found.text, found.dialect, found.header, found.options, check)
 
 
+def _marked(detected: dict[str, Found], options: ReadOptions) -> dict[str, Found]:
+    """What was found, with what the options declare marked as such."""
+    return {
+        name: replace(found, declared=getattr(options, name, None) is not None)
+        for name, found in detected.items()
+    }
+
+
 def _look_at(table: Table, facts: Facts, path: Path, known: dict[str, Found], tick: Tick) -> Look:
     """A look at a table that is not text in rows and columns; `known`: what was detected before."""
     head = table.head(tick)
-    detected = table.detected | known
+    detected = _marked(table.detected | known, table.options)
     doubts = _doubts(detected, head.header, table.options) + _unused(detected, table.options)
     warnings = table.notes + head.header.warnings + doubts
     native = table.path == path

@@ -25,11 +25,12 @@ class Dialect:
 
 @dataclass(frozen=True)
 class Found:
-    """A detected value, its confidence (0 to 1), and alternatives, likeliest first."""
+    """A detected value, its confidence (0 to 1), and alternatives, likeliest first; or a `declared` one."""
 
     value: Any
     confidence: float = 1.0
     alternatives: tuple[Any, ...] = ()
+    declared: bool = False
 
 
 class Begin(NamedTuple):

@@ -41,6 +41,18 @@ def test_what_is_not_given_is_as_it_was(api: Served) -> None:
     assert third["pipeline"]["name"] == "tidy"
 
 
+def test_what_was_declared_is_told_is_suspected_and_can_be_detected(api: Served) -> None:
+    pipeline = "steps: [{step: trim, columns: [a]}]"
+    first = api.done(b"a,b\n 1,2\n", delimiter=";", pipeline=pipeline)
+    assert {name for name, found in first["detected"].items() if found["declared"]} == {"delimiter"}
+    assert 'read with delimiter ";", as declared' in first["error"]["hint"]
+    second = again(api, first["job_id"], delimiter="detect")
+    assert output(api, second["job_id"]) == "a,b\n1,2\n"
+    assert not any(found["declared"] for found in second["detected"].values())
+    wrong = again(api, second["job_id"], pipeline=pipeline.replace("[a]", "[c]"))
+    assert wrong["error"]["hint"] == "The columns here are: a, b."
+
+
 def test_the_pipeline_can_be_had_changed_and_sent_again(api: Served) -> None:
     first = api.done(b"a,b\n x,1\n", pipeline="steps: [{step: trim}, {step: drop, columns: [a]}]")
     answer = api.client.get(f"/jobs/{first['job_id']}/pipeline.yaml")

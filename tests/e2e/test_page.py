@@ -385,6 +385,14 @@ def test_a_job_tells_how_its_file_was_read_and_is_run_again_otherwise(page: Page
     expect(page.locator("#job-found")).to_contain_text("semicolon")
     assert table(page) == [["a,b", "c,d"], ["1,2", "3,4"]]
     expect(form.get_by_role("button", name="Process again")).to_be_hidden()
+    page.get_by_text("Process again with other options").click()
+    expect(form.get_by_label("Delimiter")).to_have_value(";")
+    expect(form.get_by_label("Delimiter")).to_have_accessible_description("set before")
+    form.get_by_label("Delimiter").select_option(label="detect")
+    form.get_by_role("button", name="Process again").click()
+    expect(form.get_by_role("button", name="Process again")).to_be_hidden()
+    expect(status(page)).to_have_text("done")
+    expect(page.locator("#job-found")).to_contain_text("comma")
 
 
 def test_why_a_job_cannot_be_run_again_is_told(page: Page) -> None:

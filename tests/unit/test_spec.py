@@ -7,6 +7,7 @@ import pytest
 from csvjobs.errors import InvalidPipeline, PipelineNotFound
 from csvjobs.pipelines.named import NamedPipelines
 from csvjobs.pipelines.spec import build, from_file, parse, with_read
+from csvjobs.reading.options import ReadOptions
 
 
 def faults(text: str) -> dict[str | None, str]:
@@ -118,6 +119,8 @@ def test_declared_read_options_win_over_the_pipelines() -> None:
     pipeline = parse("read: {delimiter: ';', header: false}")
     assert with_read(pipeline, {"delimiter": "|"}).read.delimiter == "|"
     assert with_read(pipeline, {"delimiter": "|"}).read.header is False
+    assert with_read(pipeline, {"delimiter": "detect", "header": "detect"}).read == ReadOptions()
+    assert parse("read: {skip: detect, encoding: detect}").read == ReadOptions()
     with pytest.raises(InvalidPipeline) as caught:
         with_read(pipeline, {"delimeter": "|"})
     assert caught.value.errors[0].pointer == "/read/delimeter"

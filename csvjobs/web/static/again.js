@@ -2,22 +2,26 @@
 
 import { $, ask, fault } from "./dom.js";
 import { choice } from "./choice.js";
-import { chosen, options, tell } from "./look.js";
+import { chosen, keep, options, tell } from "./look.js";
+
+const BEFORE = "set before";
 
 let job = null;
 const pipeline = choice("again-", () => `/jobs/${job?.job_id}/pipeline.yaml`);
 
 export function showAgain(shown) {
-  const first = job?.job_id !== shown.job_id;
+  // Before its end a job does not say how its file was read.
+  const fresh = job?.job_id !== shown.job_id || !job.finished_at;
   job = shown;
   $("again").hidden = !shown.finished_at;
-  if (first) {
+  if (fresh) {
     $("again").open = false;
     $("again-form").reset();
+    keep($("again-options"), job.detected);
     $("again-refused").hidden = true;
     pipeline.reset();
   }
-  tell($("again-options"), job.detected);
+  tell($("again-options"), job.detected, BEFORE);
 }
 
 async function again(event, opened) {
@@ -37,7 +41,7 @@ async function again(event, opened) {
 export function processingAgain(known, opened) {
   const changed = () => {
     $("again-refused").hidden = true;
-    tell($("again-options"), job.detected);
+    tell($("again-options"), job.detected, BEFORE);
   };
   options($("again-options"), "again", changed);
   $("again-options").querySelector("[name=bad_rows]").dataset.usual = "as before";

@@ -201,9 +201,10 @@ function showFound(detected) {
   $("job-found").hidden = !known.length;
   $("job-found").querySelector("dl").replaceChildren(...known.map(([name, label]) => {
     const pair = document.createElement("div");
-    const { value, confidence } = detected[name];
+    const { value, confidence, declared } = detected[name];
     pair.append(element("dt", label), element("dd", told(name, value)));
-    if (confidence < 1) pair.append(element("dd", sure(name, detected[name]), { className: "hint" }));
+    const how = declared ? "set, not detected" : confidence < 1 ? sure(name, detected[name]) : "";
+    if (how) pair.append(element("dd", how, { className: "hint" }));
     return pair;
   }));
 }

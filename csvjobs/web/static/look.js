@@ -7,6 +7,7 @@ const BEGINNING = 256_000;
 // These say at their end what they hold.
 const WHOLE = /\.(xlsx|parquet|zip)$/i;
 const MOST_WHOLE = 20_000_000;
+const BY_PIPELINE = "set by the pipeline";
 const UNSURE = 0.8;
 const OTHERS = 3;
 const PLAIN = "tidy";
@@ -50,23 +51,46 @@ export function options(box, prefix, entered) {
   }
 }
 
+// What is set; what was kept, and is set no longer, is to be detected.
 export function chosen(box) {
-  return fields(box).filter((field) => field.value !== "").map((field) => [field.name, field.value]);
+  const pairs = fields(box).map((field) => [field.name, field.value || (field.dataset.kept && "detect")]);
+  return pairs.filter(([, value]) => value);
 }
 
-// Says beside each control what was found, how sure that is, and what else it may be.
-export function tell(box, detected) {
+// Sets the controls to what was declared before; a sheet is never detected.
+export function keep(box, detected) {
   for (const field of fields(box)) {
     const found = detected[field.name];
+    const kept = found?.declared && field.name !== "sheet" ? String(found.value) : "";
+    field.value = kept;
+    if (field.value !== kept) {
+      field.append(element("option", told(field.name, kept), { value: kept }));
+      field.value = kept;
+    }
+    field.dataset.kept = kept;
+  }
+}
+
+// Says beside each control what was found, how sure that is, and what else it may be; `declared` is what it
+// says of what was declared elsewhere.
+export function tell(box, detected, declared) {
+  for (const field of fields(box)) {
+    const found = field.dataset.kept ? null : detected[field.name];
     const value = found ? told(field.name, found.value) : "";
     offer(field, field.value === "" ? value : "");
     // What was not looked for in such a file means nothing there.
     const aside = detected.format || field.name === "sheet";
-    field.parentElement.hidden = Boolean(aside) && !found && field.value === "";
+    field.parentElement.hidden = Boolean(aside) && !detected[field.name] && field.value === "";
     const hint = field.nextElementSibling;
-    hint.textContent = field.value !== "" ? "set by you" : found ? `found, ${sure(field.name, found)}` : "";
+    hint.textContent = origin(field, found, declared);
     hint.classList.toggle("unsure", field.value === "" && found?.confidence < UNSURE);
   }
+}
+
+function origin(field, found, declared) {
+  if (field.value !== "") return field.value === field.dataset.kept ? declared : "set by you";
+  if (!found) return "";
+  return found.declared ? declared : `found, ${sure(field.name, found)}`;
 }
 
 function offer(field, value) {
@@ -138,14 +162,14 @@ function refuse(problem, partial) {
   $("look-warnings").replaceChildren();
   $("look-hints").replaceChildren();
   $("look-rows").hidden = true;
-  tell($("look-options"), {});
+  tell($("look-options"), {}, BY_PIPELINE);
 }
 
 function show(found, file) {
   $("look-about").textContent = about(found, file);
   $("look-fault").hidden = true;
   $("look-options").hidden = false;
-  tell($("look-options"), found.detected);
+  tell($("look-options"), found.detected, BY_PIPELINE);
   $("look-warnings").replaceChildren(...found.warnings.map((text) => element("li", text)), ...faults(found.faults));
   $("look-hints").replaceChildren(...found.hints.map((text) => element("li", text)));
   const names = found.columns.map((one) => one.name);

@@ -628,6 +628,8 @@ def test_a_service_that_is_away_is_told_wherever_it_is_asked(page: Page) -> None
     page.locator("#recent a").last.click()
     expect(page.locator("#gone")).to_contain_text("The service cannot be reached.")
     page.context.set_offline(False)
+    assert looked_at(page) == [["1"]]
+    expect(page.locator("#look-fault")).to_be_hidden()
     expect(page.locator("#job")).to_be_visible()
     expect(page.locator("#gone")).to_be_hidden()
 

@@ -9,12 +9,15 @@ let count = PAGE;
 let timer = null;
 let told = "";
 
+// Once more until the service answers; whoever waits for it hears of a "back" at the document.
 export async function recent() {
   clearTimeout(timer);
   const { ok, status, body } = await ask(`/jobs?limit=${count}`);
+  const back = ok && !$("offline").hidden;
   $("away").hidden = ok || !status;
   $("offline").hidden = ok || Boolean(status);
   if (ok) show(body);
+  if (back) document.dispatchEvent(new Event("back"));
   if (!document.hidden && (!ok || body.jobs.some((job) => !job.finished_at))) timer = setTimeout(recent, LOOK_AGAIN);
 }
 

@@ -2,6 +2,7 @@
 
 import { $, ask, bytes, fault, odd, unreadable } from "./dom.js";
 import { choice, steps } from "./choice.js";
+import { recent } from "./recent.js";
 import { OF_PIPELINES, chosen, forget, look, options } from "./look.js";
 
 const INVITATION = [$("chosen").textContent, $("chosen-size").textContent];
@@ -23,6 +24,8 @@ async function inspect() {
   pipeline.clear();
   const problem = await look(file(), pipeline.value() || "tidy");
   if (problem) pipeline.blame(problem);
+  // The service may be away, which the list notices, and when it is back.
+  if (!$("look-fault").hidden) recent();
 }
 
 function progress(part, sent, total) {
@@ -136,6 +139,7 @@ export function sending(known, opened) {
     request.abort();
   };
   addEventListener("beforeunload", (event) => request && event.preventDefault());
+  document.addEventListener("back", () => $("look-fault").hidden || inspect());
   dropping();
   known.then((all) => {
     pipeline.offer(all);

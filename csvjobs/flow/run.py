@@ -231,7 +231,7 @@ class Run:
         outcome.taken[output.name] = digest.info if out else file_info(output)
         counts = planned.count(engine.passed())
         outcome.rows = _account(source, outcome.rejects, counts, out)
-        outcome.steps = StepCounts.chain(source.records, counts)
+        outcome.steps = StepCounts.chain(source.records, counts, planned.named)
         outcome.files[output.name] = output
         outcome.warnings = outcome.warnings + planned.warnings
 

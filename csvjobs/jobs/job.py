@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Annotated, Any
@@ -16,6 +16,9 @@ from csvjobs.priority import Priority
 from csvjobs.reading.facts import Facts
 from csvjobs.reading.rejects import RejectSummary
 from csvjobs.reading.source import Found
+
+SHOWN_NAMES = 20
+LONG_NAME = 200
 
 
 def now() -> datetime:
@@ -140,8 +143,21 @@ class Rows(Model):
         return self.read + sum(self.added.values()) == self.out + self.rejected + gone
 
 
+class ColumnNames(Model):
+    """Columns: how many there are, and the names of the first of them; a long name is cut."""
+
+    count: int
+    first: list[str]
+
+    @classmethod
+    def of(cls, names: Sequence[str]) -> ColumnNames | None:
+        """None if there are no columns."""
+        cut = [name if len(name) <= LONG_NAME else f"{name[:LONG_NAME]}…" for name in names[:SHOWN_NAMES]]
+        return cls(count=len(names), first=cut) if names else None
+
+
 class StepCounts(Model):
-    """What one step did to rows and cells. Numbers that were not counted are omitted."""
+    """What one step did to rows, cells and columns. What was not counted is omitted."""
 
     step: str
     read: int = Field(serialization_alias="in", validation_alias="in", description="Rows before it.")
@@ -156,17 +172,27 @@ class StepCounts(Model):
     unparsed: int | None = Field(
         None, description="Cells that it expected to be numbers or dates but could not read."
     )
+    new_columns: ColumnNames | None = Field(None, description="Columns that were not there before it.")
+    lost_columns: ColumnNames | None = Field(None, description="Columns that are not there after it.")
 
     model_config = ConfigDict(frozen=True, populate_by_name=True, serialize_by_alias=True)
 
     @classmethod
-    def chain(cls, rows: int, counts: Mapping[str, Mapping[Any, int]]) -> list[StepCounts]:
-        """The counts of all steps in order, from what each step did; `rows`: rows before the first step."""
+    def chain(
+        cls,
+        rows: int,
+        counts: Mapping[str, Mapping[Any, int]],
+        columns: Mapping[str, tuple[Sequence[str], Sequence[str]]],
+    ) -> list[StepCounts]:
+        """The counts of all steps in order, from what each step did. rows: rows before the first step;
+        columns: the names of those that each step made and removed."""
         made = []
         for step, known in counts.items():
             gone = sum(known.get(how, 0) for how in ("rejected", "dropped", "merged"))
             out = rows + known.get("added", 0) - gone
-            made.append(cls.model_validate({"step": step, "in": rows, "out": out, **known}))
+            new, lost = map(ColumnNames.of, columns[step])
+            named = {"new_columns": new, "lost_columns": lost}
+            made.append(cls.model_validate({"step": step, "in": rows, "out": out, **known, **named}))
             rows = out
         return made
 

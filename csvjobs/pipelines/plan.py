@@ -101,6 +101,7 @@ class Plan:
     adds rows, and the rows with a cell in doubt. `order`: the columns, besides those of the table, that
     define the order of the rows; empty if no step needs it. `known`: what is left of what was learnt
     elsewhere. `types`: of the columns that a step converted to a type and no other has changed since.
+    `named`: the names of the columns that each step made and removed, by its label.
     """
 
     engine: Engine
@@ -116,6 +117,7 @@ class Plan:
     fitted: list[LearntStep] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     types: dict[str, Type] = field(default_factory=dict)
+    named: dict[str, tuple[list[str], list[str]]] = field(default_factory=dict)
     counters: int = 0
     _counting: str = ""
     _made: int = 0
@@ -250,12 +252,14 @@ class Plan:
         return all(mine.isdisjoint(other.chosen(self.columns).names) for _, other in self._waiting)
 
     def _apply(self, place: int, step: Step, lesson: Lesson) -> None:
-        called = label(step, place)
+        called, before = label(step, place), dict.fromkeys(self.columns.names)
         try:
             for change in self._changes(step.change(self.columns, lesson.learnt, self.sql)):
                 self._change(place, called, change)
         except DataError as error:
             raise self._placed(error, [(place, step)]) from None
+        after = dict.fromkeys(self.columns.names)
+        self.named[called] = ([n for n in after if n not in before], [n for n in before if n not in after])
         if lesson.unparsed:
             self._counts[called]["unparsed"] = lesson.cells_unparsed
 

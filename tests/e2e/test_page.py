@@ -723,6 +723,7 @@ def test_merged_rows_are_called_so(page: Page) -> None:
     page.get_by_role("button", name="Process", exact=True).click()
     expect(status(page)).to_have_text("done")
     assert figures(page)["merged by aggregate (step 1)"] == "1"
+    expect(page.locator("#job-steps li")).to_have_text("aggregate 1 row merged, new: n")
 
 
 def test_everything_is_reached_by_keyboard(page: Page) -> None:

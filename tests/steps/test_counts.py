@@ -8,6 +8,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from workbench import Bench, Output
 
+from csvjobs.jobs.job import ColumnNames
+
 COLUMNS = ("id", "a", "b")
 STEPS: list[dict[str, Any]] = [
     {"step": "trim"},
@@ -123,3 +125,20 @@ def test_rows_that_come_or_are_merged_are_counted(bench: Bench) -> None:
     spread, merged = bench.table(steps, COLUMNS, [("1", "x", "y"), ("2", "z", None)]).steps
     assert (spread.read, spread.added, spread.out, spread.changed) == (2, 2, 4, None)
     assert (merged.read, merged.merged, merged.out, merged.changed) == (4, 2, 2, None)
+
+
+def test_columns_that_a_step_makes_and_removes_are_named(bench: Bench) -> None:
+    steps: list[dict[str, Any]] = [
+        {"step": "one_hot", "columns": ["b"]},
+        {"step": "rename", "names": {"name": "n" * 300}},
+        {"step": "trim"},
+    ]
+    rows = [("1", str(place), f"b{place}") for place in range(25)]
+    one_hot, rename, trim = bench.table(steps, ("name", "a", "b"), rows).steps
+    assert one_hot.new_columns
+    assert (one_hot.new_columns.count, len(one_hot.new_columns.first)) == (25, 20)
+    assert one_hot.new_columns.first[0] == "b_b0"
+    assert one_hot.lost_columns == ColumnNames(count=1, first=["b"])
+    assert rename.new_columns == ColumnNames(count=1, first=["n" * 200 + "…"])
+    assert rename.lost_columns == ColumnNames(count=1, first=["name"])
+    assert (trim.new_columns, trim.lost_columns) == (None, None)

@@ -177,7 +177,7 @@ class Bench:
         for tally in tallies:
             told[tally.label, tally.counts] += tally.rows(passed) if tally.counts else 0
         assert all(counts_of[label][counts] == rows for (label, counts), rows in told.items() if counts)
-        counts = StepCounts.chain(count, counts_of)
+        counts = StepCounts.chain(count, counts_of, planned.named)
         assert written == (counts[-1].out if counts else count), "the account does not add up"
         changes = f"SELECT __row, label, name, before, after FROM ({planned.changes()})"
         found = self._engine.rows(f"{changes} ORDER BY __row, step, place") if listed else []

@@ -12,18 +12,21 @@ export function did(one, nothing) {
   return item;
 }
 
-function done({ rejected, dropped, merged, added, changed, unparsed, new_columns: made = [], lost_columns: lost = [] }) {
+function done({ rejected, dropped, merged, added, changed, unparsed, new_columns: made, lost_columns: lost }) {
   const rows = Object.entries({ rejected, dropped, merged, added }).filter(([, count]) => count);
   return [
     ...rows.map(([how, count]) => `${many(count, "row")} ${how}`),
     changed && `${many(changed, "cell")} changed`,
     unparsed && `${many(unparsed, "cell")} that could not be read`,
-    made.length && `new: ${names(made)}`,
-    lost.length && `gone: ${names(lost)}`,
+    named("new", made),
+    named("gone", lost),
   ].filter(Boolean);
 }
 
-function names(all) {
-  const more = all.length - SHOWN_NAMES;
-  return all.slice(0, SHOWN_NAMES).join(", ") + (more > 0 ? ` and ${number.format(more)} more` : "");
+// A preview has all names, a job how many there are and the first of them.
+function named(what, columns) {
+  const { count, first } = Array.isArray(columns) ? { count: columns.length, first: columns } : columns ?? { count: 0 };
+  if (!count) return "";
+  const shown = first.slice(0, SHOWN_NAMES);
+  return `${what}: ${shown.join(", ")}${count > shown.length ? ` and ${number.format(count - shown.length)} more` : ""}`;
 }

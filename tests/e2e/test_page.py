@@ -98,7 +98,7 @@ def test_a_pipeline_is_chosen_by_name(page: Page) -> None:
     send(page, EXAMPLES / "contacts.csv", "crm-clean")
     expect(status(page)).to_have_text("done")
     assert figures(page)["Rows in"] == "12"
-    assert figures(page)["dropped by drop_missing (step 2)"] == "2"
+    assert figures(page)["Dropped by drop_missing (step 2)"] == "2"
     assert "Grace Hopper" in [row[1] for row in table(page)]
 
 
@@ -395,14 +395,16 @@ def test_a_job_tells_how_its_file_was_read_and_is_run_again_otherwise(page: Page
     expect(page.locator("#job-found")).to_contain_text("comma")
 
 
-def test_why_a_job_cannot_be_run_again_is_told(page: Page) -> None:
-    send(page, file(b"a\n1\n"))
+def test_why_a_job_cannot_be_run_again_or_a_file_be_had_is_told(page: Page) -> None:
+    send(page, file(b"a,b\n1,2\n3\n"))
     expect(status(page)).to_have_text("done")
     page.get_by_text("Process again with other options").click()
     page.locator("#again").get_by_label("Delimiter").select_option(",")
     page.evaluate("fetch(`/jobs/${location.hash.slice(1)}`, { method: 'DELETE' })")
     page.get_by_role("button", name="Process again").click()
     expect(page.locator("#again").get_by_role("alert")).to_contain_text("was deleted")
+    page.get_by_role("link", name="rejected.csv (").click()
+    expect(page.locator("#files-fault")).to_contain_text("was deleted")
 
 
 def test_rejected_rows_are_counted_and_can_be_had(page: Page) -> None:
@@ -450,9 +452,10 @@ def test_rejected_rows_are_told_where_none_is_left(page: Page) -> None:
 
 def test_what_strangers_wrote_is_shown_as_text(page: Page) -> None:
     html = "<img src=x onerror=alert(1)>"
-    send(page, file(f"{html},b\n<b>1</b>,2\n".encode(), f"{html}.csv"))
+    name = f'{html} "%22".csv'
+    send(page, file(f"{html},b\n<b>1</b>,2\n".encode(), name))
     expect(status(page)).to_have_text("done")
-    expect(page.get_by_role("heading", name=f"{html}.csv")).to_be_visible()
+    expect(page.get_by_role("heading", name=name)).to_be_visible()
     assert table(page) == [[html, "b"], ["<b>1</b>", "2"]]
     expect(page.locator("main img, main b")).to_have_count(0)
 
@@ -722,7 +725,7 @@ def test_merged_rows_are_called_so(page: Page) -> None:
     own_pipeline(page, "steps: [{step: aggregate, by: [a], values: {n: count}}]")
     page.get_by_role("button", name="Process", exact=True).click()
     expect(status(page)).to_have_text("done")
-    assert figures(page)["merged by aggregate (step 1)"] == "1"
+    assert figures(page)["Merged by aggregate (step 1)"] == "1"
     expect(page.locator("#job-steps li")).to_have_text("aggregate 1 row merged, new: n")
 
 
@@ -855,11 +858,17 @@ def test_a_waiting_job_tells_its_place(browser: Browser, tmp_path: Path, redis_u
         nothing_objected(page)
         for _ in range(20):
             idle.post(b"a\n1\n")
+        # As if one answer held 15 jobs at most: the page goes on with the next one.
+        page.route(
+            "**/jobs?limit=*",
+            lambda route: route.continue_(url=re.sub("limit=20|limit=40", "limit=15", route.request.url)),
+        )
         page.reload()
         entries = page.locator("#recent li")
         expect(entries).to_have_count(20)
-        page.get_by_role("button", name="Show more").click()
+        page.get_by_role("button", name="Show more").press("Enter")
         expect(entries).to_have_count(22)
+        expect(entries.nth(20).get_by_role("link")).to_be_focused()
         expect(page.get_by_role("button", name="Show more")).to_be_hidden()
         expect(page.locator("#recent [aria-current]")).to_have_count(1)
     finally:

@@ -16,6 +16,15 @@ export function many(count, thing) {
   return `${number.format(count)} ${thing}${count === 1 ? "" : "s"}`;
 }
 
+export function capital(text) {
+  return text.charAt(0).toUpperCase() + text.slice(1);
+}
+
+// What the API calls a pipeline that has no name is no name of one.
+export function pipelineOf({ pipeline }) {
+  return pipeline.name === "unnamed" ? "a pipeline without a name" : `pipeline ${pipeline.name}`;
+}
+
 export function bytes(count) {
   const units = ["bytes", "KB", "MB", "GB", "TB"];
   let unit = 0;

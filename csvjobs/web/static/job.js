@@ -1,6 +1,6 @@
 // One job: how it goes on, what came out, what can be done with it.
 
-import { $, ask, bytes, confirmed, element, fault, number, say } from "./dom.js";
+import { $, ask, bytes, capital, confirmed, element, fault, number, pipelineOf, say } from "./dom.js";
 import { showAgain } from "./again.js";
 import { sure, told } from "./look.js";
 import { showOutput } from "./output.js";
@@ -98,7 +98,7 @@ function show(job) {
   $("job-status").textContent = job.status;
   $("job-status").className = `badge ${job.status}`;
   const kept = job.expires_at ? `, kept until ${new Date(job.expires_at).toLocaleString()}` : "";
-  $("job-about").textContent = `Pipeline ${job.pipeline.name}, sent ${new Date(job.created_at).toLocaleString()}${kept}`;
+  $("job-about").textContent = `${capital(pipelineOf(job))}, sent ${new Date(job.created_at).toLocaleString()}${kept}`;
   showProgress(job, first ? null : before);
   if (job.error) fault($("job-error"), job.error);
   else $("job-error").hidden = true;
@@ -152,12 +152,12 @@ function waiting(job) {
 
 // Rows that were dropped, merged or added, by the step that did it; lines that hold no row are nobody's.
 function said(how, counts = {}) {
-  return Object.entries(counts).map(([who, count]) => [who.includes("(step ") ? `${how} by ${who}` : who, count]);
+  return Object.entries(counts).map(([who, count]) => [who.includes("(step ") ? `${how} by ${who}` : capital(who), count]);
 }
 
 function figures(rows) {
   if (!rows) return [];
-  const named = [["Rows in", rows.in], ["Rows out", rows.out], ["Rejected", rows.rejected], ...said("dropped", rows.dropped), ...said("merged", rows.merged), ...said("added", rows.added)];
+  const named = [["Rows in", rows.in], ["Rows out", rows.out], ["Rejected", rows.rejected], ...said("Dropped", rows.dropped), ...said("Merged", rows.merged), ...said("Added", rows.added)];
   return named.map(([name, count]) => {
     const pair = document.createElement("div");
     pair.append(element("dt", name), element("dd", number.format(count)));
@@ -216,7 +216,7 @@ function showActions(job, before) {
   $("cancel").hidden = !job.links.cancel;
   $("cancel").removeAttribute("aria-disabled");
   $("delete").hidden = !job.finished_at;
-  $("act-fault").hidden = true;
+  $("act-fault").hidden = $("files-fault").hidden = true;
   $("job-files").replaceChildren(...files(job));
 }
 
@@ -227,6 +227,19 @@ function files(job) {
     const text = `${name === output ? "Download " : ""}${name} (${bytes(job.files[name].bytes)})`;
     return element("a", text, { href: job.files[name].href, download: "", className: name === output ? "button primary" : "button" });
   });
+}
+
+// A link whose file is not there any more would only be a download that fails, or, with some browsers, one
+// of the problem instead of the file.
+async function download(event) {
+  const link = event.target.closest("a[download]");
+  if (!link) return;
+  event.preventDefault();
+  const there = await ask(link.href, { method: "HEAD" });
+  $("files-fault").hidden = there.ok;
+  if (there.ok) return element("a", "", { href: link.href, download: "" }).click();
+  const { body } = there.status ? await ask(link.href) : there;
+  fault($("files-fault"), body);
 }
 
 // A button that is disabled loses the focus.
@@ -253,6 +266,7 @@ async function remove() {
 
 export function following() {
   $("cancel").onclick = cancel;
+  $("job").addEventListener("click", download);
   $("delete").onclick = remove;
   addEventListener("hashchange", follow);
   document.addEventListener("visibilitychange", connect);

@@ -1,8 +1,9 @@
 // What was sent lately, newest first.
 
-import { $, ask, element, many } from "./dom.js";
+import { $, ask, capital, element, many, pipelineOf } from "./dom.js";
 
 const PAGE = 20;
+const MOST_AT_ONCE = 200;
 const LOOK_AGAIN = 5000;
 
 let count = PAGE;
@@ -12,13 +13,27 @@ let told = "";
 // Once more until the service answers; whoever waits for it hears of a "back" at the document.
 export async function recent() {
   clearTimeout(timer);
-  const { ok, status, body } = await ask(`/jobs?limit=${count}`);
+  const { ok, status, body } = await listed();
   const back = ok && !$("offline").hidden;
   $("away").hidden = ok || !status;
   $("offline").hidden = ok || Boolean(status);
   if (ok) show(body);
   if (back) document.dispatchEvent(new Event("back"));
   if (!document.hidden && (!ok || body.jobs.some((job) => !job.finished_at))) timer = setTimeout(recent, LOOK_AGAIN);
+}
+
+// The answer with the first `count` jobs, which may take several pages.
+async function listed() {
+  const jobs = [];
+  let cursor = "";
+  for (;;) {
+    const answer = await ask(`/jobs?limit=${Math.min(count - jobs.length, MOST_AT_ONCE)}${cursor}`);
+    if (!answer.ok) return answer;
+    jobs.push(...answer.body.jobs);
+    answer.body.jobs = jobs;
+    if (!answer.body.next_cursor || jobs.length >= count) return answer;
+    cursor = `&cursor=${answer.body.next_cursor}`;
+  }
 }
 
 // Made anew while it is pressed, a link would miss the press: only when something has changed.
@@ -28,7 +43,7 @@ function show({ jobs, next_cursor }) {
   told = now;
   const focused = document.activeElement?.closest("#recent a")?.hash;
   $("none").hidden = jobs.length > 0;
-  $("more").hidden = !next_cursor || count >= 200;
+  $("more").hidden = !next_cursor;
   $("recent").replaceChildren(...jobs.map(entry));
   if (focused) $("recent").querySelector(`a[href="${focused}"]`)?.focus({ preventScroll: true });
   mark();
@@ -44,7 +59,7 @@ function entry(job) {
   const time = element("time", new Date(job.created_at).toLocaleString(), { dateTime: job.created_at });
   const about = element("span", "", { className: "about" });
   const rows = job.rows ? `, ${many(job.rows.out, "row")} out` : "";
-  about.append(`${job.pipeline.name}${rows}, `, time);
+  about.append(`${capital(pipelineOf(job))}${rows}, `, time);
   link.append(element("span", job.filename, { className: "name", dir: "auto" }), about, element("span", job.status, { className: `badge ${job.status}` }));
   const item = document.createElement("li");
   item.append(link);
@@ -60,9 +75,11 @@ export function mark() {
 }
 
 export function listing() {
-  $("more").onclick = () => {
-    count += PAGE;
-    recent();
+  $("more").onclick = async () => {
+    const before = $("recent").children.length;
+    count *= 2;
+    await recent();
+    $("recent").children[before]?.querySelector("a").focus();
   };
   document.addEventListener("visibilitychange", () => document.hidden || recent());
   recent();

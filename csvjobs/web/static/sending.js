@@ -45,6 +45,8 @@ function send(event, opened) {
   const form = new FormData();
   form.append("pipeline", pipeline.value());
   for (const [name, value] of chosen($("look-options"))) form.append(name, value);
+  // In the name of a part browsers write %22 for a quotation mark.
+  form.append("filename", file().name);
   form.append("file", file());
   const open = location.hash;
   request = new XMLHttpRequest();

@@ -100,6 +100,19 @@ def test_a_pipeline_is_chosen_by_name(page: Page) -> None:
     assert figures(page)["Rows in"] == "12"
     assert figures(page)["Dropped by drop_missing (step 2)"] == "2"
     assert "Grace Hopper" in [row[1] for row in table(page)]
+    # What it learnt, the mean of the amounts among it, is applied to another file.
+    page.get_by_role("button", name="Process another file with what was learnt here").click()
+    expect(page.locator("#file")).to_be_focused()
+    expect(page.locator("#about")).to_contain_text("The pipeline crm-clean, with the values that it learnt")
+    choose(
+        page,
+        b"id,name,email,city,plan,spend\n1,Ada,a@example.org,Rome,pro,\n2,Bob,b@example.org,Rome,pro,5\n",
+    )
+    expect(page.locator("#preview-list")).to_contain_text("row 1, spend: (empty) → 120.5")
+    page.get_by_role("button", name="Process", exact=True).click()
+    expect(page.locator("#job-about")).to_contain_text("Pipeline crm-clean, as learnt before")
+    expect(status(page)).to_have_text("done")
+    assert [row[-1] for row in table(page)] == ["spend", "120.5", "5"]
 
 
 def test_a_pipeline_of_ones_own_is_used_and_its_faults_are_told(page: Page) -> None:
@@ -524,6 +537,10 @@ def test_a_pipeline_is_begun_with_a_copy_and_goes_on_with_examples_of_steps(page
     columns = json.dumps(BY_NAME["drop"].example.options["columns"], separators=(",", ":"))
     step = f"  - step: drop\n    columns: {columns}\n"
     expect(text).to_have_value(f"steps:\n  - step: trim\n{step}write: {{header: false}}\n")
+    stored = file(b"steps: [{step: trim}]\n", "from a file.yaml")
+    page.locator("#own").get_by_label("Open a file").set_input_files(stored)  # type: ignore[arg-type]
+    page.get_by_role("dialog").get_by_role("button", name="Replace").click()
+    expect(text).to_have_value('name: "from a file"\nsteps: [{step: trim}]\n')
 
 
 @pytest.mark.parametrize(

@@ -28,8 +28,7 @@ async function again(event, opened) {
   event.preventDefault();
   const button = event.submitter;
   const form = new FormData();
-  for (const [name, value] of chosen($("again-options"))) form.append(name, value);
-  if (pipeline.value()) form.append("pipeline", pipeline.value());
+  for (const [name, value] of [...pipeline.fields(), ...chosen($("again-options"))]) form.append(name, value);
   $("again-refused").hidden = true;
   button.disabled = true;
   const { ok, body } = await ask(job.links.rerun, { method: "POST", body: form });

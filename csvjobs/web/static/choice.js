@@ -1,14 +1,15 @@
 // The choice of a pipeline: one that has a name, or one that is written here.
 
-import { $, ask, confirmed, element, fault } from "./dom.js";
+import { $, ask, confirmed, element, fault, pipelineOf } from "./dom.js";
 
 const OWN = "own:";
+const LEARNT = "learnt:";
 const YAML = { headers: { Accept: "application/yaml" } };
 
 // The choice among the elements whose ids begin with `prefix`; `source` gives the address of what is chosen
 // where that has no name.
 export function choice(prefix, source = () => null) {
-  const [select, about, text, own, edit, refused] = ["pipeline", "about", "text", "own", "edit", "pipeline-fault"].map((id) => $(prefix + id));
+  const [select, about, text, own, edit, opened, refused] = ["pipeline", "about", "text", "own", "edit", "open", "pipeline-fault"].map((id) => $(prefix + id));
   const descriptions = {};
 
   const check = () => {
@@ -32,17 +33,45 @@ export function choice(prefix, source = () => null) {
     text.dispatchEvent(new Event("change", { bubbles: true }));
   };
 
+  const replaceable = async () => !text.value.trim() || confirmed("Replace the pipeline that you have written?", "Replace");
+
+  const copied = () => {
+    if (!select.value) return source();
+    if (select.value.startsWith(LEARNT)) return `/jobs/${select.value.slice(LEARNT.length)}/pipeline.yaml`;
+    return `/pipelines/${encodeURIComponent(select.value)}`;
+  };
+
   edit.onclick = async () => {
-    if (text.value.trim() && !(await confirmed("Replace the pipeline that you have written?", "Replace"))) return;
-    const { ok, body } = await ask(select.value ? `/pipelines/${encodeURIComponent(select.value)}` : source(), YAML);
+    if (!(await replaceable())) return;
+    const { ok, body } = await ask(copied(), YAML);
     if (ok) write(body);
     else fault(refused, body);
+  };
+
+  opened.onchange = async () => {
+    const [file] = opened.files;
+    if (file && (await replaceable())) write(named(await file.text(), file.name));
+    opened.value = "";
   };
   select.addEventListener("change", show);
   text.addEventListener("input", check);
 
   return {
-    value: () => (select.value === OWN ? text.value.trim() : select.value),
+    // As fields of a form; none where nothing is chosen.
+    fields() {
+      const { value } = select;
+      if (value.startsWith(LEARNT)) return [["apply", value.slice(LEARNT.length)]];
+      const pipeline = value === OWN ? text.value.trim() : value;
+      return pipeline ? [["pipeline", pipeline]] : [];
+    },
+    // Chooses what a job has learnt.
+    apply(job) {
+      const value = LEARNT + job.job_id;
+      if (![...select.options].some((option) => option.value === value)) select.append(element("option", `as learnt from ${job.filename}`, { value }));
+      descriptions[value] = `The ${pipelineOf(job)}, with the values that it learnt from that file; it learns nothing from the new one.`;
+      select.value = value;
+      show();
+    },
     blame: (problem) => fault(refused, problem),
     clear: () => (refused.hidden = true),
     add(step) {
@@ -65,6 +94,12 @@ export function choice(prefix, source = () => null) {
       show();
     },
   };
+}
+
+// The text of a pipeline file, called as the file is if it has no name of its own.
+function named(yaml, file) {
+  if (/^\s*[{[]/.test(yaml) || /^name:/m.test(yaml)) return yaml;
+  return `name: ${JSON.stringify(file.replace(/\.[^.]*$/, ""))}\n${yaml}`;
 }
 
 // The pipeline with one more step behind its last one; null if its steps are not written one below the other.

@@ -22,7 +22,7 @@ export function capital(text) {
 
 // What the API calls a pipeline that has no name is no name of one.
 export function pipelineOf({ pipeline }) {
-  return pipeline.name === "unnamed" ? "a pipeline without a name" : `pipeline ${pipeline.name}`;
+  return pipeline.name === "unnamed" ? "pipeline without a name" : `pipeline ${pipeline.name}`;
 }
 
 export function bytes(count) {

@@ -98,7 +98,7 @@ function show(job) {
   $("job-status").textContent = job.status;
   $("job-status").className = `badge ${job.status}`;
   const kept = job.expires_at ? `, kept until ${new Date(job.expires_at).toLocaleString()}` : "";
-  $("job-about").textContent = `${capital(pipelineOf(job))}, sent ${new Date(job.created_at).toLocaleString()}${kept}`;
+  $("job-about").textContent = `${capital(pipelineOf(job))}${job.applied ? ", as learnt before" : ""}, sent ${new Date(job.created_at).toLocaleString()}${kept}`;
   showProgress(job, first ? null : before);
   if (job.error) fault($("job-error"), job.error);
   else $("job-error").hidden = true;
@@ -218,6 +218,7 @@ function showActions(job, before) {
   $("delete").hidden = !job.finished_at;
   $("act-fault").hidden = $("files-fault").hidden = true;
   $("job-files").replaceChildren(...files(job));
+  $("apply").hidden = !(job.files["fitted.json"] || (job.applied && job.status === "done"));
 }
 
 function files(job) {
@@ -264,8 +265,10 @@ async function remove() {
   $("recent-title").focus();
 }
 
-export function following() {
+// `applying` is told of a job whose learnt values shall be used.
+export function following(applying) {
   $("cancel").onclick = cancel;
+  $("apply").onclick = () => applying(shown);
   $("job").addEventListener("click", download);
   $("delete").onclick = remove;
   addEventListener("hashchange", follow);

@@ -110,8 +110,8 @@ export function forget() {
   for (const field of fields($("look-options"))) field.value = "";
 }
 
-// Sends the beginning of the file to be looked at; what is asked later counts. Resolves to a fault of the
-// pipeline, where that is at fault and not the file.
+// Sends the beginning of the file to be looked at, with the fields that say the pipeline; what is asked later
+// counts. Resolves to a fault of the pipeline, where that is at fault and not the file.
 export async function look(file, pipeline) {
   asking?.abort();
   if (!file) return null;
@@ -119,8 +119,7 @@ export async function look(file, pipeline) {
   const most = WHOLE.test(file.name) ? MOST_WHOLE : BEGINNING;
   const partial = file.size > most;
   const form = new FormData();
-  form.append("pipeline", pipeline);
-  for (const [name, value] of chosen($("look-options"))) form.append(name, value);
+  for (const [name, value] of [...pipeline, ...chosen($("look-options"))]) form.append(name, value);
   form.append("file", file.slice(0, most), file.name);
   $("look").setAttribute("aria-busy", "true");
   try {

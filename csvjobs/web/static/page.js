@@ -4,7 +4,7 @@ import { ask } from "./dom.js";
 import { processingAgain } from "./again.js";
 import { following } from "./job.js";
 import { listing, recent } from "./recent.js";
-import { sending } from "./sending.js";
+import { applying, sending } from "./sending.js";
 
 const FIRST = "tidy";
 
@@ -20,5 +20,5 @@ sending(known, (id, before) => {
   else recent();
 });
 processingAgain(known, (id) => (location.hash = id));
-following();
+following(applying);
 listing();

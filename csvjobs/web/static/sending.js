@@ -22,7 +22,7 @@ function choose() {
 
 async function inspect() {
   pipeline.clear();
-  const problem = await look(file(), pipeline.value() || "tidy");
+  const problem = await look(file(), pipeline.fields());
   if (problem) pipeline.blame(problem);
   // The service may be away, which the list notices, and when it is back.
   if (!$("look-fault").hidden) recent();
@@ -43,8 +43,7 @@ function busy(sending) {
 function send(event, opened) {
   event.preventDefault();
   const form = new FormData();
-  form.append("pipeline", pipeline.value());
-  for (const [name, value] of chosen($("look-options"))) form.append(name, value);
+  for (const [name, value] of [...pipeline.fields(), ...chosen($("look-options"))]) form.append(name, value);
   // In the name of a part browsers write %22 for a quotation mark.
   form.append("filename", file().name);
   form.append("file", file());
@@ -147,4 +146,12 @@ export function sending(known, opened) {
     pipeline.offer(all);
     if (file()) choose();
   });
+}
+
+// Makes ready to process a file with what a job has learnt.
+export function applying(job) {
+  pipeline.apply(job);
+  if (file()) inspect();
+  $("submit").scrollIntoView({ block: "start" });
+  $("file").focus({ preventScroll: true });
 }

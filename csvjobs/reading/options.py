@@ -28,6 +28,9 @@ MAX_OPEN_LINES = 1000
 DETECT = "detect"
 """The value of an option that is to be detected, although it was declared elsewhere."""
 
+UNQUOTED = "none"
+"""The value of `quote` that says the same as an empty one, where that cannot be given."""
+
 _DETECTED = ("format", "delimiter", "quote", "escape", "encoding", "skip", "header", "header_rows")
 
 _DIALECT = {"delimiter", "quote", "escape", "comment"}
@@ -88,7 +91,9 @@ class ReadOptions(BaseModel):
         description="The delimiter between cells: one character, or up to four.",
     )
     quote: str | None = Field(
-        None, pattern=r"^[!-~]?$", description="The ASCII character that quotes cells; empty for none."
+        None,
+        pattern=r"^[!-~]?$",
+        description="The ASCII character that quotes cells; empty, or `none`, for none.",
     )
     escape: str | None = Field(
         None,
@@ -164,6 +169,12 @@ class ReadOptions(BaseModel):
     def _undeclared(cls, given: Any) -> Any:
         return None if given == DETECT else given
 
+    @field_validator("quote", mode="before")
+    @classmethod
+    def _unquoted(cls, given: Any) -> Any:
+        # Empty fields of a form are ignored.
+        return "" if given == UNQUOTED else given
+
     @classmethod
     def __get_pydantic_json_schema__(
         cls, core_schema: CoreSchema, handler: GetJsonSchemaHandler
@@ -172,6 +183,7 @@ class ReadOptions(BaseModel):
         options = handler.resolve_ref_schema(made)["properties"]
         for name in _DETECTED:
             options[name]["anyOf"].append({"const": DETECT})
+        options["quote"]["anyOf"].append({"const": UNQUOTED})
         return made
 
     @model_validator(mode="after")

@@ -183,13 +183,20 @@ def test_the_output_is_shown_in_the_dialect_it_is_written_in(page: Page, delimit
 
 def test_an_output_without_a_header_row_is_shown_with_numbered_columns(page: Page) -> None:
     own_pipeline(page, "write: {header: false}")
+    page.get_by_text("Choose the output").click()
+    page.get_by_role("button", name="format: xlsx").click()
+    expect(page.locator("#pipeline-fault")).to_contain_text("Change it by hand, under write.")
+    own_pipeline(page, "write: {header: false}")
     process(page, b"a,b\n1,2\n")
     expect(status(page)).to_have_text("done")
     assert table(page) == [["column_1", "column_2"], ["1", "2"]]
 
 
 def test_an_output_that_is_no_plain_csv_is_not_shown_but_downloaded(page: Page) -> None:
-    own_pipeline(page, "write: {compression: gzip}")
+    own_pipeline(page, "write: {compression: zstd}")
+    page.get_by_text("Choose the output").click()
+    page.get_by_role("button", name="compression: gzip").click()
+    expect(page.locator("#text")).to_have_value("write: {compression: gzip}")
     process(page, b"a,b\n1,2\n")
     expect(status(page)).to_have_text("done")
     expect(page.get_by_text("Only CSV output can be shown here")).to_be_visible()
@@ -212,6 +219,10 @@ def test_a_workbook_is_looked_at_and_its_sheet_can_be_chosen(page: Page) -> None
 
 
 def test_an_output_in_utf16_is_shown_as_what_it_says(page: Page) -> None:
+    own_pipeline(page, "steps: [{step: trim}]")
+    page.get_by_text("Choose the output").click()
+    page.get_by_role("button", name="profile: excel").click()
+    expect(page.locator("#text")).to_have_value("steps: [{step: trim}]\nwrite: {profile: excel}\n")
     own_pipeline(page, "write: {profile: excel-unicode}")
     process(page, "name\nZoë\n".encode())
     expect(status(page)).to_have_text("done")

@@ -121,6 +121,7 @@ def test_declared_read_options_win_over_the_pipelines() -> None:
     assert with_read(pipeline, {"delimiter": "|"}).read.header is False
     assert with_read(pipeline, {"delimiter": "detect", "header": "detect"}).read == ReadOptions()
     assert parse("read: {skip: detect, encoding: detect}").read == ReadOptions()
+    assert with_read(pipeline, {"quote": "none"}).read.quote == ""
     with pytest.raises(InvalidPipeline) as caught:
         with_read(pipeline, {"delimeter": "|"})
     assert caught.value.errors[0].pointer == "/read/delimeter"

@@ -79,6 +79,11 @@ export function choice(prefix, source = () => null) {
       if (more) write(more);
       else fault(refused, { detail: "A step can be added to a list that has each step on lines of its own.", hint: "Write it as in - step: trim, or add the step by hand." });
     },
+    output(option) {
+      const more = written(text.value, option);
+      if (more) write(more);
+      else fault(refused, { detail: "The pipeline says already how to write the output, or is written as JSON.", hint: "Change it by hand, under write." });
+    },
     offer(known) {
       const before = select.value;
       for (const one of known) descriptions[one.name] = one.description;
@@ -116,6 +121,20 @@ function added(yaml, step) {
   const rest = lines.findIndex((line, place) => place > from && /^[^\s#-]/.test(line));
   lines.splice(rest < 0 ? lines.length : rest, 0, ...step.map((line) => indent + line));
   return `${lines.join("\n")}\n`;
+}
+
+// The pipeline with an option for its output, in place of one that was chosen here; null if it has others.
+function written(yaml, option) {
+  const line = `write: {${option}}`;
+  const chosen = /^write: \{(format|profile|compression): \w+\}$/m;
+  if (chosen.test(yaml)) return yaml.replace(chosen, line);
+  if (/^write:/m.test(yaml) || /^\s*[{[]/.test(yaml)) return null;
+  return `${[yaml.trimEnd(), line].filter(Boolean).join("\n")}\n`;
+}
+
+// A click on one of the options for the output chooses it.
+export function outputs(box, choose) {
+  for (const button of box.querySelectorAll("button")) button.onclick = () => choose(button.textContent);
 }
 
 // The steps that there are; a click adds the example of one to the pipeline.

@@ -61,7 +61,7 @@ export function chosen(box) {
 export function keep(box, detected) {
   for (const field of fields(box)) {
     const found = detected[field.name];
-    const kept = found?.declared && field.name !== "sheet" ? String(found.value) : "";
+    const kept = found?.declared && field.name !== "sheet" ? String(found.value) || "none" : "";
     field.value = kept;
     if (field.value !== kept) {
       field.append(element("option", told(field.name, kept), { value: kept }));

@@ -61,6 +61,8 @@ def test_what_does_not_fit_the_header_is_told_at_once_and_the_steps_before_it_ar
     assert [step["step"] for step in found["steps"]] == ["trim (step 1)"]
     assert found["fault"]["code"] == "unfit-pipeline"
     assert [each["pointer"] for each in found["fault"]["errors"]] == ["/steps/1/columns", "/steps/2/columns"]
+    misread = tried(api, b"a,b\n1,2\n", "[{step: trim, columns: [a]}]", delimiter=";")
+    assert 'read with delimiter ";", as declared' in misread["fault"]["hint"]
 
 
 def test_rows_are_shown_in_their_new_order(api: Served) -> None:

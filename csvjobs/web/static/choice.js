@@ -1,9 +1,11 @@
 // The choice of a pipeline: one that has a name, or one that is written here.
 
-import { $, ask, confirmed, element, fault, pipelineOf } from "./dom.js";
+import { $, ask, confirmed, element, fault, pipelineOf, unreadable } from "./dom.js";
 
 const OWN = "own:";
 const LEARNT = "learnt:";
+const MOST_BYTES = 256 * 1024;
+const TOO_LONG = { detail: "The file is too long for a pipeline.", hint: "A pipeline has at most 256 KiB." };
 const YAML = { headers: { Accept: "application/yaml" } };
 
 // The choice among the elements whose ids begin with `prefix`; `source` gives the address of what is chosen
@@ -50,7 +52,10 @@ export function choice(prefix, source = () => null) {
 
   opened.onchange = async () => {
     const [file] = opened.files;
-    if (file && (await replaceable())) write(named(await file.text(), file.name));
+    if (!file) return;
+    const wrong = file.size > MOST_BYTES ? TOO_LONG : await unreadable(file);
+    if (wrong) fault(refused, wrong);
+    else if (await replaceable()) write(named(await file.text(), file.name));
     opened.value = "";
   };
   select.addEventListener("change", show);

@@ -139,6 +139,7 @@ async function tried(form, file, partial, signal) {
   const pipeline = form.get("pipeline");
   if (!ok && OF_PIPELINES.includes(body.code) && pipeline !== PLAIN) {
     form.set("pipeline", PLAIN);
+    form.delete("apply");
     await tried(form, file, partial, signal);
     return body;
   }

@@ -117,8 +117,11 @@ def to_utf8(
     """
     try:
         transcode(path, found.value, target, tick, enough)
-    except BadEncoding:
-        for other in () if declared else found.alternatives:
+    except BadEncoding as error:
+        if declared:
+            error.hint = "That encoding was declared: declare another one, or set encoding to detect."
+            raise
+        for other in found.alternatives:
             if _transcodes(path, other, target, tick, enough):
                 return Found(other, UNCERTAIN, (found.value, *(a for a in found.alternatives if a != other)))
         raise

@@ -19,7 +19,7 @@ from csvjobs.reading.corrected import LAYOUT, as_written, own_columns
 from csvjobs.reading.dialect import find_dialect
 from csvjobs.reading.encoding import check_text, find_encoding, is_utf8, to_utf8
 from csvjobs.reading.express import express
-from csvjobs.reading.facts import Facts
+from csvjobs.reading.facts import DELIMITERS, Facts
 from csvjobs.reading.formats import binary_table, text_table
 from csvjobs.reading.header import Header, header_of
 from csvjobs.reading.linenumbers import LineNumbers
@@ -35,6 +35,11 @@ from csvjobs.reading.text import Text
 HEAD_BYTES = 1024**2
 HEAD_LINES = 2000
 UNSURE = 0.8
+ONE_COLUMN = "The table has one column; set the option delimiter if it has more, or skip if it begins below."
+UNCUT = (
+    "The table has one column, as the delimiter {!r} was declared, and its name contains {!r}; "
+    "set delimiter to detect if that is wrong."
+)
 MANY_BAD = 5
 """So many bad rows may have a common cause; fewer may each have their own."""
 
@@ -288,18 +293,25 @@ def _skipped(path: Path, options: ReadOptions) -> tuple[int, int]:
         return text.number - 1, text.offset
 
 
+def _uncut(name: str, delimiter: str) -> str:
+    """A usual delimiter in the only column's name, other than the declared one; empty if there is none."""
+    return next((mark for mark in DELIMITERS if mark != delimiter and mark in name), "")
+
+
 def _doubts(detected: dict[str, Found], header: Header, options: ReadOptions) -> list[str]:
-    """Warnings for detected, not declared, properties that a person should check."""
+    """Warnings for properties that a person should check: what was detected, not declared, and a declared
+    delimiter that is hardly the file's."""
     doubts = [
         f"The {name} was detected as {found.value!r} with a confidence of only {found.confidence:.0%}; "
         f"set the option {name} if that is wrong."
         for name, found in detected.items()
         if found.confidence < UNSURE and name not in ("skip", "header")
     ]
-    if len(header.columns) == 1 and options.delimiter is None and "delimiter" in detected:
-        doubts[:] = [
-            "The table has one column; set the option delimiter if it has more, or skip if it begins below."
-        ]
+    if len(header.columns) == 1 and "delimiter" in detected:
+        if options.delimiter is None:
+            doubts = [ONE_COLUMN]
+        elif mark := _uncut(header.columns[0], options.delimiter):
+            doubts.append(UNCUT.format(options.delimiter, mark))
     if "skip" not in detected:
         return doubts
     skip = detected["skip"]

@@ -46,6 +46,9 @@ def test_what_was_declared_is_told_is_suspected_and_can_be_detected(api: Served)
     first = api.done(b"a,b\n 1,2\n", delimiter=";", pipeline=pipeline)
     assert {name for name, found in first["detected"].items() if found["declared"]} == {"delimiter"}
     assert 'read with delimiter ";", as declared' in first["error"]["hint"]
+    assert "the delimiter ';' was declared, and its name contains ','" in first["warnings"][0]
+    unfit = again(api, first["job_id"], encoding="utf-16")
+    assert "set encoding to detect" in unfit["error"]["hint"]
     second = again(api, first["job_id"], delimiter="detect")
     assert output(api, second["job_id"]) == "a,b\n1,2\n"
     assert not any(found["declared"] for found in second["detected"].values())

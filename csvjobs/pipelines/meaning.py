@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from datetime import datetime
 from itertools import chain
 
-from csvjobs.engines.base import shape
-from csvjobs.pipelines.readings import DATES, TIMES
+from csvjobs.pipelines.readings import DATES, TIMES, moment
 from csvjobs.pipelines.types import FALSE, TRUE
 from csvjobs.reading.profile import ColumnProfile
 
@@ -65,14 +63,4 @@ def _all(form: str, texts: set[str]) -> bool:
 def formats(cells: Sequence[str]) -> list[str]:
     """The formats of dates and times that fit all cells."""
     texts = {cell.strip() for cell in cells}
-    return [one for one in chain(DATES, TIMES) if all(_fits(text, one) for text in texts)]
-
-
-def _fits(text: str, strptime: str) -> bool:
-    if not re.fullmatch(shape(strptime), text, re.ASCII):
-        return False
-    try:
-        datetime.strptime(text, strptime)
-    except ValueError:
-        return False
-    return True
+    return [one for one in chain(DATES, TIMES) if all(moment(text, one) for text in texts)]

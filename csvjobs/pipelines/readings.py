@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from contextlib import suppress
+from datetime import datetime
 from itertools import combinations
 from typing import Literal, NamedTuple, Protocol, TypedDict
 
-from csvjobs.engines.base import Engine, Sql
+from csvjobs.engines.base import Engine, Sql, shape
 from csvjobs.errors import AmbiguousFormat
 
 BLANKS = " \t\n\r\v\f\u00a0\u2007\u202f\u3000\ufeff"
@@ -46,6 +48,9 @@ class Reading(Protocol):
     def fits(self, cell: str, sql: Sql) -> str:
         """A predicate: the cell can be read; true, otherwise false or NULL. Cheaper than `read`."""
 
+    def meant(self, text: str) -> str | None:
+        """The value of a text, written plainly: 12.5, true, 2026-04-03; None if it cannot be read."""
+
 
 class Digits(NamedTuple):
     """A number in decimal notation; integers and decimals keep all digits."""
@@ -73,6 +78,13 @@ class Digits(NamedTuple):
             return f"({sql.matches(cell, self._pattern())} OR {self.read(cell, sql)} IS NOT NULL)"
         value = sql.number(cell) if self.plain else self.read(cell, sql)
         return f"({value} IS NOT NULL)"
+
+    def meant(self, text: str) -> str | None:
+        if not re.fullmatch(self._pattern(), text, re.ASCII):
+            return None
+        for sign in self._groups:
+            text = text.replace(sign, "")
+        return text.strip().replace(self.decimal, ".")
 
     @property
     def plain(self) -> bool:
@@ -144,6 +156,10 @@ class Words(NamedTuple):
     def fits(self, cell: str, sql: Sql) -> str:
         return f"({self.read(cell, sql)} IS NOT NULL)"
 
+    def meant(self, text: str) -> str | None:
+        words = {word.lower(): value for value, some in self._asdict().items() for word in some}
+        return words.get(text.strip().lower())
+
 
 class Moment(NamedTuple):
     """A date, or a date with a time, in a strptime format; read as ISO 8601."""
@@ -158,6 +174,12 @@ class Moment(NamedTuple):
     def fits(self, cell: str, sql: Sql) -> str:
         return f"({self._moment(cell, sql)} IS NOT NULL)"
 
+    def meant(self, text: str) -> str | None:
+        """The same for a time without a zone."""
+        if not (found := moment(text, self.format)):
+            return None
+        return found.date().isoformat() if self.to == "date" else iso(found)
+
     def read(self, cell: str, sql: Sql) -> str:
         moment = self._moment(cell, sql)
         zone = sql.group(cell, rf"({ZONE})\s*$", 1) if self.format.endswith("%z") else "''"
@@ -168,6 +190,20 @@ class Moment(NamedTuple):
     def _moment(self, cell: str, sql: Sql) -> str:
         time = sql.group(cell, rf"^(.*){ZONE}\s*$", 1) if self.format.endswith("%z") else cell
         return sql.moment(time, self.format.removesuffix("%z"))
+
+
+def moment(text: str, strptime: str) -> datetime | None:
+    """The time in a format made of DIRECTIVES; None if the text has another one or is no calendar date."""
+    if re.fullmatch(rf"\s*{shape(strptime)}\s*", text, re.ASCII):
+        for one in (strptime, strptime.replace("%S", "%S.%f")):
+            with suppress(ValueError):
+                return datetime.strptime(text.strip(), one)
+    return None
+
+
+def iso(moment: datetime) -> str:
+    """The time in the form in which cells are read."""
+    return moment.isoformat().rstrip("0") if moment.microsecond else moment.isoformat()
 
 
 class Chosen(TypedDict):

@@ -14,7 +14,7 @@ from pydantic_core import PydanticCustomError
 from csvjobs.engines.base import NUMBER, Sql
 from csvjobs.pipelines.expressions import ConditionText, condition, names
 from csvjobs.pipelines.patterns import Pattern
-from csvjobs.pipelines.readings import Reading
+from csvjobs.pipelines.readings import Reading, iso
 from csvjobs.pipelines.rows import ROW, Condition, OnFail
 from csvjobs.pipelines.step import Column, Columns, Names, constant, missing
 from csvjobs.pipelines.types import (
@@ -261,10 +261,10 @@ def value(to: Type | None, text: str) -> str | float:
 
 
 def _moment(moment: datetime) -> str:
-    """A time in the form in which cells are read. Raises ValueError if it has a zone."""
+    """The same as `iso`. Raises ValueError if the time has a zone."""
     if moment.tzinfo:
         raise ValueError(moment)
-    return moment.isoformat().rstrip("0") if moment.microsecond else moment.isoformat()
+    return iso(moment)
 
 
 class _Cell(NamedTuple):

@@ -6,15 +6,17 @@ position, never dropped silently; what only describes (title, description, examp
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
+from contextlib import suppress
+from datetime import datetime
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 from pydantic_core import PydanticCustomError
 
 from csvjobs.errors import InvalidOption
-from csvjobs.pipelines.rules import Constant, Constants, Rule
-from csvjobs.pipelines.types import DecimalSign, GroupSign
+from csvjobs.pipelines.rules import Constant, Constants, Rule, value
+from csvjobs.pipelines.types import DecimalSign, GroupSign, listed
 
 PROFILE = "https://datapackage.org/profiles/2.0/tableschema.json"
 
@@ -30,21 +32,21 @@ SHAPES = {
     ("yearmonth", "default"): r"-?\d{4,}-(0[1-9]|1[0-2])",
 }
 """Types and formats that only constrain how a text looks, as regular expressions."""
+SHAPED = {pattern: kind for kind, pattern in SHAPES.items()}
 
 TYPES = {
     **{"integer": "integer", "number": "float", "boolean": "boolean"},
     **{"date": "date", "datetime": "datetime", "year": "integer"},
 }
+YEAR = {"integer", "year"}
+"""The types of the two rules that a year is: what value it has, and how it looks."""
 PLAIN = ("string", "any", "time", "yearmonth")
 BOUNDS = {
     **{"minimum": "at_least", "exclusiveMinimum": "above"},
     **{"maximum": "at_most", "exclusiveMaximum": "below"},
 }
+BACK = {ours: theirs for theirs, ours in BOUNDS.items()}
 TRUE, FALSE = ["true", "True", "TRUE", "1"], ["false", "False", "FALSE", "0"]
-
-
-def _listed(given: Any) -> Any:
-    return [given] if isinstance(given, str) else given
 
 
 def _values(given: Any) -> Any:
@@ -54,7 +56,7 @@ def _values(given: Any) -> Any:
     return [one.get("value") if isinstance(one, dict) else one for one in given]
 
 
-Names = Annotated[list[str], BeforeValidator(_listed), Field(min_length=1)]
+Names = Annotated[list[str], BeforeValidator(listed), Field(min_length=1)]
 Missing = Annotated[list[str], BeforeValidator(_values)]
 
 
@@ -115,6 +117,7 @@ class SchemaField(BaseModel):
             raise PydanticCustomError("unsupported", "bareNumber: false cannot be checked here")
         self._check_format()
         self._check_constraints()
+        self._check_categories()
         _has_empty(self.missing)
         try:
             self.rules(self.missing or [])
@@ -130,18 +133,30 @@ class SchemaField(BaseModel):
             "required": limits.required or required,
             "unique": limits.unique or unique,
             "type": TYPES.get(self.type),
-            "one_of": limits.enum,
             "matches": limits.pattern,
-            "min_length": limits.minLength,
+            "min_length": limits.minLength or None,
             "max_length": limits.maxLength,
-            **{ours: getattr(limits, theirs) for theirs, ours in BOUNDS.items()},
+            **self._constants(),
             **self._notation(),
         }
         each = [options, {"matches": SHAPES.get((self.type, self.format))}]
-        each += [{"type": TYPES.get(self.type), "one_of": self.categories}] if self.categories else []
-        told = [{name: value for name, value in given.items() if value} for given in each]
-        about = {"column": self.name, "missing": [text for text in missing if text]}
+        told = [
+            {name: given for name, given in some.items() if given is not None and given is not False}
+            for some in each
+        ]
+        about = {"column": self.name, "missing": _texts(missing)}
         return [Rule.model_validate({**about, **given}) for given in told if given]
+
+    def _constants(self) -> dict[str, Any]:
+        """The options of a rule that hold values. Raises PydanticCustomError."""
+        limits, among = self.constraints, self.constraints.enum or self.categories
+        kind = {"type": TYPES.get(self.type), **self._notation()}
+        rule = Rule.model_validate({"column": self.name, "required": True, **kind})
+        bounds = {ours: (theirs, getattr(limits, theirs)) for theirs, ours in BOUNDS.items()}
+        made: dict[str, Any] = {
+            ours: _meant(rule, theirs, text) for ours, (theirs, text) in bounds.items() if text is not None
+        }
+        return made | ({"one_of": [_meant(rule, "enum", text) for text in among]} if among else {})
 
     def _notation(self) -> dict[str, Any]:
         match self.type:
@@ -170,6 +185,12 @@ class SchemaField(BaseModel):
             if getattr(self.constraints, name) is not None:
                 said = "The constraint {name} cannot be checked for the type {type}"
                 raise PydanticCustomError("unsupported", said, {"name": name, "type": self.type})
+
+    def _check_categories(self) -> None:
+        limits = self.constraints.enum or []
+        if self.categories and (beyond := [text for text in limits if text not in self.categories]):
+            said = "The enum has {text}, which is not among the categories"
+            raise PydanticCustomError("not_among", said, {"text": repr(beyond[0])})
 
 
 class OtherField(BaseModel):
@@ -207,7 +228,8 @@ class ForeignKey(BaseModel):
     def rule(self, missing: list[str]) -> Rule:
         """The foreign key as a rule."""
         references = {"table": self.reference.resource, "column": self.reference.fields[0]}
-        return Rule.model_validate({"column": self.fields[0], "references": references, "missing": missing})
+        about = {"column": self.fields[0], "missing": _texts(missing)}
+        return Rule.model_validate({**about, "references": references})
 
 
 class TableSchema(BaseModel):
@@ -232,6 +254,9 @@ class TableSchema(BaseModel):
         ):
             if name not in names:
                 raise PydanticCustomError("no_field", "There is no field {name}", {"name": repr(name)})
+        if mixed := next((key for key in self._keys() if self._mixed(key)), None):
+            said = "The fields of the key {key} have different missingValues, which cannot be checked here"
+            raise PydanticCustomError("unsupported", said, {"key": ", ".join(mixed)})
         _has_empty(self.missing)
         return self
 
@@ -248,24 +273,58 @@ class TableSchema(BaseModel):
             rule
             for field in self.fields
             for rule in field.rules(
-                self.missing if field.missing is None else field.missing,
+                self._missing(field.name),
                 required=field.name in required,
                 unique=field.name in alone,
             )
         ]
-        texts = [text for text in self.missing if text]
-        rules += [key.rule(texts) for key in self.foreign_keys]
+        rules += [key.rule(self._missing(key.fields[0])) for key in self.foreign_keys]
+        several = [key for key in self._keys() if key[1:]]
         return rules + [
-            Rule(columns=key, unique="together", missing=texts) for key in self._keys() if key[1:]
+            Rule(columns=key, unique="together", missing=_texts(self._missing(key[0]))) for key in several
         ]
+
+    def _mixed(self, key: Names) -> bool:
+        return len({frozenset(_texts(self._missing(name))) for name in key}) > 1
+
+    def _missing(self, name: str) -> list[str]:
+        """The texts that count as missing in a field."""
+        [own] = [field.missing for field in self.fields if field.name == name]
+        return self.missing if own is None else own
 
     def _keys(self) -> list[list[str]]:
         return [key for key in (self.primary_key, *self.unique_keys) if key]
 
 
+def _meant(rule: Rule, name: str, text: str) -> str:
+    """The value of a constraint as an option of the rule: it is written as cells are, or as JSON's own
+    numbers, true and false. Raises PydanticCustomError."""
+    if not rule.readings:
+        return text
+    own = next((found for reading in rule.readings if (found := reading.meant(text))), text)
+    told = {"name": name, "text": repr(text), "called": rule.readings[0].called, "one": own, "other": text}
+    if (meant := _value(rule, own)) is None:
+        raise PydanticCustomError("bad_value", "The constraint {name} {text} is not {called}", told)
+    if _value(rule, text) not in (None, meant):
+        said = "The constraint {name} {text} can mean {one} or {other}: write it unambiguously"
+        raise PydanticCustomError("ambiguous", said, told)
+    return own
+
+
+def _value(rule: Rule, text: str) -> str | float | None:
+    with suppress(ValueError):
+        return value(rule.reads_as, text)
+    return None
+
+
 def _lower(words: Iterable[str]) -> list[str]:
     """The words in lower case, each once: rules ignore case."""
     return list(dict.fromkeys(word.lower() for word in words))
+
+
+def _texts(missing: Iterable[str]) -> list[str]:
+    """The texts that a rule names, for which an empty cell is missing anyway."""
+    return [text for text in missing if text]
 
 
 def _has_empty(missing: list[str] | None) -> None:
@@ -294,30 +353,60 @@ def table_schema(columns: Iterable[str] | None, match: Match, rules: Iterable[Ru
     return made | {name: told for name, told in {"uniqueKeys": keys, "foreignKeys": foreign}.items() if told}
 
 
-def _alike(fields: Iterable[dict[str, Any]]) -> dict[str, Any]:
+def _alike(fields: Collection[dict[str, Any]]) -> dict[str, Any]:
     """The missingValues that all fields share, removed from them, to be stated once for the whole schema."""
-    first, *others = [field.get("missingValues") for field in fields]
-    if first is None or any(texts != first for texts in others):
-        return {}
-    for field in fields:
-        del field["missingValues"]
-    return {"missingValues": first}
+    alike = [field.get("missingValues", [""]) for field in fields]
+    shared = alike[0] if alike.count(alike[0]) == len(alike) else [""]
+    for field, texts in zip(fields, alike, strict=True):
+        if texts == shared:
+            field.pop("missingValues", None)
+    return {"missingValues": shared} if shared != [""] else {}
 
 
 def _field(rule: Rule) -> dict[str, Any]:
     """The field descriptor of one rule, without its name."""
     limits: dict[str, Any] = {"required": rule.required, "unique": rule.unique is True}
-    limits |= {"pattern": rule.matches, "enum": rule.one_of}
-    limits |= {theirs: getattr(rule, ours) for theirs, ours in BOUNDS.items()}
+    enum = [_written(rule, text) for text in rule.one_of or []]
+    limits |= {"pattern": rule.matches, "enum": enum or None}
+    limits |= {BACK[ours]: _written(rule, text) for ours, text in rule.ranged.items()}
     limits |= {"minLength": rule.min_length, "maxLength": rule.max_length}
-    given = {name: value for name, value in limits.items() if value is not None and value is not False}
+    given = {name: told for name, told in limits.items() if told is not None and told is not False}
+    kind = _type(rule) or _shape(given)
     of_text = given.keys() & {"pattern", "minLength", "maxLength"}
     if of_text and rule.reads_as:
         only = f"A Table Schema has {', '.join(sorted(of_text))} for the type string only"
         raise InvalidOption(f"{only}, and {', '.join(rule.names)} has another one.")
-    kind = {"type": "string"} if of_text else _type(rule)
-    missing = {"missingValues": ["", *rule.missing]} if rule.missing else {}
-    return {**kind, **missing, **({"constraints": given} if given else {})}
+    kind = {"type": "string"} if of_text else kind
+    return {**kind, "missingValues": ["", *rule.missing], **({"constraints": given} if given else {})}
+
+
+def _shape(given: dict[str, Any]) -> dict[str, Any]:
+    """The type and format that a rule without a type stands for if it has nothing but their pattern, which is
+    removed from what is given."""
+    if given.keys() != {"pattern"} or given["pattern"] not in SHAPED:
+        return {}
+    kind, form = SHAPED[given.pop("pattern")]
+    return {"type": kind} if form == "default" else {"type": kind, "format": form}
+
+
+def _written(rule: Rule, text: str) -> Any:
+    """A value of the rule as the field's cells have it; JSON's own true or false. Raises InvalidOption if the
+    format has no room for all of it."""
+    match rule.reads_as:
+        case "boolean":
+            return text == "true"
+        case "integer" | "decimal" | "float":
+            return text.replace(".", rule.decimal)
+        case "date" | "datetime" if rule.format:
+            moment = datetime.fromisoformat(text)
+            told = moment.strftime(rule.format[0].replace("%Y", f"{moment.year:04}"))
+            if rule.readings[0].meant(told) != value(rule.reads_as, text):
+                raise InvalidOption(
+                    f"The format {rule.format[0]} cannot express {text}, the bound of a rule."
+                )
+            return told
+        case _:
+            return text
 
 
 def _type(rule: Rule) -> dict[str, Any]:
@@ -344,9 +433,11 @@ def _cases(words: Iterable[str]) -> list[str]:
 
 
 def _merge(field: dict[str, Any], more: Mapping[str, Any], name: str) -> None:
-    for key, value in more.items():
+    for key, told in more.items():
         if key == "constraints":
-            _merge(field.setdefault(key, {}), value, name)
-        elif field.setdefault(key, value) != value:
+            _merge(field.setdefault(key, {}), told, name)
+        elif key == "type" and {field.get(key), told} == YEAR:
+            field[key] = "year"
+        elif field.setdefault(key, told) != told:
             said = f"A Table Schema has one {key} for a field, and the rules have two for {name!r}."
             raise InvalidOption(said, hint="Merge them into one rule.")

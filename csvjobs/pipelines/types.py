@@ -36,7 +36,8 @@ def _format(text: str) -> str:
     return text
 
 
-def _listed(given: object) -> object:
+def listed(given: object) -> object:
+    """A single text as a list of one."""
     return [given] if isinstance(given, str) else given
 
 
@@ -45,7 +46,7 @@ DecimalSign = Literal[".", ","]
 GroupSign = Literal[".", ",", " ", "'", "’", "_"]
 Formats = Annotated[
     list[Annotated[str, Field(max_length=100), AfterValidator(_format)]],
-    BeforeValidator(_listed),
+    BeforeValidator(listed),
     Field(min_length=1, max_length=50),
 ]
 Word = Annotated[list[str], Field(min_length=1)]

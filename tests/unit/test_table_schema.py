@@ -66,6 +66,32 @@ def rules(field: dict[str, Any], **schema: Any) -> list[dict[str, Any]]:
         ({"type": "date", "format": "%d/%m/%Y"}, {"type": "date", "format": ["%d/%m/%Y"]}),
         ({"type": "date", "format": "fmt:%d/%m/%Y"}, {"type": "date", "format": ["%d/%m/%Y"]}),
         ({"type": "datetime"}, {"type": "datetime"}),
+        (
+            {"type": "date", "format": "%d/%m/%y", "constraints": {"minimum": "03/04/26"}},
+            {"type": "date", "format": ["%d/%m/%y"], "at_least": "2026-04-03"},
+        ),
+        (
+            {"type": "datetime", "format": "%d.%m.%Y %H:%M", "constraints": {"enum": ["03.04.2026 10:30"]}},
+            {"type": "datetime", "format": ["%d.%m.%Y %H:%M"], "one_of": ["2026-04-03T10:30:00"]},
+        ),
+        (
+            {"type": "number", "decimalChar": ",", "groupChar": ".", "constraints": {"minimum": "1.500,5"}},
+            {"type": "float", "decimal": ",", "group": ".", "at_least": "1500.5"},
+        ),
+        (
+            {
+                "type": "boolean",
+                "trueValues": ["Ja"],
+                "falseValues": ["Nein"],
+                "constraints": {"enum": ["Ja", False]},
+            },
+            {"type": "boolean", "true": ["ja"], "false": ["nein"], "one_of": ["true", "false"]},
+        ),
+        (
+            {"type": "integer", "groupChar": ",", "categories": [{"value": 1000, "label": "k"}, 2000]},
+            {"type": "integer", "group": ",", "one_of": ["1000", "2000"]},
+        ),
+        ({"type": "string", "constraints": {"maxLength": 0}}, {"max_length": 0}),
         ({"type": "integer", "missingValues": ["", "-"]}, {"type": "integer", "missing": ["-"]}),
     ],
 )
@@ -152,6 +178,48 @@ def test_keys_are_rules_of_one_column_or_of_several() -> None:
             "/foreignKeys/0",
             "of several fields",
         ),
+        (
+            {
+                "fields": [
+                    {
+                        "name": "a",
+                        "type": "date",
+                        "format": "%d/%m/%Y",
+                        "constraints": {"minimum": "31/02/2026"},
+                    }
+                ]
+            },
+            "/fields/0",
+            "The constraint minimum '31/02/2026' is not a date of the format %d/%m/%Y",
+        ),
+        (
+            {
+                "fields": [
+                    {
+                        "name": "a",
+                        "type": "number",
+                        "decimalChar": ",",
+                        "groupChar": ".",
+                        "constraints": {"maximum": 0.125},
+                    }
+                ]
+            },
+            "/fields/0",
+            "maximum '0.125' can mean 0125 or 0.125",
+        ),
+        (
+            {"fields": [{"name": "a", "categories": ["x"], "constraints": {"enum": ["x", "y"]}}]},
+            "/fields/0",
+            "The enum has 'y', which is not among the categories",
+        ),
+        (
+            {
+                "fields": [{"name": "a", "missingValues": ["", "-"]}, {"name": "b"}],
+                "uniqueKeys": [["a", "b"]],
+            },
+            "",
+            "The fields of the key a, b have different missingValues",
+        ),
         ({"fields": []}, "/fields", "at least 1"),
         ({"a": 1}, "", "neither a Table Schema nor a Data Package"),
     ],
@@ -182,7 +250,7 @@ SCHEMA = {
         {"name": "id", "type": "integer", "constraints": {"required": True, "unique": True}},
         {"name": "name", "type": "string", "constraints": {"pattern": "[A-Z].*", "maxLength": 20}},
         {"name": "size", "type": "number", "decimalChar": ",", "groupChar": "."},
-        {"name": "born", "type": "date", "format": "%d.%m.%Y", "constraints": {"maximum": "2026-01-01"}},
+        {"name": "born", "type": "date", "format": "%d.%m.%Y", "constraints": {"maximum": "01.01.2026"}},
         {"name": "kind", "constraints": {"enum": ["x", "y"]}},
         {"name": "free"},
     ],
@@ -195,6 +263,40 @@ SCHEMA = {
 def test_a_schema_comes_back_as_it_was() -> None:
     assert to_schema(imported(SCHEMA)) == SCHEMA
     assert to_schema(parse(as_yaml(imported(SCHEMA)))) == SCHEMA
+
+
+@pytest.mark.parametrize(
+    "field",
+    [
+        {"type": "year", "constraints": {"required": True, "minimum": "2000"}},
+        {"type": "time", "constraints": {"enum": ["10:30:00"]}},
+        {"type": "yearmonth"},
+        {"type": "string", "format": "email", "constraints": {"pattern": ".*[.]org"}},
+        {"type": "date", "format": "%d %b %Y", "constraints": {"exclusiveMinimum": "03 Apr 2026"}},
+        {"type": "datetime", "format": "%d.%m.%Y %H:%M", "constraints": {"enum": ["03.04.2026 10:30"]}},
+        {"type": "datetime", "constraints": {"maximum": "2026-04-03T10:30:00.5"}},
+        {"type": "number", "decimalChar": ",", "groupChar": ".", "constraints": {"minimum": "0,125"}},
+        {"type": "boolean", "trueValues": ["true", "True", "TRUE"], "falseValues": ["no", "No", "NO"],
+         "constraints": {"enum": [True]}},
+    ],
+)  # fmt: skip
+def test_a_field_comes_back_as_it_was(field: dict[str, Any]) -> None:
+    assert to_schema(imported({"fields": [{"name": "a", **field}]}))["fields"] == [{"name": "a", **field}]
+
+
+def test_a_field_keeps_its_own_missing_values() -> None:
+    schema = {
+        "fields": [
+            {"name": "a", "type": "integer"},
+            {"name": "b", "type": "integer", "missingValues": ["", "NA"]},
+        ],
+        "missingValues": ["", "-"],
+        "foreignKeys": [{"fields": ["b"], "reference": {"resource": "t", "fields": ["c"]}}],
+    }
+    once = imported(schema)
+    again = imported(to_schema(once))
+    assert [rule["missing"] for rule in once.document()["steps"][0]["rules"]] == [["-"], ["NA"], ["NA"]]
+    assert again == once
 
 
 def test_a_schema_within_a_pipeline_comes_back_with_its_words() -> None:
@@ -214,8 +316,17 @@ def test_missing_values_of_all_fields_are_told_once() -> None:
     [
         ([{"column": "a", "matches": "x.*"}, {"column": "a", "matches": ".*y"}], "two for 'a'"),
         ([{"column": "a", "type": "integer", "max_length": 3}], "maxLength for the type string only"),
+        ([{"column": "a", "type": "date", "matches": "-?\\d{4,}"}], "pattern for the type string only"),
         ([{"where": "a + b > 5"}], "cannot express the condition"),
         ([{"column": "a", "type": "date", "format": ["%d.%m.%Y", "%d/%m/%Y"]}], "several"),
+        (
+            [{"column": "a", "type": "datetime", "format": "%d.%m.%Y %H:%M", "below": "2026-04-03T10:30:15"}],
+            "cannot express 2026-04-03T10:30:15",
+        ),
+        (
+            [{"column": "a", "required": True}, {"column": "a", "type": "integer", "missing": ["-"]}],
+            "one missingValues for a field",
+        ),
     ],
 )
 def test_a_rule_without_counterpart_is_refused(found: list[dict[str, Any]], said: str) -> None:

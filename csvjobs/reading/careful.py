@@ -66,7 +66,7 @@ class TextTable:
     check_bytes: bool
 
 
-class Filter:
+class RecordSieve:
     """Decides what happens to each record, and counts them by kind."""
 
     def __init__(self, table: TextTable, rejects: RejectsWriter, scan: Scan) -> None:
@@ -244,7 +244,7 @@ def careful(table: TextTable, target: Path, scan: Scan) -> Source:
         RejectsWriter(scan.rejected, table.header.columns) as rejects,
         scan.numbers,
     ):
-        sieve = Filter(table, rejects, scan)
+        sieve = RecordSieve(table, rejects, scan)
         # A line to skip: the engine would remove a byte order mark at the start of the first cell.
         out.write(b"+\n" if table.dialect.quote == "-" else b"-\n")
         for passed in _passed(table.path, sieve, scan.tick):
@@ -252,7 +252,7 @@ def careful(table: TextTable, target: Path, scan: Scan) -> Source:
     return sieve.source(target)
 
 
-def _passed(path: Path, sieve: Filter, tick: Tick) -> Iterator[bytes]:
+def _passed(path: Path, sieve: RecordSieve, tick: Tick) -> Iterator[bytes]:
     """What the filter lets through of a file."""
     with path.open("rb", buffering=0) as file:
         if file.read(3) != codecs.BOM_UTF8:
@@ -270,7 +270,7 @@ def _passed(path: Path, sieve: Filter, tick: Tick) -> Iterator[bytes]:
                 next_tick = text.offset + TICK_EVERY
 
 
-def _found(text: Text, sieve: Filter) -> Iterator[Run | Record | Line]:
+def _found(text: Text, sieve: RecordSieve) -> Iterator[Run | Record | Line]:
     """All records: clean ones many at a time, any other on its own. A Line is a comment."""
     tokenizer, clean, back = sieve.tokenizer, sieve.clean, deque[Line]()
     singly_to = sys.maxsize if sieve.header.marks else 0

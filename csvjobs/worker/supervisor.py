@@ -48,7 +48,7 @@ class Program:
 
 
 @dataclass
-class Child:
+class Supervised:
     """A program's process, restarted when it ends by itself, with backoff if it keeps ending."""
 
     program: Program
@@ -108,7 +108,7 @@ class Supervisor:
     """
 
     def __init__(self, drain: float = 0.0) -> None:
-        self._children: list[Child] = []
+        self._children: list[Supervised] = []
         self._grace = drain + GRACE
 
     def __enter__(self) -> Supervisor:
@@ -136,8 +136,8 @@ class Supervisor:
                 signal.signal(number, handler)
         return kind is KeyboardInterrupt
 
-    def start(self, program: Program, env: dict[str, str]) -> Child:
-        child = Child(program, env)
+    def start(self, program: Program, env: dict[str, str]) -> Supervised:
+        child = Supervised(program, env)
         self._children.append(child)
         return child
 
@@ -146,7 +146,7 @@ class Supervisor:
         for child in self._children:
             child.tend()
 
-    def _end(self, children: list[Child], grace: float) -> None:
+    def _end(self, children: list[Supervised], grace: float) -> None:
         for child in children:
             child.process.terminate()
         deadline = time.monotonic() + grace

@@ -14,7 +14,6 @@ from csvjobs.jobs.job import Job, Output, Status
 from csvjobs.reading.charset import charset_of
 from csvjobs.storage.base import APPLIED, INPUT, REPORT
 
-OUTPUT = "output.csv"
 REJECTED = "rejected.csv"
 FITTED = "fitted.json"
 PROFILE = "profile.json"

@@ -19,7 +19,7 @@ from workbooks import by_openpyxl
 
 from csvjobs import wiring
 from csvjobs.flow.apply import Processing
-from csvjobs.flow.deliver import CHANGES, OUTPUT, deliver
+from csvjobs.flow.deliver import CHANGES, deliver
 from csvjobs.flow.process import process
 from csvjobs.flow.services import Services
 from csvjobs.flow.submit import Incoming
@@ -197,7 +197,7 @@ def test_the_input_with_all_changes_made_is_the_output(
     with TemporaryDirectory() as folder:
         services = service(Path(folder))
         job = run(services, content.encode(), steps, delimiter=",", encoding="utf-8")
-        told, output = changes(services, job), text(services, job, OUTPUT)
+        told, output = changes(services, job), text(services, job, "output.csv")
     for each in told:
         row = rows[int(each["line"])]
         assert row.get(each["column"], each["before"]) == each["before"]
@@ -229,4 +229,4 @@ def test_the_list_is_not_made_unless_asked_for(services: Services) -> None:
         incoming.write(b"a,b\n 1,2\n")
         job_id = incoming.submit("given.csv", Processing(json.dumps({"steps": [{"step": "trim"}]}))).job_id
     process(services, job_id)
-    assert list(view(services, job_id).files) == [OUTPUT]
+    assert list(view(services, job_id).files) == ["output.csv"]

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from csvjobs import wiring
 from csvjobs.flow.apply import Processing
-from csvjobs.flow.deliver import OUTPUT, REJECTED, deliver
+from csvjobs.flow.deliver import REJECTED, deliver
 from csvjobs.flow.process import process
 from csvjobs.flow.rejected import rejected
 from csvjobs.flow.services import Services
@@ -77,7 +77,7 @@ def test_rows_that_break_a_rule_stand_in_rejected_csv_among_those_that_cannot_be
     job = checked(services, FILE, ID, {"column": "age", "required": True, "at_most": 120})
     assert job.status is Status.DONE
     assert (counts(job), job.rows.dropped) == ((7, 2, 4), {"blank lines": 1})
-    assert text(services, job, OUTPUT) == 'id,note,age\n1,"a\nb",36\n5,,6\n'
+    assert text(services, job, "output.csv") == 'id,note,age\n1,"a\nb",36\n5,,6\n'
     told = [
         tuple(row[name] for name in ("_line", "_last_line", "_byte", "_code", "_column", "_found"))
         for row in bad(services, job)
@@ -120,7 +120,7 @@ def test_a_rule_that_no_row_may_break_ends_the_job_at_the_first_that_does(servic
     assert job.status is Status.ERROR
     assert (job.error.code, job.error.line, job.error.column) == ("rule-broken", 5, "age")
     assert "850" in job.error.message
-    assert OUTPUT not in job.files
+    assert "output.csv" not in job.files
 
 
 CAST = {"step": "cast", "columns": ["v"], "to": "decimal"}
@@ -180,7 +180,7 @@ def test_corrected_rows_pass_when_they_are_sent_in_again(services: Services) -> 
     again = text(services, job, REJECTED).replace("x,", "7,", 1)
     job = checked(services, again.encode(), ID)
     assert counts(job)[1] >= 1
-    assert "7," in text(services, job, OUTPUT)
+    assert "7," in text(services, job, "output.csv")
 
 
 def test_a_file_of_another_encoding_or_with_padded_rows_keeps_its_lines(services: Services) -> None:
@@ -198,7 +198,7 @@ def test_cells_have_to_stand_in_another_table(services: Services) -> None:
     name_table(services, "countries", codes.job_id)
     rule = {"column": "country", "references": {"table": "countries", "column": "code"}}
     job = checked(services, b"id,country\n1,JP\n2,XX\n3,\n4,jp\n5,AT\n", rule)
-    assert text(services, job, OUTPUT) == "id,country\n1,JP\n3,\n5,AT\n"
+    assert text(services, job, "output.csv") == "id,country\n1,JP\n3,\n5,AT\n"
     assert [(row["_line"], row["_code"], row["_found"]) for row in bad(services, job)] == [
         ("3", "not-in-table", "XX"),
         ("5", "not-in-table", "jp"),
@@ -224,7 +224,7 @@ def test_each_place_is_in_the_file_and_no_row_is_lost(soup: str) -> None:
         rows = bad(services, job) if job.rejected else []
         assert len(rows) == job.rows.rejected
         assert not rows or len(rows) == sum(group.count for group in job.rejected.groups)
-        out = list(csv.DictReader(io.StringIO(text(services, job, OUTPUT), newline="")))
+        out = list(csv.DictReader(io.StringIO(text(services, job, "output.csv"), newline="")))
         assert {row["id"].strip("1") for row in out} <= {""}
     assert [int(row["_byte"]) for row in rows] == sorted({int(row["_byte"]) for row in rows})
     for row in rows:

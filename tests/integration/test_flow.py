@@ -37,7 +37,7 @@ from csvjobs.errors import (
 from csvjobs.flow.apply import Processing
 from csvjobs.flow.cancel import cancel
 from csvjobs.flow.delete import delete
-from csvjobs.flow.deliver import OUTPUT, REJECTED, deliver
+from csvjobs.flow.deliver import REJECTED, deliver
 from csvjobs.flow.named_tables import NamedTables
 from csvjobs.flow.process import process
 from csvjobs.flow.services import Services
@@ -99,14 +99,14 @@ def test_a_job_goes_from_queued_to_done(services: Services) -> None:
     assert view(services, job_id).status is Status.QUEUED
     assert services.queue.census().waiting == (job_id,)
     with pytest.raises(JobNotFinished):
-        deliver(services, job_id, OUTPUT)
+        deliver(services, job_id, "output.csv")
     process(services, job_id)
     job = view(services, job_id)
     assert job.status is Status.DONE
     assert job.rows is not None
     assert (job.rows.read, job.rows.out, job.rows.rejected, job.rows.dropped) == (3, 3, 0, {})
-    assert read(services, job, OUTPUT) == content
-    assert job.files[OUTPUT].sha256 == hashlib.sha256(content).hexdigest()
+    assert read(services, job, "output.csv") == content
+    assert job.files["output.csv"].sha256 == hashlib.sha256(content).hexdigest()
     assert job.created_at <= job.started_at <= job.finished_at
     assert [entry.job_id for entry in listing(services, 10)] == [job_id]
     assert listing(services, 10, status=Status.DONE)[0].status is Status.DONE
@@ -116,7 +116,7 @@ def test_bad_rows_are_set_aside_with_their_line_and_reason(services: Services) -
     job = run(services, b'a,b\n1,2\n3\n"x\ny",4\n5,6,7\n')
     assert job.status is Status.DONE
     assert (job.rows.read, job.rows.out, job.rows.rejected) == (4, 2, 2)
-    assert read(services, job, OUTPUT) == b'a,b\n1,2\n"x\ny",4\n'
+    assert read(services, job, "output.csv") == b'a,b\n1,2\n"x\ny",4\n'
     rejected = rows(read(services, job, REJECTED))
     assert [(row["_line"], row["_code"]) for row in rejected] == [("3", "missing-cell"), ("6", "extra-cell")]
 
@@ -146,7 +146,7 @@ def test_what_is_wrong_with_a_file_ends_its_job_calmly(
     assert told.startswith(code)
     assert job.error.message in told
     with pytest.raises(JobHasNoOutput):
-        deliver(services, job.job_id, OUTPUT)
+        deliver(services, job.job_id, "output.csv")
 
 
 def test_all_that_does_not_fit_the_header_is_told_before_a_step_is_run(services: Services) -> None:
@@ -197,7 +197,7 @@ def test_corrected_rows_can_be_sent_again(services: Services) -> None:
     writer.writeheader()
     writer.writerows(told)
     again = run(services, corrected.getvalue().encode(), "steps: [{step: select, columns: [a, b]}]")
-    assert read(services, again, OUTPUT) == b'a,b\n3,9\n4,"x\ny"\n'
+    assert read(services, again, "output.csv") == b'a,b\n3,9\n4,"x\ny"\n'
 
 
 def test_bad_rows_are_kept_when_a_step_fails(services: Services) -> None:
@@ -217,7 +217,7 @@ def test_a_header_alone_is_a_table_without_rows(services: Services) -> None:
     job = run(services, b"a,b\n")
     assert job.status is Status.DONE
     assert job.rows.out == 0
-    assert read(services, job, OUTPUT) == b"a,b\n"
+    assert read(services, job, "output.csv") == b"a,b\n"
 
 
 def test_what_prevents_a_job_is_refused_and_leaves_nothing(services: Services) -> None:
@@ -247,7 +247,7 @@ def test_limits_stop_an_upload_while_it_streams(tmp_path: Path) -> None:
 
 def test_learnt_values_are_written_down(services: Services) -> None:
     job = run(services, b"a,b\n1,x\n3,\n,x\n", "steps: [{step: fill_missing, columns: [a], with: mean}]")
-    assert read(services, job, OUTPUT) == b"a,b\n1,x\n3,\n2,x\n"
+    assert read(services, job, "output.csv") == b"a,b\n1,x\n3,\n2,x\n"
     fitted = json.loads(read(services, job, "fitted.json"))
     assert fitted["pipeline"]["sha256"] == job.pipeline.sha256
     assert fitted["steps"] == [
@@ -280,7 +280,7 @@ def test_sums_come_out_in_order_whether_or_not_something_had_to_be_learnt(
     assert (job.rows.dropped, job.rows.merged) == ({"filter (step 1)": 11}, {"aggregate (step 2)": 1})
     expected = [{"key": str(key), "sum": "0.1", "most": "7"} for key in range(2989, 1, -1)]
     total = f"{0.1 + float(last):.15f}".rstrip("0")
-    assert rows(read(services, job, OUTPUT)) == [*expected, {"key": "1", "sum": total, "most": "7"}]
+    assert rows(read(services, job, "output.csv")) == [*expected, {"key": "1", "sum": total, "most": "7"}]
 
 
 def test_a_cell_to_be_added_that_is_no_number_is_named(services: Services) -> None:
@@ -421,7 +421,7 @@ def test_a_running_job_stops_when_it_is_cancelled_or_deleted(
         job = view(services, job_id)
         assert job.status is Status.CANCELLED
         assert set(job.files) == set()
-        assert not services.storage.has(job_id, OUTPUT)
+        assert not services.storage.has(job_id, "output.csv")
     else:
         with pytest.raises(JobNotFound):
             view(services, job_id)
@@ -464,7 +464,7 @@ def test_tidy_changes_no_cell(
     csv.writer(text, lineterminator=newline, quoting=quoting).writerows(table)
     job = run(in_memory, text.getvalue().encode(), delimiter=",")
     assert job.status is Status.DONE, job.error
-    out = io.StringIO(read(in_memory, job, OUTPUT).decode(), newline="")
+    out = io.StringIO(read(in_memory, job, "output.csv").decode(), newline="")
     assert list(csv.reader(out)) == table
     assert job.rows.read == job.rows.out == len(table) - 1
 
@@ -491,7 +491,7 @@ def test_a_packed_table_has_the_output_of_the_plain_one(
     given_bytes = PACKERS[kind](content)
     plain, packed = run(in_memory, content), run(in_memory, given_bytes)
     assert packed.detected["compression"].value == kind
-    assert read(in_memory, packed, OUTPUT) == read(in_memory, plain, OUTPUT)
+    assert read(in_memory, packed, "output.csv") == read(in_memory, plain, "output.csv")
     assert (packed.rows, packed.warnings) == (plain.rows, plain.warnings)
     assert read(in_memory, packed, "input.csv") == given_bytes
 
@@ -515,7 +515,7 @@ def test_a_file_is_unpacked_once_also_where_the_careful_lane_takes_over(services
     doubting = replace(services, engine=lambda scratch: DoubtingEngine(scratch, times))
     job = run(doubting, gzip.compress(b"a,b\n1,2\n"))
     assert job.status is Status.DONE
-    assert read(services, job, OUTPUT) == b"a,b\n1,2\n"
+    assert read(services, job, "output.csv") == b"a,b\n1,2\n"
     first, second = times
     assert first == second
 
@@ -546,9 +546,9 @@ def test_what_memory_does_not_allow_on_all_cores_is_done_on_one(services: Servic
     hungry = replace(services, engine=lambda scratch: HungryEngine(scratch, place))
     job = run(hungry, b"a,b\n2,x\n1,y\n", pipeline)
     assert job.status is Status.DONE
-    output = read(services, job, OUTPUT)
+    output = read(services, job, "output.csv")
     assert output == b"a,b\n1,Y\n2,X\n"
-    assert job.files[OUTPUT].sha256 == hashlib.sha256(output).hexdigest()
+    assert job.files["output.csv"].sha256 == hashlib.sha256(output).hexdigest()
     assert [row["after"] for row in rows(read(services, job, "changes.csv"))] == ["X", "Y"]
     spared, kept = job.warnings
     assert "done on one" in spared

@@ -22,7 +22,7 @@ from workbooks import by_hand, by_openpyxl
 from csvjobs import wiring
 from csvjobs.errors import DamagedArchive
 from csvjobs.flow.apply import Processing
-from csvjobs.flow.deliver import OUTPUT, REJECTED, deliver
+from csvjobs.flow.deliver import REJECTED, deliver
 from csvjobs.flow.inspect import inspect
 from csvjobs.flow.preview import preview
 from csvjobs.flow.process import process
@@ -120,7 +120,9 @@ def test_steps_that_learn_and_those_that_need_the_order_see_all_rows(
 def test_rows_that_break_a_rule_are_set_aside_with_their_numbers(services: Services, content: bytes) -> None:
     rules = [{"column": "born", "required": True}]
     job = run(services, content, steps=[{"step": "validate", "rules": rules}])
-    assert text(services, job, OUTPUT) == b'id,name,born\n00042,Zo\xc3\xab,1990-01-31\n19,"",2026-04-03\n'
+    assert (
+        text(services, job, "output.csv") == b'id,name,born\n00042,Zo\xc3\xab,1990-01-31\n19,"",2026-04-03\n'
+    )
     [bad] = csv.DictReader(io.StringIO(text(services, job, REJECTED).decode(), newline=""))
     kind = job.detected.get("format")
     # A row of Parquet has a number only; a line of JSON, or a row of a sheet, counts what stands above it.
@@ -327,7 +329,7 @@ def test_the_same_bytes_through_the_same_version_are_the_same_bytes(services: Se
         process(services, job_id)
         job = view(services, job_id)
         assert text(services, job) == MADE
-        made.append((job.pipeline.sha256, job.files[OUTPUT], job.files["fitted.json"]))
+        made.append((job.pipeline.sha256, job.files["output.csv"], job.files["fitted.json"]))
     assert made[0] == made[1]
     assert made[0][1].sha256 == hashlib.sha256(MADE).hexdigest()
 

@@ -17,7 +17,7 @@ from test_flow import make, read, run
 from test_flow import rows as records
 
 from csvjobs.engines.duckdb import DuckEngine
-from csvjobs.flow.deliver import OUTPUT, REJECTED
+from csvjobs.flow.deliver import REJECTED
 from csvjobs.flow.services import Services
 from csvjobs.storage.local import LocalStorage
 
@@ -46,7 +46,7 @@ def made(services: Services, given: list[Row], *steps: dict[str, Any]) -> list[l
     csv.writer(text, lineterminator="\n").writerows([("n", "key", "value"), *given])
     job = run(services, text.getvalue().encode(), json.dumps({"steps": steps}))
     assert job.error is None
-    return list(csv.reader(read(services, job, OUTPUT).decode().splitlines()))[1:]
+    return list(csv.reader(read(services, job, "output.csv").decode().splitlines()))[1:]
 
 
 @pytest.mark.parametrize("seed", [1, 2])

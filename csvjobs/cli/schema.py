@@ -12,7 +12,7 @@ from csvjobs.cli.options import pipeline_text
 from csvjobs.errors import InvalidPipeline
 from csvjobs.pipelines.named import NamedPipelines
 from csvjobs.pipelines.plain import plain
-from csvjobs.pipelines.schemas import as_yaml, from_schema, is_schema, to_schema
+from csvjobs.pipelines.schemas import from_schema, is_schema, to_schema
 from csvjobs.settings import load
 
 
@@ -38,7 +38,7 @@ def schema(
     """
     text = pipeline_text(given)
     if _is_schema(text):
-        typer.echo(as_yaml(from_schema(text, Path(given).stem, resource)), nl=False)
+        typer.echo(from_schema(text, Path(given).stem, resource).yaml(), nl=False)
     else:
         made = to_schema(NamedPipelines(load().pipelines_dir).resolve(text))
         typer.echo(json.dumps(made, ensure_ascii=False, indent=2))

@@ -7,7 +7,7 @@ from pathlib import Path
 from csvjobs.errors import InvalidOption, TableNotFound, TooManyTables
 from csvjobs.jobs.job import TableRef
 from csvjobs.pipelines.named import NAME, VERSIONED
-from csvjobs.pipelines.versions import NO_ROOM, Versions, listed, most
+from csvjobs.pipelines.versions import NO_ROOM, Versions, most
 
 FOLDER = "tables"
 
@@ -16,7 +16,7 @@ class NamedTables:
     """The names stored under `folder`, which may be missing."""
 
     def __init__(self, folder: Path) -> None:
-        self._stored = Versions(folder)
+        self._stored = Versions(folder, "table", TableNotFound)
 
     def find(self, called: str) -> TableRef | None:
         """The table of that name or name@version; None for an unknown name. Raises TableNotFound for an
@@ -28,12 +28,7 @@ class NamedTables:
 
     def get(self, name: str, version: int | None = None) -> TableRef:
         """A version of the table, by default the newest. Raises TableNotFound."""
-        there = self.versions(name)
-        if not there or (version is not None and version not in there):
-            known = f"Its versions are {listed(there)}." if there else None
-            asked = name if version is None else f"{name}@{version}"
-            raise TableNotFound(f"There is no table {asked!r}.", hint=known)
-        return TableRef.model_validate_json(self._stored.read(name, version or there[-1]))
+        return TableRef.model_validate_json(self._stored.get(name, version)[1])
 
     def put(self, name: str, job_id: str, sha256: str) -> tuple[TableRef, bool]:
         """Makes a job's output the newest version of that name; returns whether the version is new.

@@ -17,7 +17,8 @@ from csvjobs.errors import DataError, UnknownColumn
 from csvjobs.pipelines.fit import Lesson, learn
 from csvjobs.pipelines.learnt import LearntStep, Wanted, check, counted, recall, settled, told
 from csvjobs.pipelines.rows import ROW, STAYS, Condition, Counted, Keep, Key, RowChange, Sound, terms
-from csvjobs.pipelines.step import Change, Changes, Column, Columns, Doubt, Learnt, Step, Type
+from csvjobs.pipelines.step import Change, Changes, Column, Columns, Doubt, Learnt, Step
+from csvjobs.pipelines.types import Type
 
 NO_CHANGES = (
     f"SELECT 1 AS {ROW}, 0 AS step, '' AS label, 0 AS place, '' AS name, '' AS before, '' AS after "

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import yaml
-
 from csvjobs.errors import CsvjobsError, InvalidOption, InvalidPipeline, place_of
 from csvjobs.pipelines.plain import plain
 from csvjobs.pipelines.spec import MAX_NAME, MAX_TEXT, Pipeline, build
@@ -36,14 +34,6 @@ def from_schema(text: str, name: str, resource: str | None = None) -> Pipeline:
     rules = [rule.model_dump(mode="json", exclude_defaults=True) for rule in told.rules()]
     check = {"step": "validate", "columns": told.names, "columns_match": told.match, "rules": rules}
     return build({"name": name[:MAX_NAME] or "unnamed", "steps": [check]})
-
-
-def as_yaml(pipeline: Pipeline) -> str:
-    """The pipeline as a person would write it, without defaults."""
-    document = pipeline.model_dump(mode="json", by_alias=True, exclude_defaults=True)
-    steps = zip(pipeline.steps, document["steps"], strict=True)
-    document["steps"] = [{"step": step.step, **given} for step, given in steps]
-    return yaml.safe_dump(document, sort_keys=False, allow_unicode=True)
 
 
 def to_schema(pipeline: Pipeline) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from pydantic_core import PydanticCustomError
 from csvjobs.engines.base import Sql
 from csvjobs.errors import DuplicateColumn, UnknownColumn
 from csvjobs.pipelines.rows import RowChange
+from csvjobs.pipelines.types import Type
 
 
 class Column(NamedTuple):
@@ -84,9 +85,6 @@ class By(NamedTuple):
 
 Group = tuple[list[str], Any]
 """The cells that identify a group, and its value."""
-
-Type = Literal["integer", "decimal", "float", "boolean", "date", "datetime"]
-"""The type that all cells of a column can be read as, in its standard written form."""
 
 
 class Need(NamedTuple):
@@ -266,6 +264,21 @@ class ColumnStep(Step):
 
     def chosen(self, columns: Columns) -> Columns:
         return columns if self.columns is None else columns.pick(self.columns, self.step)
+
+
+class LearningStep(ColumnStep):
+    """The base class of those that learn the same of each of these columns."""
+
+    @abstractmethod
+    def needs_of(self, name: str) -> Sequence[Need]:
+        """What the step must learn of a column."""
+
+    def needs(self, columns: Columns) -> tuple[Need, ...]:
+        return tuple(need for column in self.chosen(columns) for need in self.needs_of(column.name))
+
+    def learnt_of(self, name: str, learnt: Learnt) -> list[Any]:
+        """What was learnt of a column, in the order of `needs_of`."""
+        return [learnt[need] for need in self.needs_of(name)]
 
 
 def of_groups(sql: Sql, by: Columns, groups: Sequence[Group]) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from csvjobs.errors import PipelineNotFound, PreconditionFailed, TooManyPipelines
 from csvjobs.pipelines.spec import Pipeline, build
-from csvjobs.pipelines.versions import NO_ROOM, Versions, listed, most
+from csvjobs.pipelines.versions import NO_ROOM, Versions, most
 
 Fits = Callable[[str], bool]
 
@@ -22,18 +22,13 @@ class StoredPipelines:
     """The pipelines in `folder`, which may be missing."""
 
     def __init__(self, folder: Path) -> None:
-        self._stored = Versions(folder)
+        self._stored = Versions(folder, "pipeline", PipelineNotFound)
         self.names, self.versions = self._stored.names, self._stored.of
 
     def get(self, name: str, version: int | None = None) -> Pipeline:
         """That version, or the newest. Raises PipelineNotFound, InvalidPipeline."""
-        there = self.versions(name)
-        if not there or (version is not None and version not in there):
-            known = f"Its versions are {listed(there)}." if there else None
-            asked = name if version is None else f"{name}@{version}"
-            raise PipelineNotFound(f"There is no pipeline {asked!r}.", hint=known)
-        number = version or there[-1]
-        return build(json.loads(self._stored.read(name, number))).numbered(number)
+        number, text = self._stored.get(name, version)
+        return build(json.loads(text)).numbered(number)
 
     def put(self, pipeline: Pipeline, fits: Fits = whatever) -> tuple[Pipeline, bool]:
         """Stores the pipeline under its name; also returns whether this made a new version, as the newest may

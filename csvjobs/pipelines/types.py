@@ -42,6 +42,8 @@ def listed(given: object) -> object:
 
 
 Type = Literal["integer", "decimal", "float", "boolean", "date", "datetime"]
+"""The type that all cells of a column can be read as, in its standard written form."""
+
 DecimalSign = Literal[".", ","]
 GroupSign = Literal[".", ",", " ", "'", "’", "_"]
 Formats = Annotated[

@@ -10,15 +10,19 @@ import os
 import uuid
 from pathlib import Path
 
+from csvjobs.errors import PipelineNotFound, TableNotFound
+
 MAX_NAMES = 1000
 MAX_VERSIONS = 1000
 
 
 class Versions:
-    """The versions of each name in `folder`, which may be missing: folder/name/1.json, 2.json, …"""
+    """The versions of each name in `folder`, which may be missing: folder/name/1.json, 2.json, … `what`: what
+    they are called, and the error for one that is not there."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, what: str, lacking: type[PipelineNotFound | TableNotFound]) -> None:
         self.folder = folder
+        self._what, self._lacking = what, lacking
 
     def names(self) -> list[str]:
         """The names that have a version."""
@@ -31,9 +35,15 @@ class Versions:
             live = [*live, number] if self._path(name, number).stat().st_size else []
         return live
 
-    def read(self, name: str, number: int) -> str:
-        """The text of an available version."""
-        return self._path(name, number).read_text("utf-8")
+    def get(self, name: str, number: int | None = None) -> tuple[int, str]:
+        """The number and the text of that version, or the newest. Raises the error for what is not there."""
+        there = self.of(name)
+        if not there or (number is not None and number not in there):
+            known = f"Its versions are {', '.join(map(str, there[-12:]))}." if there else None
+            asked = name if number is None else f"{name}@{number}"
+            raise self._lacking(f"There is no {self._what} {asked!r}.", hint=known)
+        number = number or there[-1]
+        return number, self._path(name, number).read_text("utf-8")
 
     def following(self, name: str) -> int:
         """The number of the next version."""
@@ -71,11 +81,6 @@ class Versions:
 
     def _path(self, name: str, number: int) -> Path:
         return self.folder / name / f"{number}.json"
-
-
-def listed(versions: list[int]) -> str:
-    """The newest of the versions, for messages."""
-    return ", ".join(map(str, versions[-12:]))
 
 
 def most() -> str:

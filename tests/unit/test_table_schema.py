@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from csvjobs.errors import InvalidOption, InvalidPipeline
-from csvjobs.pipelines.schemas import as_yaml, from_schema, to_schema
+from csvjobs.pipelines.schemas import from_schema, to_schema
 from csvjobs.pipelines.spec import Pipeline, build, parse
 from csvjobs.pipelines.steps.validate import Validate
 
@@ -262,7 +262,7 @@ SCHEMA = {
 
 def test_a_schema_comes_back_as_it_was() -> None:
     assert to_schema(imported(SCHEMA)) == SCHEMA
-    assert to_schema(parse(as_yaml(imported(SCHEMA)))) == SCHEMA
+    assert to_schema(parse(imported(SCHEMA).yaml())) == SCHEMA
 
 
 @pytest.mark.parametrize(

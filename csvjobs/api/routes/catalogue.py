@@ -17,7 +17,7 @@ from csvjobs.errors import BadRequest
 from csvjobs.flow.submit import check_size
 from csvjobs.pipelines.catalogue import BY_NAME, wire_name
 from csvjobs.pipelines.named import NamedPipelines
-from csvjobs.pipelines.schemas import as_yaml, from_schema, to_schema
+from csvjobs.pipelines.schemas import from_schema, to_schema
 from csvjobs.pipelines.spec import MAX_TEXT, Pipeline
 from csvjobs.pipelines.step import Step
 from csvjobs.pipelines.stored import Fits, whatever
@@ -156,7 +156,7 @@ async def put_schema(
     """Stores a pipeline that checks rows against a Table Schema (datapackage.org), also one of a resource
     in a Data Package, as the newest version of that name. A schema that cannot be checked is refused."""
     text, known = await _text(request), services.pipelines
-    made = as_yaml(await to_thread.run_sync(from_schema, text, name, resource))
+    made = (await to_thread.run_sync(from_schema, text, name, resource)).yaml()
     return await _stored(known, name, made, whatever, response)
 
 

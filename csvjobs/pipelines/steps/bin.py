@@ -14,8 +14,8 @@ from csvjobs.pipelines.step import (
     Change,
     Column,
     Columns,
-    ColumnStep,
     Example,
+    LearningStep,
     Learnt,
     Names,
     Need,
@@ -40,7 +40,7 @@ Edges = Annotated[
 ]
 
 
-class Bin(ColumnStep):
+class Bin(LearningStep):
     """Replaces each number with the range that contains it; a range includes its lower edge and excludes its
     upper edge.
 
@@ -83,9 +83,6 @@ class Bin(ColumnStep):
             raise PydanticCustomError("labels", said, {"ranges": ranges, "labels": len(self.labels)})
         return self
 
-    def needs(self, columns: Columns) -> tuple[Need, ...]:
-        return tuple(need for c in self.chosen(columns) for need in self._needs(c.name))
-
     def change(self, columns: Columns, learnt: Learnt, sql: Sql) -> Change:
         def cell(column: Column) -> str:
             value, edges = number(sql, column.sql), self._edges(column.name, learnt)
@@ -98,7 +95,7 @@ class Bin(ColumnStep):
 
         return Change(self.rewrite(columns, cell))
 
-    def _needs(self, name: str) -> list[Need]:
+    def needs_of(self, name: str) -> list[Need]:
         if self.edges:
             # Nothing to learn; this only makes sure that all cells are numbers.
             return [Need(name, "count")]
@@ -111,7 +108,7 @@ class Bin(ColumnStep):
         """The edges between ranges, given or learnt. Raises NotANumber."""
         if self.edges:
             return self.edges
-        found = [learnt[need] for need in self._needs(name)]
+        found = self.learnt_of(name, learnt)
         if not isfinite(found[-1] - found[0]):
             raise NotANumber(f"The numbers of column {name!r} are too far apart to bin.", column=name)
         return _equal(found[0], found[-1], self.count) if self.count else found[1:-1]

@@ -7,7 +7,17 @@ from pydantic import Field, model_validator
 from csvjobs.engines.base import Sql
 from csvjobs.errors import InvalidCell
 from csvjobs.pipelines.readings import DATES, TIMES, Chosen, Reading
-from csvjobs.pipelines.step import Change, Column, Columns, ColumnStep, Example, Learnt, Names, Need, missing
+from csvjobs.pipelines.step import (
+    Change,
+    Column,
+    Columns,
+    Example,
+    LearningStep,
+    Learnt,
+    Names,
+    Need,
+    missing,
+)
 from csvjobs.pipelines.types import (
     FALSE,
     TRUE,
@@ -21,7 +31,7 @@ from csvjobs.pipelines.types import (
 )
 
 
-class Cast(ColumnStep):
+class Cast(LearningStep):
     """Converts the cells of each column to the standard written form of a type.
 
     `integer`: 007 and +7 become 7, 12.0 becomes 12, 1.2E+03 becomes 1200, 12.5 does not fit; any number of
@@ -76,12 +86,10 @@ class Cast(ColumnStep):
         """A single format is not learnt, so it is checked against the rows at hand."""
         return len(need.argument) == 1
 
-    def needs(self, columns: Columns) -> tuple[Need, ...]:
-        return tuple(self._need(c.name) for c in self.chosen(columns))
-
     def change(self, columns: Columns, learnt: Learnt, sql: Sql) -> Change:
         def cell(column: Column) -> str:
-            reading = learnt[self._need(column.name)]["reading"]
+            [chosen] = self.learnt_of(column.name, learnt)
+            reading: Reading | None = chosen["reading"]
             value = reading.read(column.sql, sql) if reading else "NULL"
             odd = column.sql if self.invalid == "keep" else "NULL"
             gone = missing(sql, column.sql)
@@ -96,8 +104,8 @@ class Cast(ColumnStep):
     def _readings(self) -> tuple[Reading, ...]:
         return readings(self.to, self, DATES if self.to == "date" else TIMES)
 
-    def _need(self, name: str) -> Need:
-        return Need(name, "reading", self._readings)
+    def needs_of(self, name: str) -> list[Need]:
+        return [Need(name, "reading", self._readings)]
 
     def _invalid(self, name: str, chosen: Chosen) -> str:
         """The warning for cells that do not fit. Raises InvalidCell if they end the job."""

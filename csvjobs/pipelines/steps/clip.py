@@ -10,8 +10,8 @@ from csvjobs.pipelines.step import (
     Change,
     Column,
     Columns,
-    ColumnStep,
     Example,
+    LearningStep,
     Learnt,
     Names,
     Need,
@@ -30,7 +30,7 @@ def _rising(parts: tuple[float, float]) -> tuple[float, float]:
     return parts
 
 
-class Clip(ColumnStep):
+class Clip(LearningStep):
     """Replaces each number below the lower bound with that bound, and each above the upper bound with that
     one.
 
@@ -70,9 +70,6 @@ class Clip(ColumnStep):
             raise PydanticCustomError("bad_bounds", "The lower bound is above the upper")
         return self
 
-    def needs(self, columns: Columns) -> tuple[Need, ...]:
-        return tuple(need for c in self.chosen(columns) for need in self._needs(c.name))
-
     def change(self, columns: Columns, learnt: Learnt, sql: Sql) -> Change:
         def cell(column: Column) -> str:
             value, (lower, upper) = number(sql, column.sql), self._bounds(column.name, learnt)
@@ -81,7 +78,7 @@ class Clip(ColumnStep):
 
         return Change(self.rewrite(columns, cell))
 
-    def _needs(self, name: str) -> list[Need]:
+    def needs_of(self, name: str) -> list[Need]:
         if self.quantiles is None and self.iqr is None:
             # Nothing to learn; this only makes sure that all cells are numbers.
             return [Need(name, "count")]
@@ -90,7 +87,7 @@ class Clip(ColumnStep):
     def _bounds(self, name: str, learnt: Learnt) -> tuple[float | None, float | None]:
         if self.quantiles is None and self.iqr is None:
             return self.lower, self.upper
-        first, third = (learnt[need] for need in self._needs(name))
+        first, third = self.learnt_of(name, learnt)
         beyond = (self.iqr or 0.0) * (third - first)
         return first - beyond, third + beyond
 

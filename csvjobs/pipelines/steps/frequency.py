@@ -10,8 +10,8 @@ from csvjobs.pipelines.step import (
     Change,
     Column,
     Columns,
-    ColumnStep,
     Example,
+    LearningStep,
     Learnt,
     Names,
     Need,
@@ -23,7 +23,7 @@ from csvjobs.pipelines.step import (
 FATES = {"zero": "0, as it never occurred", "empty": "left empty", "error": None}
 
 
-class Frequency(ColumnStep):
+class Frequency(LearningStep):
     """Replaces each value of a column with its frequency in the column: a share of all cells that are not
     missing, between 0 and 1, or a count.
 
@@ -50,14 +50,11 @@ class Frequency(ColumnStep):
         1000, ge=1, le=10_000, description="More distinct values than this end the job."
     )
 
-    def needs(self, columns: Columns) -> tuple[Need, ...]:
-        return tuple(self._need(c.name) for c in self.chosen(columns))
-
     def change(self, columns: Columns, learnt: Learnt, sql: Sql) -> Change:
         other = {"zero": sql.text(self._text(0, 1)), "empty": "NULL", "error": "NULL"}[self.unknown]
 
         def cell(column: Column) -> str:
-            sizes = learnt[self._need(column.name)]
+            [sizes] = self.learnt_of(column.name, learnt)
             total = sum(size for _, size in sizes)
             groups = [(key, self._text(size, total)) for key, size in sizes]
             encoded = f"COALESCE({of_groups(sql, Columns([column]), groups)}, {other})"
@@ -66,11 +63,12 @@ class Frequency(ColumnStep):
         return Change(self.rewrite(columns, cell))
 
     def unseen(self, columns: Columns, learnt: Learnt) -> tuple[Unseen, ...]:
-        known = {c: [text for (text,), _ in learnt[self._need(c.name)]] for c in self.chosen(columns)}
-        return tuple(Unseen(c, texts, FATES[self.unknown]) for c, texts in known.items())
+        known = {c: groups for c in self.chosen(columns) for groups in self.learnt_of(c.name, learnt)}
+        fate = FATES[self.unknown]
+        return tuple(Unseen(c, [text for (text,), _ in groups], fate) for c, groups in known.items())
 
-    def _need(self, name: str) -> Need:
-        return Need(name, "size", by=By((name,), self.max_categories))
+    def needs_of(self, name: str) -> list[Need]:
+        return [Need(name, "size", by=By((name,), self.max_categories))]
 
     def _text(self, size: float, total: float) -> str:
         return str(int(size)) if self.as_ == "count" else repr(size / total)

@@ -5,10 +5,10 @@ from typing import ClassVar, Literal
 from pydantic import Field
 
 from csvjobs.engines.base import Sql
-from csvjobs.pipelines.step import Change, Column, Columns, ColumnStep, Example, Learnt, Names, Need, Unseen
+from csvjobs.pipelines.step import Change, Column, Columns, Example, LearningStep, Learnt, Names, Need, Unseen
 
 
-class Label(ColumnStep):
+class Label(LearningStep):
     """Replaces each value of a column with its position, 0, 1, …, among the column's values in code point
     order.
 
@@ -36,12 +36,9 @@ class Label(ColumnStep):
         "job, or an empty cell.",
     )
 
-    def needs(self, columns: Columns) -> tuple[Need, ...]:
-        return tuple(self._need(c.name) for c in self.chosen(columns))
-
     def change(self, columns: Columns, learnt: Learnt, sql: Sql) -> Change:
         def cell(column: Column) -> str:
-            values = learnt[self._need(column.name)]
+            [values] = self.learnt_of(column.name, learnt)
             codes = (f"WHEN {sql.text(value)} THEN '{code}'" for code, value in enumerate(values))
             gone = (f"WHEN {text} THEN {text}" for text in map(sql.text, ("", *sql.nulls)))
             return f"CASE {column.sql} {' '.join((*codes, *gone))} END"
@@ -50,7 +47,8 @@ class Label(ColumnStep):
 
     def unseen(self, columns: Columns, learnt: Learnt) -> tuple[Unseen, ...]:
         fate = "left empty" if self.unknown == "empty" else None
-        return tuple(Unseen(c, learnt[self._need(c.name)], fate) for c in self.chosen(columns))
+        chosen = self.chosen(columns)
+        return tuple(Unseen(c, known, fate) for c in chosen for known in self.learnt_of(c.name, learnt))
 
-    def _need(self, name: str) -> Need:
-        return Need(name, "values", self.max_categories)
+    def needs_of(self, name: str) -> list[Need]:
+        return [Need(name, "values", self.max_categories)]

@@ -10,8 +10,8 @@ from csvjobs.pipelines.step import (
     Change,
     Column,
     Columns,
-    ColumnStep,
     Example,
+    LearningStep,
     Learnt,
     Names,
     Need,
@@ -20,7 +20,7 @@ from csvjobs.pipelines.step import (
 )
 
 
-class OneHot(ColumnStep):
+class OneHot(LearningStep):
     """Replaces each column with one column for each of its values, named `column_value`, that holds 1 or 0.
 
     The new columns are in the code point order of the values; a missing cell is 0 in all of them. When fitted
@@ -40,9 +40,6 @@ class OneHot(ColumnStep):
         1000, ge=1, le=10_000, description="More distinct values than this end the job."
     )
 
-    def needs(self, columns: Columns) -> tuple[Need, ...]:
-        return tuple(self._need(c.name) for c in self.chosen(columns))
-
     def change(self, columns: Columns, learnt: Learnt, sql: Sql) -> Change:
         chosen = set(self.chosen(columns))
         encoded = (self._encode(c, learnt, sql) if c in chosen else [c] for c in columns)
@@ -56,13 +53,15 @@ class OneHot(ColumnStep):
 
     def unseen(self, columns: Columns, learnt: Learnt) -> tuple[Unseen, ...]:
         fate = "0 in all columns that are made of it"
-        return tuple(Unseen(c, learnt[self._need(c.name)], fate) for c in self.chosen(columns))
+        chosen = self.chosen(columns)
+        return tuple(Unseen(c, known, fate) for c in chosen for known in self.learnt_of(c.name, learnt))
 
-    def _need(self, name: str) -> Need:
-        return Need(name, "values", self.max_categories)
+    def needs_of(self, name: str) -> list[Need]:
+        return [Need(name, "values", self.max_categories)]
 
     def _encode(self, column: Column, learnt: Learnt, sql: Sql) -> list[Column]:
+        [values] = self.learnt_of(column.name, learnt)
         return [
             Column(f"{column.name}_{v}", f"CASE WHEN {column.sql} = {sql.text(v)} THEN '1' ELSE '0' END")
-            for v in learnt[self._need(column.name)]
+            for v in values
         ]

@@ -11,8 +11,8 @@ from csvjobs.pipelines.step import (
     Change,
     Column,
     Columns,
-    ColumnStep,
     Example,
+    LearningStep,
     Learnt,
     Names,
     Need,
@@ -29,7 +29,7 @@ STATISTICS: dict[str, tuple[tuple[Statistic, float], ...]] = {
 }
 
 
-class Scale(ColumnStep):
+class Scale(LearningStep):
     """Scales the numbers of each column: (number - centre) / spread.
 
     `standard`: the centre is the mean, the spread the population standard deviation. `minmax`: the centre is
@@ -55,9 +55,6 @@ class Scale(ColumnStep):
         description="How the centre and the spread are computed."
     )
 
-    def needs(self, columns: Columns) -> tuple[Need, ...]:
-        return tuple(need for c in self.chosen(columns) for need in self._needs(c.name))
-
     def change(self, columns: Columns, learnt: Learnt, sql: Sql) -> Change:
         def cell(column: Column) -> str:
             centre, spread = self._centre_and_spread(column.name, learnt)
@@ -66,12 +63,12 @@ class Scale(ColumnStep):
 
         return Change(self.rewrite(columns, cell))
 
-    def _needs(self, name: str) -> list[Need]:
+    def needs_of(self, name: str) -> list[Need]:
         return [Need(name, *statistic) for statistic in STATISTICS[self.method]]
 
     def _centre_and_spread(self, name: str, learnt: Learnt) -> tuple[float, float]:
         """Raises NotANumber when the spread is beyond what a double can hold."""
-        found = [learnt[need] for need in self._needs(name)]
+        found = self.learnt_of(name, learnt)
         match self.method:
             case "standard":
                 centre, spread = found

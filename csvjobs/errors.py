@@ -429,10 +429,11 @@ class UnfitPipeline(DataError):
 
 
 class UnknownColumn(DataError):
-    """A step names a column that the file does not have."""
+    """A step names a column that the file does not have, or the `table` that it looks things up in."""
 
     code = "unknown-column"
     names: Sequence[str] = ()
+    table: str | None = None
 
     @classmethod
     def among(cls, names: Sequence[str], known: Sequence[str], step: str) -> UnknownColumn:

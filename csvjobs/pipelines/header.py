@@ -17,7 +17,7 @@ from csvjobs.errors import (
     UnknownColumn,
     WrongColumns,
 )
-from csvjobs.pipelines.step import Column, Columns, Step
+from csvjobs.pipelines.step import Column, Columns, Step, of_relation
 
 Doubted = tuple[type[DataError], ...]
 """Faults that may turn out not to be any."""
@@ -57,7 +57,7 @@ def check(
 
 
 def _faults(names: Sequence[str], steps: Sequence[Step], sql: Sql) -> Iterator[DataError]:
-    columns = _columns(names)
+    columns = of_relation(names)
     doubted: Doubted = ()
     for place, step in enumerate(steps):
         after, faults = _through(step, columns, sql, doubted)
@@ -70,32 +70,27 @@ def _faults(names: Sequence[str], steps: Sequence[Step], sql: Sql) -> Iterator[D
             after = Columns({column.name: column for column in (*columns, *after)}.values())
             doubted = doubted or BEHIND_A_FAULT
         # New names: substituting each step's expressions into the next could double the text at every step.
-        columns = _columns((after or columns).names)
-
-
-def _columns(names: Iterable[str]) -> Columns:
-    return Columns(Column(name, f"c{place}") for place, name in enumerate(names))
+        columns = of_relation((after or columns).names)
 
 
 def _through(
     step: Step, columns: Columns, sql: Sql, doubted: Doubted
 ) -> tuple[Columns | None, list[DataError]]:
     """The columns after a step, None if they cannot be known, and the step's faults. Columns that it names
-    but that do not exist are assumed to exist."""
-    lacking: dict[str, None] = {}
+    but that do not exist, in the file or in another table, are assumed to exist."""
     unknown: list[UnknownColumn] = []
     others: list[DataError] = []
     after: Columns | None = None
     while True:
+        lacking = _lacking(unknown, None)
         supposed = Columns([*columns, *(Column(name, "NULL") for name in lacking)])
         try:
-            after = step.columns_after(supposed, sql)
+            after = step.columns_after(supposed, _supposed(sql, unknown))
         except UnknownColumn as error:
-            if not lacking.keys() >= set(error.names):
-                lacking |= dict.fromkeys(error.names)
+            if not set(_lacking(unknown, error.table)) >= set(error.names):
                 unknown.append(error)
                 continue
-            # They are missing in another table, not in the file.
+            # They are missing in a table that the error does not name.
             unknown = [fault for fault in unknown if set(fault.names) != set(error.names)]
             others, after = [error], _meant(step)
         except BEHIND_A_FAULT as error:
@@ -103,12 +98,40 @@ def _through(
         except DataError as error:
             others, after = [error], _meant(step)
         break
-    if len(unknown) > 1:
-        unknown = [UnknownColumn.among(list(lacking), columns.names, step.step)]
     left = after and Columns(column for column in after if column.name not in lacking)
     # What another table lacks is in no doubt.
     sure = [fault for fault in others if isinstance(fault, UnknownColumn) or not isinstance(fault, doubted)]
-    return left, [*(fault for fault in unknown if not isinstance(fault, doubted)), *sure]
+    merged = _merged(unknown, columns, sql, step)
+    return left, [*(fault for fault in merged if fault.table or not isinstance(fault, doubted)), *sure]
+
+
+def _lacking(unknown: Iterable[UnknownColumn], table: str | None) -> list[str]:
+    """The columns that do not exist in the file, or in another table, each once."""
+    return list(dict.fromkeys(name for fault in unknown if fault.table == table for name in fault.names))
+
+
+def _supposed(sql: Sql, unknown: Sequence[UnknownColumn]) -> Sql:
+    tables = {
+        called: table._replace(columns=(*table.columns, *_lacking(unknown, called)))
+        for called, table in sql.tables.items()
+    }
+    return replace(sql, tables=tables)
+
+
+def _merged(
+    unknown: Sequence[UnknownColumn], columns: Columns, sql: Sql, step: Step
+) -> Iterator[UnknownColumn]:
+    """The faults, those in the same table as one."""
+    for table in dict.fromkeys(fault.table for fault in unknown):
+        same = [fault for fault in unknown if fault.table == table]
+        if not same[1:]:
+            yield from same
+            continue
+        names = columns.names if table is None else sql.tables[table].columns
+        called = step.step if table is None else f"{step.step} (table {table!r})"
+        merged = UnknownColumn.among(_lacking(unknown, table), names, called)
+        merged.table = table
+        yield merged
 
 
 def _meant(step: Step) -> Columns:

@@ -17,7 +17,7 @@ from csvjobs.errors import DataError, UnknownColumn
 from csvjobs.pipelines.fit import Lesson, learn
 from csvjobs.pipelines.learnt import LearntStep, Wanted, check, counted, recall, settled, told
 from csvjobs.pipelines.rows import ROW, STAYS, Condition, Counted, Keep, Key, RowChange, Sound, terms
-from csvjobs.pipelines.step import Change, Changes, Column, Columns, Doubt, Learnt, Step
+from csvjobs.pipelines.step import Change, Changes, Column, Columns, Doubt, Learnt, Step, of_relation
 from csvjobs.pipelines.types import Type
 
 NO_CHANGES = (
@@ -477,7 +477,7 @@ def plan(
     Runs the fit passes, or checks what is applied. Raises DataError for what the steps or the data do not
     allow, and Unsure if it learns late.
     """
-    columns = Columns(Column(name, f"c{place}") for place, name in enumerate(names))
+    columns = of_relation(names)
     order = (Key(ROW),) if numbered else ()
     sql = replace(engine.sql, nulls=given.nulls, tables=given.tables)
     made = Plan(engine, sql, relation, columns, order, given)

@@ -16,7 +16,7 @@ from csvjobs.pipelines.expressions import ConditionText, condition, names
 from csvjobs.pipelines.patterns import Pattern
 from csvjobs.pipelines.readings import Reading, iso
 from csvjobs.pipelines.rows import ROW, Condition, OnFail
-from csvjobs.pipelines.step import Column, Columns, Names, constant, missing
+from csvjobs.pipelines.step import Column, Columns, Names, constant, missing, of_table
 from csvjobs.pipelines.types import (
     FALSE,
     TRUE,
@@ -319,10 +319,8 @@ class _Cell(NamedTuple):
         """Selects the texts in the column of the other table."""
         assert self.rule.references is not None  # noqa: S101 (the caller looked)
         called = self.rule.references.table
-        names, relation = self.sql.tables[called]
-        theirs = Columns(Column(name, f"c{place}") for place, name in enumerate(names))
-        [column] = theirs.pick([self.rule.references.column], f"{step} (table {called!r})")
-        return f"SELECT {column.sql} FROM ({relation}) WHERE {column.sql} <> ''"
+        [column] = of_table(called, [self.rule.references.column], self.sql, step)
+        return f"SELECT {column.sql} FROM ({self.sql.tables[called].relation}) WHERE {column.sql} <> ''"
 
     def _alone(self) -> Iterator[tuple[str, str, str]]:
         """The code, predicate and message of each condition that needs no other row."""

@@ -45,6 +45,20 @@ class Columns(tuple[Column, ...]):
         return Columns(known[name] for name in names)
 
 
+def of_relation(names: Iterable[str]) -> Columns:
+    """Columns of these names, called c0, c1, … in a relation."""
+    return Columns(Column(name, f"c{place}") for place, name in enumerate(names))
+
+
+def of_table(called: str, names: Iterable[str], sql: Sql, step: str) -> Columns:
+    """The columns with these names in another table, over its relation. Raises UnknownColumn."""
+    try:
+        return of_relation(sql.tables[called].columns).pick(names, f"{step} (table {called!r})")
+    except UnknownColumn as error:
+        error.table = called
+        raise
+
+
 def _each_once(names: list[str]) -> list[str]:
     if not names:
         raise PydanticCustomError("no_name", "Name at least one column")

@@ -75,6 +75,18 @@ def test_faults_in_both_tables_of_a_lookup_are_found() -> None:
     assert [one.column for one in found("a", steps)] == ["qq", "zap"]
 
 
+def test_all_that_the_tables_of_a_step_lack_is_found() -> None:
+    lookup = "{step: lookup, table: cities, on: {qq: zap}, columns: [city, twon]}"
+    ours, theirs = found("a", f"[{lookup}, {{step: trim, columns: [twon]}}]")
+    assert (ours.column, theirs.pointer) == ("qq", "/steps/0/on")
+    said = "Step 1 (lookup) (table 'cities') names the columns 'zap', 'twon', which are not there."
+    assert theirs.message == said
+    both = ("{table: cities, column: zipp}", "{table: cities, column: citty}")
+    rules = ", ".join(f"{{column: a, references: {each}}}" for each in both)
+    [fault] = found("a", f"[{{step: validate, rules: [{rules}]}}]")
+    assert fault.hint == "Did you mean 'zip' for 'zipp', 'city' for 'citty'?"
+
+
 def test_several_faults_are_one_error_and_one_is_itself() -> None:
     with pytest.raises(UnknownColumn):
         check(["a"], parse("steps: [{step: trim, columns: [b]}]").steps, DuckSql(), {})

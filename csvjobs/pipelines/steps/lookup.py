@@ -9,7 +9,7 @@ from csvjobs.engines.base import Sql
 from csvjobs.errors import DuplicateKey, UnknownKey
 from csvjobs.pipelines.derive import NewName, beside, there
 from csvjobs.pipelines.rows import ROW, Matched, MatchedOnly
-from csvjobs.pipelines.step import Change, Check, Column, Columns, Example, Learnt, Step
+from csvjobs.pipelines.step import Change, Check, Column, Columns, Example, Learnt, Step, of_table
 
 KEY, VALUE = "__key", "__value"
 """With a number appended, the names of the other table's key and value columns."""
@@ -74,11 +74,10 @@ class Lookup(Step):
         return (self.table,)
 
     def change(self, columns: Columns, learnt: Learnt, sql: Sql) -> Change:
-        ours, table = columns.pick(self.on, self.step), sql.tables[self.table]
-        theirs = Columns(Column(name, f"c{place}") for place, name in enumerate(table.columns))
-        called = f"{self.step} (table {self.table!r})"
-        keys, values = theirs.pick(self.on.values(), called), theirs.pick(self.columns, called)
-        other = self._rows(table.relation, keys, values)
+        ours = columns.pick(self.on, self.step)
+        keys = of_table(self.table, self.on.values(), sql, self.step)
+        values = of_table(self.table, self.columns, sql, self.step)
+        other = self._rows(sql.tables[self.table].relation, keys, values)
         on = " AND ".join(f"{there(sql, c.sql)} = {KEY}{place}" for place, c in enumerate(ours))
         matched = (MatchedOnly if self.missing == "drop" else Matched)(other, on)
         checks = [Check(lambda relation: _count(matched.without(relation), ours), self._unmatched)]

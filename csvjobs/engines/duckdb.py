@@ -42,6 +42,9 @@ WORTH_SHARING = 100
 """Rows for each column. With fewer, searching for common subexpressions, which takes the square of the
 columns, costs more than computing them twice."""
 
+UNWANTED = "in_clause"
+"""The optimizer that makes a join of an IN with six constants or more: rows leave it in any order."""
+
 UNSURE = "csvjobs: a row for which something has to be learnt first"
 
 T = TypeVar("T")
@@ -194,7 +197,7 @@ class DuckEngine(Engine):
             "autoload_known_extensions": False,
             # Otherwise it uses nested loops where it expects few rows, which is often wrong.
             "asof_loop_join_threshold": 0,
-            "disabled_optimizers": "",
+            "disabled_optimizers": UNWANTED,
             # Instants in Parquet files are texts in UTC.
             "TimeZone": "UTC",
         }
@@ -202,7 +205,8 @@ class DuckEngine(Engine):
 
     def relation(self, source: Source, *, numbered: bool) -> str:
         few = source.records < WORTH_SHARING * len(source.columns)
-        self._execute(f"SET disabled_optimizers = '{'common_subexpressions' if few else ''}'")
+        unwanted = f"{UNWANTED},common_subexpressions" if few else UNWANTED
+        self._execute(f"SET disabled_optimizers = '{unwanted}'")
         if source.query:
             own = ", number AS __row" if numbered else ""
             return f"SELECT * EXCLUDE (number){own} FROM ({source.query})"

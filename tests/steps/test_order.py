@@ -140,3 +140,17 @@ def test_about_the_fraction_asked_for_is_drawn(bench: Bench, seed: int) -> None:
     kept = bench.table([{"step": "sample", "fraction": 0.2, "seed": seed}], ("x",), rows).rows
     # Six standard deviations of a binomial distribution: 40.
     assert abs(len(kept) - 2000) < 240
+
+
+@pytest.mark.parametrize(
+    "step",
+    [
+        {"step": "drop_missing", "columns": ["x"], "missing": [*"bcdefgh"]},
+        {"step": "cast", "columns": ["x"], "to": "boolean", "true": [*"abcdegh"]},
+    ],
+)
+def test_a_step_with_many_words_keeps_the_order_of_many_rows(bench: Bench, step: dict[str, Any]) -> None:
+    # As many as several threads share.
+    rows = [(str(place), "a") for place in range(300_000)]
+    out = bench.table([step], ("place", "x"), rows)
+    assert [row[0] for row in out.rows] == [row[0] for row in rows]

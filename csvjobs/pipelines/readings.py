@@ -149,16 +149,22 @@ class Words(NamedTuple):
         return "a word for true or false"
 
     def read(self, cell: str, sql: Sql) -> str:
-        word = sql.lower(f"TRIM(BOTH {sql.text(BLANKS)} FROM {cell})")
-        true, false = (", ".join(sql.lower(sql.text(w)) for w in words) for words in self)
-        return f"CASE WHEN {word} IN ({true}) THEN 'true' WHEN {word} IN ({false}) THEN 'false' END"
+        return sql.mapped(sql.lower(f"TRIM(BOTH {sql.text(BLANKS)} FROM {cell})"), self._meanings)
 
     def fits(self, cell: str, sql: Sql) -> str:
         return f"({self.read(cell, sql)} IS NOT NULL)"
 
     def meant(self, text: str) -> str | None:
-        words = {word.lower(): value for value, some in self._asdict().items() for word in some}
-        return words.get(text.strip().lower())
+        return self._meanings.get(_lower(text.strip(BLANKS)))
+
+    @property
+    def _meanings(self) -> dict[str, str]:
+        return {_lower(word): value for value, words in self._asdict().items() for word in words}
+
+
+def _lower(word: str) -> str:
+    """The word in lower case as `Sql.lower` has it, one letter for each."""
+    return "".join(letter.lower()[0] for letter in word)
 
 
 class Moment(NamedTuple):

@@ -19,7 +19,8 @@ double."""
 MAX_DEPTH = 100
 """Levels of nested expressions."""
 
-TOO_DEEP = f"it is nested more than {MAX_DEPTH} levels deep"
+IN_PARTS = "compute a part of it as a column in a step before"
+TOO_DEEP = f"it is nested more than {MAX_DEPTH} levels deep; {IN_PARTS}"
 SELECT = "SELECT "
 
 Node = dict[str, Any]
@@ -65,9 +66,9 @@ ALONE = {"type", "cte_map", "select_list", "from_table", "aggregate_handling"}
 
 def _parsed(text: str, before: str = "") -> list[Node]:
     if len(text) > MAX_TEXT:
-        raise NotParsed(f"it is longer than {MAX_TEXT} characters")
+        raise NotParsed(f"it is longer than {MAX_TEXT} characters; {IN_PARTS}")
     if text.count("(") > MAX_BRACKETS:
-        raise NotParsed(f"it has more than {MAX_BRACKETS} brackets")
+        raise NotParsed(f"it has more than {MAX_BRACKETS} brackets; {IN_PARTS}")
     if odd := re.search("[\0\ud800-\udfff]", text):
         raise NotParsed("it contains an invalid character", odd.start())
     with _connection().cursor() as cursor:

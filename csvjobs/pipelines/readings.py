@@ -32,7 +32,11 @@ TIMES = (
 )
 """Formats of dates, and of times, that are tried if none is given."""
 
-ZONE = r"(?:Z|[+-](?:[01]\d|2[0-3]):[0-5]\d)"
+HOUR, MINUTE = r"[+-](?:[01]\d|2[0-3])", r"[0-5]\d"
+ZONE = rf"(?:Z|{HOUR}:{MINUTE})"
+"""An offset as it is written: +02:00."""
+OFFSET = rf"(?:Z|{HOUR}(?::?{MINUTE})?)"
+"""An offset as it may be found: +0200 or +02 as well."""
 
 
 class Reading(Protocol):
@@ -188,14 +192,22 @@ class Moment(NamedTuple):
 
     def read(self, cell: str, sql: Sql) -> str:
         moment = self._moment(cell, sql)
-        zone = sql.group(cell, rf"({ZONE})\s*$", 1) if self.format.endswith("%z") else "''"
+        zone = _zone(cell, sql) if self.format.endswith("%z") else "''"
         if self.to == "date":
             return f"CAST(CAST({moment} AS DATE) AS VARCHAR)"
         return f"REPLACE(CAST({moment} AS VARCHAR), ' ', 'T') || {zone}"
 
     def _moment(self, cell: str, sql: Sql) -> str:
-        time = sql.group(cell, rf"^(.*){ZONE}\s*$", 1) if self.format.endswith("%z") else cell
+        time = sql.group(cell, rf"^(.*){OFFSET}\s*$", 1) if self.format.endswith("%z") else cell
         return sql.moment(time, self.format.removesuffix("%z"))
+
+
+def _zone(cell: str, sql: Sql) -> str:
+    """The offset at the end of a cell."""
+    hour = sql.group(cell, rf"({HOUR})(?::?{MINUTE})?\s*$", 1)
+    minute = sql.group(cell, rf"{HOUR}:?({MINUTE})\s*$", 1)
+    whole = sql.group(cell, rf"({ZONE})\s*$", 1)
+    return f"COALESCE(NULLIF({whole}, ''), {hour} || ':' || COALESCE(NULLIF({minute}, ''), '00'))"
 
 
 def moment(text: str, strptime: str) -> datetime | None:

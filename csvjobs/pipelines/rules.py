@@ -12,6 +12,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_valida
 from pydantic_core import PydanticCustomError
 
 from csvjobs.engines.base import NUMBER, Sql
+from csvjobs.engines.parsing import MAX_TEXT
 from csvjobs.pipelines.expressions import ConditionText, condition, names
 from csvjobs.pipelines.patterns import Pattern
 from csvjobs.pipelines.readings import Reading, iso
@@ -114,7 +115,8 @@ class Rule(BaseModel):
         None,
         description="Instead of columns, an SQL condition over the row's cells, as in `filter`: "
         "`CAST(ends AS DATE) >= CAST(starts AS DATE)`. A row breaks it if it is false, or unknown because a "
-        "cell is not a number or a date; not if it is unknown because a cell is missing.",
+        "cell is not a number or a date; not if it is unknown because a cell is missing. It has up to "
+        f"{MAX_TEXT} characters.",
     )
     references: Reference | None = Field(
         None,

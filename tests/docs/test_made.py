@@ -13,6 +13,7 @@ from csvjobs.api.app import create_app
 from csvjobs.cli.doctor import settings_table
 from csvjobs.cli.steps import reference
 from csvjobs.engines.options import WriteOptions
+from csvjobs.engines.parsing import MAX_BRACKETS, MAX_DEPTH, MAX_TEXT
 from csvjobs.pipelines.expressions.functions import FUNCTIONS
 from csvjobs.pipelines.report import ReportOptions
 from csvjobs.pipelines.spec import parse
@@ -61,6 +62,12 @@ def test_the_functions_of_expressions_are_explained_as_the_code_does() -> None:
     page = (ROOT / "docs/expressions.md").read_text("utf-8")
     told = re.findall(r"^\| `(.+?)` \| (.+) \|$", page, re.MULTILINE)
     assert told == [(function.usage, function.meaning) for function in FUNCTIONS.values()]
+
+
+def test_the_limits_of_expressions_are_told() -> None:
+    page = " ".join((ROOT / "docs/expressions.md").read_text("utf-8").split())
+    told = f"{MAX_TEXT} characters and {MAX_BRACKETS} opening brackets, nested up to {MAX_DEPTH} levels"
+    assert told in page
 
 
 def test_every_address_is_told(tmp_path: Path) -> None:

@@ -90,14 +90,18 @@ def _not_negative(called: str, hint: str) -> Taken:
     return taken
 
 
-def _digit(values: Values, term: Term) -> int:
-    """A digit written in the expression itself."""
-    number = term.literal if isinstance(term, Number) else None
-    if number is None:
-        raise Misfit("write a whole number from 0 to 9 here; it cannot be computed")
-    if number not in range(10):
-        raise Misfit(f"write a whole number from 0 to 9 here, not {number}")
-    return int(number)
+def _digit(least: int) -> Callable[[Values, Term], int]:
+    """Takes a whole number up to 9 written in the expression itself."""
+
+    def taken(values: Values, term: Term) -> int:
+        number = term.literal if isinstance(term, Number) else None
+        if number is None:
+            raise Misfit(f"write a whole number from {least} to 9 here; it cannot be computed")
+        if number not in range(least, 10):
+            raise Misfit(f"write a whole number from {least} to 9 here, not {number}")
+        return int(number)
+
+    return taken
 
 
 def _pattern(values: Values, term: Term) -> str:
@@ -238,6 +242,8 @@ def _part_of(part: str) -> Callable[[Values, Term], Number]:
 
 def _date_diff(values: Values, part: str, since: Term, until: Term) -> Number:
     """The difference in parts, each date or time taken at the beginning of its part."""
+    if part in CLOCK:
+        since, until = values.time(since), values.time(until)
     later, earlier = (_since(values, part, term) for term in (until, since))
     if part in ("day", *CLOCK):
         days = f"({values.date(until).sql} - {values.date(since).sql})"
@@ -371,15 +377,16 @@ FUNCTIONS: dict[str, Function] = {
     "regexp_extract": Function(
         "regexp_extract(text, pattern, group)",
         "the first match, or that group of it",
-        (TEXT, _pattern, _digit),
+        (TEXT, _pattern, _digit(0)),
         _extract,
         1,
     ),
     "abs": Function("abs(number)", "the absolute value", (NUMBER,), lambda v, n: mapped("ABS", n, n.places)),
     "round": Function(
         "round(number, decimals)",
-        "rounded half away from zero, a double by its first 15 digits; without decimals, to a whole number",
-        (NUMBER, _digit),
+        "rounded half away from zero, a double by its first 15 digits; without decimals, to a whole number; "
+        "to tens with -1, to thousands with -3",
+        (NUMBER, _digit(-9)),
         _round,
         1,
     ),

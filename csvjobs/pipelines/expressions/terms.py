@@ -261,7 +261,9 @@ def modulo(left: Number, right: Number, sql: Sql) -> Number:
 
 
 def rounded(number: Number, places: int, sql: Sql) -> Number:
-    """Rounds half away from zero, to an exact number."""
+    """Rounds half away from zero, to an exact number; to tens, hundreds, … if `places` is negative."""
+    if places < 0:
+        return _rounded_tens(number, places, sql)
     if number.exact is not None and places >= number.places:
         return number
     if number.parts:
@@ -309,6 +311,16 @@ def _rounded_quotient(left: Number, right: Number, places: int, sql: Sql) -> Num
         return f"COALESCE(CAST({exact(left, right)} AS {NUMBERS}), {double.about})"
 
     return Number(once(about, [left, right], sql), once(exact, [left, right], sql), places, sure=True)
+
+
+def _rounded_tens(number: Number, places: int, sql: Sql) -> Number:
+    unit = literal(f"1e{-places}")
+    if number.parts:
+        dividend, divisor = number.parts
+        scaled = divided(dividend, multiplied(divisor, unit, sql), sql)
+    else:
+        scaled = multiplied(number, literal(f"1e{places}"), sql)
+    return multiplied(rounded(scaled, 0, sql), unit, sql)
 
 
 def mapped(function: str, number: Number, places: int) -> Number:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import TypeVar
 
 from csvjobs.engines.base import Sql
-from csvjobs.engines.parsing import MAX_DEPTH, TOO_DEEP, Node
+from csvjobs.engines.parsing import IN_PARTS, MAX_DEPTH, TOO_DEEP, Node
 from csvjobs.errors import nearest
 from csvjobs.pipelines.expressions.functions import ALIASES, FUNCTIONS
 from csvjobs.pipelines.expressions.terms import (
@@ -84,7 +84,7 @@ class Writer:
             raise Wrong(str(misfit), node) from None
         self._depth -= 1
         if _size(made) > MAX_SQL:
-            raise Wrong("it is too complex; compute a part of it as a column in a step before", node)
+            raise Wrong(f"it is too complex; {IN_PARTS}", node)
         return made
 
     def _all(self, nodes: list[Node]) -> list[Term]:

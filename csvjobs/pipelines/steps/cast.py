@@ -32,7 +32,7 @@ from csvjobs.pipelines.types import (
 
 
 class Cast(LearningStep):
-    """Converts the cells of each column to the standard written form of a type.
+    r"""Converts the cells of each column to the standard written form of a type.
 
     `integer`: 007 and +7 become 7, 12.0 becomes 12, 1.2E+03 becomes 1200, 12.5 does not fit; any number of
     digits. `decimal`: keeps all digits, 1.10 stays 1.10, 1.23E-02 becomes 0.0123; an exponent has up to three
@@ -44,11 +44,14 @@ class Cast(LearningStep):
 
     A format is made of strptime directives: `%Y` (2026), `%y` (69 to 99 are 1969 to 1999, 00 to 68 are 2000
     to 2068), `%m`, `%d`, `%b` (Apr), `%B` (April), `%H`, `%I` with `%p` (10 PM), `%M`, `%S` (with or without
-    a fraction), and at the end `%z` (Z or +02:00). One format applies to a whole column: of a list, the one
-    that fits every cell. Without `format`, common formats with a four-digit year are tried. If two formats
-    fit all cells but give different dates (03/04/2026), or each fits only some cells, the job ends and asks
-    for `format`. The format found for one file is stored in its `fitted.json`: applied to another file, it
-    holds there too, and a cell of another format does not fit.
+    a fraction of up to six digits), and at the end `%z` (Z, +02:00, +0200 or +02). To cut off more digits,
+    put `replace` before this step, with the pattern `([.]\d{6})\d+` and `with: '\1'`.
+
+    One format applies to a whole column: of a list, the one that fits every cell. Without `format`, common
+    formats with a four-digit year are tried. If two formats fit all cells but give different dates
+    (03/04/2026), or each fits only some cells, the job ends and asks for `format`. The format found for one
+    file is stored in its `fitted.json`: applied to another file, it holds there too, and a cell of another
+    format does not fit.
 
     A missing cell stays as it is. Any other cell that does not fit ends the job, unless `invalid` says
     otherwise. In a Parquet or XLSX output the column has this type, unless a later step changes its cells.

@@ -6,6 +6,7 @@ from typing import ClassVar, Literal
 from pydantic import Field
 
 from csvjobs.engines.base import Sql
+from csvjobs.engines.parsing import MAX_TEXT
 from csvjobs.pipelines.derive import NewName, doubts_of
 from csvjobs.pipelines.expressions import ValueText, check_names, value
 from csvjobs.pipelines.step import Change, Column, Columns, Example, Learnt, Step
@@ -35,7 +36,10 @@ class Derive(Step):
 
     step: Literal["derive"] = "derive"
     values: dict[NewName, ValueText] = Field(
-        min_length=1, max_length=100, description="The name of each column, and the expression for its cells."
+        min_length=1,
+        max_length=100,
+        description="The name of each column, and the expression for its cells, of up to "
+        f"{MAX_TEXT} characters.",
     )
 
     def change(self, columns: Columns, learnt: Learnt, sql: Sql) -> Change:

@@ -10,6 +10,7 @@ from pydantic import Field, PlainValidator, TypeAdapter, model_validator
 from pydantic_core import PydanticCustomError
 
 from csvjobs.engines.base import Sql
+from csvjobs.engines.parsing import MAX_TEXT
 from csvjobs.pipelines.derive import there, undecided
 from csvjobs.pipelines.expressions import ConditionText, condition
 from csvjobs.pipelines.expressions.terms import Text, compared, literal, of_text
@@ -134,7 +135,9 @@ class Filter(Step):
     local: ClassVar = False
 
     step: Literal["filter"] = "filter"
-    where: ConditionText | None = Field(None, description="An SQL condition over the row's cells.")
+    where: ConditionText | None = Field(
+        None, description=f"An SQL condition over the row's cells, of up to {MAX_TEXT} characters."
+    )
     column: str | None = Field(None, description="Name of the column to compare.")
     equals: str | None = Field(None, description="The cell is this text.")
     not_equals: str | None = Field(None, description="The cell is not this text.")

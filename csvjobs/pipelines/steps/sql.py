@@ -6,6 +6,7 @@ from pydantic import AfterValidator, Field
 
 from csvjobs.engines import base
 from csvjobs.engines.duckdb import DuckSql
+from csvjobs.engines.parsing import MAX_TEXT
 from csvjobs.pipelines.expressions import faults
 from csvjobs.pipelines.queries import changes, parse, try_out
 from csvjobs.pipelines.step import Changes, Columns, Example, Learnt, Step
@@ -74,7 +75,9 @@ class Sql(Step):
     by_order: ClassVar = True
 
     step: Literal["sql"] = "sql"
-    query: Annotated[str, AfterValidator(_check)] = Field(description="The query, in SQL.")
+    query: Annotated[str, AfterValidator(_check)] = Field(
+        description=f"The query, in SQL, of up to {MAX_TEXT} characters."
+    )
 
     @property
     def makes_rows(self) -> bool:

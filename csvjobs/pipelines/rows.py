@@ -292,12 +292,15 @@ class Matched(RowChange):
 
 @dataclass(frozen=True)
 class MatchedOnly(Matched):
-    """The same, without the rows that have no match."""
+    """The same, without the rows that have no match; `key`: a column of the other relation that is never
+    NULL."""
 
+    key: str
     counts = "dropped"
 
-    def source(self, relation: str, order: Sequence[Key]) -> str:
-        return f"({relation}) JOIN ({self.other}) ON {self.on}"
+    def stays(self, relation: str, order: Sequence[Key]) -> str:
+        # Not an inner join: an engine derives predicates from it, which it moves below the counters.
+        return f"{self.key} IS NOT NULL"
 
     def tally(self, relation: str, sums: Sequence[str] = ()) -> str:
         found = f"EXISTS (SELECT 1 FROM ({self.other}) WHERE {self.on}) AS __found"

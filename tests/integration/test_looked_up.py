@@ -214,9 +214,11 @@ def test_a_table_that_is_gone_ends_the_job(services: Services) -> None:
     assert view(services, again.job_id).error == job.error
 
 
-def test_rows_that_are_dropped_are_in_the_account(services: Services) -> None:
+@pytest.mark.parametrize("nulls", ["[]", "[p, q, r, s, t, u, 08]"])
+def test_rows_that_are_dropped_are_in_the_account(services: Services, nulls: str) -> None:
     name_table(services, "codes", run(services, CODES).job_id)
-    job = run(services, ORDERS, LOOKUP.replace("[name]", "[name], missing: drop"))
+    dropping = LOOKUP.replace("[name]", "[name], missing: drop")
+    job = run(services, ORDERS, f"read: {{nulls: {nulls}}}\n{dropping}")
     assert output(services, job) == 'id,code,name\n1,07,"a ""b"""\n'
     assert job.rows
     assert job.rows.dropped == {"lookup (step 1)": 1}

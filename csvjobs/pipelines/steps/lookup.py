@@ -79,7 +79,7 @@ class Lookup(Step):
         values = of_table(self.table, self.columns, sql, self.step)
         other = self._rows(sql.tables[self.table].relation, keys, values)
         on = " AND ".join(f"{there(sql, c.sql)} = {KEY}{place}" for place, c in enumerate(ours))
-        matched = (MatchedOnly if self.missing == "drop" else Matched)(other, on)
+        matched = MatchedOnly(other, on, f"{KEY}0") if self.missing == "drop" else Matched(other, on)
         checks = [Check(lambda relation: _count(matched.without(relation), ours), self._unmatched)]
         if self.duplicates == "fail":
             checks.insert(0, Check(lambda _: _repeated(other, len(keys)), self._refuse_repeated))

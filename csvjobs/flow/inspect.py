@@ -11,7 +11,7 @@ from csvjobs.jobs.job import Finding, Model
 from csvjobs.reading.facts import Facts
 from csvjobs.reading.options import ReadOptions
 from csvjobs.reading.personal import KINDS
-from csvjobs.reading.profile import ColumnProfile, Sample, sample
+from csvjobs.reading.profile import ColumnProfile, Sample, line_end_doubts, sample
 from csvjobs.reading.reading import Look, few_fit, look
 from csvjobs.storage.base import writing
 
@@ -60,7 +60,7 @@ def inspect(
         sha256=facts.sha256,
         partial=found.facts.cut or not (found.native or found.facts.bytes < ENOUGH),
         detected={name: Finding.of(each) for name, each in found.detected.items()},
-        warnings=found.warnings + _few_fit(found, first),
+        warnings=found.warnings + _few_fit(found, first) + line_end_doubts(found),
         hints=[_hides(column, kind) for column in first.columns for kind in column.personal],
         complete=found.whole,
         **dict(first) | {"faults": first.faults | found.faults},

@@ -18,7 +18,7 @@ from csvjobs.errors import BadRow
 from csvjobs.reading.corrected import uncorrected
 from csvjobs.reading.header import Header
 from csvjobs.reading.options import ReadOptions
-from csvjobs.reading.records import Line, Record, Run, Tokenizer, decodable, line_ends
+from csvjobs.reading.records import Line, LineEnds, Record, Run, Tokenizer, decodable, line_ends
 from csvjobs.reading.rejects import REASONS, Failed, Reject, RejectsWriter
 from csvjobs.reading.scan import Scan, Tick
 from csvjobs.reading.source import Dialect, Source
@@ -76,13 +76,22 @@ class RecordSieve:
         self.header, self.options, self.failures = table.header, table.options, Failures(scan.failed)
         self.columns, self._width = self.header.columns, self.header.width
         bounds = self.options.max_open_lines, self.options.max_record_bytes
-        self.tokenizer = Tokenizer(table.dialect, *bounds)
+        self.tokenizer, self.ends = Tokenizer(table.dialect, *bounds), LineEnds()
         self.clean = self.tokenizer.clean(self._width)
 
     def skip(self, before: Iterable[Line]) -> None:
         """Counts the lines before the first record; some may be above the table."""
-        said = [bool(line.content) for line in before][: self.header.above]
+        lines, above = list(before), self.header.above
+        # The other lines of the header may end within quotes.
+        for line in [*lines[:above], *lines[above:][-1:]]:
+            self.ends.add(line.ending, line.number)
+        said = [bool(line.content) for line in lines[:above]]
         self.above, self.blank = said.count(True), said.count(False)
+
+    def skip_comment(self, line: Line) -> None:
+        """Counts a comment."""
+        self.comments += 1
+        self.ends.add(line.ending, line.number)
 
     def pass_all(self, texts: list[bytes]) -> bytes:
         """Clean records as the engine will read them."""
@@ -92,6 +101,7 @@ class RecordSieve:
 
     def pass_run(self, run: Run) -> bytes:
         """The records of a run as the engine will read them, without those that failed a check."""
+        self.ends.add_run(run)
         sound = self.failures.row > self.kept + len(run.texts)
         if sound and self.numbers.add_run(self.kept + 1, run):
             return self.pass_all(run.texts)
@@ -100,6 +110,7 @@ class RecordSieve:
 
     def pass_on(self, record: Record) -> bytes:
         """The record as the engine will read it; empty if it was rejected."""
+        self.ends.add(record.ending, record.last)
         if not record.text and self._width > 1:
             self.blank += 1
             return b""
@@ -210,6 +221,7 @@ class RecordSieve:
             yield f"{_rows(self.replaced)} had bytes that are not UTF-8; they were replaced by U+FFFD."
         if self.unread:
             yield f"Of {_rows(self.unread)} the cells were read; what only _record contains was not."
+        yield from self.ends.doubts()
 
     def _reject(
         self, record: Record, code: str, place: int, found: str, message: str = "", text: bytes = b""
@@ -262,7 +274,7 @@ def _passed(path: Path, sieve: RecordSieve, tick: Tick) -> Iterator[bytes]:
         next_tick = TICK_EVERY
         for found in _found(text, sieve):
             if isinstance(found, Line):
-                sieve.comments += 1
+                sieve.skip_comment(found)
             else:
                 yield sieve.pass_run(found) if isinstance(found, Run) else sieve.pass_on(found)
             if text.offset >= next_tick:

@@ -15,7 +15,7 @@ from csvjobs.reading.header import Header
 from csvjobs.reading.options import MAX_OPEN_LINES, ReadOptions
 from csvjobs.reading.personal import personal
 from csvjobs.reading.reading import Look
-from csvjobs.reading.records import Line, Record, Tokenizer, decodable
+from csvjobs.reading.records import Line, LineEnds, Record, Tokenizer, decodable
 
 SHOWN_ROWS = 20
 SHOWN_VALUES = 5
@@ -90,6 +90,14 @@ def first_rows(found: Look, options: ReadOptions) -> tuple[list[list[str | None]
         else:
             rows.append([_said(tokenizer, cell) for cell in cells[: len(header.columns)]])
     return rows, faults
+
+
+def line_end_doubts(found: Look) -> list[str]:
+    """A warning if the file's first rows do not all end alike."""
+    ends = LineEnds()
+    for record in [] if found.table else Tokenizer(found.dialect).records(found.head):
+        ends.add(record.ending, record.last)
+    return ends.doubts()
 
 
 def _whole_records(beginning: list[Line], tokenizer: Tokenizer) -> Iterator[Record]:

@@ -28,7 +28,7 @@ class Line(NamedTuple):
 class Record(NamedTuple):
     """`fault` is the reject code of a text that is not a record; `plain` means that it contains no quote.
 
-    `first` and `last` are its physical lines, `start` is the offset of its first byte.
+    `first` and `last` are its physical lines, `start` is the offset of its first byte, `ending` its line end.
     """
 
     first: int
@@ -37,6 +37,7 @@ class Record(NamedTuple):
     fault: str | None = None
     last: int = 0
     start: int = 0
+    ending: bytes = b""
 
 
 def lines(file: Iterable[bytes], start: int = 0) -> Iterator[Line]:
@@ -69,6 +70,58 @@ class Run(NamedTuple):
     texts: list[bytes]
     line: int
     start: int
+
+
+class LineEnds:
+    """Counts how rows end: in a carriage return alone, `first` on that line, or in another line end."""
+
+    def __init__(self) -> None:
+        self.alone = self.others = self.first = 0
+
+    def add(self, ending: bytes, line: int) -> None:
+        """A row ends on that line."""
+        alone = ending == b"\r"
+        self.alone += alone
+        self.others += bool(ending) and not alone
+        self.first = self.first or alone * line
+
+    def add_run(self, run: Run) -> None:
+        """All rows of a run."""
+        alone = _alone(run.whole)
+        if alone:
+            alone -= _alone(b" ".join(run.texts))
+        self.alone += alone
+        self.others += len(run.texts) - alone
+        if alone and not self.first:
+            self.first = run.line + line_ends(_up_to_alone(run))
+
+    def doubts(self) -> list[str]:
+        """A warning if both occur, as a carriage return may be text."""
+        if not (self.alone and self.others):
+            return []
+        told = f"{self.alone:,} of {self.alone + self.others:,} lines end in a carriage return (CR) alone"
+        return [
+            f"{told}, the first of them line {self.first}; each was taken for the end of a row. If it is "
+            "text, its cell was cut in two: put such cells in quotes."
+        ]
+
+
+def _alone(content: bytes) -> int:
+    """The number of CR without LF."""
+    count = content.count(b"\r")
+    return count - content.count(b"\r\n") if count else 0
+
+
+def _up_to_alone(run: Run) -> bytes:
+    """The rows above the first that ends in a CR alone, and that row without its end."""
+    place = 0
+    for text in run.texts:
+        place += len(text)
+        ending = run.whole[place : place + 2]
+        if ending[:1] == b"\r" and ending != b"\r\n":
+            break
+        place += 2 if ending == b"\r\n" else 1
+    return run.whole[:place]
 
 
 class CleanRecords(NamedTuple):
@@ -251,4 +304,4 @@ def _record(taken: list[Line], fault: str | None = None, *, plain: bool = False)
     if last is not first:
         parts = [part for line in taken for part in (line.content, line.ending)]
         text = b"".join(parts[:-1])
-    return Record(first.number, text, plain, fault, last.number, first.start)
+    return Record(first.number, text, plain, fault, last.number, first.start, last.ending)

@@ -46,6 +46,15 @@ def test_a_look_tells_what_a_job_would_find(api: Served) -> None:
     assert job["warnings"] == found["warnings"]
 
 
+@pytest.mark.usefixtures("tidy_up")
+def test_a_look_tells_of_line_ends_that_may_be_text_as_a_job_does(api: Served) -> None:
+    content = b"id,name\n1,a\rb\n2,c\n"
+    warnings = look(api, content)["warnings"]
+    assert isinstance(warnings, list)
+    assert any("the first of them line 2" in warning for warning in warnings)
+    assert api.done(content)["warnings"] == warnings
+
+
 def test_rows_that_a_job_would_pad_are_good(api: Served) -> None:
     found = look(api, b"a,b\n1\n2,3\n4,5,6\n", bad_rows="pad")
     assert (found["rows"], found["faults"]) == ([["1", None], ["2", "3"]], {"extra-cell": 1})

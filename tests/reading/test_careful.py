@@ -142,3 +142,28 @@ def test_a_line_without_an_end_is_not_held_in_memory(bench: ReadBench) -> None:
     [row] = table.rejects
     assert (row["_code"], row["_line"]) == ("record-too-long", "3")
     assert len(row["_record"]) < 100_000
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (
+            b"id,n\n1,a\rb\n2,c\n",
+            "1 of 4 lines end in a carriage return (CR) alone, the first of them line 2",
+        ),
+        (
+            b"id\r\n1\r2\r\n3\r4\r\n",
+            "2 of 5 lines end in a carriage return (CR) alone, the first of them line 2",
+        ),
+        (
+            b'id,n\r1,"a\nb"\n2,c\n',
+            "1 of 3 lines end in a carriage return (CR) alone, the first of them line 1",
+        ),
+        (b'"i\rd",n\n1,"a\rb"\n"",\n', None),
+        (b'id,n\r"",a\r2,"c\nd"\r', None),
+        (b"id,n\n1,a\n2,b\r", "1 of 3 lines end in a carriage return (CR) alone, the first of them line 3"),
+    ],
+)
+def test_line_ends_that_may_be_text_are_told(bench: ReadBench, content: bytes, told: str | None) -> None:
+    warnings = [warning for warning in bench.read(content).warnings if "(CR)" in warning]
+    assert [warning.partition(";")[0] for warning in warnings] == ([told] if told else [])

@@ -19,6 +19,7 @@ MOST_ENDING = 0.75
 """The share of rows that shows that each row ends in a delimiter."""
 
 _SEVERAL = "The column names were joined from {} rows; set header_rows: 1 if that is wrong."
+_DATA = "Line {} was taken for a header row, but looks like data; set header_rows to fewer if it is."
 _CUT = "Line {} is the header row, but its delimiter {!r} is not that of the rows below."
 
 
@@ -54,7 +55,8 @@ def header_of(beginning: Beginning, options: ReadOptions) -> Header:
     names, warnings = column_names(cell.decode("utf-8", "replace") for cell in cells)
     several = [_SEVERAL.format(beginning.names)] if beginning.names > 1 and not options.header_rows else []
     cut = [_CUT.format(top.first, beginning.mark)] if beginning.mark else []
-    doubts = [*several, *cut, *_doubts(top, options), *misfit, *warnings]
+    data = [_DATA.format(beginning.data.first)] if beginning.data else []
+    doubts = [*several, *data, *cut, *_doubts(top, options), *misfit, *warnings]
     return Header(names, top.first - 1, top.last, doubts)
 
 

@@ -60,7 +60,7 @@ class Row(NamedTuple):
 class Beginning(NamedTuple):
     """`top`: the header row, several joined into one, or the first row of the table if there is none; `body`:
     a sample of the rows below it; `names`: the number of header rows; `mark`: the delimiter of the header, if
-    it differs from that of the rows."""
+    it differs from that of the rows; `data`: the first of several header rows that looks like one of data."""
 
     top: Row
     body: list[Row]
@@ -68,6 +68,7 @@ class Beginning(NamedTuple):
     header: Found
     names: int = 1
     mark: str = ""
+    data: Row | None = None
 
 
 def find_beginning(head: list[Line], dialect: Dialect, options: ReadOptions) -> Beginning:
@@ -80,7 +81,8 @@ def find_beginning(head: list[Line], dialect: Dialect, options: ReadOptions) -> 
     start, count = _heading_rows(rows, start, options) if header.value else (start, 1)
     heading, body = rows[start : start + count], rows[start + count :]
     above = options.skip if options.skip is not None else rows[start].first - 1 if start else 0
-    return Beginning(_joined(heading), body, Found(above, sure), header, len(heading))
+    data = _data(rows, start, len(heading))
+    return Beginning(_joined(heading), body, Found(above, sure), header, len(heading), data=data)
 
 
 def _rows(head: list[Line], tokenizer: Tokenizer) -> Iterator[Row]:
@@ -271,13 +273,31 @@ def _cells(line: Line, dialect: Dialect) -> list[bytes]:
 def _heading_rows(rows: Sequence[Row], start: int, options: ReadOptions) -> tuple[int, int]:
     """The first header row, and the number of header rows: one in most files."""
     if options.header_rows is not None:
-        return start, options.header_rows
+        return _raised(rows, start, options), options.header_rows
     above = start - 1 if options.skip is None else start
     if above >= 0 and _groups(rows[above:]):
         return above, 2
     most = min(MOST_HEADING_ROWS, len(rows) - start)
     counts = (count for count in range(2, most) if _completed(rows[start:], count))
     return start, next(counts, None) or _continued(rows[start:], most)
+
+
+def _raised(rows: Sequence[Row], start: int, options: ReadOptions) -> int:
+    """The first of as many header rows as declared: the rows of group names above the names may have been
+    taken for titles, if otherwise a row of data would be a header row."""
+    assert options.header_rows is not None  # noqa: S101 (it is declared)
+    width = len(rows[start].cells)
+    while options.skip is None and start and len(rows[start - 1].cells) == width:
+        if not _data(rows, start, options.header_rows):
+            break
+        start -= 1
+    return start
+
+
+def _data(rows: Sequence[Row], start: int, count: int) -> Row | None:
+    """The first of the header rows but one that looks like a row of data."""
+    lower = range(start + 1, min(start + count, len(rows)))
+    return next((rows[place] for place in lower if not _header(rows[place:]).value), None)
 
 
 def _groups(rows: Sequence[Row]) -> bool:

@@ -58,12 +58,13 @@ ESCAPED = ((re.compile(rb"\x1b\$\)C"), "iso2022_kr"), (re.compile(rb"\x1b\$[@B(]
 CONTROLS = frozenset(map(chr, range(32))) - frozenset("\t\n\v\f\r\x1a\x1b")
 
 
-def check_text(path: Path, facts: Facts, declared: str | None = None) -> None:
-    """Raises NotCsv for a file that is clearly not text, read as `declared`."""
+def check_text(path: Path, facts: Facts, declared: str | None = None, marks: str = "") -> None:
+    """Raises NotCsv for a file that is clearly not text, read as `declared`; `marks`: characters that it is
+    known to contain, whatever they are."""
     with path.open("rb") as file:
         head = file.read(HEAD)
     encoding = (_wide(path, facts) or "latin-1") if declared is None else codecs.lookup(declared).name
-    controls = _controls(head, encoding)
+    controls = _controls(head, encoding, CONTROLS - set(marks))
     text = facts.utf8 and not controls
     magics = [magic for magic in MAGIC if head.startswith(magic) and not (text and magic in LETTERS)]
     if not magics and (facts.bom or controls <= max(MANY_CONTROLS, len(head) // 50)):
@@ -164,10 +165,10 @@ def transcode(
     return target
 
 
-def _controls(head: bytes, encoding: str) -> int:
+def _controls(head: bytes, encoding: str, controls: frozenset[str]) -> int:
     """The number of control characters; the NUL bytes of UTF-16 do not count."""
     try:
-        return sum(character in CONTROLS for character in head.decode(encoding, "replace"))
+        return sum(character in controls for character in head.decode(encoding, "replace"))
     except UnicodeError:
         # A few codecs do not support replacing; the transcoder reports what does not fit.
         return 0

@@ -18,7 +18,18 @@ from csvjobs.reading.tables import Table
 
 PARQUET = (b"PAR1", b"PARE")
 TAIL = 4
-PAGE = re.compile(rb"\s*<(?:!doctype\s+html|html(?=[\s>])|\?xml)", re.IGNORECASE)
+MARKUP_BYTES = 64 * 1024
+# Possessive: otherwise many comments could be taken in exponentially many ways.
+PROLOG = rb"(?>\s|\xef\xbb\xbf|<!--.*?-->)*+"
+DECLARED = re.compile(
+    PROLOG + rb"<(?:!doctype\s+(html)|!doctype\s|(html)(?=\s|>(?![,;|\t]))|\?xml)", re.I | re.S
+)
+NESTED = re.compile(PROLOG + rb"<([a-z][\w:.-]*)(?:\s[^<>]*)?>\s*<[a-z!/?]", re.I | re.S)
+"""A tag with another behind it."""
+
+HTML = frozenset(
+    b"body center div font form h1 h2 h3 head link meta p script section span style table title".split()
+)
 
 
 def binary_table(
@@ -46,14 +57,31 @@ def text_table(path: Path, head: list[Line], options: ReadOptions, *, cut: bool)
     """JSON lines that begin with `head`; None for CSV. Raises NotCsv for other JSON, HTML and XML."""
     if options.format not in (None, "jsonl"):
         return None
-    if options.format is None and (page := PAGE.match(head[0].content)):
-        kind = "an XML document" if page[0].lower().endswith(b"xml") else "a web page (HTML)"
+    if options.format is None and (kind := _markup(head)):
         raise NotCsv(
             f"The file looks like {kind}, not like a table.",
             hint="If it was downloaded, check that the download did not end at an error or sign-in page. Set "
             "format: csv if it is a table.",
         )
     return Jsonl(path, options, cut=cut) if options.format or is_jsonl(head) else None
+
+
+def _markup(head: list[Line]) -> str:
+    """What kind of document begins with these lines; empty if it is none."""
+    text = b"\n".join(line.content for line in head)[:MARKUP_BYTES]
+    if found := DECLARED.match(text):
+        html = found[1] or found[2]
+    elif (found := NESTED.match(text)) and _one_element(text[found.end() - 1 :], found[1]):
+        html = found[1].lower() in HTML
+    else:
+        return ""
+    return "a web page (HTML)" if html else "an XML document"
+
+
+def _one_element(text: bytes, name: bytes) -> bool:
+    """Whether the text is all in an element of that name: cells with tags in them end before their line."""
+    _, end, behind = text.partition(b"</%b>" % name)
+    return b"</" in text and not (end and behind.strip())
 
 
 def _is_parquet(path: Path, *, cut: bool) -> bool:

@@ -108,7 +108,7 @@ def look(
     given, options = options, as_written(path, facts, options) or options
     if table := binary_table(path, facts, options, scratch, most_bytes):
         return _look_at(table, facts, path, packed, tick)
-    check_text(path, facts, options.encoding)
+    check_text(path, facts, options.encoding, (options.delimiter or "") + options.comment)
     enough = facts.bytes if facts.cut else enough
     encoding, text = _utf8(path, facts, options.encoding, scratch / "utf8.csv", tick, enough)
     head, whole = first_lines(text, options, cut=facts.cut)

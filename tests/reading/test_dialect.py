@@ -7,7 +7,9 @@ import io
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from readbench import ReadBench
 
+from csvjobs.errors import NotCsv
 from csvjobs.reading.dialect import find_dialect
 from csvjobs.reading.header import column_names, numbered_names
 from csvjobs.reading.options import ReadOptions
@@ -120,3 +122,13 @@ def test_a_table_without_a_header_has_numbers() -> None:
 )
 def test_quotes_and_escapes_are_found_where_there_are_some(content: str, dialect: Dialect) -> None:
     assert find(content)[0] == dialect
+
+
+@pytest.mark.parametrize("mark", ["\x01", "\x1f", "\x1e\x1f"])
+def test_a_declared_delimiter_may_be_a_control_character(bench: ReadBench, mark: str) -> None:
+    rows = [(str(number), f"a, b {number}", "") for number in range(300)]
+    content = "\n".join(map(mark.join, [("id", "name", "note"), *rows])) + "\n"
+    table = bench.table(content.encode(), delimiter=mark)
+    assert table.rows == [(number, name, None) for number, name, _ in rows]
+    with pytest.raises(NotCsv, match="binary"):
+        bench.read(content.encode(), delimiter=";")

@@ -132,6 +132,12 @@ def test_one_document_is_no_table_and_the_way_out_is_told(bench: ReadBench, cont
         (b"<!DOCTYPE html>\n<html><body>Sign in</body></html>", "a web page"),
         (b"\n <HTML>\n<p>a,b</p>\n", "a web page"),
         (b'\xef\xbb\xbf<?xml version="1.0"?><a/>', "an XML document"),
+        (b"<!-- made\n, by hand -->\n<!doctype HTML PUBLIC>\n<title>a,b</title>\n", "a web page"),
+        (b"<!DOCTYPE rss>\n<rss>a,b</rss>\n", "an XML document"),
+        (b"<table border=1>\n<tr><td>a,b</td></tr>\n</table>\n", "a web page"),
+        (b"\n\t<META charset=utf-8>\n<Table>\n" + b"<tr><td>1,2</td></tr>\n" * 9999, "a web page"),
+        (b"<rows>\n <row><a>1</a><b>2</b></row>\n <row><a>3</a><b>4</b></row>\n</rows>", "an XML document"),
+        ("\ufeff<ns:rows n='1'><row a='1,2'></row></ns:rows>".encode("utf-16"), "an XML document"),
     ],
 )
 def test_a_page_is_no_table(bench: ReadBench, content: bytes, kind: str) -> None:
@@ -143,6 +149,15 @@ def test_a_page_is_no_table(bench: ReadBench, content: bytes, kind: str) -> None
 def test_csv_with_tags_stays_csv(bench: ReadBench) -> None:
     assert bench.table(b"<a>,<html_id>\n1,2\n").columns == ("<a>", "<html_id>")
     assert bench.table(b"<html_id>,b\n1,2\n").columns == ("<html_id>", "b")
+    assert bench.table(b"<html>,b\n1,2\n").columns == ("<html>", "b")
+    assert bench.table(b"<!-- -->" * 5000 + b"a,b\n1,2\n").rows == [("1", "2")]
+    assert bench.table(b"<table>,<rows>\n<a>,2\n").columns == ("<table>", "<rows>")
+    assert bench.table(b"<table>\n<rows>\n").columns == ("<table>",)
+    assert bench.table(b"<p><b>x</b></p>,1\n<p><b>y</b></p>,2\n", header=False).rows[1] == (
+        "<p><b>y</b></p>",
+        "2",
+    )
+    assert bench.table(b"<p><b>x</b></p>\n<p><b>y</b></p>\n", header=False).seen == 2
 
 
 def test_csv_with_braces_stays_csv(bench: ReadBench) -> None:

@@ -52,9 +52,12 @@ class Trial(NamedTuple):
     width: int
 
 
-def find_dialect(head: list[Line], options: ReadOptions) -> tuple[Dialect, dict[str, Found]]:
-    """The dialect of a file that begins with the lines `head`; declared options win."""
-    declared = _SEPARATOR.fullmatch(head[0].content) if head else None
+def find_dialect(
+    head: list[Line], options: ReadOptions, top: bytes = b""
+) -> tuple[Dialect, dict[str, Found]]:
+    """The dialect of a file that begins with the lines `head`, above which lines may have been skipped, `top`
+    the first of them; declared options win."""
+    declared = _SEPARATOR.fullmatch(top or (head[0].content if head else b""))
     if declared and options.delimiter is None:
         options = options.model_copy(update={"delimiter": declared[1].decode()})
     trials = [_trial(head, dialect) for dialect in _candidates(head, options)]

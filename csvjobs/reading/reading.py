@@ -34,6 +34,7 @@ from csvjobs.reading.text import Text
 
 HEAD_BYTES = 1024**2
 HEAD_LINES = 2000
+SHORT_LINE = 64
 UNSURE = 0.8
 ONE_COLUMN = "The table has one column; set the option delimiter if it has more, or skip if it begins below."
 UNCUT = (
@@ -114,7 +115,7 @@ def look(
     head, whole = first_lines(text, options, cut=facts.cut)
     if table := text_table(text, head, options, cut=facts.cut):
         return _look_at(table, facts, path, {"encoding": encoding, **packed}, tick)
-    dialect, found = find_dialect(head, options)
+    dialect, found = find_dialect(head, options, _skipped_top(text, options))
     beginning = find_beginning(head, dialect, options)
     header = _own(header_of(beginning, options), options)
     detected = {"encoding": encoding, **found, "skip": beginning.skip, "header": beginning.header, **packed}
@@ -296,6 +297,16 @@ def _skipped(path: Path, options: ReadOptions) -> tuple[int, int]:
 def _uncut(name: str, delimiter: str) -> str:
     """A usual delimiter in the only column's name, other than the declared one; empty if there is none."""
     return next((mark for mark in DELIMITERS if mark != delimiter and mark in name), "")
+
+
+def _skipped_top(path: Path, options: ReadOptions) -> bytes:
+    """The first line of a UTF-8 file, if it is to be skipped; empty if not, or if it is long."""
+    if not options.skip:
+        return b""
+    with path.open("rb") as file:
+        start = file.read(SHORT_LINE).removeprefix(codecs.BOM_UTF8)
+    first, *more = start.splitlines() or [b""]
+    return first if more or len(start) < SHORT_LINE else b""
 
 
 def _doubts(detected: dict[str, Found], header: Header, options: ReadOptions) -> list[str]:

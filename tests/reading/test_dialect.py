@@ -132,3 +132,13 @@ def test_a_declared_delimiter_may_be_a_control_character(bench: ReadBench, mark:
     assert table.rows == [(number, name, None) for number, name, _ in rows]
     with pytest.raises(NotCsv, match="binary"):
         bench.read(content.encode(), delimiter=";")
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+@pytest.mark.parametrize(("above", "skip"), [("", 1), ("Title, of it\n", 2)])
+def test_the_line_that_tells_the_delimiter_counts_although_it_is_skipped(
+    bench: ReadBench, end: str, above: str, skip: int
+) -> None:
+    content = f"sep=:\n{above}a,b:c\n1,2:3\n4,5:6\n".replace("\n", end)
+    assert bench.table(content.encode("utf-8-sig"), skip=skip).rows == [("1,2", "3"), ("4,5", "6")]
+    assert bench.table(content.encode(), skip=skip, delimiter=",").rows == [("1", "2:3"), ("4", "5:6")]

@@ -193,6 +193,44 @@ def test_a_single_word_of_kana_is_japanese(tmp_path: Path, word: str, encoding: 
     assert read_back(tmp_path, text.encode(encoding)) == text
 
 
+# Not a kana among them.
+KANJI = [
+    "氏名,都道府県,備考\n山田太郎,東京都,請求書発行済\n鈴木一郎,北海道,再送依頼\n",
+    "id,name\n1,株式会社山本商事\n2,新潟市\n",
+    "id,city\n1,広島市安佐南区\n",
+    "code,item\n1,消費税\n2,税率\n3,軽減税率\n4,送料無料\n5,代金引換\n",
+    "id,word\n1,条件分岐\n2,制約条件\n3,段組印刷\n4,発信元\n5,保存\n6,点滅\n",
+    "id,name\n" + "1,渡辺由美\n2,斉藤学\n3,井上電機工業株式会社\n4,埼玉県川越市\n" * 20,
+]
+
+
+@pytest.mark.parametrize("text", KANJI, ids=range(len(KANJI)))
+def test_names_and_places_of_japan_are_not_read_as_chinese(bench: ReadBench, text: str) -> None:
+    found = bench.read(text.encode("euc_jp")).detected["encoding"]
+    assert (found.value, found.confidence > 0.8) == ("euc_jp", True)
+    assert read_back(bench.folder, text.encode("euc_jp")) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "encoding"),
+    [
+        ("id,name\n1,陈静\n2,成都市\n3,深圳市电子有限公司\n", "gb18030"),
+        ("id,city\n1,东京都\n2,大阪府\n3,北海道札幌市\n", "gb18030"),
+        ("id,name\n1,주소에서\n2,지정하기\n3,날짜파일\n", "cp949"),
+        ("id,name\n1,싱크\n2,표지\n3,NULL이면\n4,정밀\n5,껐거나\n", "cp949"),
+        ("id,name\n1,組件\n2,電腦\n3,客戶編號\n", "big5"),
+    ],
+)
+def test_what_is_not_japanese_stays_so(bench: ReadBench, text: str, encoding: str) -> None:
+    assert read_back(bench.folder, text.encode(encoding)) == text
+
+
+@pytest.mark.parametrize(("word", "encoding"), [("石川", "euc_jp"), ("单价", "gb18030"), ("客戶", "big5")])
+def test_a_guess_from_two_characters_is_doubted(bench: ReadBench, word: str, encoding: str) -> None:
+    warnings = bench.read(f"id,name\n1,{word}\n".encode(encoding)).warnings
+    assert any("set the option encoding" in warning for warning in warnings)
+
+
 @pytest.mark.parametrize("encoding", ["cp850", "cp437"])
 def test_french_of_dos_is_no_kana(tmp_path: Path, encoding: str) -> None:
     text = "id,name\n1,grâce\n2,château\n3,pâte\n4,été\n5,élève\n"

@@ -149,6 +149,9 @@ class Tokenizer:
         self._quote = dialect.quote.encode()
         self._escape = dialect.escape.encode()
         self._comment = dialect.comment.encode()
+        # The last line of those in `back` that leave a quote open when they begin inside one: so each line is
+        # examined once, and not by each record that may reach it.
+        self._open_to = 0
         d, q = re.escape(self._delimiter), re.escape(self._quote or b"\0")
         inside = rb"[^%b]*+(?:%b%b[^%b]*+)*+" % (q, q, q, q)
         if self._escape:
@@ -167,6 +170,7 @@ class Tokenizer:
     def records(self, given: Iterable[Line]) -> Iterator[Record]:
         """All records, good and bad; blank lines are records without text; comments are left out."""
         source, back = iter(given), deque[Line]()
+        self._open_to = 0
         while (line := back.popleft() if back else next(source, None)) is not None:
             if not self.is_comment(line):
                 yield self.record(line, source, back)
@@ -246,29 +250,27 @@ class Tokenizer:
         return self._quote + text.replace(self._quote, self._quote * 2) + self._quote
 
     def _spanning(self, first: Line, source: Iterator[Line], back: deque[Line]) -> Record:
-        """The record that begins with a line that leaves a quote open; if it is bad, its other lines are put
-        back."""
-        taken, size, fault = [first], len(first.content), "too-many-open-lines"
-        while len(taken) < self.max_open_lines:
-            line = back.popleft() if back else next(source, None)
-            if line is None:
+        """The record that begins with a line that leaves a quote open; if it is bad, its other lines are in
+        `back`."""
+        count, fault = max(0, self._open_to - first.number), "too-many-open-lines"
+        while count + 1 < self.max_open_lines:
+            if count == len(back) and (more := next(source, None)):
+                back.append(more)
+            if count == len(back):
                 fault = "unclosed-quote"
                 break
-            size += len(taken[-1].ending) + len(line.content)
-            taken.append(line)
-            if size > self.max_record_bytes:
+            line = back[count]
+            if line.start + len(line.content) - first.start > self.max_record_bytes:
                 fault = "record-too-long"
                 break
-            if self._quote not in line.content:
-                continue
             # A line that begins inside a quote reads like one that begins with a quote.
             inside = self._quote + line.content
-            if self._whole.fullmatch(inside):
-                return _record(taken)
-            if not self._open.fullmatch(inside):
+            if self._quote in line.content and self._whole.fullmatch(inside):
+                return _record([first, *(back.popleft() for _ in range(count + 1))])
+            if self._quote in line.content and not self._open.fullmatch(inside):
                 fault = "unclosed-quote"
                 break
-        back.extendleft(reversed(taken[1:]))
+            count, self._open_to = count + 1, line.number
         return _record([first], fault)
 
 

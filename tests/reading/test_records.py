@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import csv
 import io
+from collections import Counter
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from csvjobs.reading.options import MAX_OPEN_LINES
-from csvjobs.reading.records import Record, Tokenizer, lines
+from csvjobs.reading.records import Line, Record, Tokenizer, lines
 from csvjobs.reading.source import Dialect
 
 COMMA = Tokenizer(Dialect())
@@ -118,3 +119,21 @@ def test_each_records_line_is_where_it_begins(content: bytes) -> None:
     for record in records(content):
         first = record.text.replace(b"\r\n", b"\n").replace(b"\r", b"\n").split(b"\n")[0]
         assert physical[record.first - 1] == first
+
+
+class Watched(bytes):
+    """Bytes that count how often a quote was looked for in them."""
+
+    looks = 0
+
+    def __contains__(self, other: object) -> bool:
+        self.looks += 1
+        return super().__contains__(other)  # type: ignore[operator]
+
+
+def test_a_line_is_not_examined_for_each_quote_above_it_that_is_open() -> None:
+    """Each of these lines leaves a quote open, whether it begins inside one or not."""
+    given = [Line(number, Watched(b'a","x'), b"\n", 7 * number) for number in range(1, 301)]
+    faults = Counter(record.fault for record in Tokenizer(Dialect(), 100).records(given))
+    assert faults == {"too-many-open-lines": 201, "unclosed-quote": 99}
+    assert max(line.content.looks for line in given) <= 4  # type: ignore[attr-defined]

@@ -148,7 +148,15 @@ def _text(value: str, kind: str) -> str:
     if kind.endswith("]") or kind.startswith(NESTED):
         return f"CAST(to_json({value}) AS VARCHAR)"
     if kind.startswith("TIMESTAMP") and kind.endswith("WITH TIME ZONE"):
-        return f"REGEXP_REPLACE(REPLACE(CAST({value} AS VARCHAR), ' ', 'T'), '[+]00$', 'Z')"
+        return f"REGEXP_REPLACE(REPLACE({_dated(value)}, ' ', 'T'), '[+]00$', 'Z')"
     if kind.startswith("TIMESTAMP"):
-        return f"REPLACE(CAST({value} AS VARCHAR), ' ', 'T')"
-    return f"CAST({value} AS VARCHAR)"
+        return f"REPLACE({_dated(value)}, ' ', 'T')"
+    return _dated(value) if kind == "DATE" else f"CAST({value} AS VARCHAR)"
+
+
+def _dated(value: str) -> str:
+    """An expression: a date or time whose year is that of ISO 8601, in which 1 BC is 0000 and 2 BC -0001."""
+    text = f"CAST({value} AS VARCHAR)"
+    year = f"1 - CAST(REGEXP_EXTRACT({text}, '^[0-9]+') AS INT)"
+    sign, rest = f"IF({year} < 0, '-', '')", f"REGEXP_REPLACE(REPLACE({text}, ' (BC)', ''), '^[0-9]+', '')"
+    return f"IF({text} LIKE '%(BC)%', {sign} || FORMAT('{{:04d}}', ABS({year})) || {rest}, {text})"

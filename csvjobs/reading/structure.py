@@ -81,7 +81,8 @@ def find_beginning(head: list[Line], dialect: Dialect, options: ReadOptions) -> 
     start, count = _heading_rows(rows, start, options) if header.value else (start, 1)
     heading, body = rows[start : start + count], rows[start + count :]
     above = options.skip if options.skip is not None else rows[start].first - 1 if start else 0
-    data = _data(rows, start, len(heading))
+    # What was detected is told anyway.
+    data = _data(rows, start, len(heading)) if options.header_rows else None
     return Beginning(_joined(heading), body, Found(above, sure), header, len(heading), data=data)
 
 

@@ -594,7 +594,9 @@ class QueueUnavailable(ServiceError):
     status = 503
 
 
-BRING_BACK = "Check that its disk is mounted and writable; nothing needs to be restarted."
+BRING_BACK = (
+    "Check that its disk is mounted and that the service may write to it; nothing needs to be restarted."
+)
 
 
 class StorageUnavailable(ServiceError):
@@ -612,6 +614,9 @@ class DiskFull(ServiceError):
 
     code = "disk-full"
     status = 507
+
+
+LOOK_WHO = "Look for what changes files in the jobs folder, and send the file again."
 
 
 class DamagedJob(ServiceError):

@@ -6,7 +6,7 @@ import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from csvjobs.errors import DamagedJob, JobNotFound
+from csvjobs.errors import DamagedJob, JobNotFound, StorageUnavailable
 
 log = logging.getLogger(__name__)
 
@@ -25,7 +25,7 @@ class Isolation:
             yield
         except JobNotFound:
             pass
-        except (OSError, DamagedJob) as error:
+        except (OSError, DamagedJob, StorageUnavailable) as error:
             if job_id not in self._told:
                 log.warning("job %s is skipped, as its files cannot be read: %r", job_id, error)
             self._told.add(job_id)

@@ -8,7 +8,16 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from csvjobs.errors import Cancelled, CsvjobsError, DamagedJob, DataError, DiskFull, InternalError, WorkerLost
+from csvjobs.errors import (
+    LOOK_WHO,
+    Cancelled,
+    CsvjobsError,
+    DamagedJob,
+    DataError,
+    DiskFull,
+    InternalError,
+    WorkerLost,
+)
 from csvjobs.flow.deliver import ERROR_TEXT, REJECTED
 from csvjobs.flow.digest import file_info
 from csvjobs.flow.disk_space import check_run
@@ -30,9 +39,13 @@ def process(services: Services, job_id: str, leave: threading.Event | None = Non
     Raises HandedBack in that case, and any error of the service that may not recur at the next attempt; the
     job has then not ended.
     """
-    with services.storage.lease(job_id) as mine:
-        if mine and not services.storage.ended(job_id):
-            _attempt(services, request_of(services, job_id), leave or threading.Event())
+    try:
+        with services.storage.lease(job_id) as mine:
+            if mine and not services.storage.ended(job_id):
+                _attempt(services, request_of(services, job_id), leave or threading.Event())
+    except DamagedJob as error:
+        # Not even an attempt can be counted, so there would be no last one.
+        _fail(services, Job.queued(request_of(services, job_id)), error)
 
 
 def give_up(services: Services, job_id: str, error: CsvjobsError) -> None:
@@ -63,7 +76,7 @@ def _attempt(services: Services, request: Request, leave: threading.Event) -> No
         services.storage.forgive(job.job_id)
         publish(services, job.moved(Status.QUEUED, attempts=number - 1))
         raise
-    except WorkerLost as error:
+    except (WorkerLost, DamagedJob) as error:
         _fail(services, job, error)
     except Exception as error:
         log.exception("job %s: attempt %d of %d failed", job.job_id, number, bound)
@@ -113,14 +126,14 @@ def _check_input(path: Path, request: Request) -> None:
     """Raises DamagedJob if the stored file is not as long as the one that was received."""
     if (size := path.stat().st_size) != request.facts.bytes:
         found = f"The stored file has {size} bytes, but {request.facts.bytes} were received."
-        raise DamagedJob(found, hint="Look for what changes files in the jobs folder, and send it again.")
+        raise DamagedJob(found, hint=LOOK_WHO)
 
 
 def _fail(services: Services, job: Job, error: CsvjobsError, outcome: Outcome | None = None) -> None:
     """Ends the job as an error, with error.txt for people, and rejected.csv if all bad rows were found."""
     outcome, fault, files = outcome or Outcome(), Fault.of(error), {}
-    # On a full disk there is room for the report only.
-    with suppress(DiskFull), services.storage.scratch(job.job_id) as scratch:
+    # On a full disk there is room for the report only; in a damaged folder perhaps a place.
+    with suppress(DiskFull, DamagedJob), services.storage.scratch(job.job_id) as scratch:
         text = scratch / ERROR_TEXT
         text.write_text(_told(fault), "utf-8")
         made = {name: path for name, path in outcome.files.items() if name == REJECTED} | {ERROR_TEXT: text}

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 
-from csvjobs.errors import JobNotFound
+from csvjobs.errors import DamagedJob, JobNotFound, StorageUnavailable
 from csvjobs.flow.clock import SteadyClock
 from csvjobs.flow.expire import Expiry
 from csvjobs.flow.isolation import Isolation
@@ -127,7 +127,7 @@ class Reconciler:
     def _patience(self, job_id: str, *, in_flight: bool) -> int:
         """Rounds for which the job must be missing before it is put back."""
         tries = 0
-        with suppress(JobNotFound):
+        with suppress(JobNotFound, DamagedJob, StorageUnavailable):
             tries = self._services.storage.attempts(job_id)
         return (IN_FLIGHT_ROUNDS if in_flight else UNKNOWN_ROUNDS) + BACK_OFF_ROUNDS * max(0, tries - 1)
 
@@ -141,7 +141,7 @@ class Reconciler:
         index, storage = self._services.index, self._services.storage
         if self._witness and index.get(self._witness):
             return []
-        if self._witness and not storage.has(self._witness, REQUEST):
+        if self._witness and self._deleted(self._witness):
             # Deleted, not lost: any other job that the index has will do.
             self._witness = next(iter(index.ids()), None)
             return []
@@ -166,7 +166,12 @@ class Reconciler:
             services.index.put(view(services, job_id))
             shown = True
         # It may be deleted at this moment; nobody else would remove it from the index.
-        if not services.storage.has(job_id, REQUEST):
+        if self._deleted(job_id):
             services.index.remove(job_id)
             return False
         return shown
+
+    def _deleted(self, job_id: str) -> bool:
+        with self._isolation.of(job_id):
+            return not self._services.storage.has(job_id, REQUEST)
+        return False

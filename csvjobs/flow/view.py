@@ -7,7 +7,7 @@ from typing import TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from csvjobs.errors import DamagedJob, FileNotFound, JobNotFound, QueueUnavailable
+from csvjobs.errors import DamagedJob, FileNotFound, JobNotFound, QueueUnavailable, StorageUnavailable
 from csvjobs.flow.services import Services
 from csvjobs.jobs.job import Job, Request, Status
 from csvjobs.storage.base import REPORT, REQUEST
@@ -76,7 +76,7 @@ def _still_there(services: Services, entry: Job) -> Job | None:
         return view(services, entry.job_id)
     except JobNotFound:
         return None
-    except DamagedJob:
+    except (DamagedJob, StorageUnavailable):
         return entry
 
 

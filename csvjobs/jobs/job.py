@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, PlainSerializer
+from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, ValidationError
 
 from csvjobs.engines.options import WriteOptions
 from csvjobs.errors import CsvjobsError
@@ -262,7 +262,11 @@ class Output(Model):
 
     @classmethod
     def of(cls, pipeline: dict[str, Any]) -> Output:
-        write = WriteOptions.model_validate(pipeline.get("write", {}))
+        try:
+            write = WriteOptions.model_validate(pipeline.get("write", {}))
+        except ValidationError:
+            # Changed by hand, or from another version of csvjobs: the run tells what is wrong.
+            return cls()
         form = {name: getattr(write, name) for name in ("delimiter", "header", "encoding")}
         return cls(name=write.filename, **form)
 

@@ -34,15 +34,15 @@ FAILING = (errno.EACCES, errno.EROFS, errno.EIO, errno.ESTALE, errno.ENOTCONN)
 
 @contextmanager
 def writing(what: str) -> Iterator[None]:
-    """Guards a block that writes files. Raises DiskFull, naming `what`, when the disk or quota is full, and
-    StorageUnavailable when the disk fails."""
+    """Guards a block that reads or writes files. Raises DiskFull, naming `what`, when the disk or quota is
+    full, and StorageUnavailable when the disk fails."""
     try:
         yield
     except OSError as error:
-        said = f"{what} cannot be kept: {error.strerror}."
         if error.errno in FULL:
-            raise DiskFull(said, hint=MAKE_ROOM) from error
+            raise DiskFull(f"{what} cannot be kept: {error.strerror}.", hint=MAKE_ROOM) from error
         if error.errno in FAILING:
+            said = f"{what} cannot be read or written: {error.strerror}."
             raise StorageUnavailable(said, hint=BRING_BACK) from error
         raise
 
@@ -70,8 +70,9 @@ class Slot(ABC):
 class Storage(ABC):
     """The files of jobs, by (job id, name).
 
-    Methods raise JobNotFound or FileNotFound for what does not exist, JobGone for a deleted job, DiskFull,
-    and StorageUnavailable when the whole storage cannot be reached.
+    Methods raise JobNotFound or FileNotFound for what does not exist, JobGone for a deleted job, DamagedJob
+    for files that are not what they should be, DiskFull, and StorageUnavailable when the whole storage, or
+    what is asked for, cannot be reached.
     """
 
     @abstractmethod

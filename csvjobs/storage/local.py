@@ -31,7 +31,9 @@ from typing import BinaryIO
 
 from csvjobs.errors import (
     BRING_BACK,
+    LOOK_WHO,
     BadSetup,
+    DamagedJob,
     DiskFull,
     FileNotFound,
     JobGone,
@@ -49,6 +51,9 @@ ABANDONED_AFTER = 3600.0
 
 SPARE = 1024**2
 """Reserved bytes: on a disk that others have filled, about a hundred jobs can still end."""
+
+DAMAGED = (errno.EISDIR, errno.ELOOP)
+"""What is met where somebody has put something else in the place of a job's file."""
 
 # `leased` holds the lock for a moment; a run that wants the lease must not take that for another run.
 PROBE_GRACE = 0.2
@@ -132,10 +137,10 @@ class LocalStorage(Storage):
             os.close(lock)
 
     def leased(self, job_id: str) -> bool:
-        try:
+        # A lock that is no file is held by nobody.
+        with suppress(JobNotFound, DamagedJob), self._translated(job_id):
             return _is_locked(self._folder(job_id) / LOCK)
-        except JobNotFound:
-            return False
+        return False
 
     def attempt(self, job_id: str) -> int:
         with self._translated(job_id), (self._folder(job_id) / ATTEMPTS).open("ab", buffering=0) as file:
@@ -150,12 +155,12 @@ class LocalStorage(Storage):
 
     def attempts(self, job_id: str) -> int:
         with suppress(FileNotFound):
-            return self.stat(job_id, ATTEMPTS).bytes
+            return len(self.read(job_id, ATTEMPTS))
         return 0
 
     @contextmanager
     def scratch(self, job_id: str) -> Iterator[Path]:
-        with self._translated(job_id):
+        with self._reaching(), writing("What the job makes"):
             folder = tempfile.mkdtemp(prefix=f"{_checked(job_id)}.", dir=self._scratch)
         try:
             with writing("What the job makes"):
@@ -232,8 +237,10 @@ class LocalStorage(Storage):
 
     def sweep_runs(self) -> None:
         for folder in self._there(self._scratch):
-            if not self.leased(folder.name.partition(".")[0]):
-                shutil.rmtree(folder, ignore_errors=True)
+            # Of this one job: all others can be reached.
+            with suppress(StorageUnavailable):
+                if not self.leased(folder.name.partition(".")[0]):
+                    shutil.rmtree(folder, ignore_errors=True)
 
     def sweep(self, now: float | None = None) -> None:
         self._keep_spare()
@@ -303,6 +310,10 @@ class LocalStorage(Storage):
             with writing("The job"):
                 yield
         except OSError as error:
+            if error.errno in DAMAGED:
+                name = Path(error.filename2 or error.filename).name
+                said = f"The file {name} of job {job_id} cannot be used: {error.strerror}."
+                raise DamagedJob(said, hint=LOOK_WHO) from error
             if error.errno not in (errno.ENOENT, errno.ENOTDIR):
                 raise
             if self._folder(job_id).is_dir():

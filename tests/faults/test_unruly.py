@@ -1,7 +1,9 @@
-"""Children that crash, loop, exhaust memory or ignore orders: their job ends, and the next one runs."""
+"""Children that crash, loop, exhaust memory or ignore orders, and folders that others have put something
+into: the job ends, and the next one runs."""
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import time
@@ -49,6 +51,24 @@ def test_a_fault_of_our_own_is_tried_again_so_often_and_no_more(service: Service
     assert (failed.status, failed.error.code) == (Status.ERROR, "internal-error")
     assert failed.attempts == service.settings.job_attempts
     assert well.status is Status.DONE
+
+
+def test_a_job_in_whose_folder_something_is_in_the_way_ends_and_blocks_nobody(service: Service) -> None:
+    unfit = "steps: [{step: trim, columns: [nosuch]}]"
+    lock, attempts, error_text = service.submit(), service.submit(), service.submit(pipeline=unfit)
+    for job_id, name in ((lock, "lock"), (attempts, "attempts"), (error_text, "error.txt")):
+        (service.root / job_id / name).mkdir()
+    older = service.root / service.submit() / "job.json"
+    request = json.loads(older.read_bytes())
+    older.write_text(json.dumps(request | {"pipeline": {"write": {"format": "punched cards"}}}))
+    service.start_worker()
+    service.start_reconciler()
+    service.submit(WELL)
+    *failed, well = (service.ended(job_id) for job_id in service.jobs)
+    assert {job.status for job in failed} == {Status.ERROR}
+    codes = ["job-damaged", "job-damaged", "unknown-column", "invalid-pipeline"]
+    assert [job.error.code for job in failed if job.error] == codes
+    assert (well.status, service.services.storage.pending()) == (Status.DONE, [])
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from typing import NoReturn
 
 import pytest
 
-from csvjobs.errors import QueueUnavailable
+from csvjobs.errors import QueueUnavailable, StorageUnavailable
 from csvjobs.flow import reconcile
 from csvjobs.flow.ending import end
 from csvjobs.flow.named_tables import NamedTables
@@ -261,6 +261,28 @@ def test_a_waiting_job_that_cannot_be_read_is_told_once_and_not_put_back(
     assert (put_back, parts.waiting()) == ([], [])
     assert [record.getMessage() for record in caplog.records if "queued again" in record.getMessage()] == []
     assert len(caplog.records) == 1
+
+
+def test_a_job_whose_folder_may_not_be_entered_is_told_once_and_the_others_go_on(
+    parts: Parts, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(reconcile, "SWEEP_EVERY", -1.0)
+    closed = parts.submit()
+    parts.rounds(1)
+    lost, has = parts.submit(), parts.storage.has
+
+    def denied(job_id: str, name: str) -> bool:
+        if job_id == closed:
+            raise StorageUnavailable("The job cannot be read or written: Permission denied.")
+        return has(job_id, name)
+
+    parts.lose_queue_and_index()
+    monkeypatch.setattr(parts.storage, "has", denied)
+    monkeypatch.setattr(parts.storage, "pending", parts.storage.list)
+    parts.rounds(reconcile.UNKNOWN_ROUNDS + 3)
+    assert parts.waiting() == [lost]
+    assert [job.job_id for job in parts.index.list(10)] == [lost]
+    assert len([record for record in caplog.records if closed in record.getMessage()]) == 1
 
 
 def test_a_folder_without_a_request_is_no_job(parts: Parts, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -17,7 +17,7 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.routing import Match
 
-from csvjobs.errors import CsvjobsError, InternalError
+from csvjobs.errors import CsvjobsError, InternalError, InvalidRequest, UnknownAddress, WrongMethod
 
 log = logging.getLogger(__name__)
 
@@ -34,6 +34,9 @@ HEADERS = {
     "disk-full": {"Retry-After": "60"},
     "unsupported-coding": {"Accept-Encoding": "gzip, zstd, identity"},
 }
+
+OF_FRAMEWORK: dict[int, type[CsvjobsError]] = {404: UnknownAddress, 405: WrongMethod}
+"""The framework's own errors that a client can cause."""
 
 
 class ProblemError(BaseModel):
@@ -61,16 +64,21 @@ class Problem(BaseModel):
 
 def problem(request: Request, error: CsvjobsError, headers: Mapping[str, str] | None = None) -> Response:
     """The problem response for an error."""
-    return _answer(
-        request,
-        {**HEADERS.get(error.code, {}), **(headers or {})},
-        code=error.code,
+    body = Problem(
+        type=f"/problems/{error.code}",
         title=error.title(),
         status=error.status,
         detail=error.message,
+        instance=request.url.path,
+        code=error.code,
         hint=error.hint,
         errors=[ProblemError(detail=e.message, pointer=e.pointer, hint=e.hint) for e in error.errors] or None,
+        request_id=request.scope["request_id"],
     )
+    # The handler of unexpected errors runs outside the RequestId middleware, so the header is set here.
+    named = {"X-Request-ID": body.request_id, **HEADERS.get(error.code, {}), **(headers or {})}
+    content = body.model_dump(exclude_none=True)
+    return JSONResponse(content, status_code=body.status, headers=named, media_type=MEDIA_TYPE)
 
 
 def install(app: FastAPI) -> None:
@@ -113,29 +121,19 @@ async def _ours(request: Request, error: Exception) -> Response:
 
 async def _invalid(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)  # noqa: S101
-    return _answer(
-        request,
-        code="invalid-request",
-        title="The request has an invalid value.",
-        status=422,
-        detail="; ".join(f"{_pointer(e)}: {_said(e)}" for e in error.errors()),
-        errors=[ProblemError(detail=_said(e), pointer=_pointer(e)) for e in error.errors()],
-    )
+    invalid = InvalidRequest("; ".join(f"{_pointer(e)}: {_said(e)}" for e in error.errors()))
+    invalid.errors = [InvalidRequest(_said(e), pointer=_pointer(e)) for e in error.errors()]
+    return problem(request, invalid)
 
 
 async def _http(request: Request, error: Exception) -> Response:
     """The framework's own errors: unknown paths and methods."""
     assert isinstance(error, HTTPException)  # noqa: S101
-    phrase = HTTPStatus(error.status_code).phrase
-    allow = {"Allow": _allowed(request)} if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED else {}
-    return _answer(
-        request,
-        {**(error.headers or {}), **allow},
-        code=phrase.lower().replace(" ", "-"),
-        title=phrase,
-        status=error.status_code,
-        detail=f"{request.method} {request.url.path}: {phrase.lower()}.",
-    )
+    kind = OF_FRAMEWORK.get(error.status_code, InternalError)
+    allow = {"Allow": _allowed(request)} if kind is WrongMethod else {}
+    phrase = HTTPStatus(error.status_code).phrase.lower()
+    told = kind(f"{request.method} {request.url.path}: {phrase}.")
+    return problem(request, told, {**(error.headers or {}), **allow})
 
 
 async def _left(request: Request, error: Exception) -> Response:
@@ -146,17 +144,6 @@ async def _left(request: Request, error: Exception) -> Response:
 async def _unexpected(request: Request, error: Exception) -> Response:
     # The server logs the traceback and closes the connection; a client gets a sentence.
     return problem(request, InternalError(), {"Connection": "close"})
-
-
-def _answer(request: Request, headers: Mapping[str, str] | None = None, **members: Any) -> Response:
-    request_id = request.scope["request_id"]
-    body = Problem(
-        type=f"/problems/{members['code']}", instance=request.url.path, request_id=request_id, **members
-    )
-    # The handler of unexpected errors runs outside the RequestId middleware, so the header is set here.
-    named = {"X-Request-ID": request_id, **(headers or {})}
-    content = body.model_dump(exclude_none=True)
-    return JSONResponse(content, status_code=body.status, headers=named, media_type=MEDIA_TYPE)
 
 
 def _allowed(request: Request) -> str:

@@ -16,7 +16,16 @@ import typer
 
 from csvjobs import wiring
 from csvjobs.engines.duckdb import DuckEngine
-from csvjobs.errors import BadSetup, CsvjobsError, DiskFull, InvalidPipeline
+from csvjobs.errors import (
+    BadSetup,
+    CsvjobsError,
+    DataError,
+    DiskFull,
+    InvalidPipeline,
+    RequestError,
+    ServiceError,
+    kinds,
+)
 from csvjobs.pipelines.named import NamedPipelines
 from csvjobs.queues.rq import RqQueue
 from csvjobs.settings import Settings, load
@@ -26,6 +35,7 @@ from csvjobs.worker.supervisor import check_port_free
 
 def doctor(
     settings: Annotated[bool, typer.Option("--settings", help="Print a table of all settings.")] = False,
+    errors: Annotated[bool, typer.Option("--errors", help="Print a table of all errors.")] = False,
 ) -> None:
     """Check the setup; print what is wrong and how to fix it.
 
@@ -33,6 +43,9 @@ def doctor(
     """
     if settings:
         typer.echo(settings_table(), nl=False)
+        return
+    if errors:
+        typer.echo(errors_table(), nl=False)
         return
     raise typer.Exit(3 if _find_faults() else 0)
 
@@ -46,6 +59,27 @@ def settings_table() -> str:
     said = "Made by `csvjobs doctor --settings`. All are environment variables; an empty one is not set."
     table = "\n".join(["| variable | meaning | default |", "|---|---|---|", *rows])
     return f"# Settings\n\n{said}\n\n{table}\n"
+
+
+def errors_table() -> str:
+    """All errors as one Markdown page."""
+    said = (
+        "Made by `csvjobs doctor --errors`. The code is in the [problem](http.md#errors) that answers a "
+        "request, in the\n`error` of a job, or in what a command prints. The service explains each at "
+        "`/problems/{code}`."
+    )
+    return "\n\n".join([f"# Errors\n\n{said}", *map(_section, GROUPS)]) + "\n"
+
+
+def _section(group: type[CsvjobsError]) -> str:
+    rows = [
+        f"| `{code}` | {kind.status} | {kind.title()} | {kind.help()} |"
+        for code, kind in kinds().items()
+        if issubclass(kind, group)
+    ]
+    return "\n".join(
+        [GROUPS[group], "", "| code | status | meaning | what to do |", "|---|---|---|---|", *rows]
+    )
 
 
 def _default(value: object) -> str:
@@ -151,6 +185,12 @@ def _pipelines(settings: Settings) -> str:
             raise BadSetup(f"{settings.pipelines_dir / name}.yaml: {error}") from None
     return f"{len(named.names())} in {settings.pipelines_dir}"
 
+
+GROUPS: dict[type[CsvjobsError], str] = {
+    RequestError: "## The request cannot be carried out",
+    DataError: "## The file or its pipeline ends the job",
+    ServiceError: "## The service or this machine failed",
+}
 
 CHECKS: dict[str, Callable[[Settings], str]] = {
     "settings": _settings,

@@ -1,4 +1,5 @@
-"""The page at / and Swagger UI at /docs: no build step, no external resources, a strict content policy."""
+"""The page at /, Swagger UI at /docs, a page for each kind of problem: no build step, no external resources,
+a strict content policy."""
 
 from __future__ import annotations
 
@@ -9,7 +10,10 @@ from starlette.responses import Response
 from starlette.staticfiles import StaticFiles
 from starlette.templating import Jinja2Templates
 
+from csvjobs.errors import UnknownAddress, kinds
+
 HERE = Path(__file__).parent
+KINDS = kinds()
 
 POLICY = "; ".join(
     (
@@ -35,8 +39,15 @@ def mount(app: FastAPI) -> None:
     async def docs(request: Request) -> Response:
         return templates.TemplateResponse(request, "docs.html", headers=_headers(DOCS_POLICY))
 
+    async def problem(request: Request, code: str) -> Response:
+        if code not in KINDS:
+            raise UnknownAddress(f"There is no problem {code[:80]!r}.", hint="docs/errors.md lists them all.")
+        context = {"kind": KINDS[code]}
+        return templates.TemplateResponse(request, "problem.html", context, headers=_headers(POLICY))
+
     app.add_api_route("/", page, include_in_schema=False)
     app.add_api_route("/docs", docs, include_in_schema=False)
+    app.add_api_route("/problems/{code}", problem, include_in_schema=False)
     app.mount("/static", StaticFiles(directory=HERE / "static"), name="static")
 
 

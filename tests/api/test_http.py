@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import os
+import stat
 from typing import Any
 
 import pytest
 from served import Serve, Served, refused
+
+from csvjobs.errors import kinds
 
 PROBLEM = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
 
@@ -39,6 +43,17 @@ def test_head_is_answered_wherever_get_is(api: Served, path: str) -> None:
     assert head.headers["content-type"] == got.headers["content-type"]
 
 
+def test_the_type_of_a_problem_is_the_address_of_a_page_about_it(api: Served) -> None:
+    problem = refused(api.client.get("/jobs/nobody"), 404, "job-not-found")
+    page = api.client.get(problem["type"])
+    assert page.headers["content-type"].startswith("text/html")
+    assert page.headers["content-security-policy"].startswith("default-src 'self'; ")
+    assert "<h1>There is no such job.</h1>" in page.text
+    assert "<code>GET /jobs</code> lists all jobs." in page.text
+    assert "`" not in "".join(api.client.get(f"/problems/{code}").raise_for_status().text for code in kinds())
+    refused(api.client.get("/problems/<nosuch>"), 404, "not-found")
+
+
 def test_head_of_events_ends(api: Served) -> None:
     job_id = api.done(b"a\n1\n")["job_id"]
     answer = api.client.head(f"/jobs/{job_id}/events")
@@ -58,7 +73,7 @@ def test_an_unexpected_fault_is_a_problem_without_a_traceback(serve: Serve) -> N
     broken = serve()
     job_id = broken.post(b"a\n1\n")["job_id"]
     (broken.root / job_id / "job.json").unlink()
-    (broken.root / job_id / "job.json").mkdir()
+    os.mknod(broken.root / job_id / "job.json", stat.S_IFSOCK | 0o600)
     answer = broken.client.get(f"/jobs/{job_id}")
     body = refused(answer, 500, "internal-error")
     # The server closes the connection after it, so a client must not send its next request there.

@@ -1,5 +1,6 @@
 """Documents that are made from the code are as the code makes them now."""
 
+import inspect
 import json
 import re
 from pathlib import Path
@@ -9,8 +10,9 @@ from chaos import ROOT
 from pydantic import BaseModel
 from told import blocks
 
+from csvjobs import errors
 from csvjobs.api.app import create_app
-from csvjobs.cli.doctor import settings_table
+from csvjobs.cli.doctor import errors_table, settings_table
 from csvjobs.cli.steps import reference
 from csvjobs.engines.options import WriteOptions
 from csvjobs.engines.parsing import MAX_BRACKETS, MAX_DEPTH, MAX_TEXT
@@ -26,6 +28,15 @@ from csvjobs.wiring import local
 def test_the_settings_are_those_of_the_code() -> None:
     made = "csvjobs doctor --settings > docs/settings.md"
     assert (ROOT / "docs/settings.md").read_text("utf-8") == settings_table(), f"make it anew: {made}"
+
+
+def test_the_errors_are_those_of_the_code() -> None:
+    made = "csvjobs doctor --errors > docs/errors.md"
+    page = (ROOT / "docs/errors.md").read_text("utf-8")
+    assert page == errors_table(), f"make it anew: {made}"
+    told = re.findall(r"^\| `([a-z-]+)` \|", page, re.MULTILINE)
+    codes = re.findall(r'^    code = "(.+)"$', inspect.getsource(errors), re.MULTILINE)
+    assert set(codes) - {"cancelled"} <= set(told)
 
 
 def test_the_steps_are_those_of_the_code() -> None:

@@ -11,7 +11,7 @@ from io import TextIOWrapper
 import typer
 
 import csvjobs
-from csvjobs.cli.output import EXIT_STATUS, INTERRUPTED, SIGNALLED, Failed, complain, remark
+from csvjobs.cli.output import EXIT_STATUS, INTERRUPTED, SIGNALLED, UNREAD, Failed, complain, remark
 from csvjobs.errors import CsvjobsError, InternalError, InvalidOption
 
 COMMANDS = (
@@ -67,7 +67,8 @@ def main() -> None:
     except SystemExit as left:
         if not isinstance(left.code, int):
             raise
-        status = left.code
+        # The reader of the output is gone; what click and rich make of that would say that the job failed.
+        status = UNREAD if isinstance(left.__context__, BrokenPipeError) else left.code
     if status >= SIGNALLED:
         # Skip cleanup: DuckDB's binding would print a long complaint about the interrupted query.
         _flush()

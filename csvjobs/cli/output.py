@@ -33,12 +33,15 @@ WELL, ENDED_BADLY, IMPOSSIBLE, FAILED, INTERRUPTED = 0, 1, 2, 3, 130
 SIGNALLED = 128
 """Exit statuses above this one are this plus the number of a signal."""
 
+UNREAD = SIGNALLED + signal.SIGPIPE
+"""As if SIGPIPE had ended it, which is how other programs end whose output nobody reads any more."""
+
 CELLS = {"changed": "cells changed", "unparsed": "cells that could not be read"}
 KINDS = 5
 """Kinds of rejects that are listed; rejected.csv has them all."""
 
 EXIT_STATUS = """Exit status: 0 success; 1 the job failed or was cancelled; 2 the request cannot be carried
-out; 3 the service or this machine failed; 130 interrupted."""
+out; 3 the service or this machine failed; 130 interrupted; 141 its output was not read to the end."""
 
 
 class Failed(ServiceError):

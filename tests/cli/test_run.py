@@ -155,6 +155,18 @@ def test_it_works_in_a_pipe(at: Terminal, target: str) -> None:
     assert names(at) == set()
 
 
+@pytest.mark.parametrize("line", ["run - -o -", "steps --markdown", "--help"])
+def test_it_ends_quietly_when_nobody_reads_on(at: Terminal, line: str) -> None:
+    unread, written = os.pipe()
+    os.close(unread)
+    with os.fdopen(written, "wb") as closed, (at.folder / "in.csv").open("wb+") as given:
+        given.write(b"a,b\n" * 100_000)
+        given.seek(0)
+        process = at.starts(*line.split(), stdin=given, stdout=closed)
+    assert process.communicate()[1] == b""
+    assert process.returncode == 128 + signal.SIGPIPE
+
+
 def test_in_a_pipe_rejected_rows_are_pointed_at(at: Terminal) -> None:
     typed = at.types("run", "ragged.csv", "-o", "-")
     assert (typed.status, typed.out) == (0, GOOD_ROWS)

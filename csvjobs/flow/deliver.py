@@ -7,10 +7,10 @@ from pathlib import PurePath
 from typing import BinaryIO
 
 from csvjobs.engines.options import FILENAMES
-from csvjobs.errors import FileNotFound, JobHasNoOutput, JobNotFinished
+from csvjobs.errors import LOOK_WHO, DamagedJob, FileNotFound, JobHasNoOutput, JobNotFinished
 from csvjobs.flow.services import Services
 from csvjobs.flow.view import request_of, view
-from csvjobs.jobs.job import Job, Output, Status
+from csvjobs.jobs.job import FileInfo, Job, Output, Status
 from csvjobs.reading.charset import charset_of
 from csvjobs.storage.base import APPLIED, INPUT, REPORT
 
@@ -42,7 +42,7 @@ class Delivery:
 
 def deliver(services: Services, job_id: str, name: str | None = None) -> Delivery:
     """Opens a file of the job, by default its output. Raises JobNotFound, FileNotFound, JobNotFinished,
-    JobHasNoOutput."""
+    JobHasNoOutput; DamagedJob for a file that is not as long as the job says."""
     if name not in (None, *FILES):
         raise FileNotFound(f"A job has no file {name!r}.", hint=f"It may have: {', '.join(FILES)}.")
     job = view(services, job_id)
@@ -53,10 +53,18 @@ def deliver(services: Services, job_id: str, name: str | None = None) -> Deliver
         )
     if name in FILENAMES and job.status is not Status.DONE:
         raise JobHasNoOutput(_why(job), hint=job.error.hint if job.error else None)
-    stat = services.storage.stat(job_id, name)
-    file = services.storage.open(job_id, name)
-    sha256, called = _sha256(services, job, name), _called(job, name)
-    return Delivery(file, name, stat.bytes, stat.modified, sha256, called, *_form(job, name))
+    stat, known = services.storage.stat(job_id, name), _known(services, job, name)
+    if known:
+        check_length(name, stat.bytes, known.bytes)
+    file, sha256 = services.storage.open(job_id, name), known.sha256 if known else None
+    return Delivery(file, name, stat.bytes, stat.modified, sha256, _called(job, name), *_form(job, name))
+
+
+def check_length(name: str, found: int, known: int) -> None:
+    """Raises DamagedJob if a stored file is not as long as it was."""
+    if found != known:
+        said = f"The stored {name} has {found} bytes, but had {known}."
+        raise DamagedJob(said, hint=LOOK_WHO)
 
 
 def _form(job: Job, name: str) -> tuple[bool | None, str | None]:
@@ -75,11 +83,12 @@ def _why(job: Job) -> str:
     return f"Job {job.job_id} ended as {job.status} and has no output{reason}"
 
 
-def _sha256(services: Services, job: Job, name: str) -> str | None:
+def _known(services: Services, job: Job, name: str) -> FileInfo | None:
+    """Size and sha256 of the file, if the request or the report has them."""
     if name == INPUT:
-        return request_of(services, job.job_id).facts.sha256
-    info = job.files.get(name)
-    return info.sha256 if info else None
+        facts = request_of(services, job.job_id).facts
+        return FileInfo(bytes=facts.bytes, sha256=facts.sha256)
+    return job.files.get(name)
 
 
 def _called(job: Job, name: str) -> str:

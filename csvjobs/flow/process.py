@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 from csvjobs.errors import (
-    LOOK_WHO,
     Cancelled,
     CsvjobsError,
     DamagedJob,
@@ -18,7 +17,7 @@ from csvjobs.errors import (
     InternalError,
     WorkerLost,
 )
-from csvjobs.flow.deliver import ERROR_TEXT, REJECTED
+from csvjobs.flow.deliver import ERROR_TEXT, REJECTED, check_length
 from csvjobs.flow.digest import file_info
 from csvjobs.flow.disk_space import check_run
 from csvjobs.flow.ending import end, publish
@@ -110,7 +109,7 @@ def _succeed(
         storage.fetch(job.job_id, INPUT) as path,
         Monitor(services, job, limit, request.facts.bytes, leave) as monitor,
     ):
-        _check_input(path, request)
+        check_length(INPUT, path.stat().st_size, request.facts.bytes)
         work(services, request, path, scratch, monitor, outcome)
         with monitor.stage("publish"):
             files = outcome.infos()
@@ -120,13 +119,6 @@ def _succeed(
     counts = {"rows": outcome.rows, "steps": outcome.steps}
     known = {**_known(outcome), **counts, "files": files, "timings": monitor.timings}
     return job.moved(Status.DONE, **known)
-
-
-def _check_input(path: Path, request: Request) -> None:
-    """Raises DamagedJob if the stored file is not as long as the one that was received."""
-    if (size := path.stat().st_size) != request.facts.bytes:
-        found = f"The stored file has {size} bytes, but {request.facts.bytes} were received."
-        raise DamagedJob(found, hint=LOOK_WHO)
 
 
 def _fail(services: Services, job: Job, error: CsvjobsError, outcome: Outcome | None = None) -> None:

@@ -6,6 +6,7 @@ import base64
 import gzip
 import hashlib
 import io
+import os
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -164,6 +165,16 @@ def test_each_file_of_a_job_can_be_had(api: Served) -> None:
         content = api.client.get(info["href"]).content
         assert (len(content), hashlib.sha256(content).hexdigest()) == (info["bytes"], info["sha256"])
     refused(api.client.get(f"{base}/error.txt"), 404, "file-not-found")
+
+
+@pytest.mark.parametrize("name", ["input.csv", "output.csv"])
+def test_a_file_that_was_cut_short_on_disk_is_not_sent_as_whole(api: Served, name: str) -> None:
+    job_id = api.done(CSV)["job_id"]
+    os.truncate(api.root / job_id / name, 3)
+    for method in ("GET", "HEAD"):
+        answer = api.client.request(method, f"/jobs/{job_id}/{name}")
+        assert (answer.status_code, "etag" in answer.headers) == (500, False)
+    refused(api.client.get(f"/jobs/{job_id}/{name}"), 500, "job-damaged")
 
 
 def test_a_dialect_of_its_own_is_told_of_the_output(api: Served) -> None:

@@ -315,11 +315,16 @@ def test_what_is_not_csvjobs_is_not_taken_for_it(file: Path, target: Path) -> No
             elsewhere.submit(file)
 
 
-@pytest.mark.parametrize("altered", [CSV.replace(b"42", b"43"), CSV[:-4], CSV + b"1,2\n", b""])
-def test_a_damaged_file_is_not_saved(client: Client, api: Served, target: Path, altered: bytes) -> None:
+@pytest.mark.parametrize(
+    ("altered", "error"),
+    [(CSV.replace(b"42", b"43"), Damaged), (CSV[:-4], Refused), (CSV + b"1,2\n", Refused), (b"", Refused)],
+)
+def test_a_damaged_file_is_not_saved(
+    client: Client, api: Served, target: Path, altered: bytes, error: type[Exception]
+) -> None:
     job_id = api.done(CSV)["job_id"]
     (api.root / job_id / "output.csv").write_bytes(altered)
-    with pytest.raises(Damaged):
+    with pytest.raises(error):
         client.download(job_id, target)
     assert target.read_bytes() == b"old"
 

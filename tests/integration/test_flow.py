@@ -333,7 +333,7 @@ def test_a_file_that_is_not_what_was_received_is_not_processed(tmp_path: Path) -
     assert job.status is Status.ERROR
     assert (job.error.code, job.error.message) == (
         "job-damaged",
-        "The stored file has 8 bytes, but 12 were received.",
+        "The stored input.csv has 8 bytes, but had 12.",
     )
 
 

@@ -58,6 +58,8 @@ def test_head_of_events_ends(api: Served) -> None:
     job_id = api.done(b"a\n1\n")["job_id"]
     answer = api.client.head(f"/jobs/{job_id}/events")
     assert answer.headers["content-type"].startswith("text/event-stream")
+    assert "content-length" not in answer.headers
+    assert api.client.head(f"/jobs/{job_id}/events").status_code == 200
 
 
 def test_a_request_keeps_the_name_that_its_client_gave_it(api: Served) -> None:

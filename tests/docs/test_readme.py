@@ -14,7 +14,7 @@ from pathlib import Path
 import httpx
 import pytest
 from chaos import ROOT, eventually, free_port
-from told import JOB_ID, agrees, blocks, commands
+from told import JOB_ID, agrees, anchors, blocks, commands, links
 
 from csvjobs.pipelines.spec import parse
 
@@ -107,9 +107,15 @@ def test_the_pipeline_example_is_one() -> None:
         assert parse(text).name == "salaries"
 
 
-def test_links_lead_somewhere() -> None:
-    for target in re.findall(r"\]\(([^)#:]+)\)", README):
-        assert (ROOT / target).exists(), target
+LINKING = [ROOT / "README.md", *ROOT.glob("docs/**/*.md"), *ROOT.glob("examples/**/*.md")]
+
+
+@pytest.mark.parametrize("path", LINKING, ids=lambda path: path.stem)
+def test_links_lead_somewhere(path: Path) -> None:
+    for target, anchor in links(path.read_text("utf-8")):
+        page = path.parent / target if target else path
+        assert page.exists(), target
+        assert not anchor or anchor in anchors(page.read_text("utf-8")), f"{target}#{anchor}"
 
 
 def test_every_folder_of_the_package_is_in_the_map() -> None:

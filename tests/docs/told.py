@@ -8,9 +8,23 @@ from typing import NamedTuple
 JOB_ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}")
 
 
+FENCED = re.compile(r"^```.*?^```$", re.DOTALL | re.MULTILINE)
+
+
 class Command(NamedTuple):
     line: str
     prints: str
+
+
+def links(page: str) -> list[tuple[str, str]]:
+    """Where its links lead, except to other sites: the path, and what follows the #."""
+    return re.findall(r"\]\(([^)#:\s]*)#?([^):\s]*)\)", FENCED.sub("", page))
+
+
+def anchors(page: str) -> set[str]:
+    """The names by which links reach its headings, as GitHub makes them."""
+    headings = re.findall(r"^#+ (.+)$", FENCED.sub("", page), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
 def blocks(page: str, language: str) -> list[str]:

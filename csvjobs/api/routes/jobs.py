@@ -104,9 +104,9 @@ async def job_events(
         watch, job_id, last_event_id, lambda job: document(job).model_dump_json(exclude_none=True)
     )
     headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
-    if "head" in request.scope:
-        return Response(media_type="text/event-stream", headers=headers)
-    return StreamingResponse(stream, media_type="text/event-stream", headers=headers)
+    # HEAD too is answered without a length: it would have to be that of the stream (RFC 9110 section 8.6).
+    body = iter(()) if "head" in request.scope else stream
+    return StreamingResponse(body, media_type="text/event-stream", headers=headers)
 
 
 @router.post(

@@ -73,7 +73,7 @@ async def received(
 
     Raises RequestError for an invalid request, DiskFull, ClientDisconnect when the client disconnects.
     """
-    _check_length(request, services.settings.max_upload_bytes)
+    check_length(request, services.settings.max_upload_bytes)
     query = {name: value for name, value in request.query_params.items() if name not in aside}
     given = request.headers.get("content-type", "")
     kind, options = parse_options_header(given)
@@ -186,7 +186,7 @@ def _check_coding(request: Request, packed: Sequence[str] = ()) -> None:
         )
 
 
-def _check_length(request: Request, limit: int) -> None:
+def check_length(request: Request, limit: int) -> None:
     """Refuses a body whose Content-Length is too large, before reading it. Raises UploadTooLarge."""
     length = request.headers.get("content-length", "")
     if length.isdigit():
@@ -238,6 +238,7 @@ async def _parsed(request: Request, boundary: bytes, parts: Parts) -> AsyncItera
 
 
 async def _urlencoded(request: Request, kind: bytes) -> dict[str, str]:
+    check_length(request, 3 * ENVELOPE)
     body = bytearray()
     async for chunk in _verified(request):
         body += chunk

@@ -59,11 +59,14 @@ class NamedPipelines:
         fits: as for StoredPipelines.put. Raises InvalidPipeline, InvalidOption, PipelineFixed; as
         StoredPipelines.put.
         """
-        if not NAME.fullmatch(name):
-            hint = "Letters, digits, dot, - and _; at most 100, a letter or digit first."
-            raise InvalidOption(f"A pipeline cannot be called {name[:120]!r}.", hint=hint)
-        self._check_free(name)
+        self._check_name(name)
         return self.stored.put(parse(text).model_copy(update={"name": name}), fits)
+
+    def check(self, name: str, fits: Fits = whatever) -> None:
+        """Raises what `put` raises whatever the pipeline is: InvalidOption, PipelineFixed,
+        PreconditionFailed."""
+        self._check_name(name)
+        self.stored.check(name, fits)
 
     def delete(self, name: str) -> None:
         """Deletes what is stored under that name. Raises PipelineNotFound, PipelineFixed."""
@@ -102,6 +105,12 @@ class NamedPipelines:
 
     def _files(self) -> set[str]:
         return {path.stem for path in self.folder.glob("*.yaml")}
+
+    def _check_name(self, name: str) -> None:
+        if not NAME.fullmatch(name):
+            hint = "Letters, digits, dot, - and _; at most 100, a letter or digit first."
+            raise InvalidOption(f"A pipeline cannot be called {name[:120]!r}.", hint=hint)
+        self._check_free(name)
 
     def _check_free(self, name: str) -> None:
         if self._fixed(name):

@@ -18,6 +18,10 @@ def whatever(_: str) -> bool:
     return True
 
 
+NONE = "There is none now."
+LOOK = "Look at what is there now, and send If-Match with its ETag."
+
+
 class StoredPipelines:
     """The pipelines in `folder`, which may be missing."""
 
@@ -39,8 +43,7 @@ class StoredPipelines:
         """
         while True:
             # Get the number first: if another process stores a version after this, it takes that number.
-            number, newest = self._stored.following(pipeline.name), self._newest(pipeline.name)
-            _check(newest, fits)
+            number, newest = self._stored.following(pipeline.name), self.check(pipeline.name, fits)
             if newest and newest.sha256 == pipeline.sha256:
                 return newest, False
             if self._stored.full(pipeline.name):
@@ -54,12 +57,14 @@ class StoredPipelines:
         if not self._stored.delete(name):
             raise PipelineNotFound(f"There is no stored pipeline {name!r}.")
 
+    def check(self, name: str, fits: Fits) -> Pipeline | None:
+        """The newest version, if there is one. Raises PreconditionFailed if it may not be replaced."""
+        newest = self._newest(name)
+        now = newest.sha256 if newest else ""
+        if not fits(now):
+            found = f"The newest version is {newest.version}, sha256 {now}." if newest else NONE
+            raise PreconditionFailed(found, hint=LOOK)
+        return newest
+
     def _newest(self, name: str) -> Pipeline | None:
         return self.get(name) if self.versions(name) else None
-
-
-def _check(newest: Pipeline | None, fits: Fits) -> None:
-    now = newest.sha256 if newest else ""
-    if not fits(now):
-        found = f"The newest version is {newest.version}, sha256 {now}." if newest else "There is none now."
-        raise PreconditionFailed(found, hint="Look at what is there now, and send If-Match with its ETag.")

@@ -288,6 +288,7 @@ def test_all_faults_of_a_pipeline_are_told_with_their_places(api: Served) -> Non
     assert errors[0]["hint"] == "Did you mean 'trim'?"
 
 
+NOBODY = "01890000-0000-7000-8000-000000000000"
 HEAD = b"POST /upload_csv%b HTTP/1.1\r\nHost: x\r\nContent-Type: text/csv\r\n"
 
 
@@ -303,6 +304,24 @@ def test_a_length_over_the_limit_is_refused_before_the_file_is_sent(api: Served)
     answer = exchange(api, HEAD % b"" + b"Content-Length: 999999999999999\r\nExpect: 100-continue\r\n\r\n")
     assert answer.startswith(b"HTTP/1.1 413 ")
     assert b"100 Continue" not in answer
+
+
+@pytest.mark.parametrize(
+    ("request_line", "header", "status"),
+    [
+        ("PUT /pipelines/tidy", "If-Match: *", 409),
+        ("PUT /pipelines/unseen", "If-Match: *", 412),
+        ("PUT /pipelines/unseen/schema", "Content-Length: 99999999", 413),
+        (f"POST /jobs/{NOBODY}/rerun", "Content-Type: multipart/form-data; boundary=x", 404),
+    ],
+)
+def test_what_the_head_tells_is_refused_before_the_body_is_asked_for(
+    api: Served, request_line: str, header: str, status: int
+) -> None:
+    length = "" if "Length" in header else "Content-Length: 1000\r\n"
+    head = f"{request_line} HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\n{length}{header}\r\n\r\n"
+    answer = exchange(api, head.encode())
+    assert answer.startswith(b"HTTP/1.1 %d " % status)
 
 
 def test_a_client_that_waits_for_100_is_told_to_go_on(api: Served) -> None:

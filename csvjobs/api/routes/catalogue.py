@@ -13,6 +13,7 @@ from csvjobs.api.conditions import tags, unchanged
 from csvjobs.api.problems import responses
 from csvjobs.api.routes.deps import Given
 from csvjobs.api.schemas import PipelineInfo, StepInfo
+from csvjobs.api.uploads import check_length
 from csvjobs.errors import BadRequest
 from csvjobs.flow.submit import check_size
 from csvjobs.pipelines.catalogue import BY_NAME, wire_name
@@ -117,7 +118,8 @@ async def put_pipeline(
         matched = if_match is None or _means(if_match, sha256, strong=True)
         return matched and not (if_none_match is not None and _means(if_none_match, sha256))
 
-    text, known = await _text(request), services.pipelines
+    known = services.pipelines
+    text = await _text(request, known, name, fits)
     return await _stored(known, name, text, fits, response)
 
 
@@ -155,7 +157,8 @@ async def put_schema(
 ) -> PipelineInfo:
     """Stores a pipeline that checks rows against a Table Schema (datapackage.org), also one of a resource
     in a Data Package, as the newest version of that name. A schema that cannot be checked is refused."""
-    text, known = await _text(request), services.pipelines
+    known = services.pipelines
+    text = await _text(request, known, name)
     made = (await to_thread.run_sync(from_schema, text, name, resource)).yaml()
     return await _stored(known, name, made, whatever, response)
 
@@ -212,8 +215,11 @@ def _means(header: str, sha256: str, *, strong: bool = False) -> bool:
     return sha256 != "" and bool({"*", sha256} & named)
 
 
-async def _text(request: Request) -> str:
-    """The body. Raises UploadTooLarge, BadRequest."""
+async def _text(request: Request, known: NamedPipelines, name: str, fits: Fits = whatever) -> str:
+    """The body, which is not asked for if it would be refused anyway. Raises UploadTooLarge, BadRequest, and
+    the errors of `NamedPipelines.check`."""
+    check_length(request, MAX_BYTES)
+    await to_thread.run_sync(known.check, name, fits)
     body = bytearray()
     async for chunk in request.stream():
         body += chunk

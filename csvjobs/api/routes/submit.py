@@ -21,6 +21,7 @@ from csvjobs.flow.inspect import Inspection, inspect
 from csvjobs.flow.preview import LONGEST, Preview, preview
 from csvjobs.flow.rerun import rerun
 from csvjobs.flow.services import Services
+from csvjobs.flow.view import request_of
 from csvjobs.jobs.job import Job
 from csvjobs.priority import Priority
 from csvjobs.reading.options import ReadOptions
@@ -143,6 +144,8 @@ async def run_again(
     """Makes a new job from the stored file, without another upload: with the same pipeline or `pipeline`,
     with the fitted parameters that the old job applied or those of `apply`, and with the given read options
     in place of those declared or detected before. Send them as a form or as query parameters."""
+    # Before the body, which a client may hold back until it is asked for it (RFC 9110 section 10.1.1).
+    await to_thread.run_sync(request_of, services, job_id)
     form = await asked(request)
 
     def ask() -> Job:

@@ -616,7 +616,7 @@ class UnfitPipeline(DataError):
 
 
 class UnknownColumn(DataError):
-    """A step names a column that the file does not have, or the `table` that it looks things up in.
+    """A step names a column that the file, or the table that it looks things up in, does not have.
 
     Name the columns as the header does. A column of an earlier step may have been renamed or dropped
     there.

@@ -113,6 +113,8 @@ class Service:
     def kill_child_at_work(self, worker: subprocess.Popen[bytes], job_id: str) -> int:
         """Kills the child that runs the job, once that counts as an attempt; returns its pid."""
         eventually(lambda: self.attempts(job_id) and self.services.storage.leased(job_id))
+        # The one of the job before may not be quite gone.
+        eventually(lambda: len(children(worker.pid)) == 1)
         [child] = children(worker.pid)
         os.kill(child, signal.SIGKILL)
         return child

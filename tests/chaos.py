@@ -113,9 +113,8 @@ class Service:
     def kill_child_at_work(self, worker: subprocess.Popen[bytes], job_id: str) -> int:
         """Kills the child that runs the job, once that counts as an attempt; returns its pid."""
         eventually(lambda: self.attempts(job_id) and self.services.storage.leased(job_id))
-        # The one of the job before may not be quite gone.
-        eventually(lambda: len(children(worker.pid)) == 1)
-        [child] = children(worker.pid)
+        # Its successor may be warming up beside it.
+        [child] = set(children(worker.pid)) & holders(self.root / job_id / "lock")
         os.kill(child, signal.SIGKILL)
         return child
 
@@ -167,6 +166,12 @@ def eventually(true: Callable[[], object], within: float = WITHIN) -> None:
     while not true():
         assert time.monotonic() < deadline, "did not come true in time"
         time.sleep(0.005)
+
+
+def holders(file: Path) -> set[int]:
+    """The pids of the processes that have the file locked; see proc_locks(5)."""
+    locks = [line.split() for line in Path("/proc/locks").read_text().splitlines()]
+    return {int(pid) for *_, pid, place, _, _ in locks if place.endswith(f":{file.stat().st_ino}")}
 
 
 def gone(pid: int) -> bool:

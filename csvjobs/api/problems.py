@@ -17,7 +17,14 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.routing import Match
 
-from csvjobs.errors import CsvjobsError, InternalError, InvalidRequest, UnknownAddress, WrongMethod
+from csvjobs.errors import (
+    BadRequest,
+    CsvjobsError,
+    InternalError,
+    InvalidRequest,
+    UnknownAddress,
+    WrongMethod,
+)
 
 log = logging.getLogger(__name__)
 
@@ -35,7 +42,7 @@ HEADERS = {
     "unsupported-coding": {"Accept-Encoding": "gzip, zstd, identity"},
 }
 
-OF_FRAMEWORK: dict[int, type[CsvjobsError]] = {404: UnknownAddress, 405: WrongMethod}
+OF_FRAMEWORK: dict[int, type[CsvjobsError]] = {400: BadRequest, 404: UnknownAddress, 405: WrongMethod}
 """The framework's own errors that a client can cause."""
 
 

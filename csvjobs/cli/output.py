@@ -36,6 +36,8 @@ SIGNALLED = 128
 UNREAD = SIGNALLED + signal.SIGPIPE
 """As if SIGPIPE had ended it, which is how other programs end whose output nobody reads any more."""
 
+QUEUED, WORKERLESS = "queued", "queued, but no worker is running"
+
 CELLS = {"changed": "cells changed", "unparsed": "cells that could not be read"}
 KINDS = 5
 """Kinds of rejects that are listed; rejected.csv has them all."""
@@ -166,11 +168,11 @@ class Bar:
         self._progress.advance(self._task, by)
 
     def show(self, job: Job) -> None:
-        """Shows the progress of a running job."""
+        """Shows the progress of a running job, or what one that is not running waits for."""
         if job.progress:
-            self._progress.update(
-                self._task, completed=job.progress.fraction, description=f"{job.progress.stage:<10}"
-            )
+            self._progress.update(self._task, completed=job.progress.fraction)
+        stage = job.progress.stage if job.progress else WORKERLESS if job.workers == 0 else QUEUED
+        self._progress.update(self._task, description=f"{stage:<10}")
 
 
 @contextmanager
@@ -186,7 +188,7 @@ def running() -> Iterator[Bar]:
     """A progress bar for a job."""
     columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn())
     with _progress(*columns) as progress:
-        yield Bar(progress, f"{'queued':<10}", 1.0)
+        yield Bar(progress, f"{QUEUED:<10}", 1.0)
 
 
 def _progress(*columns: ProgressColumn) -> Progress:

@@ -14,8 +14,12 @@ from pathlib import Path
 
 import pytest
 from chaos import eventually, free_port
+from rich.progress import Progress
 from served import Served
 from terminal import Terminal
+
+from csvjobs.cli.output import Bar
+from csvjobs.client import Client
 
 CSV = "id,name\n00042,Ada\n"
 RAGGED = "a,b\n1,2\n3\n4,5\n6,7\n"
@@ -277,6 +281,16 @@ def test_a_job_that_has_not_ended_has_no_output_yet(at: Terminal, idle: Served) 
     typed = at.types("download", job_id, "-o", "out.csv", "-s", idle.url)
     assert typed.status == 2
     assert typed.err.startswith("error job-not-finished: ")
+
+
+def test_whoever_waits_is_told_that_no_worker_is_running(idle: Served) -> None:
+    progress = Progress()
+    bar = Bar(progress, "", 1.0)
+    with Client(idle.url) as client:
+        job = client.job(idle.post(CSV.encode())["job_id"])
+    for workers, said in ((job.workers, "queued, but no worker is running"), (1, "queued")):
+        bar.show(job.model_copy(update={"workers": workers}))
+        assert progress.tasks[0].description.strip() == said
 
 
 def test_whoever_stops_waiting_is_told_how_to_find_the_job_again(at: Terminal, idle: Served) -> None:

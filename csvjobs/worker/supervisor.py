@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import TracebackType
+from types import FrameType, TracebackType
 
 from pydantic import SecretStr
 
@@ -28,6 +28,7 @@ from csvjobs.worker.exits import how_it_ended
 from csvjobs.worker.tied import tied
 
 LOOK_EVERY = 0.1
+STOPS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 GRACE = 3.0
 """Seconds that processes have to end after the first signal, in addition to the drain time of jobs."""
 
@@ -110,13 +111,14 @@ class Supervisor:
     def __init__(self, drain: float = 0.0) -> None:
         self._children: list[Supervised] = []
         self._grace = drain + GRACE
+        self._stopped = False
 
     def __enter__(self) -> Supervisor:
         # A program that nohup started ignores SIGHUP, and shall.
-        self._before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP)}
+        self._before = {number: signal.getsignal(number) for number in STOPS}
         for number, handler in self._before.items():
             if handler is not signal.SIG_IGN:
-                signal.signal(number, signal.default_int_handler)
+                signal.signal(number, self._stop)
         return self
 
     def __exit__(
@@ -142,9 +144,17 @@ class Supervisor:
         return child
 
     def tend(self) -> None:
-        """Checks all children once and restarts those that are due."""
+        """Checks all children once and restarts those that are due. Raises KeyboardInterrupt once it is to
+        stop."""
+        if self._stopped:
+            raise KeyboardInterrupt
         for child in self._children:
             child.tend()
+
+    def _stop(self, number: int, frame: FrameType | None) -> None:
+        # A flag too, as Python drops exceptions raised in a finalizer.
+        self._stopped = True
+        raise KeyboardInterrupt
 
     def _end(self, children: list[Supervised], grace: float) -> None:
         for child in children:

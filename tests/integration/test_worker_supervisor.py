@@ -26,6 +26,22 @@ UP = [sys.executable, "-c", "from csvjobs.worker.supervisor import *; up(load())
 WORKER = [sys.executable, str(ROOT / "worker.py")]
 
 
+STRUCK_IN_A_FINALIZER = """
+import os, signal
+from csvjobs.worker.supervisor import Supervisor
+
+class Struck:
+    def __del__(self):
+        os.kill(os.getpid(), signal.SIGTERM)
+        sum(range(10))
+
+with Supervisor() as supervisor:
+    Struck()
+    supervisor.tend()
+    print("went on")
+"""
+
+
 class Run:
     """A command under test; what it prints is in `printed`."""
 
@@ -112,6 +128,11 @@ def test_up_ends_in_time_although_a_job_runs_which_ends_at_the_next_start(
     finally:
         again.process.terminate()
         again.process.wait()
+
+
+def test_a_signal_is_not_lost_whatever_it_falls_into() -> None:
+    ran = subprocess.run([sys.executable, "-c", STRUCK_IN_A_FINALIZER], capture_output=True, check=True)
+    assert (ran.stdout, b"Exception ignored" in ran.stderr) == (b"", True)
 
 
 def test_a_killed_supervisor_leaves_nothing_and_can_be_started_again(

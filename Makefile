@@ -45,9 +45,9 @@ $(TEST)/.made: requirements-test.txt pyproject.toml
 
 # Made anew when a lock changes, so that nothing is left over from an older one.
 define environment
-	@echo "Making $(dir $(1)) from $(2) with $$($(PYTHON) --version)"
-	@rm -rf $(dir $(1))
-	@$(PYTHON) -m venv $(dir $(1)) || { echo "Installing python3-venv"; $(SUDO) apt-get update -qq; $(SUDO) apt-get install -y -qq python3-venv; $(PYTHON) -m venv $(dir $(1)); }
+	@echo "Making $(1:/bin=) from $(2) with $$($(PYTHON) --version)"
+	@rm -rf $(1:/bin=)
+	@$(PYTHON) -m venv $(1:/bin=) || { echo "Installing python3-venv"; $(SUDO) apt-get update -qq; $(SUDO) apt-get install -y -qq python3-venv; $(PYTHON) -m venv $(1:/bin=); }
 	@$(1)/python -m pip install -q --disable-pip-version-check --no-compile --require-hashes -r $(2)
 	@$(1)/python -m pip install -q --disable-pip-version-check --no-deps -e .
 	@touch $(1)/.made

@@ -10,9 +10,15 @@ import yaml
 
 from csvjobs.errors import InvalidOption, InvalidPipeline
 
+MAX_TEXT = 256 * 1024
+"""Characters. YAML of this length takes a second to parse."""
+
 
 def plain(text: str) -> Any:
     """The data of the text, all scalars as text. Raises InvalidPipeline."""
+    if len(text) > MAX_TEXT:
+        said = f"The pipeline is longer than {MAX_TEXT} characters (found {len(text)})."
+        raise InvalidPipeline([InvalidOption(said)])
     try:
         loaded = _json(text) or yaml.load(text, _PlainLoader)  # noqa: S506 (makes text, lists and dicts only)
         # JSON escapes can spell lone surrogates, which no file can contain.
@@ -57,7 +63,8 @@ def _once(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _fault(error: Exception) -> InvalidOption:
-    said = " ".join(str(error).split())
+    deep = isinstance(error, RecursionError)
+    said = "it is nested too deep" if deep else " ".join(str(error).split())
     if isinstance(error, yaml.MarkedYAMLError) and (mark := error.problem_mark):
         said = f"line {mark.line + 1}, column {mark.column + 1}: {error.problem}"
     hint = "Indent with blanks, not with tabs." if r"'\t'" in said else None

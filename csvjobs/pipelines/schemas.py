@@ -6,7 +6,7 @@ from typing import Any
 
 from csvjobs.errors import CsvjobsError, InvalidOption, InvalidPipeline, place_of
 from csvjobs.pipelines.plain import plain
-from csvjobs.pipelines.spec import MAX_NAME, MAX_TEXT, Pipeline, build
+from csvjobs.pipelines.spec import MAX_NAME, Pipeline, build
 from csvjobs.pipelines.steps.validate import Validate
 from csvjobs.pipelines.table_schema import table_schema
 
@@ -22,8 +22,6 @@ def from_schema(text: str, name: str, resource: str | None = None) -> Pipeline:
 
     Raises InvalidPipeline with everything that cannot be checked, each with its JSON pointer.
     """
-    if len(text) > MAX_TEXT:
-        raise _no(f"The Table Schema is longer than {MAX_TEXT} characters.", "")
     pointer, schema = _schema(plain(text), resource)
     try:
         step = build({"steps": [{"step": "validate", "schema": schema}]}).steps[0]

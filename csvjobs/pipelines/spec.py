@@ -20,7 +20,6 @@ from csvjobs.pipelines.report import ReportOptions
 from csvjobs.pipelines.step import Step
 from csvjobs.reading.options import ReadOptions
 
-MAX_TEXT = 256 * 1024
 MAX_STEPS = 200
 MAX_NAME = 100
 MAX_SHOWN = 100
@@ -79,8 +78,6 @@ def digest(data: dict[str, Any]) -> str:
 def parse(text: str) -> Pipeline:
     """A pipeline from YAML or JSON text. Scalars stay text until an option requires a type, so that `equals:
     00042` and `equals: NO` mean what they say. Raises InvalidPipeline."""
-    if len(text) > MAX_TEXT:
-        raise InvalidPipeline([InvalidOption(f"The pipeline is longer than {MAX_TEXT} characters.")])
     return build(plain(text))
 
 

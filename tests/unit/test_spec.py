@@ -1,6 +1,7 @@
 """Pipelines as text: what is accepted, and that all faults are reported at once."""
 
 import json
+import re
 
 import pytest
 
@@ -113,6 +114,21 @@ def test_tabs_are_told_to_be_none_of_the_indentation() -> None:
 )
 def test_what_is_no_pipeline_is_refused(text: str) -> None:
     assert faults(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("steps: " + "[" * 5000 + "]" * 5000, "nested too deep"),
+        ('{"steps": ' + "[" * 50_000 + "]" * 50_000 + "}", "nested too deep"),
+        ("# " + "a" * 300_000, "longer than 262144 characters (found 300002)"),
+    ],
+    ids=["deep YAML", "deep JSON", "long"],
+)
+def test_what_is_too_deep_or_too_long_is_told_so_before_anything_else(text: str, told: str) -> None:
+    with pytest.raises(InvalidPipeline, match=re.escape(told)):
+        parse(text)
+    assert from_file(text, "sales.yaml") == text
 
 
 def test_declared_read_options_win_over_the_pipelines() -> None:

@@ -18,8 +18,9 @@ from csvjobs.errors import BadRequest
 from csvjobs.flow.submit import check_size
 from csvjobs.pipelines.catalogue import BY_NAME, wire_name
 from csvjobs.pipelines.named import NamedPipelines
+from csvjobs.pipelines.plain import MAX_TEXT
 from csvjobs.pipelines.schemas import from_schema, to_schema
-from csvjobs.pipelines.spec import MAX_TEXT, Pipeline
+from csvjobs.pipelines.spec import Pipeline
 from csvjobs.pipelines.step import Step
 from csvjobs.pipelines.stored import Fits, whatever
 from csvjobs.storage.base import writing

@@ -183,7 +183,7 @@ def test_the_output_is_shown_in_the_dialect_it_is_written_in(page: Page, delimit
 
 def test_an_output_without_a_header_row_is_shown_with_numbered_columns(page: Page) -> None:
     own_pipeline(page, "write: {header: false}")
-    page.get_by_text("Choose the output").click()
+    page.locator("#outputs summary").click()
     page.get_by_role("button", name="format: xlsx").click()
     expect(page.locator("#pipeline-fault")).to_contain_text("Change it by hand, under write.")
     own_pipeline(page, "write: {header: false}")
@@ -194,7 +194,7 @@ def test_an_output_without_a_header_row_is_shown_with_numbered_columns(page: Pag
 
 def test_an_output_that_is_no_plain_csv_is_not_shown_but_downloaded(page: Page) -> None:
     own_pipeline(page, "write: {compression: zstd}")
-    page.get_by_text("Choose the output").click()
+    page.locator("#outputs summary").click()
     page.get_by_role("button", name="compression: gzip").click()
     expect(page.locator("#text")).to_have_value("write: {compression: gzip}")
     process(page, b"a,b\n1,2\n")
@@ -202,6 +202,38 @@ def test_an_output_that_is_no_plain_csv_is_not_shown_but_downloaded(page: Page) 
     expect(page.get_by_text("Only CSV output can be shown here")).to_be_visible()
     expect(page.locator("#preview")).to_be_hidden()
     assert gzip.decompress(downloaded(page, "Download output.csv.gz")) == b"a,b\n1,2\n"
+
+
+def test_the_output_of_a_pipeline_that_has_a_name_is_chosen(page: Page) -> None:
+    page.get_by_label("Pipeline", exact=True).select_option("excel-export")
+    page.locator("#outputs summary").click()
+    page.locator("#outputs").get_by_role("button", name="format: jsonl").click()
+    expect(page.locator("#text")).to_have_value(
+        re.compile("^name: excel-export\n(.*\n)+write: {format: jsonl}\n$")
+    )
+    process(page, b"a,b\n1,2\n")
+    expect(status(page)).to_have_text("done")
+    assert downloaded(page, "Download output.jsonl") == b'{"a":"1","b":"2"}\n'
+    page.get_by_text("Process again with other options").click()
+    page.locator("#again-outputs summary").click()
+    page.locator("#again-outputs").get_by_role("button", name="compression: gzip").click()
+    expect(page.locator("#again-text")).to_have_value(re.compile("\nwrite: {compression: gzip}\n$"))
+    page.get_by_role("button", name="Process again").click()
+    assert gzip.decompress(downloaded(page, "Download output.csv.gz")) == b"a,b\n1,2\n"
+
+
+def test_pipelines_are_offered_as_soon_as_the_service_tells_them(page: Page) -> None:
+    page.clock.install()
+    page.route("**/pipelines", lambda route: route.abort("internetdisconnected"), times=1)
+    page.reload()
+    choose(page, b"a,b\n1,2\n")
+    looked_at(page)
+    look(page).get_by_label("Delimiter").select_option(",")
+    assert page.locator("#pipeline option").all_inner_texts() == ["tidy", "your own, written here"]
+    page.clock.run_for(10_000)
+    expect(page.locator("#pipeline option", has_text="crm-clean")).to_have_count(1)
+    expect(page.locator("#again-pipeline option", has_text="crm-clean")).to_have_count(1)
+    expect(look(page).get_by_label("Delimiter")).to_have_value(",")
 
 
 def test_a_workbook_is_looked_at_and_its_sheet_can_be_chosen(page: Page) -> None:
@@ -220,7 +252,7 @@ def test_a_workbook_is_looked_at_and_its_sheet_can_be_chosen(page: Page) -> None
 
 def test_an_output_in_utf16_is_shown_as_what_it_says(page: Page) -> None:
     own_pipeline(page, "steps: [{step: trim}]")
-    page.get_by_text("Choose the output").click()
+    page.locator("#outputs summary").click()
     page.get_by_role("button", name="profile: excel").click()
     expect(page.locator("#text")).to_have_value("steps: [{step: trim}]\nwrite: {profile: excel}\n")
     own_pipeline(page, "write: {profile: excel-unicode}")
@@ -777,7 +809,7 @@ def test_everything_is_reached_by_keyboard(page: Page) -> None:
 def test_options_and_rows_are_reached_by_keyboard(page: Page) -> None:
     choose(page, b"a;b\n1;2\n")
     looked_at(page)
-    page.get_by_role("button", name="Process", exact=True).focus()
+    page.locator("#outputs summary").focus()
     reached = []
     for _ in range(7):
         page.keyboard.press("Tab")

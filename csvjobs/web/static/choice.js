@@ -11,7 +11,7 @@ const YAML = { headers: { Accept: "application/yaml" } };
 // The choice among the elements whose ids begin with `prefix`; `source` gives the address of what is chosen
 // where that has no name.
 export function choice(prefix, source = () => null) {
-  const [select, about, text, own, edit, opened, refused] = ["pipeline", "about", "text", "own", "edit", "open", "pipeline-fault"].map((id) => $(prefix + id));
+  const [select, about, text, own, edit, opened, outputs, refused] = ["pipeline", "about", "text", "own", "edit", "open", "outputs", "pipeline-fault"].map((id) => $(prefix + id));
   const descriptions = {};
 
   const check = () => {
@@ -23,6 +23,8 @@ export function choice(prefix, source = () => null) {
     own.hidden = select.value !== OWN;
     check();
     edit.hidden = !own.hidden;
+    // A copy would learn anew.
+    outputs.hidden = select.value.startsWith(LEARNT);
     about.textContent = descriptions[select.value] ?? "";
     refused.hidden = true;
   };
@@ -43,12 +45,29 @@ export function choice(prefix, source = () => null) {
     return `/pipelines/${encodeURIComponent(select.value)}`;
   };
 
-  edit.onclick = async () => {
-    if (!(await replaceable())) return;
+  // The text of what is chosen; null if there is none, which is told, or what is written shall be kept.
+  const current = async () => {
+    if (!own.hidden) return text.value;
+    if (!(await replaceable())) return null;
     const { ok, body } = await ask(copied(), YAML);
-    if (ok) write(body);
-    else fault(refused, body);
+    if (!ok) fault(refused, body);
+    return ok ? body : null;
   };
+
+  edit.onclick = async () => {
+    const yaml = await current();
+    if (yaml !== null) write(yaml);
+  };
+
+  const output = async (option) => {
+    const yaml = await current();
+    if (yaml === null) return;
+    const more = written(yaml, option);
+    write(more ?? yaml);
+    if (!more) fault(refused, { detail: "The pipeline says already how to write the output, or is written as JSON.", hint: "Change it by hand, under write." });
+  };
+  outputs.append($("output").content.cloneNode(true));
+  for (const button of outputs.querySelectorAll("button")) button.onclick = () => output(button.textContent);
 
   opened.onchange = async () => {
     const [file] = opened.files;
@@ -58,8 +77,20 @@ export function choice(prefix, source = () => null) {
     else if (await replaceable()) write(named(await file.text(), file.name));
     opened.value = "";
   };
+  const offer = (known) => {
+    const before = select.value;
+    for (const one of known) descriptions[one.name] = one.description;
+    const named = known.map((one) => element("option", one.name, { value: one.name }));
+    const first = source() === null ? [] : [element("option", "the same as before", { value: "" })];
+    const learnt = [...select.options].filter((option) => option.value.startsWith(LEARNT));
+    select.replaceChildren(...first, ...named, element("option", "your own, written here", { value: OWN }), ...learnt);
+    if ([...select.options].some((option) => option.value === before)) select.value = before;
+    show();
+  };
   select.addEventListener("change", show);
   text.addEventListener("input", check);
+  // Until the service tells more.
+  offer([...select.options].map(({ value }) => ({ name: value, description: about.textContent })));
 
   return {
     // As fields of a form; none where nothing is chosen.
@@ -84,23 +115,11 @@ export function choice(prefix, source = () => null) {
       if (more) write(more);
       else fault(refused, { detail: "A step can be added to a list that has each step on lines of its own.", hint: "Write it as in - step: trim, or add the step by hand." });
     },
-    output(option) {
-      const more = written(text.value, option);
-      if (more) write(more);
-      else fault(refused, { detail: "The pipeline says already how to write the output, or is written as JSON.", hint: "Change it by hand, under write." });
-    },
-    offer(known) {
-      const before = select.value;
-      for (const one of known) descriptions[one.name] = one.description;
-      const named = known.map((one) => element("option", one.name, { value: one.name }));
-      const first = source() === null ? [] : [element("option", "the same as before", { value: "" })];
-      select.replaceChildren(...first, ...named, element("option", "your own, written here", { value: OWN }));
-      if ([...select.options].some((option) => option.value === before)) select.value = before;
-      show();
-    },
+    offer,
     reset() {
       select.selectedIndex = 0;
       text.value = "";
+      outputs.open = false;
       show();
     },
   };
@@ -128,18 +147,13 @@ function added(yaml, step) {
   return `${lines.join("\n")}\n`;
 }
 
-// The pipeline with an option for its output, in place of one that was chosen here; null if it has others.
+// The pipeline with an option for its output, in place of such a one; null if it has others.
 function written(yaml, option) {
   const line = `write: {${option}}`;
-  const chosen = /^write: \{(format|profile|compression): \w+\}$/m;
+  const chosen = /^write:( \{(format|profile|compression): \w+\}|\n  (format|profile|compression): \w+)$(?!\n[ #])/m;
   if (chosen.test(yaml)) return yaml.replace(chosen, line);
   if (/^write:/m.test(yaml) || /^\s*[{[]/.test(yaml)) return null;
   return `${[yaml.trimEnd(), line].filter(Boolean).join("\n")}\n`;
-}
-
-// A click on one of the options for the output chooses it.
-export function outputs(box, choose) {
-  for (const button of box.querySelectorAll("button")) button.onclick = () => choose(button.textContent);
 }
 
 // The steps that there are; a click adds the example of one to the pipeline.

@@ -3,6 +3,7 @@
 export const $ = (id) => document.getElementById(id);
 export const number = new Intl.NumberFormat("en");
 export const SHOWN_COLUMNS = 100;
+export const LOOK_AGAIN = 5000;
 const SHOWN_CHARACTERS = 200;
 const AWAY = { detail: "The service cannot be reached.", hint: "Check that it runs and that you are online, then try again." };
 

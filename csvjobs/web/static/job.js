@@ -1,6 +1,6 @@
 // One job: how it goes on, what came out, what can be done with it.
 
-import { $, ask, bytes, capital, confirmed, element, fault, number, pipelineOf, say } from "./dom.js";
+import { $, LOOK_AGAIN, ask, bytes, capital, confirmed, element, fault, number, pipelineOf, say } from "./dom.js";
 import { showAgain } from "./again.js";
 import { sure, told } from "./look.js";
 import { showOutput } from "./output.js";
@@ -9,7 +9,6 @@ import { mark, recent } from "./recent.js";
 import { did } from "./steps.js";
 
 const KINDS = 8;
-const LOOK_AGAIN = 5000;
 const TITLE = document.title;
 const STAGES = { read: "Reading", fit: "Learning from the rows", check: "Checking the rows", transform: "Writing the output", changes: "Listing the changes", profile: "Profiling the columns", publish: "Finishing" };
 const ENDS = { done: "✓", error: "✗", cancelled: "✗" };

@@ -1,10 +1,9 @@
 // What was sent lately, newest first.
 
-import { $, ask, capital, element, many, pipelineOf } from "./dom.js";
+import { $, LOOK_AGAIN, ask, capital, element, many, pipelineOf } from "./dom.js";
 
 const PAGE = 20;
 const MOST_AT_ONCE = 200;
-const LOOK_AGAIN = 5000;
 
 let count = PAGE;
 let timer = null;

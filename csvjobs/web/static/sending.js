@@ -1,7 +1,7 @@
 // A file is chosen, looked at and sent.
 
 import { $, ask, bytes, fault, odd, unreadable } from "./dom.js";
-import { choice, outputs, steps } from "./choice.js";
+import { choice, steps } from "./choice.js";
 import { recent } from "./recent.js";
 import { OF_PIPELINES, chosen, forget, look, options } from "./look.js";
 
@@ -131,7 +131,6 @@ export function sending(known, opened) {
   };
   options($("look-options"), "look", afresh(inspect));
   steps($("steps"), pipeline.add);
-  outputs($("outputs"), pipeline.output);
   $("file").addEventListener("change", afresh(choose));
   $("file").addEventListener("click", () => ($("refused").hidden = true));
   for (const id of ["pipeline", "text", "look-options"]) $(id).addEventListener("change", afresh(inspect));
@@ -145,7 +144,7 @@ export function sending(known, opened) {
   dropping();
   known.then((all) => {
     pipeline.offer(all);
-    if (file()) choose();
+    if (file() && $("look").hidden) choose();
   });
 }
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Container, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -16,7 +16,14 @@ from fastapi import Request
 from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
 
-from csvjobs.errors import BadRequest, DigestMismatch, InvalidOption, UnsupportedCoding, UnsupportedMediaType
+from csvjobs.errors import (
+    BadRequest,
+    DigestMismatch,
+    InvalidOption,
+    UnsupportedCoding,
+    UnsupportedMediaType,
+    nearest,
+)
 from csvjobs.flow.apply import Processing
 from csvjobs.flow.services import Services
 from csvjobs.flow.submit import Incoming, base_name, check_size
@@ -26,6 +33,7 @@ from csvjobs.pipelines.fitted import MAX_TEXT
 from csvjobs.pipelines.spec import from_file
 from csvjobs.reading.charset import codec_of
 from csvjobs.reading.facts import CHUNK
+from csvjobs.reading.options import ReadOptions
 
 MAX_FIELDS = 32
 MAX_PARTS = MAX_FIELDS + 1  # and the file
@@ -56,6 +64,9 @@ RAW_TYPES = (
 OTHER_TEXTS = ("application/csv", "application/jsonl", "application/x-ndjson")
 """Media types of raw bodies that are text, in addition to text/*."""
 
+OTHER_FIELDS = ("pipeline", "filename", "apply", "retention", "priority")
+"""Fields besides the read options."""
+
 HEADERS = {"present": "true", "absent": "false"}
 MULTIPART = b"multipart/form-data"
 URLENCODED = b"application/x-www-form-urlencoded"
@@ -74,7 +85,7 @@ async def received(
     Raises RequestError for an invalid request, DiskFull, ClientDisconnect when the client disconnects.
     """
     check_length(request, services.settings.max_upload_bytes)
-    query = {name: value for name, value in request.query_params.items() if name not in aside}
+    query = _once(pair for pair in request.query_params.multi_items() if pair[0] not in aside)
     given = request.headers.get("content-type", "")
     kind, options = parse_options_header(given)
     _check_coding(request, () if kind == MULTIPART else PACKED)
@@ -99,7 +110,7 @@ async def asked(request: Request) -> Form:
 
     Raises RequestError for an invalid request, ClientDisconnect when the client disconnects.
     """
-    form = Form(fields=dict(request.query_params))
+    form = Form(fields=_once(request.query_params.multi_items()))
     kind, options = parse_options_header(request.headers.get("content-type"))
     _check_coding(request)
     if kind != MULTIPART:
@@ -142,10 +153,36 @@ class Form:
     @property
     def options(self) -> dict[str, str]:
         """Read options by name; fields win over the media type. Empty fields, which forms send too, are
-        ignored."""
-        others = ("pipeline", "filename", "apply", "retention", "priority")
-        fields = {name: value for name, value in self.fields.items() if value and name not in others}
+        ignored. Raises InvalidOption for a field that there is not."""
+        fields = {name: value for name, value in self.fields.items() if value and name not in OTHER_FIELDS}
+        for name in fields:
+            _check_field(name)
         return {**self.declared, **fields}
+
+
+def _check_field(name: str) -> None:
+    known = (*OTHER_FIELDS, *ReadOptions.model_fields)
+    if name not in known:
+        near = nearest(name, known)
+        hint = f"Did you mean {near!r}?" if near else f"Known: {', '.join(known)}."
+        raise InvalidOption(f"There is no field {name[:80]!r}.", hint=hint)
+
+
+def _once(fields: Iterable[tuple[str, str]]) -> dict[str, str]:
+    """The fields by name. Raises BadRequest if one is there twice: neither may be ignored unasked."""
+    found: dict[str, str] = {}
+    for name, value in fields:
+        _check_once(name, found)
+        found[name] = value
+    return found
+
+
+def _check_once(name: str, others: Container[str]) -> None:
+    if name in others:
+        raise BadRequest(
+            f"The field {name[:80]!r} is given twice.",
+            hint="Give it once. A list, such as nulls, is one field with commas between its texts.",
+        )
 
 
 def resolve(incoming: Incoming, form: Form) -> None:
@@ -224,7 +261,10 @@ async def _multipart(request: Request, incoming: Incoming, boundary: bytes, quer
 async def _parsed(request: Request, boundary: bytes, parts: Parts) -> AsyncIterator[None]:
     """Feeds a multipart body to `parts`; yields after each chunk. Raises BadRequest."""
     if not boundary:
-        raise BadRequest("The multipart body has no boundary.")
+        raise BadRequest(
+            "The multipart body has no boundary.",
+            hint="Leave Content-Type to the HTTP library, which chooses the boundary, or name it there.",
+        )
     try:
         parser = MultipartParser(boundary, parts.callbacks())  # type: ignore[arg-type]
         async for chunk in _verified(request):
@@ -252,7 +292,7 @@ async def _urlencoded(request: Request, kind: bytes) -> dict[str, str]:
         pairs = parse_qsl(_utf8(body, "form"), keep_blank_values=True, max_num_fields=MAX_FIELDS)
     except ValueError:
         raise InvalidOption(f"The form has more than {MAX_FIELDS} fields.") from None
-    return dict(pairs)
+    return _once(pairs)
 
 
 def _utf8(content: bytearray, what: str) -> str:
@@ -324,6 +364,7 @@ class Parts:
         self._disposition = self._type = b""
         self._name: str | None = None
         self._field = bytearray()
+        self._names = set[str]()
         self._count = 0
 
     def callbacks(self) -> dict[str, Callable[..., Any]]:
@@ -376,6 +417,8 @@ class Parts:
 
     def _end(self) -> None:
         if self._name and self._name != "file":
+            _check_once(self._name, self._names)
+            self._names.add(self._name)
             self.form.fields[self._name] = _utf8(self._field, f"field {self._name!r}")
 
     def _all_ended(self) -> None:

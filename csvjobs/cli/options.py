@@ -128,4 +128,7 @@ def read_options(given: list[str] | None) -> dict[str, str]:
             near = nearest(name, ReadOptions.model_fields)
             hint = f"Did you mean {near!r}?" if near else f"Known: {', '.join(ReadOptions.model_fields)}."
             raise InvalidOption(f"--read {name!r}: there is no such read option.", hint=hint)
-    return {name: value.replace("\\t", "\t") for name, _, value in pairs}
+        if [each[0] for each in pairs].count(name) > 1:
+            hint = "A list, such as nulls, is one option with commas between its texts."
+            raise InvalidOption(f"--read {name!r} is given twice.", hint=hint)
+    return {name: value for name, _, value in pairs}

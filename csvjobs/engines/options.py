@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 PROFILES: dict[Any, dict[str, Any]] = {
     "excel": {"bom": True, "newline": "crlf"},
@@ -41,7 +41,8 @@ class WriteOptions(BaseModel):
     delimiter: str = Field(
         ",",
         pattern=r"^[\t !#-/:-@\[-`{-~]$",
-        description="The delimiter: one ASCII character, but no letter, digit or double quote.",
+        description="The delimiter: one ASCII character, but no letter, digit or double quote; `\\t` is a "
+        "tab.",
     )
     quote: Literal["needed", "all"] = Field(
         "needed",
@@ -61,6 +62,12 @@ class WriteOptions(BaseModel):
         "because it begins with `=`, `+`, `-`, `@`, a tab or a carriage return. Plain numbers such as -5, "
         "+1.5e3 or -1.234,50 stay as they are. The job's `warnings` say how many cells were changed.",
     )
+
+    @field_validator("delimiter", mode="before")
+    @classmethod
+    def _tab(cls, given: Any) -> Any:
+        # As for reading.
+        return "\t" if given == "\\t" else given
 
     @model_validator(mode="before")
     @classmethod

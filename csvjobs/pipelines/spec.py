@@ -205,7 +205,15 @@ def _fault(model: type[BaseModel], fault: Any) -> InvalidOption:
     message = fault["msg"].removeprefix("Value error, ").replace(" after validation", "")
     listed = fault["type"] in ("list_type", "tuple_type") and isinstance(fault["input"], str)
     hint = f"Write `[{fault['input']}]`." if listed else None
+    if fault["type"] == "string_pattern_mismatch":
+        hint = _described(model, fault["loc"])
     return InvalidOption(f"{message}{found}.", hint=hint)
+
+
+def _described(model: type[BaseModel], place: tuple[Any, ...]) -> str | None:
+    """What the option at `place` means, in words that a pattern does not have."""
+    fields = _fields(_within(model, place))
+    return next((fields[name].description for name in reversed(place) if name in fields), None)
 
 
 def _within(model: type[BaseModel], place: tuple[Any, ...]) -> type[BaseModel]:

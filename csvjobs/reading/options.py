@@ -88,7 +88,7 @@ class ReadOptions(BaseModel):
     delimiter: str | None = Field(
         None,
         pattern=r"^[^\r\n\x00]{1,4}$",
-        description="The delimiter between cells: one character, or up to four.",
+        description="The delimiter between cells: one character, or up to four; `\\t` is a tab.",
     )
     quote: str | None = Field(
         None,
@@ -168,6 +168,12 @@ class ReadOptions(BaseModel):
     @classmethod
     def _undeclared(cls, given: Any) -> Any:
         return None if given == DETECT else given
+
+    @field_validator("delimiter", mode="before")
+    @classmethod
+    def _tab(cls, given: Any) -> Any:
+        # In shells, forms and unquoted YAML that is how it is typed.
+        return given.replace("\\t", "\t") if isinstance(given, str) else given
 
     @field_validator("quote", mode="before")
     @classmethod

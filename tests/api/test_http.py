@@ -168,6 +168,9 @@ def test_files_have_their_real_media_types(api: Served) -> None:
         "application/zstd",
     }
     assert set(paths["/upload_csv"]["post"]["requestBody"]["content"]) == {"multipart/form-data", "text/csv"}
+    files = paths["/jobs/{job_id}/{name}"]["get"]["responses"]["200"]["content"]
+    assert files["application/json"]["schema"]["type"] == "object"
+    assert files["application/vnd.apache.parquet"]["schema"]["format"] == "binary"
 
 
 def test_steps_and_pipelines_are_listed(api: Served) -> None:

@@ -105,7 +105,7 @@ def test_of_a_large_packed_file_no_more_is_unpacked_than_a_look_needs(api: Serve
 
 def test_only_a_look_can_be_partial(api: Served) -> None:
     answer = api.client.post("/upload_csv", content=b"a\n1\n", params={"partial": "true"})
-    refused(answer, 422, "invalid-pipeline")
+    refused(answer, 422, "invalid-option")
 
 
 def test_the_file_may_come_as_a_form(api: Served) -> None:

@@ -87,7 +87,7 @@ def test_what_is_asked_may_stand_in_a_form(api: Served, multipart: bool) -> None
         ({"content": b"steps: []"}, 415, "unsupported-media-type"),
         ({"files": {"file": b"a\n"}}, 400, "bad-request"),
         ({"data": {"pipeline": "nosuch"}}, 404, "pipeline-not-found"),
-        ({"data": {"colour": "red"}}, 422, "invalid-pipeline"),
+        ({"data": {"colour": "red"}}, 422, "invalid-option"),
         ({"data": {f"f{n}": "" for n in range(33)}}, 422, "invalid-option"),
         ({"files": {f"f{n}": (None, "") for n in range(34)}}, 422, "invalid-option"),
         ({"data": {"pipeline": "x" * 50_000_000}}, 413, "upload-too-large"),
@@ -119,7 +119,7 @@ def test_a_job_that_waits_can_be_run_again_too(serve: Serve) -> None:
     [
         ({"pipeline": "nothing"}, 404, "pipeline-not-found"),
         ({"delimiter": "too long"}, 422, "invalid-pipeline"),
-        ({"colour": "red"}, 422, "invalid-pipeline"),
+        ({"colour": "red"}, 422, "invalid-option"),
     ],
 )
 def test_what_makes_no_sense_is_refused(api: Served, query: dict[str, str], status: int, code: str) -> None:

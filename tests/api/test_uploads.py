@@ -12,6 +12,7 @@ import socket
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
@@ -162,14 +163,15 @@ def test_two_files_are_refused(api: Served) -> None:
 
 @pytest.mark.parametrize("content", ["", "1"])
 def test_more_fields_than_a_form_can_have_are_refused_however_short(api: Served, content: str) -> None:
-    fields = [("same", (None, content))] * 1000
+    fields = [(f"field{count}", (None, content)) for count in range(1000)]
     answer = api.client.post("/upload_csv", files=[*fields, ("file", ("a.csv", CSV))])
     assert "32 fields" in refused(answer, 422, "invalid-option")["detail"]
 
 
 @pytest.mark.parametrize("kind", ["multipart/form-data", "multipart/form-data; boundary="])
 def test_a_form_without_a_boundary_is_refused(api: Served, kind: str) -> None:
-    refused(api.client.post("/upload_csv", content=CSV, headers={"Content-Type": kind}), 400, "bad-request")
+    answer = api.client.post("/upload_csv", content=CSV, headers={"Content-Type": kind})
+    assert "Leave Content-Type to the HTTP library" in refused(answer, 400, "bad-request")["hint"]
 
 
 def test_a_form_that_ends_early_is_refused(api: Served) -> None:
@@ -261,7 +263,7 @@ def test_a_body_packed_in_another_way_is_refused(api: Served, coding: str) -> No
         ({"pipeline": "{"}, 422, "invalid-pipeline"),
         ({"pipeline": '{"name": "\\ud800"}'}, 422, "invalid-pipeline"),
         ({"delimiter": "abcde"}, 422, "invalid-pipeline"),
-        ({"nosuch": "1"}, 422, "invalid-pipeline"),
+        ({"nosuch": "1"}, 422, "invalid-option"),
         ({"nulls": "[NA]"}, 422, "invalid-pipeline"),
         ({"encoding": "rot13"}, 422, "invalid-pipeline"),
     ],
@@ -275,6 +277,38 @@ def test_a_wrong_option_is_refused(
     else:
         answer = api.client.post("/upload_csv", content=CSV, params=query)
     refused(answer, status, code)
+
+
+@pytest.mark.parametrize("form", [True, False])
+def test_a_misspelt_field_is_told_with_the_one_that_is_meant(api: Served, form: bool) -> None:
+    given: dict[str, Any] = {"data": {"pipline": "tidy"}} if form else {"params": {"pipline": "tidy"}}
+    body = refused(api.client.post("/upload_csv", files={"file": CSV}, **given), 422, "invalid-option")
+    assert (body["detail"], body["hint"]) == ("There is no field 'pipline'.", "Did you mean 'pipeline'?")
+
+
+@pytest.mark.parametrize("path", ["/upload_csv", "/jobs/{}/rerun"])
+@pytest.mark.parametrize("how", ["params", "data"])
+def test_of_a_field_that_is_given_twice_neither_is_ignored(api: Served, path: str, how: str) -> None:
+    url = path.format(api.post(CSV)["job_id"])
+    twice: dict[str, Any] = {how: {"nulls": ["NA", "-"]}}
+    files = {"file": CSV} if "{" not in path else None
+    body = refused(api.client.post(url, files=files, **twice), 400, "bad-request")
+    assert body["detail"] == "The field 'nulls' is given twice."
+
+
+def test_a_value_that_is_not_of_its_form_is_told_what_the_option_means(api: Served) -> None:
+    params = {"delimiter": "comma"}
+    body = refused(api.client.post("/upload_csv", content=CSV, params=params), 422, "invalid-pipeline")
+    assert "one character, or up to four" in body["errors"][0]["hint"]
+
+
+def test_a_tab_may_be_written_as_it_is_typed(api: Served) -> None:
+    content = b"a,a\tb\n1,1\t2\n"
+    pipeline = "write: {delimiter: \\t}"
+    job = api.done(content, delimiter="\\t", pipeline=pipeline)
+    assert job["detected"]["delimiter"]["value"] == "\t"
+    output = api.client.get(f"/download_csv/{job['job_id']}/")
+    assert output.content == content
 
 
 def test_all_faults_of_a_pipeline_are_told_with_their_places(api: Served) -> None:

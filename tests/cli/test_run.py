@@ -98,6 +98,11 @@ def test_texts_that_mean_missing_are_told_to_the_steps(at: Terminal) -> None:
     assert at.read("o.csv") == "id,n\n1,6\n2,6\n3,6\n4,6\n"
     assert at.types("run", "gaps.csv", "-r", "nulls=NA,n/a", "-o", "o.csv").status == 0
     assert at.read("o.csv") == at.read("gaps.csv")
+    typed = at.types("run", "gaps.csv", "-r", "nulls=NA", "-r", "nulls=n/a", "-o", "o.csv")
+    assert (typed.status, typed.err.splitlines()[0]) == (
+        2,
+        "error invalid-option: --read 'nulls' is given twice.",
+    )
 
 
 def test_changed_cells_are_listed_where_that_is_asked_for(at: Terminal) -> None:

@@ -18,7 +18,15 @@ from csvjobs.pipelines.spec import build
 router = APIRouter(tags=["files"])
 
 
-_CONTENT = {kind.partition(";")[0]: {"schema": {"type": "string"}} for kind in MEDIA_TYPES.values()}
+def _schema(kind: str) -> dict[str, str]:
+    if kind == "application/json":
+        return {"type": "object"}
+    binary = kind.startswith("application/") and kind != MEDIA_TYPES["jsonl"]
+    return {"type": "string", "format": "binary"} if binary else {"type": "string"}
+
+
+_KINDS = [kind.partition(";")[0] for kind in MEDIA_TYPES.values()]
+_CONTENT = {kind: {"schema": _schema(kind)} for kind in _KINDS}
 _OUTPUT = {
     kind: schema for kind, schema in _CONTENT.items() if kind not in ("application/json", "text/plain")
 }

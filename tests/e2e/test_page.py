@@ -516,6 +516,11 @@ def test_what_strangers_wrote_is_shown_as_text(page: Page) -> None:
     expect(page.locator("main img, main b")).to_have_count(0)
 
 
+def answered(page: Page, url: str, **given: Any) -> None:
+    """Has requests answered with what is given, and not by the service."""
+    page.route(url, lambda route: route.fulfill(**given))
+
+
 def working(service: Served) -> subprocess.Popen[bytes]:
     started = [each for each in service.service.processes if "csvjobs.worker.process" in each.args]
     [worker] = [each for each in started if each.poll() is None]
@@ -535,6 +540,27 @@ def test_a_running_job_shows_its_progress_and_is_cancelled(page: Page, service: 
         expect(page.locator("#job-name")).to_be_focused()
     finally:
         service.service.start_worker()
+
+
+def test_the_progress_goes_back_only_where_the_job_has_begun_anew(page: Page, service: Served) -> None:
+    job = service.done(b"a\n1\n")
+    del job["finished_at"], job["steps"]
+    runs = [("10:00:00", 0.6), ("10:00:00", 0.5), ("10:00:05", 0.2)]
+    seen = [
+        {
+            **job,
+            "status": "processing",
+            "started_at": f"2026-04-03T{at}Z",
+            "progress": {"stage": "transform", "fraction": part},
+        }
+        for at, part in runs
+    ]
+    for count, percent in ((1, 60), (2, 60), (3, 20)):
+        told = "".join(f"event: job\ndata: {json.dumps(each)}\n\n" for each in seen[:count])
+        answered(page, "**/events", body=told, content_type="text/event-stream")
+        answered(page, f"**/jobs/{job['job_id']}", json=seen[count - 1])
+        page.goto(f"/?{count}#{job['job_id']}")
+        expect(page.locator("#job-stage")).to_have_text(f"Writing the output, {percent} %")
 
 
 def test_a_job_is_deleted(page: Page) -> None:

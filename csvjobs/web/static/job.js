@@ -121,8 +121,8 @@ function arrive() {
 
 function showProgress(job, before) {
   const running = job.status === "processing";
-  // What is left to do can turn out to be more; a bar that goes back says nothing to anybody.
-  const same = before?.status === job.status && before.attempts === job.attempts;
+  // What is left to do can turn out to be more; a bar goes back only if the job has begun anew.
+  const same = before?.started_at === job.started_at;
   const part = Math.max(job.progress?.fraction ?? 0, same ? $("job-bar").value : 0);
   $("job-progress").hidden = !running;
   $("job-bar").value = part;

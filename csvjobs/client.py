@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import ipaddress
 import os
 import re
 import time
@@ -22,6 +23,7 @@ from stat import S_IMODE
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
+from urllib.request import getproxies, proxy_bypass
 
 from pydantic import BaseModel, ValidationError
 
@@ -38,8 +40,13 @@ PAUSE = 0.25
 """Backoff before a file is sent again or a download resumed: PAUSE * 2**n seconds before the n-th retry
 without progress."""
 
+MOST_IN_URL = 500
+"""Characters of a pipeline that are sent in the URL; proxies refuse long ones."""
+
 PRINTABLE = re.compile(r"[\x20-\x7e]{1,255}")
 HINT = "Start one with `csvjobs up`, or give --server."
+EXAMPLE = "For example: http://127.0.0.1:8000"
+NOT_TLS = "It does not speak TLS: write http:// if that is meant."
 
 
 class Refused(CsvjobsError):
@@ -75,7 +82,8 @@ class Damaged(ServiceError):
 
 class Client:
     """A client of one service. Methods raise Refused when it refuses the request, Unreachable when it cannot
-    be reached, and Damaged when a file arrives damaged."""
+    be reached, and Damaged when a file arrives damaged. A proxy that the environment names is asked for all
+    hosts but this one. Raises BadRequest for a URL that is none."""
 
     def __init__(self, url: str = "http://127.0.0.1:8000") -> None:
         # Imported where it is used: commands that need no service start faster without it.
@@ -83,9 +91,14 @@ class Client:
 
         self.url = url
         try:
-            self._http = httpx.Client(base_url=url, timeout=httpx.Timeout(30, read=WAIT + 30))
+            given = httpx.URL(url)
         except (httpx.InvalidURL, ValueError) as error:
-            raise self._unreachable(error) from None
+            raise BadRequest(f"{url!r} is not a URL: {error}.", hint=EXAMPLE) from None
+        if given.scheme not in ("http", "https") or not given.host:
+            raise BadRequest(f"{url!r} is not the URL of a service.", hint=EXAMPLE)
+        direct = {f"all://{given.netloc.decode()}": None} if _is_local(given.host) else {}
+        timeout = httpx.Timeout(30, read=WAIT + 30)
+        self._http = httpx.Client(base_url=given, timeout=timeout, mounts=direct)
 
     def __enter__(self) -> Client:
         return self
@@ -117,7 +130,8 @@ class Client:
         if key and not PRINTABLE.fullmatch(key):
             raise BadRequest("The key is not 1 to 255 printable ASCII characters.", hint="Use a UUID.")
         given = {"filename": shown_name(path), "pipeline": pipeline, "apply": apply, **options}
-        kind, head, tail = _with_form(given.pop("apply")) if _long(apply) else ("text/csv", b"", b"")
+        long = {name: given.pop(name) for name in ("pipeline", "apply") if _is_long(given[name])}
+        kind, head, tail = _with_form(long) if long else ("text/csv", b"", b"")
         headers = {"Content-Type": kind, "Idempotency-Key": key or str(uuid.uuid4())}
 
         def post(sent: Callable[[int], None]) -> Job:
@@ -134,7 +148,7 @@ class Client:
         """Makes a new job from the file of another one. pipeline, options: as for `submit`; apply: a job's
         id; by default those of the other job."""
         given = {"pipeline": pipeline, "apply": apply, **options}
-        return self._job(self._call("POST", f"/jobs/{quote(job_id, safe='')}/rerun", params=given))
+        return self._job(self._call("POST", f"/jobs/{quote(job_id, safe='')}/rerun", data=given))
 
     def jobs(self, status: Status | None = None) -> Iterator[Job]:
         """All jobs, or those in one status, newest first; fetched a page at a time."""
@@ -264,8 +278,9 @@ class Client:
 
         said = re.sub(r"^\[Errno -?\d+\] (\w)", lambda match: match[1].lower(), str(error)).rstrip(".")
         reason = said or type(error).__name__
-        unreachable = Unreachable(f"No service answers at {self.url}: {reason}.", hint=HINT)
-        unreachable.passing = not isinstance(error, httpx.ConnectError | httpx.InvalidURL | ValueError)
+        hint = NOT_TLS if "WRONG_VERSION_NUMBER" in said else _without_proxy(self._http.base_url) or HINT
+        unreachable = Unreachable(f"No service answers at {self.url}: {reason}.", hint=hint)
+        unreachable.passing = not isinstance(error, httpx.ConnectError)
         return unreachable
 
     def _stranger(self, answer: httpx.Response) -> Unreachable:
@@ -388,16 +403,34 @@ def _problem(answer: httpx.Response) -> dict[str, Any]:
     return problem if isinstance(problem, dict) else {}
 
 
-def _long(apply: str) -> bool:
-    """Whether `apply` is a document rather than a job's id."""
-    return apply.lstrip().startswith("{")
+def _is_local(host: str) -> bool:
+    """Whether the host is this machine's loopback, to which no proxy leads."""
+    if host == "localhost" or host.endswith(".localhost"):
+        return True
+    with suppress(ValueError):
+        return ipaddress.ip_address(host).is_loopback
+    return False
 
 
-def _with_form(apply: str) -> tuple[str, bytes, bytes]:
-    """A form around a file, as a URL has no room for a document: media type, bytes before, bytes after."""
+def _without_proxy(url: httpx.URL) -> str:
+    """How to do without the proxy that is asked; empty if none is."""
+    asked = {url.scheme, "all"} & getproxies().keys()
+    if not asked or _is_local(url.host) or proxy_bypass(url.host):
+        return ""
+    return f"The environment sets a proxy, which was asked; NO_PROXY={url.host} goes without it."
+
+
+def _is_long(text: str) -> bool:
+    """Whether it is a document, or too long for a URL."""
+    return text.lstrip().startswith("{") or len(text) > MOST_IN_URL
+
+
+def _with_form(fields: dict[str, str]) -> tuple[str, bytes, bytes]:
+    """A form of these fields around a file: media type, bytes before the file, bytes after."""
     boundary = uuid.uuid4().hex
     part = f"--{boundary}\r\nContent-Disposition: form-data; name="
-    head = f'{part}"apply"\r\n\r\n{apply}\r\n{part}"file"; filename="-"\r\n\r\n'
+    told = "".join(f'{part}"{name}"\r\n\r\n{value}\r\n' for name, value in fields.items())
+    head = f'{told}{part}"file"; filename="-"\r\n\r\n'
     return f"multipart/form-data; boundary={boundary}", head.encode(), f"\r\n--{boundary}--\r\n".encode()
 
 

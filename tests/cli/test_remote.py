@@ -328,10 +328,39 @@ def test_a_service_that_is_away_is_told(at: Terminal, command: tuple[str, ...]) 
     assert "Errno" not in typed.err
 
 
-def test_an_address_that_is_none_is_told(at: Terminal) -> None:
-    typed = at.types("status", NOBODY, "-s", "http://[::1")
+@pytest.mark.parametrize("url", ["http://[::1", "127.0.0.1:8000", "localhost:8000", "ftp://x", "http://", ""])
+def test_an_address_that_is_none_is_told(at: Terminal, url: str) -> None:
+    typed = at.types("status", NOBODY, "-s", url)
+    assert typed.status == 2
+    assert typed.err.startswith(f"error bad-request: {url!r} is not ")
+    assert "For example: http://127.0.0.1:8000" in typed.err
+
+
+def test_no_proxy_is_asked_for_this_machine(at: Terminal, api: Served) -> None:
+    nowhere = f"http://127.0.0.1:{free_port()}"
+    proxies = {"HTTP_PROXY": nowhere, "http_proxy": nowhere, "NO_PROXY": "", "no_proxy": ""}
+    for url in (api.url, api.url.replace("127.0.0.1", "localhost")):
+        assert at.types("jobs", "-s", url, **proxies).status == 0
+    typed = at.types("jobs", "-s", "http://csvjobs.invalid", **proxies)
     assert typed.status == 3
-    assert typed.err.startswith("error unreachable: No service answers at http://[::1: ")
+    assert "NO_PROXY=csvjobs.invalid goes without it." in typed.err
+
+
+def test_what_does_not_speak_tls_is_told(at: Terminal, api: Served) -> None:
+    typed = at.types("jobs", "-s", api.url.replace("http:", "https:"))
+    assert typed.status == 3
+    assert "write http:// if that is meant" in typed.err
+
+
+def test_a_long_pipeline_is_sent(at: Terminal, api: Served) -> None:
+    mapping = "".join(f"      long name {count}: short\n" for count in range(5000))
+    at.write("long.yaml", f"steps:\n  - step: replace\n    columns: [name]\n    mapping:\n{mapping}")
+    at.write("names.csv", "name\nlong name 7\n")
+    typed = at.types("submit", "names.csv", "-p", "long.yaml", "-o", "out.csv", "-s", api.url)
+    assert (typed.status, at.read("out.csv")) == (0, "name\nshort\n"), typed.err
+    job_id = typed.out.strip()
+    typed = at.types("rerun", job_id, "-p", "long.yaml", "-o", "again.csv", "-s", api.url)
+    assert (typed.status, at.read("again.csv")) == (0, "name\nshort\n"), typed.err
 
 
 def test_a_server_that_is_not_csvjobs_is_told(at: Terminal, stranger: str) -> None:

@@ -156,7 +156,7 @@ def test_a_service_that_is_not_there_is_unreachable(file: Path, target: Path) ->
             client.wait(NOBODY)
         with pytest.raises(Unreachable):
             client.download(NOBODY, target)
-    with pytest.raises(Unreachable, match="Invalid port"):
+    with pytest.raises(BadRequest, match="Invalid port"):
         Client("http://127.0.0.1:port")
 
 

@@ -9,7 +9,7 @@ import typer
 import yaml
 
 from csvjobs.errors import InvalidOption, nearest
-from csvjobs.pipelines.catalogue import BY_NAME, STEPS, wire_name
+from csvjobs.pipelines.catalogue import BY_NAME, STEPS, paragraphs, wire_name
 from csvjobs.pipelines.step import Step
 
 
@@ -25,7 +25,7 @@ def steps(
         typer.echo(reference(), nl=False)
     elif name is None:
         for called, step in BY_NAME.items():
-            typer.echo(f"{called:<14} {_paragraphs(step)[0]}")
+            typer.echo(f"{called:<14} {paragraphs(step)[0]}")
     elif name in BY_NAME:
         typer.echo(page(BY_NAME[name]), nl=False)
     else:
@@ -52,7 +52,7 @@ def page(step: type[Step]) -> str:
     return "\n".join(
         [
             f"## {wire_name(step)}\n",
-            "\n\n".join(_paragraphs(step)),
+            "\n\n".join(paragraphs(step)),
             _table(step.model_json_schema()),
             *(_part(name, part) for name, part in _parts(step)),
             f"\n```yaml\nsteps:\n{example}```\n",
@@ -98,7 +98,3 @@ def _default(default: Any) -> str:
 
 def _choices(option: dict[str, Any]) -> str:
     return f" One of {', '.join(f'`{one}`' for one in option['enum'])}." if "enum" in option else ""
-
-
-def _paragraphs(step: type[Step]) -> list[str]:
-    return [" ".join(part.split()) for part in (step.__doc__ or "").split("\n\n")]

@@ -82,6 +82,11 @@ def wire_name(step: type[Step]) -> str:
     return str(step.model_fields["step"].default)
 
 
+def paragraphs(step: type[Step]) -> list[str]:
+    """What the step does, a paragraph to each line; the first one is its summary."""
+    return [" ".join(part.split()) for part in (step.__doc__ or "").split("\n\n")]
+
+
 OWN: dict[str, type[Step]] = {wire_name(step): step for step in STEPS}
 BY_NAME: dict[str, type[Step]] = OWN | installed(OWN)
 """Includes the steps of other installed packages."""

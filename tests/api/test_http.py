@@ -177,6 +177,7 @@ def test_steps_and_pipelines_are_listed(api: Served) -> None:
     steps = api.client.get("/steps").json()
     assert {"trim", "fill_missing", "one_hot"} <= {step["step"] for step in steps}
     assert all(step["options"]["properties"] for step in steps)
+    assert [step["step"] for step in steps if not step["summary"].endswith(".")] == []
     assert [pipeline["name"] for pipeline in api.client.get("/pipelines").json()] == ["tidy"]
     assert api.client.get("/pipelines/tidy").json()["pipeline"]["steps"] == []
     refused(api.client.get("/pipelines/nosuch"), 404, "pipeline-not-found")

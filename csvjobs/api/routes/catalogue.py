@@ -16,7 +16,7 @@ from csvjobs.api.schemas import PipelineInfo, StepInfo
 from csvjobs.api.uploads import check_length
 from csvjobs.errors import BadRequest
 from csvjobs.flow.submit import check_size
-from csvjobs.pipelines.catalogue import BY_NAME, wire_name
+from csvjobs.pipelines.catalogue import BY_NAME, paragraphs, wire_name
 from csvjobs.pipelines.named import NamedPipelines
 from csvjobs.pipelines.plain import MAX_TEXT
 from csvjobs.pipelines.schemas import from_schema, to_schema
@@ -232,11 +232,11 @@ async def _text(request: Request, known: NamedPipelines, name: str, fits: Fits =
 
 
 def _step(step: type[Step]) -> StepInfo:
-    text = (step.__doc__ or "").strip()
+    told = paragraphs(step)
     return StepInfo(
         step=wire_name(step),
-        summary=text.splitlines()[0],
-        description="\n".join(line.strip() for line in text.splitlines()),
+        summary=told[0],
+        description="\n\n".join(told),
         options=step.model_json_schema(),
         example=step.example.model_dump(),
     )

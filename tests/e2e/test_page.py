@@ -606,6 +606,11 @@ def test_a_pipeline_is_begun_with_a_copy_and_goes_on_with_examples_of_steps(page
     columns = json.dumps(BY_NAME["drop"].example.options["columns"], separators=(",", ":"))
     step = f"  - step: drop\n    columns: {columns}\n"
     expect(text).to_have_value(f"steps:\n  - step: trim\n{step}write: {{header: false}}\n")
+    told = page.locator("#steps li", has_text="Options of pad")
+    told.get_by_text("Options of pad").click()
+    expect(told).to_contain_text("side")
+    expect(told).to_contain_text("One of left, right. By default left.")
+    nothing_objected(page)
     page.locator("#own").get_by_label("Open a file").set_input_files(file(b"x" * 300_000))  # type: ignore[arg-type]
     expect(page.locator("#pipeline-fault")).to_contain_text("too long for a pipeline")
     stored = file(b"steps: [{step: trim}]\n", "from a file.yaml")

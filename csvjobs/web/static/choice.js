@@ -168,12 +168,28 @@ export function steps(box, add) {
   });
 }
 
-function item({ step, summary, example }, add) {
+function item({ step, summary, options: schema, example }, add) {
   const button = element("button", step, { type: "button", className: "small" });
   // JSON is YAML too.
   const options = Object.entries(example.options).map(([name, value]) => `  ${name}: ${JSON.stringify(value)}`);
   button.onclick = () => add([`- step: ${step}`, ...options]);
   const line = element("li");
-  line.append(button, ` ${summary}`);
+  line.append(button, ` ${summary}`, explained(step, schema));
   return line;
+}
+
+// What the options of a step mean, unfolded where it is asked for.
+function explained(step, { properties, required = [] }) {
+  const names = Object.keys(properties).filter((name) => name !== "step");
+  const list = element("dl");
+  for (const name of names) list.append(element("dt", name), element("dd", meaning(properties[name], required.includes(name))));
+  const box = element("details");
+  box.append(element("summary", `Options of ${step}`), list);
+  return box;
+}
+
+function meaning({ description, enum: choices, default: usual }, required) {
+  const of = choices ? `One of ${choices.join(", ")}.` : "";
+  const without = required ? "Required." : usual && !Array.isArray(usual) ? `By default ${usual}.` : "";
+  return [description, of, without].filter(Boolean).join(" ");
 }

@@ -125,6 +125,8 @@ def test_the_fields_of_a_form_are_the_parameters_of_the_query(api: Served, path:
         form = set(operation["requestBody"]["content"][kind]["schema"]["properties"])
         assert form - {"file"} == query - {"partial"}
     assert {"pipeline", "apply", "encoding", "retention"} <= query
+    # A client that sends defaults would override what the pipeline says.
+    assert [each["name"] for each in operation["parameters"] if each["schema"].get("default")] == []
     assert ("filename" in query) is (path != "/jobs/{job_id}/rerun")
 
 

@@ -33,28 +33,35 @@ T = TypeVar("T")
 Partial = Annotated[
     bool, Query(description="Whether only the beginning of the file is sent, about 256 KB, cut anywhere.")
 ]
-_PIPELINE = {"type": "string", "description": "A pipeline's name, or the pipeline as YAML or JSON."}
+_PIPELINE: dict[str, Any] = {
+    "type": "string",
+    "description": "A pipeline's name, or the pipeline as YAML or JSON.",
+}
 
-_APPLY = {
+_APPLY: dict[str, Any] = {
     "type": "string",
     "description": "A job's id: its fitted parameters are applied instead of learning. In a form also the "
     "text of a fitted.json. Its pipeline is used if none is given.",
 }
 
-_TERMS = {
+_TERMS: dict[str, Any] = {
     "retention": {
         "type": "string",
         "description": "How long the job is kept after its end: in seconds, or like 30m, 12h, 7d. At most "
         "the service's own retention.",
     },
     "priority": {
+        "type": "string",
         "enum": list(Priority),
         "description": "Which workers take the job; high only if the service has workers for it.",
     },
 }
 
 
-_FILENAME = {"type": "string", "description": "The file's name; in a form, it replaces the part's own name."}
+_FILENAME: dict[str, Any] = {
+    "type": "string",
+    "description": "The file's name; in a form, it replaces the part's own name.",
+}
 
 
 def _upload() -> dict[str, Any]:
@@ -76,12 +83,35 @@ def _rerun() -> dict[str, Any]:
 
 
 def _fields() -> dict[str, Any]:
-    ours = {"pipeline": _PIPELINE, "apply": _APPLY, **_TERMS}
-    return {**ours, **ReadOptions.model_json_schema()["properties"]}
+    options = ReadOptions.model_json_schema()["properties"]
+    return {
+        "pipeline": _PIPELINE,
+        "apply": _APPLY,
+        **_TERMS,
+        **{name: _asked(options[name]) for name in options},
+    }
+
+
+def _asked(option: dict[str, Any]) -> dict[str, Any]:
+    """A read option in a request: it has no null, and no default, as what is left out is as the pipeline
+    says."""
+    kinds = [kind for kind in option.get("anyOf", ()) if kind != {"type": "null"}]
+    told = {name: value for name, value in option.items() if name not in ("anyOf", "default")}
+    return {**told, "anyOf": kinds} if len(kinds) > 1 else {**told, **dict(*kinds)}
+
+
+def _may_be_empty(field: dict[str, Any]) -> dict[str, Any]:
+    """A field of a form, where an empty one is as one that is left out."""
+    told: dict[str, Any] = {name: field[name] for name in ("title", "description") if name in field}
+    rest = {name: field[name] for name in field if name not in told}
+    if rest == {"type": "string"}:
+        return {**field, "default": ""}
+    return {**told, "anyOf": [*rest.get("anyOf", [rest]), {"const": ""}], "default": ""}
 
 
 def _form(fields: dict[str, Any], *required: str) -> dict[str, Any]:
-    schema = {"type": "object", "properties": fields, "additionalProperties": False}
+    properties = {name: field if name in required else _may_be_empty(field) for name, field in fields.items()}
+    schema = {"type": "object", "properties": properties, "additionalProperties": False}
     return {"schema": {**schema, "required": list(required)} if required else schema}
 
 

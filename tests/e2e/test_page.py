@@ -277,6 +277,11 @@ def test_a_bad_file_is_told_with_a_hint_and_without_a_download(page: Page) -> No
     expect(status(page)).to_have_text("error")
     expect(page.locator("#job-error")).to_contain_text("looks like a PNG image")
     expect(page.locator("#job-error")).to_contain_text("Unpack or export it as CSV")
+    with page.context.expect_page() as explained:
+        page.locator("#job-error").get_by_role("link", name="not-csv").click()
+    expect(explained.value.get_by_role("heading", level=1)).to_have_text(
+        "The file is not text in rows and columns."
+    )
     expect(page.get_by_role("link", name="Download")).to_have_count(0)
 
 

@@ -89,7 +89,8 @@ export function fault(box, problem) {
   const where = [problem.line && `line ${problem.line}`, problem.column && `column ${problem.column}`].filter(Boolean);
   if (where.length) lines.push(element("p", `Where: ${where.join(", ")}.`));
   if (problem.hint) lines.push(element("p", problem.hint));
-  if (problem.code) lines.push(element("code", problem.code));
+  // Beside the page, where something may be written.
+  if (problem.code) lines.push(element("a", problem.code, { href: `/problems/${problem.code}`, target: "_blank" }));
   box.replaceChildren(...lines);
   box.hidden = false;
 }

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from csvjobs.errors import BadRow
 from csvjobs.reading.corrected import uncorrected
+from csvjobs.reading.encoding import wrong_bytes
 from csvjobs.reading.header import Header
 from csvjobs.reading.options import ReadOptions
 from csvjobs.reading.records import Line, LineEnds, Record, Run, Tokenizer, decodable, line_ends
@@ -218,7 +219,7 @@ class RecordSieve:
         if self.padded:
             yield f"{_rows(self.padded)} had missing cells and got empty ones."
         if self.replaced:
-            yield f"{_rows(self.replaced)} had bytes that are not UTF-8; they were replaced by U+FFFD."
+            yield replaced(self.replaced)
         if self.unread:
             yield f"Of {_rows(self.unread)} the cells were read; what only _record contains was not."
         yield from self.ends.doubts()
@@ -312,6 +313,12 @@ def _text(raw: bytes) -> str:
     return raw.decode("utf-8", "replace")
 
 
+def replaced(count: int) -> str:
+    """The warning about so many rows."""
+    told = f"{_rows(count)} had bytes that are not text in the file's encoding"
+    return f"{told}; they were replaced by U+FFFD."
+
+
 def _rows(count: int) -> str:
     return f"{count} row{'s' if count != 1 else ''}"
 
@@ -320,12 +327,3 @@ def short(raw: bytes) -> str:
     """The text, cut to the length shown."""
     said = _text(raw[: 4 * SHORT])
     return said if len(said) <= SHORT else f"{said[:SHORT]}…"
-
-
-def wrong_bytes(raw: bytes) -> str:
-    """The first bytes that are not UTF-8, in hexadecimal; empty if there are none."""
-    try:
-        raw.decode()
-    except UnicodeDecodeError as error:
-        return "0x" + raw[error.start : error.end].hex()
-    return ""

@@ -44,7 +44,12 @@ MAGIC = {
 LETTERS = (b"BZh", b"PAR1", b"SQLite format 3")
 MANY_CONTROLS = 16
 MOSTLY = 4
-"""So many good characters for each bad one count as damaged UTF-8."""
+"""So many good characters for each bad one count as damaged text."""
+
+# A byte that is no text is marked in the UTF-8 copy by the first three bytes of U+10000 + 64 * byte: that is
+# not UTF-8 either, and says which byte it was.
+MARKED = "csvjobs.marked"
+_MARKS = re.compile(rb"(?:\xf0[\x90-\x93][\x80-\xbf](?![\x80-\xbf]))+")
 
 # Wide encodings, the positions of NUL bytes in each group of bytes of an ASCII character, and the confidence.
 WIDE = (
@@ -56,6 +61,7 @@ WIDE = (
 # Encodings that write other letters as ASCII bytes: the escape sequence that begins such text, and the name.
 ESCAPED = ((re.compile(rb"\x1b\$\)C"), "iso2022_kr"), (re.compile(rb"\x1b\$[@B(]"), "iso2022_jp_ext"))
 CONTROLS = frozenset(map(chr, range(32))) - frozenset("\t\n\v\f\r\x1a\x1b")
+STRANGE = CONTROLS | {"\ufffd"}
 
 
 def check_text(path: Path, facts: Facts, declared: str | None = None, marks: str = "") -> None:
@@ -77,11 +83,14 @@ def check_text(path: Path, facts: Facts, declared: str | None = None, marks: str
 
 def find_encoding(path: Path, facts: Facts, declared: str | None) -> Found:
     """The encoding, by its Python codec name; `declared`: as in ReadOptions."""
+    wide = _wide(path, facts)
     if declared is not None:
-        return Found(codecs.lookup(declared).name)
+        name = codecs.lookup(declared).name
+        # Without a byte order mark UTF-16 does not say which of the two it is.
+        return Found(wide if wide and wide.startswith(name) else name)
     if facts.bom:
         return Found(facts.bom)
-    if wide := _wide(path, facts):
+    if wide:
         sure = next(sure for name, _, sure in WIDE if name == wide)
         return Found(wide, sure, ("utf-8",) if facts.utf8 else ())
     if facts.utf8:
@@ -111,30 +120,73 @@ def to_utf8(
     enough: int = sys.maxsize,
 ) -> Found:
     """Writes a UTF-8 copy; returns the encoding that fits the whole file: `found` or, if it was guessed, an
-    alternative.
+    alternative. If none fits, the copy has bytes that are not UTF-8 where bytes of the file are not `found`.
 
-    If the file has `enough` bytes or more, only its beginning is copied and must fit. Raises BadEncoding,
-    about `found`, if none fits.
+    If the file has `enough` bytes or more, only its beginning is copied and must fit. Raises BadEncoding if
+    the file is hardly text in that encoding.
     """
-    try:
-        transcode(path, found.value, target, tick, enough)
-    except BadEncoding as error:
+    if not (error := _misfit(path, found.value, target, tick, enough)):
+        return found
+    for other in found.alternatives:
+        if not _misfit(path, other, target, tick, enough):
+            return Found(other, UNCERTAIN, (found.value, *(a for a in found.alternatives if a != other)))
+    if _misfit(path, found.value, target, tick, enough, errors=MARKED) or _hardly_text(target):
         if declared:
             error.hint = "That encoding was declared: declare another one, or set encoding to detect."
-            raise
-        for other in found.alternatives:
-            if _transcodes(path, other, target, tick, enough):
-                return Found(other, UNCERTAIN, (found.value, *(a for a in found.alternatives if a != other)))
-        raise
+        raise error
     return found
 
 
-def _transcodes(path: Path, encoding: str, target: Path, tick: Callable[[int], None], enough: int) -> bool:
+def _misfit(
+    path: Path,
+    encoding: str,
+    target: Path,
+    tick: Callable[[int], None],
+    enough: int,
+    *,
+    errors: str = "strict",
+) -> BadEncoding | None:
+    """Writes a UTF-8 copy; returns what does not fit."""
     try:
-        transcode(path, encoding, target, tick, enough)
-    except BadEncoding:
-        return False
-    return True
+        transcode(path, encoding, target, tick, enough, errors=errors)
+    except BadEncoding as error:
+        return error
+    return None
+
+
+def _hardly_text(copy: Path) -> bool:
+    """Whether more than one in so many bytes is a mark."""
+    size = marks = 0
+    with copy.open("rb") as file:
+        for chunk in _chunks(file):
+            size += len(chunk)
+            marks += sum(len(found) for found in _MARKS.findall(chunk)) // 3
+    return marks * MOSTLY > size
+
+
+def _mark(error: UnicodeError) -> tuple[str | bytes, int]:
+    """What takes the place of bytes that are no text, or of surrogates."""
+    if isinstance(error, UnicodeDecodeError):
+        return "".join(chr(0xDC00 + byte) for byte in error.object[error.start : error.end]), error.end
+    assert isinstance(error, UnicodeEncodeError)  # noqa: S101 (there is no other)
+    codes = [ord(surrogate) & 0xFF for surrogate in error.object[error.start : error.end]]
+    return b"".join(chr(0x10000 + 64 * code).encode()[:3] for code in codes), error.end
+
+
+codecs.register_error(MARKED, _mark)
+
+
+def wrong_bytes(raw: bytes) -> str:
+    """The first bytes that are no text, in hexadecimal as in the file; empty if there are none."""
+    try:
+        raw.decode()
+    except UnicodeDecodeError as error:
+        wrong = raw[error.start : error.end]
+        if marks := _MARKS.match(raw, error.start):
+            pairs = zip(marks[0][1::3], marks[0][2::3], strict=True)
+            wrong = bytes((high & 3) << 6 | (low & 0x3F) for high, low in pairs)
+        return f"0x{wrong.hex()}"
+    return ""
 
 
 def is_utf8(encoding: str) -> bool:
@@ -142,21 +194,29 @@ def is_utf8(encoding: str) -> bool:
 
 
 def transcode(
-    path: Path, encoding: str, target: Path, tick: Callable[[int], None], enough: int = sys.maxsize
+    path: Path,
+    encoding: str,
+    target: Path,
+    tick: Callable[[int], None],
+    enough: int = sys.maxsize,
+    *,
+    errors: str = "strict",
 ) -> Path:
     """Writes a UTF-8 copy of the file, or if it has `enough` bytes or more, of its beginning, which may end
-    within a character. Raises BadEncoding if the bytes do not fit."""
-    decoder = codecs.getincrementaldecoder(encoding)()
+    within a character. Raises BadEncoding if the bytes do not fit and are not MARKED."""
+    decoder = codecs.getincrementaldecoder(encoding)(errors)
     done = 0
     with path.open("rb") as source, target.open("wb") as out:
         try:
             for chunk in _chunks(source):
-                out.write(decoder.decode(chunk).removeprefix("\ufeff" if not done else "").encode())
+                out.write(
+                    decoder.decode(chunk).removeprefix("\ufeff" if not done else "").encode(errors=errors)
+                )
                 done += len(chunk)
                 tick(done)
                 if done >= enough:
                     return target
-            out.write(decoder.decode(b"", final=True).encode())
+            out.write(decoder.decode(b"", final=True).encode(errors=errors))
         except UnicodeError as error:
             raise BadEncoding(
                 f"The file is not {encoding}: {error} after byte {done}.",
@@ -189,16 +249,13 @@ def _wide(path: Path, facts: Facts) -> str | None:
 
 
 def _fits_wide(sample: bytes, utf8: bool, encoding: str, places: tuple[int, ...], width: int) -> bool:
-    """Whether the sample decodes to text with ASCII; a few letters have their NUL byte in the other
-    position."""
+    """Whether the sample decodes to text with ASCII, a few characters excepted; a few letters have their NUL
+    byte in the other position."""
     nul = sample.count(0)
     if sum(sample[place::width].count(0) for place in places) < 0.7 * nul:
         return False
-    try:
-        text = codecs.getincrementaldecoder(encoding)().decode(sample)
-    except UnicodeError:
-        return False
-    strange = sum(c in CONTROLS or unicodedata.category(c) in ("Cn", "Co", "Cs") for c in text)
+    text = codecs.getincrementaldecoder(encoding)("replace").decode(sample)
+    strange = sum(c in STRANGE or unicodedata.category(c) in ("Cn", "Co", "Cs") for c in text)
     ends = _line_ends(text) > 0 or nul >= len(sample) // 3
     return strange <= len(text) // 50 and ends and not _stray(sample, text, utf8)
 

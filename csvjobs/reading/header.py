@@ -20,6 +20,9 @@ MOST_ENDING = 0.75
 
 _SEVERAL = "The column names were joined from {} rows; set header_rows: 1 if that is wrong."
 _DATA = "Line {} was taken for a header row, but looks like data; set header_rows to fewer if it is."
+_NO_TEXT = (
+    "The header row holds bytes that are not text in the file's encoding; they were replaced by U+FFFD."
+)
 _CUT = "Line {} is the header row, but its delimiter {!r} is not that of the rows below."
 
 
@@ -64,7 +67,7 @@ def _doubts(top: Row, options: ReadOptions) -> list[str]:
     """What is wrong with the header row. Raises BadRow if bad rows end the job."""
     replaced = not all(decodable(cell) for cell in top.cells)
     cut = f"The header row was cut at each delimiter: {REASONS[top.fault].sentence}" if top.fault else ""
-    bad = "The header row holds bytes that are not UTF-8; they were replaced by U+FFFD." if replaced else ""
+    bad = _NO_TEXT if replaced else ""
     if ((cut or bad) and options.bad_rows == "fail") or (bad and options.bad_bytes == "fail"):
         raise BadRow(cut or bad, line=top.first, hint="Correct the header row.")
     return [doubt for doubt in (cut, bad) if doubt]

@@ -17,8 +17,9 @@ from pathlib import Path
 from typing import Any
 
 from csvjobs.errors import EmptyFile, NotCsv
-from csvjobs.reading.careful import TICK_EVERY, short, wrong_bytes
+from csvjobs.reading.careful import TICK_EVERY, replaced, short
 from csvjobs.reading.clean import Cell, CleanWriter
+from csvjobs.reading.encoding import wrong_bytes
 from csvjobs.reading.header import Header
 from csvjobs.reading.options import ReadOptions
 from csvjobs.reading.records import Line
@@ -166,7 +167,7 @@ class _Run:
 
     def _notes(self) -> Iterator[str]:
         if self._replaced:
-            yield f"{self._replaced} rows had bytes that are not UTF-8; they were replaced by U+FFFD."
+            yield replaced(self._replaced)
 
     def _add(self, line: Line, known: int) -> None:
         if not line.content.strip():

@@ -141,8 +141,8 @@ class ReadOptions(BaseModel):
     )
     bad_bytes: Literal["reject", "replace", "fail"] = Field(
         "reject",
-        description="What happens to a row with bytes that are not UTF-8, in a file declared as UTF-8: "
-        "reject it with the code bad-bytes, replace the bytes with U+FFFD, or fail the job.",
+        description="What happens to a row with bytes that are not text in the file's encoding: reject it "
+        "with the code bad-bytes, replace the bytes with U+FFFD, or fail the job.",
     )
     max_columns: int = Field(
         MAX_COLUMNS,

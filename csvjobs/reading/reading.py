@@ -188,7 +188,8 @@ def line_of(found: Look, row: int, scratch: Path, tick: Tick) -> int | None:
 
 
 def _text(found: Look) -> TextTable:
-    check = found.native and not found.facts.utf8
+    # Not those of a copy: they may be marked.
+    check = not (found.native and found.facts.utf8)
     return TextTable(found.text, found.dialect, found.header, found.options, check)
 
 

@@ -52,7 +52,7 @@ UNREADABLE = {
         "Check for an open quote or a missing line end; if there is none, raise max_record_bytes.",
     ),
     "bad-bytes": Reason(
-        "The record contains bytes that are not UTF-8.",
+        "The record contains bytes that are not text in the file's encoding.",
         "Set encoding to that of the file, or set bad_bytes: replace to put U+FFFD in their place.",
     ),
     "bad-json": Reason(

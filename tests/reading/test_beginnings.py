@@ -64,15 +64,22 @@ def test_names_that_are_no_encoding(name: str) -> None:
 @pytest.mark.parametrize(
     ("content", "encoding"),
     [
-        (b"a\n+2AA-\n", "utf-7"),
-        ("a\n1\n".encode("utf-16-le") + b"\0", "utf-16-le"),
-        (b"a\n\x81\n", "cp1252"),
-        (b"a\n\xe9\n", "ascii"),
+        ("a,b\n1,2\n".encode("utf-16"), "utf-32"),
+        (b"a,b\n1,2\n", "utf-32-le"),
+        (b"a,b\n1,2\n", "utf-16"),
+        ("имя\nВера\n".encode("cp1251"), "ascii"),
     ],
 )
-def test_bytes_that_an_encoding_does_not_have(bench: ReadBench, content: bytes, encoding: str) -> None:
-    with pytest.raises(BadEncoding, match="The file is not"):
+def test_what_is_hardly_text_in_a_declared_encoding(bench: ReadBench, content: bytes, encoding: str) -> None:
+    with pytest.raises(BadEncoding, match="The file is not") as raised:
         bench.read(content, encoding=encoding)
+    assert "declare another one" in str(raised.value.hint)
+
+
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be", "utf-32-le", "utf-32-be"])
+def test_utf_16_and_32_may_be_declared_without_their_byte_order(bench: ReadBench, encoding: str) -> None:
+    table = bench.table("id,é\n1,ü\n".encode(encoding), encoding=encoding[:6])
+    assert (table.columns, table.rows) == (("id", "é"), [("1", "ü")])
 
 
 def test_a_mark_is_no_part_of_the_first_name(bench: ReadBench) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import gzip
 import io
 import zipfile
@@ -333,9 +334,70 @@ def test_a_guess_that_fits_only_the_beginning_gives_way(tmp_path: Path) -> None:
     assert "1,Müller,Köln\n" in (tmp_path / "utf8.csv").read_text("utf-8")
 
 
+# A lone half of a pair, half a character, a lead byte in front of the delimiter or the line end.
+DAMAGED = [
+    ("utf-16-le", b"3\0,\0\x3d\xd8", "0x3dd8"),
+    ("utf-16-be", b"\x003\0,\xdc\x01", "0xdc01"),
+    ("utf-32-le", b"3\0\0\0,\0\0\0\0\xd8\0\0", "0x00d80000"),
+    ("cp1252", b"3,\x81", "0x81"),
+    ("cp932", b"3,\x81", "0x81"),
+    ("gb18030", b"3,\x81\xff", "0x81ff"),
+    ("euc_jp", b"3,\xff\xfe", "0xfffe"),
+    ("ascii", b"3,\xc3\xa9", "0xc3a9"),
+]
+
+
+@pytest.mark.parametrize(("encoding", "record", "found"), DAMAGED)
+def test_bytes_that_an_encoding_does_not_have_make_one_record_bad(
+    bench: ReadBench, encoding: str, record: bytes, found: str
+) -> None:
+    content = 'n,t\n1,a\n"2",b\n'.encode(encoding) + record + "\n4,d\n".encode(encoding)
+    table = bench.table(content, encoding=encoding)
+    assert table.rows == [("1", "a"), ("2", "b"), ("4", "d")]
+    [bad] = table.rejects
+    assert [bad[name] for name in ("_line", "_code", "_column", "_found")] == ["4", "bad-bytes", "t", found]
+    assert bad["_record"].startswith("3,\ufffd")
+
+
+def test_bytes_that_an_encoding_does_not_have_may_be_replaced(bench: ReadBench) -> None:
+    content = b"n,t\n1,\x81\n2,\xfc\n"
+    table = bench.table(content, encoding="cp1252", bad_bytes="replace")
+    assert table.rows == [("1", "\ufffd"), ("2", "ü")]
+    assert any(warning.startswith("1 row had bytes") for warning in table.reading.warnings)
+
+
+@pytest.mark.parametrize("mark", [b"", codecs.BOM_UTF16_LE])
+def test_half_a_pair_does_not_make_another_encoding_of_utf_16(bench: ReadBench, mark: bytes) -> None:
+    rows = "n,t\n" + "1,some text\n" * 9
+    table = bench.table(mark + f"{rows}2,".encode("utf-16-le") + b"\x3d\xd8\n\0")
+    assert table.rows == [("1", "some text")] * 9
+    assert [(bad["_line"], bad["_code"]) for bad in table.rejects] == [("11", "bad-bytes")]
+
+
+def test_the_rest_of_a_file_cut_within_a_character_is_read(bench: ReadBench) -> None:
+    table = bench.table("n,t\n1,a\n".encode("utf-16") + b"2")
+    assert table.rows == [("1", "a")]
+    assert [bad["_found"] for bad in table.rejects] == ["0x32"]
+
+
+def test_a_line_of_json_holds_such_bytes_too(bench: ReadBench) -> None:
+    content = '{"a": "x"}\n{"a": "'.encode("utf-16") + b"\x3d\xd8" + '"}\n'.encode("utf-16-le")
+    table = bench.table(content)
+    assert table.rows == [("x",)]
+    assert [(bad["_code"], bad["_found"]) for bad in table.rejects] == [("bad-bytes", "0x3dd8")]
+
+
+def test_a_guess_that_nothing_fits_better_stands(bench: ReadBench) -> None:
+    content = b"n,t\n" + "1,東京都渋谷区\n".encode("cp932") * 6000 + b"2,\x81\n3,a\n"
+    table = bench.table(content)
+    assert table.reading.detected["encoding"].value == "cp932"
+    assert len(table.rows) == 6001
+    assert [bad["_code"] for bad in table.rejects] == ["bad-bytes"]
+
+
 def test_a_declared_encoding_never_gives_way(bench: ReadBench) -> None:
     with pytest.raises(BadEncoding, match="not cp1252"):
-        bench.read("a,ü\n".encode("cp1252") + b"b,\x81\n", encoding="cp1252")
+        bench.read(b"a\n" + b"\x81" * 20 + b"\n", encoding="cp1252")
 
 
 @pytest.mark.parametrize("before", range(3))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import accumulate, islice
 from pathlib import Path
@@ -45,7 +45,9 @@ class Spreadsheet(Table):
             whole = next(left, None) is None
         width = max(map(len, rows), default=0)
         if not width:
-            hint = "Send a sheet with at least a header row, or set sheet to another one."
+            others = self.detected["sheet"].alternatives
+            choice = f", or set sheet to another one: {_listed(others)}" if others else ""
+            hint = f"Send a sheet with at least a header row{choice}."
             raise EmptyFile(f"The sheet {sheet.name!r} holds no cells.", hint=hint)
         check_width(width, self.options)
         return self._begin([_padded(row, width) for row in rows], whole=whole)
@@ -65,21 +67,25 @@ class Spreadsheet(Table):
 
     def _sheet(self, book: Workbook) -> Sheet:
         """The requested sheet, or the first visible one. Raises UnknownSheet."""
-        asked = self.options.sheet
+        asked, names = self.options.sheet, [sheet.name for sheet in book.sheets]
         visible = [sheet for sheet in book.sheets if not sheet.hidden] or book.sheets
         found = [sheet for sheet in book.sheets if sheet.name == asked] if asked else visible
         if not found and asked and asked.isdecimal():
             found = book.sheets[int(asked) - 1 : int(asked)] if int(asked) else []
-        listed = ", ".join(repr(sheet.name) for sheet in book.sheets)
         if not book.sheets:
             raise EmptyFile("The workbook has no sheet of cells.", hint="Send one that has.")
         if not found:
-            raise UnknownSheet(f"The workbook has no sheet {asked!r}.", hint=f"Its sheets are {listed}.")
+            raise UnknownSheet(
+                f"The workbook has no sheet {asked!r}.", hint=f"Its sheets are {_listed(names)}."
+            )
         chosen = found[0]
         others = tuple(sheet.name for sheet in book.sheets if sheet is not chosen)
         self.detected |= {"format": Found("xlsx"), "sheet": Found(chosen.name, 1.0, others)}
         if not asked and len(visible) > 1:
-            self.notes = [f"The first of the sheets {listed} was read; set sheet to read another one."]
+            told = (
+                f"The sheet {chosen.name!r} was read, the first visible one; the others are {_listed(others)}"
+            )
+            self.notes = [f"{told}. Set sheet to read another one."]
         return chosen
 
     def _pass(self, book: Workbook, sheet: Sheet, target: Path, scan: Scan) -> Source | int:
@@ -119,6 +125,10 @@ class Spreadsheet(Table):
         self.names, self.before = header.columns, bisect_right(starts, header.before)
         self.above = [text != b"\n" for text in texts[:above]]
         return Head(found, whole, header, Counter())
+
+
+def _listed(names: Iterable[str]) -> str:
+    return ", ".join(map(repr, names))
 
 
 def _notes(book: Workbook) -> Iterator[str]:

@@ -191,7 +191,9 @@ def test_the_first_visible_sheet_is_read_or_the_one_that_is_asked_for(bench: Rea
     first = bench.table(content)
     assert first.columns == ("of First",)
     assert first.reading.detected["sheet"].alternatives == ("Sheet", "2")
-    assert "set sheet" in " ".join(first.reading.warnings)
+    told = next(each for each in first.reading.warnings if "Set sheet" in each)
+    assert told.startswith("The sheet 'First' was read")
+    assert "the others are 'Sheet', '2'." in told
     assert bench.table(content, sheet="2").columns == ("of 2",)
     assert bench.table(content, sheet="3").columns == ("of 2",)
     assert bench.table(content, sheet="First").columns == ("of First",)
@@ -355,6 +357,9 @@ def test_a_sheet_has_no_rows_below_its_last(bench: ReadBench) -> None:
 def test_a_sheet_without_cells_is_empty(bench: ReadBench) -> None:
     with pytest.raises(EmptyFile, match="'One' holds no cells"):
         bench.read(by_hand("<row/>"))
+    with pytest.raises(EmptyFile, match="'Sheet' holds no cells") as error:
+        bench.read(by_openpyxl([], Data=[["a"], [1]]))
+    assert "set sheet to another one: 'Data'." in str(error.value.hint)
 
 
 def test_a_row_too_long_is_set_aside_under_its_number(bench: ReadBench) -> None:

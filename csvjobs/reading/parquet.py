@@ -2,11 +2,13 @@ r"""Reads Parquet through DuckDB: each value becomes the text that represents it
 
 Whole numbers and decimals keep all digits; a double is the shortest text that reads back the same; dates and
 times are ISO 8601 (instants in UTC with a Z); bytes that are not printable ASCII become \xHH; lists and
-structures are JSON. Null is an empty cell, the empty text a quoted empty one.
+structures are JSON of such values: numbers, true and false as they are, others as texts. Null is an empty
+cell, the empty text a quoted empty one.
 """
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -16,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+from duckdb.sqltypes import DuckDBPyType
 
 from csvjobs.errors import DamagedArchive, EncryptedArchive
 from csvjobs.reading.clean import PLAIN, Cell
@@ -34,7 +37,10 @@ SETTINGS: dict[str, Any] = {
     "autoinstall_known_extensions": "false",
     "autoload_known_extensions": "false",
 }
-NESTED = ("STRUCT", "MAP", "UNION")
+NESTED = ("list", "array", "struct", "map")
+# Types whose text is JSON too. A double is not always: JSON has no infinity.
+INTEGERS = ("tinyint", "smallint", "integer", "bigint", "hugeint")
+BARE = ("boolean", "decimal", *INTEGERS, *(f"u{name}" for name in INTEGERS))
 HINT = "Write the file again, or send the table as CSV."
 
 
@@ -47,8 +53,7 @@ class Parquet(Table):
 
     def head(self, tick: Tick) -> Head:
         with self._open() as connection:
-            names = [name for name, _ in self._columns(connection)]
-            return named_head(names, self._rows(connection), self.options)
+            return named_head(self._names(connection), self._rows(connection), self.options)
 
     def source(self, header: Header, target: Path, scan: Scan) -> Source:
         rejected = RejectsWriter(scan.rejected, header.columns)
@@ -86,22 +91,16 @@ class Parquet(Table):
             yield from map(list, rows)
 
     def _query(self, connection: duckdb.DuckDBPyConnection) -> str:
-        columns = self._columns(connection)
-        texts = (f"{_text(f'v{place}', kind)} AS c{place}" for place, (_, kind) in enumerate(columns))
-        named = ", ".join(f"v{place}" for place in range(len(columns)))
+        kinds = connection.sql(f"SELECT * FROM {self._file}").types
+        texts = (f"{_text(f'v{place}', kind)} AS c{place}" for place, kind in enumerate(kinds))
+        named = ", ".join(f"v{place}" for place in range(len(kinds)))
         # Not a column of the file, even if one has this name: those are renamed here.
         number = "file_row_number + 1 AS number"
         return f"SELECT {', '.join([*texts, number])} FROM {self._file} AS given({named})"
 
-    def _columns(self, connection: duckdb.DuckDBPyConnection) -> list[tuple[str, str]]:
-        """The names and types of the columns."""
-        found = connection.execute(f"DESCRIBE SELECT * FROM {self._file}").fetchall()
-        # DuckDB renames those that are blank or differ by case only.
-        names = self._names(connection)
-        return [(name, str(kind)) for name, (_, kind, *_) in zip(names, found, strict=True)]
-
     def _names(self, connection: duckdb.DuckDBPyConnection) -> list[str]:
-        """The names as in the file, whose schema lists a tree, parents first."""
+        """The names as in the file, whose schema lists a tree, parents first: DuckDB renames those that are
+        blank or differ by case only."""
         schema = f"SELECT name, COALESCE(num_children, 0) FROM {self._called('parquet_schema')}"
         (_, columns), *fields = connection.execute(schema).fetchall()
         left, names = iter(fields), list[str]()
@@ -120,7 +119,7 @@ class Parquet(Table):
         """A call of the table function for the file."""
         # Unescaped, [ and the like would be a pattern.
         path = "".join(f"[{sign}]" if sign in "[*?" else sign for sign in str(self.path))
-        return f"{function}('" + path.replace("'", "''") + "')"
+        return f"{function}({_quoted(path)})"
 
     @contextmanager
     def _open(self) -> Iterator[duckdb.DuckDBPyConnection]:
@@ -141,17 +140,54 @@ def what_it_says(error: duckdb.Error) -> str:
     return re.sub(r"""(\bfile )?(['"])/.*?\2""", "the file", first)
 
 
-def _text(value: str, kind: str) -> str:
-    """An expression: the text of a value of that DuckDB type."""
-    if kind == "VARCHAR":
+def _text(value: str, kind: DuckDBPyType, depth: int = 0) -> str:
+    """An expression: the text of a value of that type, which is in so many lists and maps."""
+    if kind.id in NESTED:
+        return f"IF({value} IS NULL, NULL, {_nested(value, kind, depth)})"
+    called = str(kind)
+    if called == "VARCHAR":
         return value
-    if kind.endswith("]") or kind.startswith(NESTED):
-        return f"CAST(to_json({value}) AS VARCHAR)"
-    if kind.startswith("TIMESTAMP") and kind.endswith("WITH TIME ZONE"):
+    if called.startswith("TIMESTAMP") and called.endswith("WITH TIME ZONE"):
         return f"REGEXP_REPLACE(REPLACE({_dated(value)}, ' ', 'T'), '[+]00$', 'Z')"
-    if kind.startswith("TIMESTAMP"):
+    if called.startswith("TIMESTAMP"):
         return f"REPLACE({_dated(value)}, ' ', 'T')"
-    return _dated(value) if kind == "DATE" else f"CAST({value} AS VARCHAR)"
+    return _dated(value) if called == "DATE" else f"CAST({value} AS VARCHAR)"
+
+
+def _nested(value: str, kind: DuckDBPyType, depth: int) -> str:
+    """An expression: the JSON of a list, a map or a structure."""
+    inner: Any = kind.children
+    one = f"e{depth}"
+    if kind.id == "struct":
+        fields = (
+            _quoted(json.dumps(name, ensure_ascii=False) + ":")
+            + f" || {_json(f'STRUCT_EXTRACT_AT({value}, {place})', each, depth)}"
+            for place, (name, each) in enumerate(inner, 1)
+        )
+        return f"'{{' || ARRAY_TO_STRING([{', '.join(fields)}], ',') || '}}'"
+    if kind.id == "map":
+        (_, keys), (_, values) = inner
+        key = f"CAST(TO_JSON({_text(f'{one}.key', keys, depth + 1)}) AS VARCHAR)"
+        entry = f"{key} || ':' || {_json(f'{one}.value', values, depth + 1)}"
+        entries = f"LIST_TRANSFORM(MAP_ENTRIES({value}), lambda {one}: {entry})"
+        return f"'{{' || ARRAY_TO_STRING({entries}, ',') || '}}'"
+    each = f"LIST_TRANSFORM({value}, lambda {one}: {_json(one, inner[0][1], depth + 1)})"
+    return f"'[' || ARRAY_TO_STRING({each}, ',') || ']'"
+
+
+def _json(value: str, kind: DuckDBPyType, depth: int) -> str:
+    """An expression: the JSON of a value."""
+    text = _text(value, kind, depth)
+    quoted = f"CAST(TO_JSON({text}) AS VARCHAR)"
+    if kind.id in ("float", "double"):
+        text = f"IF(ISFINITE({value}), {text}, {quoted})"
+    elif kind.id not in (*NESTED, *BARE) and str(kind) != "JSON":
+        text = quoted
+    return f"COALESCE({text}, 'null')"
+
+
+def _quoted(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"
 
 
 def _dated(value: str) -> str:

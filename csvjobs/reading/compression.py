@@ -44,6 +44,8 @@ DAMAGE = (
 # Zip files with these members are documents in their own right, not archives.
 _OFFICE = ("[Content_Types].xml", "mimetype")
 ENCRYPTED = 0x1
+# Folders, and what file managers leave behind in them.
+_ASIDE = re.compile(r"__MACOSX/.*|.*/|(?:.*/)?(?:\._.*|\.DS_Store|Thumbs\.db|desktop\.ini)", re.DOTALL)
 
 MOST_DIRECTORY = 4 * 1024**2
 """Bytes of a zip file's list of members, which is held in memory, ten times as large."""
@@ -186,8 +188,7 @@ def _open_zstd(packed: BinaryIO) -> BufferedIOBase:
 
 def _open_zip(packed: BinaryIO) -> BufferedIOBase:
     archive = zipfile.ZipFile(packed)
-    # Ignores folders, and the metadata that macOS adds.
-    members = [m for m in archive.infolist() if not re.match("__MACOSX/|.*/$", m.filename)]
+    members = [member for member in archive.infolist() if not _ASIDE.fullmatch(member.filename)]
     if len(members) != 1:
         names = ", ".join(member.filename[:80] for member in members[:3])
         raise SeveralFiles(

@@ -25,23 +25,36 @@ SUREST = 0.99
 # The confidence in an encoding that was only the second guess.
 UNCERTAIN = 0.5
 
-OLD_OFFICE = b"\xd0\xcf\x11\xe0"
+# A tar archive begins with the name of its first file; its mark comes later.
+TAR, TAR_AT = b"ustar", 257
+OFFICE, OLD_OFFICE = b"PK\x03\x04", b"\xd0\xcf\x11\xe0"
 # The first bytes of other kinds of files, and their names.
 MAGIC = {
     b"\x1f\x8b": "a gzip",
-    b"PK\x03\x04": "a zip or an office document",
+    OFFICE: "a zip or an office document",
     b"\x28\xb5\x2f\xfd": "a zstandard",
     b"BZh": "a bzip2",
     b"\xfd7zXZ": "an xz",
+    b"7z\xbc\xaf\x27\x1c": "a 7z",
+    b"Rar!\x1a\x07": "a RAR",
     b"\x89PNG": "a PNG image",
     b"\xff\xd8\xff": "a JPEG image",
     b"%PDF": "a PDF",
     OLD_OFFICE: "an old or password-protected office",
     b"PAR1": "a Parquet",
+    b"ARROW1\0\0": "a Feather or Arrow",
+    b"Obj\x01": "an Avro",
+    b"ORC": "an ORC",
     b"SQLite format 3": "an SQLite database",
+    TAR: "a tar",
 }
 # Text can begin with these letters too; real files of these kinds go on with bytes that are not text.
-LETTERS = (b"BZh", b"PAR1", b"SQLite format 3")
+LETTERS = (b"BZh", b"PAR1", b"ORC", b"SQLite format 3", TAR)
+INSTEAD = {
+    OLD_OFFICE: "Save it as .xlsx without a password",
+    OFFICE: "Unpack it, or save it as .xlsx",
+    TAR: "Unpack it",
+}
 MANY_CONTROLS = 16
 MOSTLY = 4
 """So many good characters for each bad one count as damaged text."""
@@ -72,12 +85,12 @@ def check_text(path: Path, facts: Facts, declared: str | None = None, marks: str
     encoding = (_wide(path, facts) or "latin-1") if declared is None else codecs.lookup(declared).name
     controls = _controls(head, encoding, CONTROLS - set(marks))
     text = facts.utf8 and not controls
-    magics = [magic for magic in MAGIC if head.startswith(magic) and not (text and magic in LETTERS)]
-    if not magics and (facts.bom or controls <= max(MANY_CONTROLS, len(head) // 50)):
+    known = head[TAR_AT:] if head.startswith(TAR, TAR_AT) else head
+    magic = next((each for each in MAGIC if known.startswith(each) and not (text and each in LETTERS)), b"")
+    if not magic and (facts.bom or controls <= max(MANY_CONTROLS, len(head) // 50)):
         return
-    kind = MAGIC[magics[0]] if magics else None
-    what = f"looks like {kind} file" if kind else "is binary data"
-    instead = "Save it as .xlsx without a password" if OLD_OFFICE in magics else "Unpack or export it as CSV"
+    what = f"looks like {MAGIC[magic]} file" if magic else "is binary data"
+    instead = INSTEAD.get(magic, "Unpack or export it as CSV")
     raise NotCsv(f"The file {what}, not CSV text.", hint=f"{instead} and send that.")
 
 

@@ -15,7 +15,7 @@ from csvjobs.reading.reading import HEAD_BYTES, HEAD_LINES
 ROWS = "id,name\n" + "1,é\n" * 40
 
 
-@pytest.mark.parametrize("name", ["PAR1", "BZh9", "SQLite format 3"])
+@pytest.mark.parametrize("name", ["PAR1", "BZh9", "SQLite format 3", "ORC", "x" * 257 + "ustar"])
 def test_a_header_may_begin_like_the_mark_of_another_file(bench: ReadBench, name: str) -> None:
     table = bench.table(f"{name},b\n1,2\n".encode())
     assert table.columns == (name, "b")

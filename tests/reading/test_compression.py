@@ -7,6 +7,7 @@ import gzip
 import io
 import struct
 import sys
+import tarfile
 import zipfile
 from contextlib import suppress
 from pathlib import Path
@@ -118,6 +119,11 @@ def test_folders_and_notes_of_macos_are_no_files(tmp_path: Path) -> None:
     assert unpacked(tmp_path, zipped(("t/", b""), ("t/a.csv", TABLE), ("__MACOSX/t/._a.csv", b"x"))) == TABLE
 
 
+@pytest.mark.parametrize("name", [".DS_Store", "t/.DS_Store", "t/._a.csv", "Thumbs.db", "t/desktop.ini"])
+def test_what_file_managers_leave_in_folders_is_no_file(tmp_path: Path, name: str) -> None:
+    assert unpacked(tmp_path, zipped((name, b"x"), ("t/a.csv", TABLE))) == TABLE
+
+
 @pytest.mark.parametrize(
     "content", [b"", b"a", b"a,b\n1,2\n", b"PK,b\n", b"\x1f\x8b", "ἋB".encode("utf-16-be")]
 )
@@ -170,6 +176,16 @@ def test_a_password_is_said(bench: ReadBench) -> None:
 def test_an_office_document_is_called_that(bench: ReadBench) -> None:
     with pytest.raises(NotCsv, match="office document"):
         bench.read(zipped(("[Content_Types].xml", b"<a/>"), ("word/document.xml", b"<a/>")))
+
+
+def test_a_tar_file_is_called_that_packed_or_not(bench: ReadBench) -> None:
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w") as archive:
+        archive.addfile(tarfile.TarInfo("a.csv"))
+    for content in (out.getvalue(), gzip.compress(out.getvalue())):
+        with pytest.raises(NotCsv, match="a tar file") as raised:
+            bench.read(content)
+        assert raised.value.hint == "Unpack it and send that."
 
 
 @packers

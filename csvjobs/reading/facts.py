@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import hashlib
+import re
 from collections.abc import Callable
 from operator import itemgetter
 from pathlib import Path
@@ -32,6 +33,7 @@ BOMS: tuple[tuple[bytes, Bom], ...] = (
 
 _STRUCTURE = b"\r\n\0" + DELIMITERS.encode()
 _OTHERS = bytes(byte for byte in range(256) if byte not in _STRUCTURE)
+_JOINT = re.compile(rb"[\r\n]" + codecs.BOM_UTF8)
 _BLANK_LINES = (b"\n\n", b"\r\r", b"\n\r")
 # How the facts name a byte next to a quote: empty for a line end, the end of the file, or a quote.
 _MARKS = {ord(mark): mark for mark in DELIMITERS} | dict.fromkeys(b'"\n\r', "")
@@ -66,6 +68,9 @@ class Facts(BaseModel):
 
     `blank_lines` may be true because of text inside quotes, but is never false for a blank line outside.
 
+    `joints` counts the lines but the first that begin with a byte order mark of UTF-8, as they do where files
+    were joined.
+
     `marks` are at about equal distances, at most MOST_MARKS; a small file has none.
     """
 
@@ -83,6 +88,7 @@ class Facts(BaseModel):
     blank_lines: bool = False
     beside_quotes: str = ""
     final_newline: bool = False
+    joints: int = 0
     marks: tuple[Mark, ...] = ()
 
 
@@ -94,8 +100,9 @@ class FactsCollector:
         self._decoder = codecs.getincrementaldecoder("utf-8")()
         self._head = b""
         self._last = b""
+        self._tail = b""
         self._held = b""
-        self._bytes = self._nul = self._quotes = 0
+        self._bytes = self._nul = self._quotes = self._joints = 0
         self._utf8 = self._at_start = True
         self._inside = self._blank_lines = False
         self._last_outside = b"\n"
@@ -112,6 +119,7 @@ class FactsCollector:
         self._bytes += len(chunk)
         self._head = (self._head + chunk[:4])[:4]
         self._check_utf8(chunk)
+        self._count_joints(chunk)
         data = self._held + chunk
         if self._bytes < len(codecs.BOM_UTF8):
             self._held = data
@@ -138,6 +146,7 @@ class FactsCollector:
             blank_lines=self._blank_lines,
             beside_quotes="".join(sorted({_MARKS.get(byte, "*") for byte in self._beside})),
             final_newline=self._last in (b"\n", b"\r"),
+            joints=self._joints,
             marks=tuple(self._marks),
         )
 
@@ -155,6 +164,12 @@ class FactsCollector:
             self._decoder.decode(chunk)
         except UnicodeDecodeError:
             self._utf8 = False
+
+    def _count_joints(self, chunk: bytes) -> None:
+        """A joint may span two chunks; it ends in a byte that is not ASCII."""
+        if not chunk.isascii():
+            self._joints += len(_JOINT.findall(self._tail + chunk))
+        self._tail = (self._tail + chunk[-3:])[-3:]
 
     def _count(self, data: bytes) -> None:
         """Counts structural bytes; data without any costs one pass."""

@@ -121,7 +121,8 @@ def look(
     detected = {"encoding": encoding, **found, "skip": beginning.skip, "header": beginning.header, **packed}
     if header.marks:
         detected["layout"] = Found(LAYOUT)
-    warnings = [*header.warnings, *_doubts(detected, header, options), *_unused(detected, options)]
+    doubts = _doubts(detected, header, options) + (_joined(facts) if is_utf8(encoding.value) else [])
+    warnings = [*header.warnings, *doubts, *_unused(detected, options)]
     if options is given:
         detected = _marked(detected, given)
     return Look(path, facts, given, text, text == path, head, whole, dialect, header, detected, warnings)
@@ -333,6 +334,17 @@ def _doubts(detected: dict[str, Found], header: Header, options: ReadOptions) ->
     if not detected["header"].value and options.header is None:
         doubts.append("The first row was taken for data, not for names; set header: true if that is wrong.")
     return doubts
+
+
+def _joined(facts: Facts) -> list[str]:
+    """A warning for a file that seems to be several: a row may be the header of another one."""
+    if not facts.joints:
+        return []
+    lines = "1 line below the first begins" if facts.joints == 1 else f"{facts.joints:,} lines begin"
+    return [
+        f"{lines} with a byte order mark, as if files had been joined: the mark is part of a cell there, and "
+        "a header row is one of data. Join the files without their marks and header rows."
+    ]
 
 
 def _unused(detected: dict[str, Found], options: ReadOptions) -> list[str]:

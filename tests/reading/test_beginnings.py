@@ -89,6 +89,13 @@ def test_a_mark_is_no_part_of_the_first_name(bench: ReadBench) -> None:
         assert bench.table(content, encoding=encoding).columns == ("id", "é")
 
 
+@pytest.mark.parametrize(("second", "cells"), [("a,b\n", ("a", "b")), ('"x",5\n', ('"x"', "5"))])
+def test_marks_within_a_file_are_kept_and_told(bench: ReadBench, second: str, cells: tuple[str, str]) -> None:
+    table = bench.table(f"\ufeffa,b\n1,2\n\ufeff{second}".encode())
+    assert table.rows == [("1", "2"), (f"\ufeff{cells[0]}", cells[1])]
+    assert any("1 line below the first begins" in told for told in table.reading.warnings)
+
+
 @pytest.mark.parametrize("text", ["naïve", "Ærø", "Łódź", "Привет", "日本語"])
 def test_a_mark_on_its_own_decides(bench: ReadBench, text: str) -> None:
     for encoding in ("utf-8-sig", "utf-16", "utf-32"):

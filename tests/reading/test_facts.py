@@ -71,6 +71,7 @@ def test_each_fact_is_what_its_name_says(content: bytes) -> None:
     assert facts.newlines.cr == content.count(b"\r") - content.count(b"\r\n")
     assert facts.outside == {mark: bare.count(mark.encode()) for mark in "\r\n" + DELIMITERS}
     assert facts.final_newline == content.endswith((b"\n", b"\r"))
+    assert facts.joints == content.count(b"\n\xef\xbb\xbf") + content.count(b"\r\xef\xbb\xbf")
     assert facts.bom == next((name for mark, name in BOMS if content.startswith(mark)), None)
 
 

@@ -276,8 +276,9 @@ def _heading_rows(rows: Sequence[Row], start: int, options: ReadOptions) -> tupl
     if options.header_rows is not None:
         return _raised(rows, start, options), options.header_rows
     above = start - 1 if options.skip is None else start
-    if above >= 0 and _groups(rows[above:]):
-        return above, 2
+    for first in sorted({max(above, 0), start}):
+        if _groups(rows[first:]):
+            return first, 2
     most = min(MOST_HEADING_ROWS, len(rows) - start)
     counts = (count for count in range(2, most) if _completed(rows[start:], count))
     return start, next(counts, None) or _continued(rows[start:], most)
@@ -342,10 +343,12 @@ def _cells_below(body: Sequence[Row], place: int) -> int:
 
 
 def _names(rows: Sequence[Row], count: int, places: Iterable[int]) -> bool:
-    """Whether the first `count` rows are words, and those at the places are above numbers or dates."""
+    """Whether the first `count` rows are words, all but the last perhaps years, and those at the places are
+    above numbers or dates."""
     heading, body = rows[:count], rows[count : count + BODY]
     alike = len({len(row.cells) for row in heading}) == 1
-    if not alike or not _words(heading) or len(body) < FEWEST_BELOW:
+    words = _words(heading[-1:]) and _labels(heading[:-1])
+    if not alike or not words or len(body) < FEWEST_BELOW:
         return False
     names = _joined(heading[1:]).cells
     votes = [_vote(names, body, place) for place in places]
@@ -354,6 +357,13 @@ def _names(rows: Sequence[Row], count: int, places: Iterable[int]) -> bool:
 
 def _words(rows: Sequence[Row]) -> bool:
     return not any(row.fault or any(map(kind, row.cells)) for row in rows)
+
+
+def _labels(rows: Sequence[Row]) -> bool:
+    """Whether the rows are words or years, as groups of columns are called."""
+    return not any(
+        row.fault or any(kind(cell) and not YEAR.fullmatch(cell) for cell in row.cells) for row in rows
+    )
 
 
 def _joined(heading: Sequence[Row]) -> Row:

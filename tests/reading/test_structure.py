@@ -158,6 +158,7 @@ SPENT = "1 May,12.50,,14.00\n2 May,13.50,8.00,\n3 May,,7.50,16.00\n"
             ("Day", "Spent Travel Rail", "Spent Travel Taxi", "Spent Rest"),
         ),
         ("Spending,,,\nDay,Travel,,Total\n,Rail,Taxi,\n", ("Day", "Travel Rail", "Travel Taxi", "Total")),
+        ("Day,2025,,2026\n,Rail,Taxi,\n", ("Day", "2025 Rail", "2025 Taxi", "2026")),
     ],
 )
 def test_rows_that_share_out_a_name_name_the_columns_together(
@@ -179,6 +180,16 @@ def test_a_row_that_tells_equal_names_apart_is_one_of_names(bench: ReadBench) ->
     assert single.source.columns == ("X", "Y", "X_2", "Y_2")
 
 
+@pytest.mark.parametrize("groups", [("East", "West", "North"), ("2024", "2025", "2026")])
+def test_groups_may_be_many_and_years(bench: ReadBench, groups: tuple[str, ...]) -> None:
+    rows = "".join(f"{town},1,2,3,4,5,6\n" for town in ("Kiel", "Bonn", "Köln"))
+    for above in ("", "Births\n\n"):
+        content = f"{above},{',,'.join(groups)},\nTown,M,F,M,F,M,F\n{rows}"
+        table = bench.table(content.encode())
+        assert table.columns == ("Town", *(f"{group} {sex}" for group in groups for sex in "MF"))
+        assert len(table.rows) == 3
+
+
 @pytest.mark.parametrize(
     "content",
     [
@@ -188,6 +199,8 @@ def test_a_row_that_tells_equal_names_apart_is_one_of_names(bench: ReadBench) ->
         "day,n,\nMonday,NA,NA\nTuesday,1,2\n",
         "a,b\nx,x\n1,2\n3,4\n",
         "name,unit\nlength,m\n1,2\n3,4\n",
+        "town,2025,\nKiel,1,2\nBonn,3,4\nKöln,5,6\n",
+        "town,2025,,2026\n,,1,2\nBonn,3,4,5\nKöln,5,6,7\n",
     ],
 )
 def test_rows_are_no_names_for_a_gap_alone(bench: ReadBench, content: str) -> None:

@@ -29,9 +29,11 @@ ERA = EncodingEra.MODERN_WEB | EncodingEra.LEGACY_ISO | EncodingEra.LEGACY_MAC |
 WESTERN = re.compile(r"cp1252|iso8859-15?|cp850|mac-roman|cp437|cp858|mac-iceland")
 RARE = re.compile(
     r"iso8859-(?:3|4|10|13|14|16)|mac-(?:latin2|iceland|turkish|greek)|cp737|cp775|cp856|cp858|cp86[01345]"
-    r"|cp869|cp1258|johab|euc_jis_2004|shift_jis_2004"
+    r"|cp869|cp1258|euc_jis_2004|shift_jis_2004"
 )
 MAC = re.compile(r"mac-.*")
+# Hardly a file has it, but the bytes of Japanese in cp932 are mostly letters of it.
+FORGOTTEN = re.compile("johab")
 # More than a dozen code pages share letters at the same positions; together they count as one.
 DOS = re.compile(r"cp[4-8]\d\d")
 # Of equally common encodings for the same text, prefer the one that defines most bytes: the rest of the file
@@ -247,7 +249,7 @@ def _words(sample: bytes) -> list[bytes]:
 
 def _usual(encoding: str) -> float:
     """How much more common an encoding is than others, as log odds."""
-    odds = ((WESTERN, 1.6), (RARE, -1.8), (MAC, -0.5), (DOS, -0.9))
+    odds = ((WESTERN, 1.6), (RARE, -1.8), (MAC, -0.5), (DOS, -0.9), (FORGOTTEN, -9))
     return sum(weight for family, weight in odds if family.fullmatch(encoding))
 
 

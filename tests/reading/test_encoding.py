@@ -212,6 +212,13 @@ def test_names_and_places_of_japan_are_not_read_as_chinese(bench: ReadBench, tex
     assert read_back(bench.folder, text.encode("euc_jp")) == text
 
 
+@pytest.mark.parametrize("names", ["岡田 遠藤 加藤", "津市 遠藤 松尾 西村", "工藤 松田 松井"])
+def test_names_of_japan_are_not_read_as_korean(bench: ReadBench, names: str) -> None:
+    """All of them are letters of johab."""
+    text = "id,name\n" + "".join(f"1,{name}\n" for name in names.split())
+    assert read_back(bench.folder, text.encode("cp932")) == text
+
+
 @pytest.mark.parametrize(
     ("text", "encoding"),
     [

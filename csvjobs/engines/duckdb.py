@@ -27,9 +27,9 @@ BUFFER = 8 * 1024**2
 MAX_LINE = 2 * 1024**2
 
 # Memory that the engine reserves for a column, measured without any step: room for a few times 2048 cells,
-# most of which a table of few rows never touches.
+# most of which a table of few rows never touches. On one thread it is less, and rows may be more.
 COLUMN_BYTES = 144 * 1024
-FEW_ROWS = 256
+FEW_ROWS, FEW_ROWS_ON_ONE = 256, 1024
 
 # Variables, so that the key is in no query text.
 INNER, OUTER = "getvariable('inner_key')", "getvariable('outer_key')"
@@ -318,9 +318,9 @@ class DuckEngine(Engine):
         """Raises the memory limit by what is reserved but stays untouched. Raises MemoryLimit if the table is
         too wide."""
         room = columns * COLUMN_BYTES
-        if records <= FEW_ROWS:
-            # Steps need about the same again.
-            self._empty = max(self._empty, 2 * room)
+        if records <= (FEW_ROWS_ON_ONE if self._threads == 1 else FEW_ROWS):
+            # Steps need several times the same again.
+            self._empty = max(self._empty, 4 * room)
             self._limit(self._memory)
         elif room > self._memory:
             raise MemoryLimit(

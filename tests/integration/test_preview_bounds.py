@@ -63,3 +63,16 @@ def test_long_cells_are_cut_and_still_told_from_others(tmp_path: Path) -> None:
     assert (twice.changed, same.changed) == (2, 0)
     assert twice.after.rows[1] == ["éééé"]
     assert found.fault is None
+
+
+def test_a_wide_table_fits_into_the_memory_of_a_job(tmp_path: Path) -> None:
+    """The engine reserves much more for it than it takes."""
+    content = "".join(
+        ",".join([f"{sign}{place}" for place in range(400)]) + "\n" for sign in ["n", *"1" * 300]
+    )
+    services = local(Settings(min_free_bytes=0, job_memory=256 * 1024**2), tmp_path / "jobs")
+    with Incoming(services) as incoming:
+        incoming.write(content.encode())
+        found = preview(incoming, "given.csv", Processing('{"steps": [{"step": "sort", "by": ["n0"]}]}'))
+    assert found.fault is None
+    assert (found.before.records, found.steps[0].after.records) == (300, 300)

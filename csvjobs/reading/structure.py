@@ -41,7 +41,8 @@ FEWEST_CUT = 3
 SHORTEST_COUNT = 4
 """So many consecutive numbers are more likely names made by a program than a first row of data."""
 COMMENT = b"#"
-YEAR = re.compile(rb"(?:1[4-9]|20)\d\d")
+YEAR = re.compile(rb"(?:1[4-9]|20)\d\d(?:(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])?)?")
+"""A year, as in 2026, or with the month, or the month and the day: 202604, 20260403."""
 
 
 class Row(NamedTuple):
@@ -206,13 +207,13 @@ def _vote(first: Sequence[bytes], body: Sequence[Row], place: int) -> str | None
     usual = max(set(kinds), key=kinds.count)
     if usual is None or kinds.count(usual) < 0.8 * len(kinds):
         return None
-    if kind(cell) is None:
+    if kind(cell) is None or (kind(cell) == "moment" and usual == "number"):
         return "name"
     return "heading" if _heading(cell, below) else "value"
 
 
 def _heading(cell: bytes, below: Sequence[bytes]) -> bool:
-    """Whether a number or date may be a name: a year above cells that are not all years."""
+    """Whether a number may be a name: a year above cells that are not all years."""
     return bool(YEAR.fullmatch(cell)) and not all(YEAR.fullmatch(other) for other in below)
 
 

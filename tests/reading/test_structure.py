@@ -76,6 +76,14 @@ def test_a_row_of_names_is_kept_however_odd(bench: ReadBench, names: str) -> Non
         ("2,3,4,5\n8,1,6,3\n9,2,2,4\n", False),
         ("1,1,2,3,4,x\n2,7,7,9,9,y\n3,1,1,1,2,z\n", False),
         ("2019-01-01,1,2,3,4\n2019-01-02,4,9,1,7\n", False),
+        ("Province,Country,Lat,1/22/20,1/23/20\n,Peru,1.5,0,1\n,Mali,2.5,3,4\n", True),
+        ("zone,2026-01-31,2026-02-28\nA,1.5,2.5\nB,3.5,4.5\n", True),
+        ("meter,00:00,06:00,12:00\nA,15,25,7\nB,35,45,8\n", True),
+        ("shop,202512,202601\nA,15,25\nB,35,45\n", True),
+        ("shop,20251231,20260131\nA,15,25\nB,35,45\n", True),
+        ("20260101,15,a\n20260102,16,b\n", False),
+        ("201301,202513\n15,25\n35,45\n", False),
+        ("2026-01-01,10:30,5\n2026-01-02,11:30,6\n", False),
     ],
 )
 def test_names_are_no_values(bench: ReadBench, content: str, header: bool) -> None:

@@ -48,6 +48,8 @@ BORNE_OUT, MORE_BORNE_OUT = 0.6, 0.23
 SHORT, FEW_WORDS, FEW_WIDE, FEW_RIGHT = 2, 3, 4, 0.75
 # The encoding of a text with only symbols and no-break spaces beyond ASCII.
 SIGNS, SIGNS_RIGHT = "cp1252", 0.9
+# Signs that are no letters if they are not next to any: currencies, fractions, dashes and the like.
+SIGNS_ALONE = "€¢£¥§¼½¾±×÷¹²³ªº«»‹›–—‘’“”…•·†‰™¬¶".encode(SIGNS)
 # Penalty for an encoding that gives a control character: in others the byte is a punctuation mark.
 CONTROL = 6
 
@@ -87,7 +89,13 @@ _BETWEEN = re.compile(rb"(?:[\x00-/:-?]|(?<![\x80-\xff])[0-9])+")
 # number; symbols that many encodings share, such as micro, degree, square, trade mark.
 _SIGNS = re.compile(
     rb"\xa0+[0-9]?|\xb5(?:[A-Za-z]|mol|rad|bar|Pa|Sv|Gy|Hz)?|[cdkmn\xb5]?m[\xb2\xb3]|\xb0[A-Z]?"
-    rb"|[A-Za-z]*[a-z]{2}\xae|\xa9"
+    rb"|[A-Za-z]*[a-z]{2}\xae|\xa9|[%b][0-9]?" % SIGNS_ALONE
+)
+# Words with a typographic apostrophe or in such quotes: few words of the Macintosh, in which it is an í, look
+# like that.
+_APOSTROPHES = re.compile(
+    rb"(?i:[a-z]+\x92(?:[dmst]|ll|re|ve)|(?:[cdjlmnst]|qu)\x92[aeiouyh][a-z]{2,})|[DLNO]\x92[A-Z][A-Za-z]+"
+    rb"|\x91[A-Za-z]+\x92|\x93[A-Za-z]+\x94"
 )
 _SCRIPTS = {"CYRILLIC": "cC", "GREEK": "gG", "LATIN": "lL", "CJK": "HH", "HANGUL": "KK", "HEBREW": "hh"}
 _SCRIPTS |= {"ARABIC": "rr", "THAI": "tt", "HIRAGANA": "kk", "KATAKANA": "kk", "HALFWIDTH": "ww"}
@@ -117,8 +125,8 @@ class Guess:
 def guesses(sample: bytes) -> list[Guess]:
     """The likely encodings of these lines, likeliest first; all of them decode the lines."""
     words = _words(sample)
-    if not words and decodes(sample, SIGNS):
-        return [Guess(SIGNS, 1.0, SIGNS_RIGHT)]
+    if decodes(sample, SIGNS) and all(map(_APOSTROPHES.fullmatch, words)):
+        return [Guess(SIGNS, 1.0, FEW_RIGHT if words else SIGNS_RIGHT)]
     # An empty line first: chardet takes some first bytes for image formats.
     looked_at = b"\n".join([b"", *words])
     scores: dict[str, float] = {}

@@ -265,6 +265,36 @@ def test_a_blank_within_a_number_is_no_letter(bench: ReadBench, amount: str) -> 
     assert table.reading.warnings == []
 
 
+@pytest.mark.parametrize(
+    "cells", ["12,50 €;1.200 €;3€", "€ 12;€13", "£12;£ 3", "1½;2¼ cups;±0.5;5 × 3", "§ 5;5 – 7;100 ‰;¥100"]
+)
+def test_signs_next_to_numbers_are_no_letters(bench: ReadBench, cells: str) -> None:
+    text = "n;t\n" + "".join(f"1;{cell}\n" for cell in cells.split(";"))
+    reading = bench.read(text.encode("cp1252"))
+    assert (reading.detected["encoding"].value, reading.warnings) == ("cp1252", [])
+
+
+@pytest.mark.parametrize(
+    "cells",
+    [
+        "it’s;I don’t;John’s;they’re;we’ll",
+        "“good” or “bad”;it’s ‘fine’",
+        "l’eau;d’abord;aujourd’hui",
+        "O’Brien",
+    ],
+)
+def test_an_apostrophe_is_no_letter(bench: ReadBench, cells: str) -> None:
+    text = "n;t\n" + "".join(f"1;{cell}\n" for cell in cells.split(";"))
+    assert read_back(bench.folder, text.encode("cp1252")) == text
+
+
+@pytest.mark.parametrize("cells", ["García;Martínez;aquí", "días;línea;río", "Müller;Größe", "così;lunedì"])
+def test_letters_of_the_macintosh_are_no_apostrophes(bench: ReadBench, cells: str) -> None:
+    text = "n;t\n" + "".join(f"1;{cell}\n" for cell in cells.split(";"))
+    found = bench.read(text.encode("mac-roman")).detected["encoding"]
+    assert found.value == "mac-roman" or (found.confidence < 0.8 and "mac-roman" in found.alternatives)
+
+
 def test_blanks_do_not_hide_what_words_tell(tmp_path: Path) -> None:
     text = "имя;сумма\nИванова;12\u00a0346\nСмирнов;1\u00a0234\u00a0567\nКузнецов;2\u00a0000\n"
 

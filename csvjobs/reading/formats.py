@@ -42,7 +42,7 @@ def binary_table(
         return None
     found = "parquet" if _is_parquet(path, cut=facts.cut) else "xlsx" if _is_workbook(path) else None
     if kind and found != kind:
-        raise NotCsv(f"The file is not a {kind} file.", hint="Leave format out to detect it.")
+        raise NotCsv(f"The file has not the format {kind}.", hint="Leave format out to detect it.")
     if found and facts.cut:
         raise DamagedArchive(
             f"A {found} file says at its end what it holds: its beginning alone cannot be read.",

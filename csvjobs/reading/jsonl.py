@@ -41,6 +41,7 @@ from csvjobs.reading.text import Text
 LOOKED_AT = 10
 """Lines examined to recognise the format."""
 
+_SURROGATE = re.compile("[\ud800-\udfff]")
 _BLANK = re.compile(r"[ \t\n\r]*")
 _ENTRY = re.compile(rb'\s*\{\s*"(?:[^"\\]|\\.)*"\s*:')
 _LIKE = re.compile(_ENTRY.pattern + rb".*\}\s*")
@@ -222,8 +223,8 @@ def cells(text: str) -> Object:
         found = _raw(text, found)
     made = {key: _text(value) for key, value in found.items()}
     # JSON escapes can spell lone surrogates, which no text can contain.
-    if "\\u" in text:
-        "".join([*made, *filter(None, made.values())]).encode()
+    if "\\u" in text and _SURROGATE.search("".join([*made, *filter(None, made.values())])):
+        raise ValueError("half of a surrogate pair")
     return made
 
 

@@ -56,6 +56,7 @@ def test_bad_lines_are_set_aside_with_their_numbers(bench: ReadBench) -> None:
         ("11", "bad-bytes"),
     ]
     assert table.rejects[1]["_found"] == "the key 'a' twice"
+    assert table.rejects[5]["_found"] == "half of a surrogate pair"
     assert table.rejects[0]["_record"] == '{"a": 1'
     assert content[int(table.rejects[1]["_byte"]) :].startswith(b'{"a": 1, "a"')
     assert table.counts == (2, 8, {"blank lines": 1})

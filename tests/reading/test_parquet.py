@@ -143,5 +143,5 @@ def test_names_are_those_of_the_file(bench: ReadBench, tmp_path: Path) -> None:
 
 def test_letters_alone_make_no_parquet(bench: ReadBench) -> None:
     assert bench.table(b"PAR1,b\n1,2\n").columns == ("PAR1", "b")
-    with pytest.raises(NotCsv, match="not a parquet file"):
+    with pytest.raises(NotCsv, match="has not the format parquet"):
         bench.read(b"a,b\n1,2\n", format="parquet")

@@ -89,8 +89,9 @@ _BETWEEN = re.compile(rb"(?:[\x00-/:-?]|(?<![\x80-\xff])[0-9])+")
 # number; symbols that many encodings share, such as micro, degree, square, trade mark.
 _SIGNS = re.compile(
     rb"\xa0+[0-9]?|\xb5(?:[A-Za-z]|mol|rad|bar|Pa|Sv|Gy|Hz)?|[cdkmn\xb5]?m[\xb2\xb3]|\xb0[A-Z]?"
-    rb"|[A-Za-z]*[a-z]{2}\xae|\xa9|[%b][0-9]?" % SIGNS_ALONE
+    rb"|[A-Za-z]*[a-z]{2}\xae|\xa9"
 )
+_ALONE = re.compile(rb"[%b][0-9]?" % SIGNS_ALONE)
 # Words with a typographic apostrophe or in such quotes: few words of the Macintosh, in which it is an í, look
 # like that.
 _APOSTROPHES = re.compile(
@@ -125,8 +126,9 @@ class Guess:
 def guesses(sample: bytes) -> list[Guess]:
     """The likely encodings of these lines, likeliest first; all of them decode the lines."""
     words = _words(sample)
-    if decodes(sample, SIGNS) and all(map(_APOSTROPHES.fullmatch, words)):
-        return [Guess(SIGNS, 1.0, FEW_RIGHT if words else SIGNS_RIGHT)]
+    doubtful = [word for word in words if not _ALONE.fullmatch(word)]
+    if decodes(sample, SIGNS) and all(map(_APOSTROPHES.fullmatch, doubtful)):
+        return [Guess(SIGNS, 1.0, FEW_RIGHT if doubtful else SIGNS_RIGHT)]
     # An empty line first: chardet takes some first bytes for image formats.
     looked_at = b"\n".join([b"", *words])
     scores: dict[str, float] = {}

@@ -155,13 +155,14 @@ class Plan:
         self._counts[label(step, place)] = {}
         if self._waiting and not self._independent(step):
             self.fit()
-        if self.given.late and step.learns_late:
-            # The query itself raises Unsure for cells that the step cannot read.
-            self._apply(place, step, Lesson({}, [], dict.fromkeys(step.needs(self.columns), 0)))
-        elif step.needs(self.columns) or (self.known is not None and step.unseen(self.columns, {})):
+        if not (late := self.given.late and step.learns_late) and self._waits(step):
             self._waiting.append((place, step))
-        else:
-            self._apply(place, step, Lesson({}, [], {}))
+            return
+        if self._awaited(step):
+            self.fit()
+        # When it learns late, the query itself raises Unsure for cells that the step cannot read.
+        unparsed = dict.fromkeys(step.needs(self.columns), 0) if late else {}
+        self._apply(place, step, Lesson({}, [], unparsed))
 
     def count(self, passed: Sequence[int] | None = None) -> dict[str, Counts]:
         """What each step so far did to rows and cells, by its label; adds warnings for cells in doubt.
@@ -251,6 +252,18 @@ class Plan:
         except UnknownColumn:
             return False
         return all(mine.isdisjoint(other.chosen(self.columns).names) for _, other in self._waiting)
+
+    def _waits(self, step: Step) -> bool:
+        """Whether the step must learn or check something before it can be applied."""
+        return bool(step.needs(self.columns) or (self.known is not None and step.unseen(self.columns, {})))
+
+    def _awaited(self, step: Step) -> bool:
+        """Whether waiting steps have yet to read what the step changes."""
+        try:
+            unread = {name for _, other in self._waiting for name in other.reads(self.columns).names}
+        except UnknownColumn:
+            return True
+        return bool(unread) and not unread.isdisjoint(step.chosen(self.columns).names)
 
     def _apply(self, place: int, step: Step, lesson: Lesson) -> None:
         called, before = label(step, place), dict.fromkeys(self.columns.names)

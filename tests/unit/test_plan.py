@@ -129,6 +129,37 @@ def test_a_step_learns_from_the_rows_that_the_steps_before_it_left(
     assert output(engine, made, tmp_path) == "id,a,b\n1,4,x\n2,4,y\n"
 
 
+GROUPED = "fill_missing, columns: [a], with: mean, by: [b]"
+TARGET = "target, columns: [b], target: a, smooth: 0"
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "made"),
+    [
+        (GROUPED, "trim, columns: [b]", "1,1,x\n2,3,x\n3,1,x\n4,3,x\n"),
+        (
+            GROUPED,
+            "fill_missing, columns: [b], with: backward, missing: [x]",
+            "1,1, x\n2,3, x\n3,1, x\n4,3,x\n",
+        ),
+        (TARGET, "clip, columns: [a], upper: 0", "1,0,1.0\n2,0,3.0\n3,,1.0\n4,,3.0\n"),
+        (
+            TARGET,
+            'replace, columns: [a], mapping: {"1": "10", "3": "10"}',
+            "1,10,1.0\n2,10,3.0\n3,,1.0\n4,,3.0\n",
+        ),
+    ],
+)
+def test_a_step_learns_before_the_next_one_changes_what_it_reads(
+    engine: CountingEngine, tmp_path: Path, first: str, second: str, made: str
+) -> None:
+    given = source(tmp_path, "id,a,b\n1,1, x\n2,3,x\n3,, x\n4,,x\n")
+    steps = f"[{{step: {first}}}, {{step: {second}}}]"
+    learnt = planned(engine, given, steps)
+    assert output(engine, learnt, tmp_path) == f"id,a,b\n{made}"
+    assert output(engine, planned(engine, given, steps, learnt.fitted), tmp_path) == f"id,a,b\n{made}"
+
+
 def test_each_dropping_step_counts_what_it_dropped(engine: CountingEngine, tmp_path: Path) -> None:
     given = source(tmp_path, "a,b\n1,x\n1,x\n2,\n1,x\n,y\n")
     steps = (

@@ -232,7 +232,8 @@ class Rule(BaseModel):
         try:
             return value(self.reads_as, text)
         except ValueError:
-            plain = {"date": "2026-04-03", "datetime": "2026-04-03T10:30:00", "boolean": "true or false"}
+            time = "2026-04-03T10:30:00, without a zone and with up to six decimals"
+            plain = {"date": "2026-04-03", "datetime": time, "boolean": "true or false"}
             wanted = plain.get(self.reads_as or "", "12.5" if self.reads_as != "integer" else "12")
             said = "{option} {found} is not a plain {type}, such as {wanted}"
             called = "number" if self.type is None else self.type
@@ -257,15 +258,17 @@ def value(to: Type | None, text: str) -> str | float:
         case "date":
             return date.fromisoformat(text).isoformat()
         case "datetime":
-            return _moment(datetime.fromisoformat(text))
+            return _moment(text)
         case _:
             return text
 
 
-def _moment(moment: datetime) -> str:
-    """The same as `iso`. Raises ValueError if the time has a zone."""
-    if moment.tzinfo:
-        raise ValueError(moment)
+def _moment(text: str) -> str:
+    """The time as `iso` writes it. Raises ValueError if it has a zone or more digits than a time can hold."""
+    moment = datetime.fromisoformat(text)
+    # Python cuts off further digits without notice.
+    if moment.tzinfo or re.search(r"[.,]\d{7}", text):
+        raise ValueError(text)
     return iso(moment)
 
 

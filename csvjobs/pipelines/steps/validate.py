@@ -13,6 +13,9 @@ from csvjobs.pipelines.rules import Fate, Rule
 from csvjobs.pipelines.step import Change, Column, Columns, Example, Learnt, Names, Step
 from csvjobs.pipelines.table_schema import Match, TableSchema
 
+NO_OTHERS: tuple[Match, ...] = ("exact", "equal", "superset")
+"""With these, the table must not have other columns than those named."""
+
 TOLD = 12
 """The most columns that an error names."""
 
@@ -74,7 +77,19 @@ class Validate(Step):
             raise PydanticCustomError("two_sources", "Give either schema, or columns and rules")
         if not (self.table_schema or self.rules or self.columns):
             raise PydanticCustomError("no_check", "Give rules, columns or schema")
+        self._check_names()
         return self
+
+    def _check_names(self) -> None:
+        """Refuses rules on columns that no table with the right columns can have."""
+        if self.columns is None or self.columns_match not in NO_OTHERS:
+            return
+        named = dict.fromkeys(name for rule in self.rules for name in rule.names)
+        if beyond := [name for name in named if name not in self.columns]:
+            said = (
+                "The rules name {beyond}, but columns does not: add it there, or set columns_match to subset"
+            )
+            raise PydanticCustomError("beyond_columns", said, {"beyond": _listed(beyond)})
 
     @property
     def all_rules(self) -> list[Rule]:
@@ -116,7 +131,7 @@ def _check_columns(found: Sequence[str], wanted: Sequence[str], match: Match) ->
         raise WrongColumns(f"The table has none of the columns {', '.join(wanted[:TOLD])}.")
     if lacking and match in ("exact", "equal", "subset"):
         raise WrongColumns(f"The table lacks {_listed(lacking)}.", column=lacking[0])
-    if beyond and match in ("exact", "equal", "superset"):
+    if beyond and match in NO_OTHERS:
         hint = "Drop them beforehand, or set columns_match (in a Table Schema fieldsMatch): subset."
         raise WrongColumns(f"The table must not have {_listed(beyond)}.", hint=hint)
     if match == "exact" and list(found) != list(wanted):

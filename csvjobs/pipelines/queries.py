@@ -19,6 +19,7 @@ from csvjobs.pipelines.derive import doubts_of, undecided
 from csvjobs.pipelines.distribution import Layers, together
 from csvjobs.pipelines.expressions import Judgement, check_known, parts, valued
 from csvjobs.pipelines.expressions.aggregates import AGGREGATES, Kind
+from csvjobs.pipelines.expressions.hints import OF_ROWS
 from csvjobs.pipelines.expressions.terms import Misfit, Nothing, Number, Term, Text, attempted
 from csvjobs.pipelines.expressions.values import Values
 from csvjobs.pipelines.expressions.writing import UNSORTED, Writer, Wrong, fitting, only, ordered, plain
@@ -254,7 +255,8 @@ class TableWriter(Writer):
 
     def _unknown(self, node: Node) -> str:
         aggregates = ", ".join(name for name in AGGREGATES if name != "count_star")
-        return f"{super()._unknown(node)}; aggregates are {aggregates}"
+        said = super()._unknown(node).removesuffix(f"; {OF_ROWS}")
+        return f"{said}; aggregates are {aggregates}"
 
     def _called(self, name: str) -> Column:
         if self._table.grouped:

@@ -109,6 +109,66 @@ def test_any_text_is_a_good_expression_or_has_a_clean_fault(bench: Bench, text: 
         bench.table([{"step": "derive", "values": {"r": text}}], ("a", "b c"), [("1", "x"), (None, "-2.5")])
 
 
+MISTAKES = {
+    "a = 'x' && b = 'y'": "write AND for &&",
+    "a = 'x' || b = 'y'": "write OR for ||",
+    "!(a = 'x')": "write NOT",
+    "a =< 5": "write <=",
+    "a => 5": "write >=",
+    "a =~ 'x'": "regexp_matches(text, pattern)",
+    "a REGEXP 'x'": "regexp_matches(text, pattern)",
+    "a = NULL": "write IS NULL",
+    "a IS NOT None": "IS NOT NULL",
+    "is_null(a)": "price IS NULL",
+    "isnull(a, 0) = 1": "price IS NULL",
+    "nvl(a, 0) = 1": "coalesce(a, b)",
+    "a IN ['x', 'y']": "write a list in round brackets",
+    'a LIKE "x%"': "a text in single quotes here, not a column",
+    "a.contains('x')": "the function comes first",
+    "a[0] = 'x'": "substring(text, start, n)",
+    "a > 1,000": "1000.5",
+    "a > 2026-01-01": "at character 5: write DATE '2026-01-01' for 2026-01-01",
+    "unit price > 3": "goes in double quotes",
+    "order > 3": "goes in double quotes",
+    "WHERE a > 3": "write the expression alone",
+    "SELECT a > 3": "write the expression alone",
+    "sum(a) > 3": "use the step aggregate or sql",
+    "row_number() OVER () = 1": "use the step aggregate or sql",
+    "max(a, b) > 3": "write greatest(a, b)",
+    "min(a, b) > 3": "write least(a, b)",
+    "CAST(a AS DATE) > now()": "expressions have no clock",
+    "to_date(a) > DATE '2026-01-01'": "CAST(sent AS DATE)",
+    "CAST(a AS DATE) + INTERVAL 1 DAY > b": "add a number of days",
+    "dateadd('day', 1, a) > b": "add a number of days",
+    "strftime(a, '%Y') = '2026'": "year(sent)",
+    "CAST(a AS INT) > 3": "CAST(price AS DECIMAL)",
+    "int(a) > 3": "CAST(price AS DECIMAL)",
+    "CAST(a AS DECIMAL(10, 2)) > 3": "write DECIMAL or VARCHAR alone",
+    "a > 3 ? 'x' : 'y'": "if(condition, a, b)",
+    "if a > 3 then 1 else 2 end": "if(condition, a, b)",
+    "iif(a > 3, 1, 2) = 1": "if(condition, a, b)",
+    "CASE WHEN a > 3 THEN 1 ELSE 2": "END is missing",
+    "if(a > 3; 1; 2) = 1": "put commas between arguments",
+    "round(a, 2 > 3": "a bracket is not closed",
+    "round(a) > 3)": "a closing bracket too many",
+    "str(a) = 'x'": "CAST(price AS VARCHAR)",
+    "lpad(a, 5, '0') = '00001'": "the step pad",
+    "random() < 0.1": "the step sample",
+    "a // 2 = 1": "floor(a / b)",
+}
+
+
+@pytest.mark.parametrize(("text", "hint"), MISTAKES.items(), ids=list(MISTAKES))
+def test_what_other_languages_write_is_told_as_it_is_written_here(text: str, hint: str) -> None:
+    with pytest.raises(ValidationError, match=re.escape(hint)):
+        CONDITION.validate_python(text)
+
+
+def test_what_is_in_quotes_is_no_mistake() -> None:
+    for text in (r"""a = '2026-01-01 && ? ('""", '"2026-01-01" > 3', "`2026-01-01` > 3 -- 2026-01-01 ("):
+        CONDITION.validate_python(text)
+
+
 def test_a_window_is_of_other_rows_too_and_refused() -> None:
     with pytest.raises(ValidationError, match="window function 'sum' cannot be used here"):
         VALUE.validate_python("a / sum(a) OVER ()")
@@ -147,6 +207,17 @@ def test_an_unknown_name_is_told_with_the_nearest_and_how_texts_are_written(benc
         bench.text([{"step": "derive", "values": {"r": 'city = "London"'}}], "city\nx\n")
     assert caught.value.column == "London"
     assert "Write a text in single quotes." in (caught.value.hint or "")
+
+
+@pytest.mark.parametrize(
+    ("name", "hint"), [("None", "For a missing cell write"), ("current_date", "Expressions have no clock")]
+)
+def test_a_name_that_other_languages_have_is_told_as_it_is_written_here(
+    bench: Bench, name: str, hint: str
+) -> None:
+    with pytest.raises(UnknownColumn) as caught:
+        bench.text([{"step": "filter", "where": f"city = {name}"}], "city\nx\n")
+    assert hint in (caught.value.hint or "")
 
 
 tables = settings(max_examples=3)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -12,7 +13,7 @@ from test_expressions import HOSTILE, words
 from workbench import Bench
 
 from csvjobs.engines.duckdb import DuckSql
-from csvjobs.errors import InvalidPipeline, UnknownColumn
+from csvjobs.errors import DuplicateColumn, InvalidPipeline, UnknownColumn
 from csvjobs.pipelines.queries import changes, needed, parse
 from csvjobs.pipelines.spec import build
 from csvjobs.pipelines.step import Column, Columns
@@ -168,8 +169,10 @@ def test_any_text_is_a_good_query_or_has_a_clean_fault(
         build({"steps": [sql(query)]})
     except InvalidPipeline:
         return
-    if set(needed(parse(query))) <= {"a", "b c"}:
-        bench.table([sql(query)], ("a", "b c"), [("1", "x"), (None, "-2.5")])
+    # What * stands for is known only with the table: of `*, *` it makes each column twice.
+    with suppress(DuplicateColumn):
+        if set(needed(parse(query))) <= {"a", "b c"}:
+            bench.table([sql(query)], ("a", "b c"), [("1", "x"), (None, "-2.5")])
 
 
 def test_nothing_of_the_text_is_passed_on() -> None:

@@ -22,7 +22,7 @@ REFUSED = {
     "first_value(a ORDER BY b) OVER ()": "'first_value' cannot be written this way (arg orders)",
     "first_value(a IGNORE NULLS) OVER ()": "'first_value' cannot be written this way (ignore nulls)",
     "sum(a) OVER (ROWS 1 PRECEDING EXCLUDE TIES)": "cannot be written this way (exclude clause)",
-    "main.sum(a) OVER ()": "window function 'sum' cannot be written this way (schema)",
+    "main.sum(a) OVER ()": "window function 'sum' cannot be written this way (with a point)",
     "sum(x := a) OVER ()": "arguments have no names here",
     "sum(a) OVER (ORDER BY b RANGE 1 PRECEDING)": "RANGE and GROUPS cannot be used here",
     "sum(a) OVER (ORDER BY b RANGE BETWEEN CURRENT ROW AND UNBOUNDED FOLLOWING)": "a frame is ROWS BETWEEN",

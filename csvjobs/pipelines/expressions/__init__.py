@@ -19,6 +19,7 @@ from csvjobs.engines.base import Sql
 from csvjobs.engines.duckdb import DuckSql
 from csvjobs.engines.parsing import SELECT, Node, NotParsed, expression, place
 from csvjobs.errors import BadPattern, DuplicateColumn, UnknownColumn
+from csvjobs.pipelines.expressions.hints import bare_date, of_name, spelt
 from csvjobs.pipelines.expressions.terms import Misfit, Number, Term
 from csvjobs.pipelines.expressions.values import Loss, Values
 from csvjobs.pipelines.expressions.writing import Writer, Wrong
@@ -123,7 +124,7 @@ def check_known(names: Iterable[str], columns: Columns, step: str) -> None:
     try:
         columns.pick(dict.fromkeys(names), step)
     except UnknownColumn as error:
-        error.hint = f"{error.hint} Write a text in single quotes."
+        error.hint = f"{error.hint} {of_name(error.names[0])}"
         raise
 
 
@@ -154,10 +155,12 @@ def _check(text: str, *, truth: bool) -> str:
 def faults(kind: str, text: str, before: str = "") -> Iterator[None]:
     """Reports faults in a text of that kind as faults of an option; `before`: the text put in front of it to
     parse."""
+    if date := bare_date(text):
+        raise _fault(kind, f"write DATE '{date[0]}' for {date[0]}, which is a difference", date.start())
     try:
         yield
     except NotParsed as error:
-        raise _fault(kind, str(error), error.place) from None
+        raise _fault(kind, f"{error}{spelt(str(error), text)}", error.place) from None
     except Wrong as error:
         raise _fault(kind, str(error), place(error.node, text, before)) from None
     except Misfit as error:

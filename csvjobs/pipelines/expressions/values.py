@@ -186,7 +186,7 @@ class Values:
     def written(self, term: Term) -> str:
         """A text literal in the expression. Raises Misfit."""
         if not isinstance(term, Text) or term.literal is None:
-            raise Misfit("write a text in quotes here, not a column")
+            raise Misfit("write a text in single quotes here, not a column")
         return term.literal
 
     def compared(self, sign: str, left: Term, right: Term) -> Truth:

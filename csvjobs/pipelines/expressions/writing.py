@@ -8,8 +8,8 @@ from typing import TypeVar
 
 from csvjobs.engines.base import Sql
 from csvjobs.engines.parsing import IN_PARTS, MAX_DEPTH, TOO_DEEP, Node
-from csvjobs.errors import nearest
 from csvjobs.pipelines.expressions.functions import ALIASES, FUNCTIONS
+from csvjobs.pipelines.expressions.hints import instead
 from csvjobs.pipelines.expressions.terms import (
     Date,
     Misfit,
@@ -45,11 +45,6 @@ TIMES = ("TIMESTAMP", "DATETIME")
 OTHERS = {"+", "-", "*", "/", "%", "mod", "||", "nullif", "if", "~~", "!~~", "~~*", "!~~*"}
 """Functions that are operators, or take conditions."""
 
-NO_ESCAPE = "LIKE has no ESCAPE here; use contains, starts_with, ends_with or regexp_full_match"
-UNKNOWN = {"//": "there is no operator // here; write floor(a / b)"}
-UNKNOWN |= {f"{no}{like}_escape": NO_ESCAPE for no in ("", "not_") for like in ("like", "ilike")}
-"""Messages for what only the parser calls a function."""
-
 LIKES = {"~~": ("", ""), "!~~": ("NOT ", ""), "~~*": ("", "(?i)"), "!~~*": ("NOT ", "(?i)")}
 
 
@@ -73,7 +68,7 @@ class Writer:
         """The term of the node. Raises Wrong."""
         write = self._WRITES.get(node["class"])
         if write is None:
-            raise Wrong(f"{_called(node)} cannot be used here", node)
+            raise Wrong(_unusable(node), node)
         only(node, *KNOWN[node["class"]])
         self._depth += 1
         if self._depth > MAX_DEPTH:
@@ -156,7 +151,7 @@ class Writer:
                 *first, last = self._all(children)
                 there = [f"{self.values.text(each).sql} IS NOT NULL" for each in first]
                 return self.values.chosen(there, first, last) if first else last
-        raise Misfit(f"{_called(node)} cannot be used here")
+        raise Misfit(_unusable(node))
 
     def _cast(self, node: Node) -> Term:
         kind, term = node["type_expr"]["type_name"].upper(), self.term(node["child"])
@@ -173,12 +168,12 @@ class Writer:
         if kind == "BOOLEAN":
             return self.values.truth(term)
         known = "DECIMAL, DATE, TIMESTAMP or VARCHAR"
-        raise Misfit(f"cells are cast to {known}, not to {kind[:40]}; see also round, floor")
+        raise Misfit(f"cells are cast to {known}, not to {kind[:40]}{instead(kind)}")
 
     def _function(self, node: Node) -> Term:
         name = node["function_name"].lower()
         if ALIASES.get(name, name) not in FUNCTIONS and name not in OTHERS:
-            raise Misfit(UNKNOWN.get(name) or self._unknown(node))
+            raise Misfit(self._unknown(node))
         terms = self._all([plain(each) for each in node.get("arguments", ())])
         if name in LIKES:
             return self._like(name, *terms)
@@ -195,7 +190,7 @@ class Writer:
 
     def _unknown(self, node: Node) -> str:
         """The message for an unknown function."""
-        return f"there is no {_called(node)} here{_near(node['function_name'].lower())}"
+        return f"there is no {_called(node)} here{instead(node['function_name'], KNOWN_NAMES)}"
 
     def _arithmetic(self, name: str, terms: list[Term]) -> Term | None:
         values = self.values
@@ -253,6 +248,14 @@ KNOWN = {
 }
 """What a node of each class may contain; anything else changes its meaning."""
 
+KNOWN_NAMES = [*FUNCTIONS, "coalesce", "nullif"]
+
+WAYS = {
+    "schema": "(with a point): the function comes first, upper(name)",
+    "children": "(with brackets): write DECIMAL or VARCHAR alone; round and left shorten",
+}
+"""What is wrong with a node that contains this key."""
+
 HARMLESS = {"class", "type", "query_location", "query_location_length", "qualified_name"}
 UNSORTED = {"type": "ORDER_MODIFIER"}
 
@@ -265,7 +268,8 @@ def only(node: Node, *known: str) -> None:
         raise Wrong(f"FILTER cannot be used here; write {instead}", node)
     for key, value in node.items():
         if key not in HARMLESS and key not in known and not (key == "order_bys" and value == UNSORTED):
-            raise Wrong(f"{_called(node)} cannot be written this way ({key.replace('_', ' ')})", node)
+            why = WAYS.get(key, f"({key.replace('_', ' ')})")
+            raise Wrong(f"{_called(node)} cannot be written this way {why}", node)
 
 
 def fitting(node: Node, take: Callable[[Term], T], term: Term) -> T:
@@ -292,17 +296,18 @@ def ordered(order: Node) -> tuple[Node, bool]:
     return node, order["type"] == "DESCENDING"
 
 
+def _unusable(node: Node) -> str:
+    hint = instead(str(node.get("function_name", node["type"])))
+    return f"{_called(node)} cannot be used here{hint}"
+
+
 def _called(node: Node) -> str:
     if node["class"] == "FUNCTION":
-        return f"function {node['function_name'][:40]!r}"
+        name = node["function_name"][:40]
+        return f"function {name!r}" if re.match(r"\w", name) else f"operator {name}"
     if node["class"] == "WINDOW":
         return f"window function {node['function_name'][:40]!r}"
     return str(node["type"]).lower().replace("_", " ")
-
-
-def _near(name: str) -> str:
-    near = nearest(name, [*FUNCTIONS, "coalesce", "nullif"])
-    return f"; did you mean {near!r}?" if near else ""
 
 
 def _size(term: Term) -> int:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from csvjobs.reading.options import TabByName
 
 PROFILES: dict[Any, dict[str, Any]] = {
     "excel": {"bom": True, "newline": "crlf"},
@@ -38,11 +40,11 @@ class WriteOptions(BaseModel):
         "utf-8",
         description="`utf-8`, or `utf-16`: little-endian, with a byte order mark unless `bom` is false.",
     )
-    delimiter: str = Field(
+    delimiter: Annotated[str, TabByName] = Field(
         ",",
         pattern=r"^[\t !#-/:-@\[-`{-~]$",
-        description="The delimiter: one ASCII character, but no letter, digit or double quote; `\\t` is a "
-        "tab.",
+        description="The delimiter: one ASCII character, but no letter, digit or double quote; "
+        r"`\t` is a tab.",
     )
     quote: Literal["needed", "all"] = Field(
         "needed",
@@ -62,12 +64,6 @@ class WriteOptions(BaseModel):
         "because it begins with `=`, `+`, `-`, `@`, a tab or a carriage return. Plain numbers such as -5, "
         "+1.5e3 or -1.234,50 stay as they are. The job's `warnings` say how many cells were changed.",
     )
-
-    @field_validator("delimiter", mode="before")
-    @classmethod
-    def _tab(cls, given: Any) -> Any:
-        # As for reading.
-        return "\t" if given == "\\t" else given
 
     @model_validator(mode="before")
     @classmethod

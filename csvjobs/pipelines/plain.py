@@ -14,6 +14,24 @@ MAX_TEXT = 256 * 1024
 """Characters. YAML of this length takes a second to parse."""
 
 
+IN_QUOTES = (
+    'Put the whole value in quotes, "price > 5", or on the next line after a |: so it may contain quotes, a '
+    "colon, and any first character."
+)
+HINTS = {
+    r"'\t'": "Indent with blanks, not with tabs.",
+    "aliases": "Write out the value, or put it in quotes if it begins with *.",
+    "escape character": "Put it in single quotes: in double quotes, a backslash begins an escape.",
+    "mapping values are not allowed": "Indent the key like the others. If it is no key, but a value with a "
+    "colon, put the whole value in quotes.",
+    "but found '<scalar>'": IN_QUOTES,
+    "cannot start any token": IN_QUOTES,
+    "expected alphabetic or numeric character": IN_QUOTES,
+    "sequence entries are not allowed": IN_QUOTES,
+}
+"""For parts of what the YAML parser says."""
+
+
 def plain(text: str) -> Any:
     """The data of the text, all scalars as text. Raises InvalidPipeline."""
     if len(text) > MAX_TEXT:
@@ -33,7 +51,8 @@ class _PlainLoader(yaml.BaseLoader):
 
     def compose_node(self, parent: Any, index: Any) -> Any:
         if self.check_event(yaml.AliasEvent):
-            raise yaml.YAMLError("aliases (*name) are not allowed here")
+            said = "aliases (*name) are not allowed here"
+            raise yaml.MarkedYAMLError(problem=said, problem_mark=self.current_event.start_mark)
         return super().compose_node(parent, index)
 
     def construct_mapping(self, node: Any, deep: bool = False) -> Any:
@@ -67,5 +86,5 @@ def _fault(error: Exception) -> InvalidOption:
     said = "it is nested too deep" if deep else " ".join(str(error).split())
     if isinstance(error, yaml.MarkedYAMLError) and (mark := error.problem_mark):
         said = f"line {mark.line + 1}, column {mark.column + 1}: {error.problem}"
-    hint = "Indent with blanks, not with tabs." if r"'\t'" in said else None
+    hint = next((hint for part, hint in HINTS.items() if part in said), None)
     return InvalidOption(f"The pipeline is not valid YAML or JSON: {said}.", hint=hint)

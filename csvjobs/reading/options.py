@@ -28,6 +28,9 @@ MAX_OPEN_LINES = 1000
 DETECT = "detect"
 """The value of an option that is to be detected, although it was declared elsewhere."""
 
+TabByName = BeforeValidator(lambda given: given.replace(r"\t", "\t") if isinstance(given, str) else given)
+"""Takes `\\t` for a tab, as a YAML text without double quotes, a shell and a form have it."""
+
 UNQUOTED = "none"
 """The value of `quote` that says the same as an empty one, where that cannot be given."""
 
@@ -85,10 +88,10 @@ class ReadOptions(BaseModel):
         description="Which sheet of a workbook: its name, or its position from 1; by default the first "
         "visible one.",
     )
-    delimiter: str | None = Field(
+    delimiter: Annotated[str, TabByName] | None = Field(
         None,
         pattern=r"^[^\r\n\x00]{1,4}$",
-        description="The delimiter between cells: one character, or up to four; `\\t` is a tab.",
+        description=r"The delimiter between cells: one character, or up to four; `\t` is a tab.",
     )
     quote: str | None = Field(
         None,
@@ -168,12 +171,6 @@ class ReadOptions(BaseModel):
     @classmethod
     def _undeclared(cls, given: Any) -> Any:
         return None if given == DETECT else given
-
-    @field_validator("delimiter", mode="before")
-    @classmethod
-    def _tab(cls, given: Any) -> Any:
-        # In shells, forms and unquoted YAML that is how it is typed.
-        return given.replace("\\t", "\t") if isinstance(given, str) else given
 
     @field_validator("quote", mode="before")
     @classmethod

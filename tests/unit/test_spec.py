@@ -91,12 +91,37 @@ def test_a_single_column_is_shown_as_a_list() -> None:
     ],
 )
 def test_what_is_wrong_in_the_text_has_a_line_and_a_column(text: str, place: str) -> None:
-    [told] = faults(text).values()
-    assert place in told
+    with pytest.raises(InvalidPipeline, match=place):
+        parse(text)
 
 
 def test_tabs_are_told_to_be_none_of_the_indentation() -> None:
     assert faults("steps:\n\t- step: trim\n") == {None: "Indent with blanks, not with tabs."}
+
+
+@pytest.mark.parametrize(
+    ("value", "hint"),
+    [
+        ("""\"order\" = 'x'""", "Put the whole value in quotes"),
+        ("a = 'x: y'", "put the whole value in quotes"),
+        ("%a", "Put the whole value in quotes"),
+        ("[0-9]+", "Put the whole value in quotes"),
+        ("- a", "Put the whole value in quotes"),
+        ("*a", "Write out the value, or put it in quotes"),
+        (r'"\d+"', "Put it in single quotes"),
+    ],
+)
+def test_a_value_that_yaml_takes_for_something_else_is_told_to_need_quotes(value: str, hint: str) -> None:
+    text = f"steps:\n- step: filter\n  where: {value}\n"
+    assert hint in faults(text)[None]
+    with pytest.raises(InvalidPipeline, match="line 3, column"):
+        parse(text)
+
+
+def test_a_tab_is_a_tab_however_yaml_has_it() -> None:
+    for tab in (r'"\t"', r"'\t'", r"\t"):
+        made = parse(f"read: {{delimiter: {tab}}}\nwrite: {{delimiter: {tab}}}\n")
+        assert (made.read.delimiter, made.write.delimiter) == ("\t", "\t")
 
 
 @pytest.mark.parametrize(

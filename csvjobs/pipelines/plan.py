@@ -303,7 +303,7 @@ class Plan:
     def _change(self, place: int, called: str, change: Change) -> None:
         rows = change.rows or RowChange()
         self.warnings += change.warnings
-        carried, doubted = self._carried, list(self._doubt(change.doubts))
+        carried, doubted = self._in_doubt, list(self._doubt(change.doubts))
         if change.rows:
             rows = self._beside(rows, doubted)
             self.settle()
@@ -317,10 +317,11 @@ class Plan:
             self._list()
         self._moved = self._moved or rows.moves
         self._of_file = self._of_file and rows.counts not in ("merged", "added")
-        carried = self._carried if change.rows else [*carried, *doubted]
+        carried = self._in_doubt if change.rows else [*carried, *doubted]
+        tallied = [*self._uncounted, *self._unlisted]
         if rows.counts not in ("merged", "added"):
-            carried += self._changed(place, called, change.columns)
-        self._layer(change.columns, rows, carried)
+            tallied += self._changed(place, called, change.columns)
+        self._layer(change.columns, rows, carried, tallied)
         self.types |= {c.sql: change.types[c.name] for c in self.columns if c.name in change.types}
 
     def _beside(self, rows: RowChange, doubted: Sequence[str]) -> RowChange:
@@ -338,9 +339,9 @@ class Plan:
         return rows
 
     @property
-    def _carried(self) -> list[str]:
-        """Columns that layers carry along with the table until they are counted or listed."""
-        return [*self._uncounted, *self._unlisted, *(cell for cell, _ in self._unsaid)]
+    def _in_doubt(self) -> list[str]:
+        """Columns that layers carry along with the table until the cells in them are counted."""
+        return [cell for cell, _ in self._unsaid]
 
     def _doubt(self, doubts: Iterable[Doubt]) -> Iterator[str]:
         """Texts of cells in doubt, as columns; they are counted while the rows are the same."""
@@ -404,14 +405,16 @@ class Plan:
             self._unlisted.append(f"e{self._made}")
             yield f"{self.sql.differing(pairs)} AS e{self._made}"
 
-    def _layer(self, made: Columns, rows: RowChange, carried: Sequence[str]) -> None:
-        """Adds a layer; `carried`: what it holds besides the columns."""
+    def _layer(self, made: Columns, rows: RowChange, carried: Sequence[str], tallied: Sequence[str]) -> None:
+        """Adds a layer; `carried`: what it holds besides the columns; `tallied`: what else, except for a
+        copy, which has no use for it, and would take longer to plan."""
         columns, keys = self._named(made), self._keys(rows.keys(self.order))
         parts = [f"{c.sql} AS {n.sql}" for c, n in zip(made, columns, strict=True)]
         parts += [f"{k.sql} AS {n.sql}" for k, n in zip(rows.keys(self.order), keys, strict=True)]
         listed = ", ".join([*parts, *carried])
         self._counting = self._counted(listed, rows)
         where = f" WHERE {stays}" if (stays := rows.stays(self.relation, self.order)) else ""
+        listed = ", ".join([listed, *tallied])
         self.relation = f"SELECT {listed} FROM {self._source(self.relation, rows)}{where}"
         self.columns, self.order = columns, keys
         pairs = [(c.sql, n.sql) for c, n in zip(made, columns, strict=True)]

@@ -22,7 +22,7 @@
     │   ├── NotANumber · InvalidCell · AmbiguousFormat · TooManyCategories · UnknownCategory
     │   ├── NothingToLearn · NotLearnt · BadPattern · NoMaskKey
     │   ├── BadTable · TableGone · DuplicateKey · UnknownKey
-    │   ├── TimeLimit · MemoryLimit
+    │   ├── TimeLimit · MemoryLimit · PipelineTooDeep
     │   └── PreviewTimeout · PreviewTooLarge
     ├── Cancelled        not a fault: a client cancelled the job
     └── ServiceError     the service's own fault (5xx); retried where that can help, always logged
@@ -800,6 +800,16 @@ class MemoryLimit(DataError):
     """
 
     code = "memory-limit"
+
+
+class PipelineTooDeep(DataError):
+    """The steps together are more than the engine can plan at once.
+
+    Divide the pipeline, and run one part on the output of the other; or give one step many rules or values
+    instead of many steps one each.
+    """
+
+    code = "pipeline-too-deep"
 
 
 class PreviewTimeout(DataError):

@@ -17,7 +17,15 @@ from csvjobs.engines.base import Engine, Interrupted, Pair, ReadFailed, Sql, Uns
 from csvjobs.engines.copying import csv_options, distinct, jsonl_options, parquet_options
 from csvjobs.engines.options import PLAIN, WriteOptions
 from csvjobs.engines.sheet import CHUNK, around, as_xml, zipped
-from csvjobs.errors import MAKE_ROOM, BadPattern, DamagedArchive, DiskFull, MemoryLimit, NoMaskKey
+from csvjobs.errors import (
+    MAKE_ROOM,
+    BadPattern,
+    DamagedArchive,
+    DiskFull,
+    MemoryLimit,
+    NoMaskKey,
+    PipelineTooDeep,
+)
 from csvjobs.reading.parquet import what_it_says
 from csvjobs.reading.source import Source
 
@@ -416,9 +424,11 @@ def _translated(run: Callable[[], T]) -> T:
     except duckdb.InterruptException:
         raise Interrupted from None
     except duckdb.OutOfMemoryException as error:
-        if "disk" in str(error).lower() or "temp_directory_size" in str(error).lower():
-            raise _disk_full() from None
-        raise MemoryLimit(f"{what_it_says(error)}.", hint="Raise CSVJOBS_JOB_MEMORY.") from None
+        raise _out_of_room(error) from None
+    except duckdb.ParserException as error:
+        if "tree depth" in str(error):
+            raise PipelineTooDeep(hint="Divide the pipeline, and run one part after the other.") from None
+        raise
     except duckdb.IOException as error:
         if "No space left" in str(error):
             raise _disk_full() from None
@@ -435,6 +445,12 @@ def _translated(run: Callable[[], T]) -> T:
         if "CSV" in str(error) or "unicode" in str(error).lower():
             raise ReadFailed(_first_line(error)) from None
         raise
+
+
+def _out_of_room(error: duckdb.OutOfMemoryException) -> DiskFull | MemoryLimit:
+    if "disk" in str(error).lower() or "temp_directory_size" in str(error).lower():
+        return _disk_full()
+    return MemoryLimit(f"{what_it_says(error)}.", hint="Raise CSVJOBS_JOB_MEMORY.")
 
 
 def _tell_of_damage(error: duckdb.Error) -> None:

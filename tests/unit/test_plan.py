@@ -9,7 +9,7 @@ import pytest
 
 from csvjobs.engines.base import ReadFailed
 from csvjobs.engines.duckdb import DuckEngine
-from csvjobs.errors import DuplicateColumn, TooManyCategories, UnknownColumn
+from csvjobs.errors import DuplicateColumn, PipelineTooDeep, TooManyCategories, UnknownColumn
 from csvjobs.pipelines.learnt import LearntStep
 from csvjobs.pipelines.plan import Given, Plan, needs_row_numbers, plan
 from csvjobs.pipelines.spec import parse
@@ -230,3 +230,12 @@ def test_a_source_that_is_not_clean_is_said_to_be_so(engine: CountingEngine, tmp
     made = planned(engine, source(tmp_path, "a,b\n1,2\n3\n"), "[]")
     with pytest.raises(ReadFailed):
         output(engine, made, tmp_path)
+
+
+def test_steps_that_are_too_many_for_one_query_end_with_an_error_that_says_so(engine: CountingEngine) -> None:
+    query = "SELECT 1 AS a"
+    for _ in range(600):
+        query = f"SELECT a + 1 AS a FROM ({query}) WHERE a > 0"
+    with pytest.raises(PipelineTooDeep) as caught:
+        engine.rows(query)
+    assert "Divide the pipeline" in (caught.value.hint or "")

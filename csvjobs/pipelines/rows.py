@@ -151,19 +151,22 @@ class Alike(RowChange):
 
 @dataclass(frozen=True)
 class Take(RowChange):
-    """Keeps the first `rows` rows in the order of `by`, or in their current order."""
+    """Keeps the first `rows` rows in the order of `by`, or in their current order; or the `rest`."""
 
     rows: int
     by: str | None = None
+    rest: bool = False
     counts = "dropped"
     moves = True
 
     def stays(self, relation: str, order: Sequence[Key]) -> str:
         by = terms([Key(self.by), *order] if self.by else order)
-        return f"{ROW} IN (SELECT {ROW} FROM ({relation}) ORDER BY {by} LIMIT {self.rows})"
+        among = f"(SELECT {ROW} FROM ({relation}) ORDER BY {by} LIMIT {self.rows})"
+        return f"{ROW} {'NOT ' if self.rest else ''}IN {among}"
 
     def tally(self, relation: str, sums: Sequence[str] = ()) -> str:
-        return f"SELECT GREATEST(COUNT(*) - {self.rows}, 0){_summed(sums)} FROM ({relation})"
+        gone = f"LEAST(COUNT(*), {self.rows})" if self.rest else f"GREATEST(COUNT(*) - {self.rows}, 0)"
+        return f"SELECT {gone}{_summed(sums)} FROM ({relation})"
 
 
 @dataclass(frozen=True)

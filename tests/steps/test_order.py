@@ -142,6 +142,21 @@ def test_about_the_fraction_asked_for_is_drawn(bench: Bench, seed: int) -> None:
     assert abs(len(kept) - 2000) < 240
 
 
+@pytest.mark.parametrize("size", [{"rows": 3}, {"rows": 10}, {"rows": 99}, {"fraction": 0.4}])
+@pytest.mark.parametrize("before", [[], [{"step": "sort", "by": [{"column": "x", "order": "descending"}]}]])
+def test_a_sample_and_its_rest_are_all_rows_each_once_and_in_order(
+    bench: Bench, size: dict[str, Any], before: list[dict[str, Any]]
+) -> None:
+    rows, sample = [(str(place),) for place in range(10)], {"step": "sample", "seed": 1, **size}
+    drawn = bench.table([*before, sample], ("x",), rows)
+    rest = bench.table([*before, {**sample, "rest": True}], ("x",), rows)
+    assert len(drawn.rows) == min(size.get("rows", len(drawn.rows)), 10)
+    assert sorted(drawn.rows + rest.rows) == [list(row) for row in rows]
+    for part in (drawn, rest):
+        assert part.rows == sorted(part.rows, reverse=bool(before))
+        assert part.steps[-1].dropped == 10 - len(part.rows)
+
+
 @pytest.mark.parametrize(
     "step",
     [

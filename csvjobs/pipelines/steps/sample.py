@@ -18,6 +18,9 @@ class Sample(Step):
     Every row has the same chance, whatever it holds. The same file and `seed` give the same rows again;
     another seed gives others. `rows` draws exactly that many (all of them if there are fewer); `fraction`
     decides for each row on its own, so the sample is only about that fraction of the rows.
+
+    With `rest: true` the other rows stay: the same file, `seed` and size without it and with it divide the
+    rows in two, such as those to train a model on and those to test it with.
     """
 
     example: ClassVar = Example(
@@ -34,6 +37,7 @@ class Sample(Step):
         None, gt=0, lt=1, description="The fraction of the rows to draw, such as 0.1."
     )
     seed: int = Field(0, ge=0, le=2**31, description="The random seed: another number draws other rows.")
+    rest: bool = Field(False, description="Whether to drop the rows drawn, and keep all others.")
 
     @model_validator(mode="after")
     def _one_of_both(self) -> "Sample":
@@ -45,6 +49,6 @@ class Sample(Step):
         # A hash of the row's place in the file: engines' random numbers differ from run to run.
         drawn = f"SUBSTR(MD5(CONCAT('{self.seed}:', CAST({ROW} AS VARCHAR))), 1, {DIGITS})"
         if self.rows is not None:
-            return Change(columns, Take(self.rows, by=drawn))
+            return Change(columns, Take(self.rows, by=drawn, rest=self.rest))
         bound = format(int((self.fraction or 0) * 16**DIGITS), f"0{DIGITS}x")
-        return Change(columns, Keep(f"{drawn} < '{bound}'"))
+        return Change(columns, Keep(f"{drawn} {'>=' if self.rest else '<'} '{bound}'"))

@@ -90,3 +90,32 @@ def paragraphs(step: type[Step]) -> list[str]:
 OWN: dict[str, type[Step]] = {wire_name(step): step for step in STEPS}
 BY_NAME: dict[str, type[Step]] = OWN | installed(OWN)
 """Includes the steps of other installed packages."""
+
+ELSEWHERE = {
+    name: step
+    for step, names in {
+        "trim": "strip",
+        "case": "upper lower uppercase lowercase",
+        "replace": "map substitute",
+        "mask": "hash redact anonymize",
+        "join": "concat concatenate",
+        "derive": "compute calculate mutate assign formula",
+        "lookup": "merge vlookup",
+        "filter": "where query",
+        "dedupe": "drop_duplicates distinct unique",
+        "sort": "order order_by sort_values arrange",
+        "limit": "head",
+        "aggregate": "group groupby group_by summarize",
+        "unpivot": "melt stack gather",
+        "pivot": "pivot_table spread",
+        "cast": "convert astype parse",
+        "drop_missing": "dropna drop_na drop_null",
+        "fill_missing": "fillna fill_na impute",
+        "clip": "winsorize",
+        "bin": "cut qcut discretize",
+        "scale": "normalize standardize",
+        "one_hot": "encode get_dummies dummies",
+    }.items()
+    for name in names.split()
+}
+"""The steps that do what others call by these names."""

@@ -14,7 +14,7 @@ from pydantic.fields import FieldInfo
 
 from csvjobs.engines.options import WriteOptions
 from csvjobs.errors import CsvjobsError, InvalidOption, InvalidPipeline, nearest
-from csvjobs.pipelines.catalogue import BY_NAME
+from csvjobs.pipelines.catalogue import BY_NAME, ELSEWHERE
 from csvjobs.pipelines.plain import plain
 from csvjobs.pipelines.report import ReportOptions
 from csvjobs.pipelines.step import Step
@@ -148,7 +148,8 @@ def _step(raw: Any, pointer: str, errors: list[CsvjobsError]) -> Step | None:
         errors.append(InvalidOption(said, hint=_meant(raw)).at(pointer))
         return None
     if name not in BY_NAME:
-        errors.append(_unknown("step", name, list(BY_NAME)).at(f"{pointer}/step"))
+        unknown = _unknown("step", name, list(BY_NAME), ELSEWHERE.get(name.lower()))
+        errors.append(unknown.at(f"{pointer}/step"))
         return None
     return _validated(BY_NAME[name], raw, pointer, errors, name)
 
@@ -177,8 +178,8 @@ def _shown(found: Any) -> str:
     return text if len(text) <= MAX_SHOWN else f"{text[:MAX_SHOWN]}…"
 
 
-def _unknown(kind: str, name: str, known: list[str]) -> InvalidOption:
-    near = nearest(name, known)
+def _unknown(kind: str, name: str, known: list[str], meant: str | None = None) -> InvalidOption:
+    near = meant or nearest(name, known)
     hint = f"Did you mean {near!r}?" if near else f"Known: {', '.join(known)}."
     return InvalidOption(f"There is no {kind} {name!r}.", hint=hint)
 

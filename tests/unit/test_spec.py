@@ -6,6 +6,7 @@ import re
 import pytest
 
 from csvjobs.errors import InvalidPipeline, PipelineNotFound
+from csvjobs.pipelines.catalogue import ELSEWHERE, OWN
 from csvjobs.pipelines.named import NamedPipelines
 from csvjobs.pipelines.spec import build, from_file, parse, with_read
 from csvjobs.reading.options import ReadOptions
@@ -116,6 +117,18 @@ def test_a_value_that_yaml_takes_for_something_else_is_told_to_need_quotes(value
     assert hint in faults(text)[None]
     with pytest.raises(InvalidPipeline, match="line 3, column"):
         parse(text)
+
+
+@pytest.mark.parametrize(
+    ("name", "step"), [("melt", "unpivot"), ("dropna", "drop_missing"), ("GroupBy", "aggregate")]
+)
+def test_a_step_that_others_call_by_another_name_is_told(name: str, step: str) -> None:
+    assert faults(f"steps: [{{step: {name}}}]") == {"/steps/0/step": f"Did you mean {step!r}?"}
+
+
+def test_the_other_names_of_steps_are_of_steps_and_are_no_steps() -> None:
+    assert set(ELSEWHERE.values()) < OWN.keys()
+    assert not ELSEWHERE.keys() & OWN.keys()
 
 
 def test_a_tab_is_a_tab_however_yaml_has_it() -> None:

@@ -148,7 +148,8 @@ class Plan:
         return terms(self.order)
 
     def add(self, place: int, step: Step) -> None:
-        """Adds a step; runs the fit pass of the waiting steps first if it depends on them.
+        """Adds a step; runs the fit pass of the waiting steps first if it depends on them, or they on what it
+        changes.
 
         A step that learns waits, so that independent steps learn in one scan.
         """

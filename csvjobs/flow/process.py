@@ -9,12 +9,16 @@ from pathlib import Path
 from typing import Any
 
 from csvjobs.errors import (
+    LOOK_WHO,
     Cancelled,
     CsvjobsError,
     DamagedJob,
     DataError,
     DiskFull,
+    FileNotFound,
     InternalError,
+    InvalidFitted,
+    InvalidPipeline,
     WorkerLost,
 )
 from csvjobs.flow.deliver import ERROR_TEXT, REJECTED, check_length
@@ -30,6 +34,10 @@ from csvjobs.storage.base import INPUT
 
 log = logging.getLogger(__name__)
 
+CHANGED = (DamagedJob, InvalidPipeline, InvalidFitted)
+"""Faults of what was checked when the job was accepted: its files, or the steps that are installed, have
+changed since, so another attempt would meet them again."""
+
 
 def process(services: Services, job_id: str, leave: threading.Event | None = None) -> None:
     """Runs a job to its end. Does nothing for a job that another run holds or that has ended.
@@ -44,7 +52,7 @@ def process(services: Services, job_id: str, leave: threading.Event | None = Non
                 _attempt(services, request_of(services, job_id), leave or threading.Event())
     except DamagedJob as error:
         # Not even an attempt can be counted, so there would be no last one.
-        _fail(services, Job.queued(request_of(services, job_id)), error)
+        _fail(services, _accepted(services, job_id), error)
 
 
 def give_up(services: Services, job_id: str, error: CsvjobsError) -> None:
@@ -55,6 +63,17 @@ def give_up(services: Services, job_id: str, error: CsvjobsError) -> None:
             _fail(services, view(services, job_id).model_copy(update=known), error)
 
 
+def _accepted(services: Services, job_id: str) -> Job:
+    """The job as it was accepted; from the index if its request cannot be read. Raises DamagedJob if the
+    index does not have it either."""
+    try:
+        return Job.queued(request_of(services, job_id))
+    except DamagedJob:
+        if known := services.index.get(job_id):
+            return known.model_copy(update={"progress": None})
+        raise
+
+
 def _attempt(services: Services, request: Request, leave: threading.Event) -> None:
     number = services.storage.attempt(request.job_id)
     bound = services.settings.job_attempts
@@ -63,9 +82,7 @@ def _attempt(services: Services, request: Request, leave: threading.Event) -> No
     job = Job.queued(request).moved(Status.PROCESSING, attempts=tries)
     try:
         if tries < number:
-            times = "once" if tries == 1 else f"{tries} times"
-            lost = f"The job's process died, or could not end it, {times}, so it was given up."
-            raise WorkerLost(lost, hint="The service's log tells more; report it with the file if you can.")
+            raise _lost(tries)
         check_run(services, request.facts.bytes)
         _run(services, request, job, leave)
     except Cancelled:
@@ -75,13 +92,21 @@ def _attempt(services: Services, request: Request, leave: threading.Event) -> No
         services.storage.forgive(job.job_id)
         publish(services, job.moved(Status.QUEUED, attempts=number - 1))
         raise
-    except (WorkerLost, DamagedJob) as error:
+    except FileNotFound as error:
+        _fail(services, job, DamagedJob(error.message, hint=LOOK_WHO))
+    except (WorkerLost, *CHANGED) as error:
         _fail(services, job, error)
     except Exception as error:
         log.exception("job %s: attempt %d of %d failed", job.job_id, number, bound)
         if number < bound:
             raise
         _fail(services, job, error if isinstance(error, CsvjobsError) else InternalError())
+
+
+def _lost(tries: int) -> WorkerLost:
+    times = "once" if tries == 1 else f"{tries} times"
+    said = f"The job's process died, or could not end it, {times}, so it was given up."
+    return WorkerLost(said, hint="The service's log tells more; report it with the file if you can.")
 
 
 def _run(services: Services, request: Request, job: Job, leave: threading.Event) -> None:

@@ -350,6 +350,35 @@ def test_a_job_with_damaged_files_says_so_is_listed_and_can_be_deleted(tmp_path:
     assert services.storage.list() == []
 
 
+@pytest.mark.parametrize("name", ["input.csv", "applied.json"])
+def test_a_job_whose_file_was_deleted_ends_at_the_first_attempt(tmp_path: Path, name: str) -> None:
+    services = make(tmp_path, LocalStorage(tmp_path / "jobs"))
+    learnt = run(services, b"a,b\n1,2\n", "steps: [{step: scale, columns: [a], method: standard}]")
+    with Incoming(services) as incoming:
+        incoming.write(b"a,b\n3,4\n")
+        job_id = incoming.submit("x.csv", Processing(apply=learnt.job_id)).job_id
+    (tmp_path / "jobs" / job_id / name).unlink()
+    process(services, job_id)
+    job = view(services, job_id)
+    assert job.error
+    assert (job.status, job.error.code, job.attempts) == (Status.ERROR, "job-damaged", 1)
+    assert job.error.message == f"Job {job_id} has no file {name!r}."
+    assert job.error.hint
+    assert services.storage.pending() == []
+
+
+def test_a_job_whose_request_cannot_be_read_ends_as_the_index_knows_it(tmp_path: Path) -> None:
+    services = make(tmp_path, LocalStorage(tmp_path / "jobs"))
+    job_id = submit(services, b"a\n1\n")
+    (tmp_path / "jobs" / job_id / "job.json").write_text('{"job_id"')
+    process(services, job_id)
+    job = view(services, job_id)
+    assert (job.status, job.filename) == (Status.ERROR, "given.csv")
+    assert job.error
+    assert job.error.code == "job-damaged"
+    assert services.storage.pending() == []
+
+
 def test_our_own_fault_is_tried_again_and_then_told_without_details(services: Services) -> None:
     def broken(_: Path) -> DuckEngine:
         raise OSError("secret detail")

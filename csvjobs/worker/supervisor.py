@@ -86,14 +86,20 @@ class Supervised:
         if not self.due:
             if time.monotonic() - self.began > STEADY_AFTER:
                 self.failures = 0
-            pause = min(0.25 * 2**self.failures, LONGEST_PAUSE)
-            self.failures += 1
-            self.due = time.monotonic() + pause
-            how = how_it_ended(self.process.returncode)
-            say("csvjobs", f"{self.program.name} ended ({how}); again in {pause:g} s")
+            self._pause(f"ended ({how_it_ended(self.process.returncode)})")
         elif time.monotonic() > self.due:
             self.due = 0.0
-            self.start()
+            try:
+                self.start()
+            except OSError as error:
+                # Processes or memory are short, or the installation is being replaced.
+                self._pause(f"cannot be started ({error.strerror})")
+
+    def _pause(self, why: str) -> None:
+        pause = min(0.25 * 2**self.failures, LONGEST_PAUSE)
+        self.failures += 1
+        self.due = time.monotonic() + pause
+        say("csvjobs", f"{self.program.name} {why}; again in {pause:g} s")
 
     def kill(self) -> None:
         with suppress(ProcessLookupError):

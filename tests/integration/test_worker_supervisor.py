@@ -19,7 +19,7 @@ from csvjobs.priority import Priority
 from csvjobs.settings import Settings
 from csvjobs.worker import supervisor
 from csvjobs.worker.embedded import Embedded
-from csvjobs.worker.supervisor import check_port_free, environment, only_one, say
+from csvjobs.worker.supervisor import Program, check_port_free, environment, only_one, say
 
 ROOT = Path(__file__).parents[2]
 UP = [sys.executable, "-c", "from csvjobs.worker.supervisor import *; up(load())"]
@@ -169,6 +169,20 @@ def test_what_dies_is_started_again(up: Run, client: Service, victim: str, numbe
     for _ in range(3):
         client.submit()
     assert {job.status for job in client.judge()} == {Status.DONE}
+
+
+def test_what_cannot_be_started_for_a_while_is_started_later(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    starts = tmp_path / "starts"
+    with supervisor.Supervisor() as running:
+        child = running.start(Program("brief", ["sh", "-c", f"echo >> {starts}"]), dict(os.environ))
+        child.process.wait()
+        with monkeypatch.context() as replaced:
+            replaced.setattr(sys, "executable", str(tmp_path / "python"))
+            told = "brief cannot be started (No such file or directory); again in 0.5 s"
+            eventually(lambda: running.tend() or told in capsys.readouterr().err)
+        eventually(lambda: running.tend() or starts.read_text() == "\n\n")
 
 
 def test_nobody_who_reads_what_it_says_is_no_end_of_it(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -110,7 +110,8 @@ class CsvWorker(BaseWorker):
         # Limited, as RQ calls this nine times for each job.
         if pipeline is not None or time.monotonic() > self._beaten_at + HEARTBEAT_EVERY:
             self._beaten_at = time.monotonic()
-            super().heartbeat(timeout, pipeline)
+            # Shorter than RQ's 90 s for idle workers: a dead one counts as a worker for as long.
+            super().heartbeat(HEARTBEAT_TTL, pipeline)
             # RQ registers a worker once; do so again, as a Redis that lost its data would know none.
             worker_registration.register(self, pipeline)
 

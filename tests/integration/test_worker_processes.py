@@ -215,6 +215,13 @@ def test_a_dead_worker_is_noticed_within_half_a_minute(redis_url: str, tmp_path:
         assert expires - now().timestamp() <= process.HEARTBEAT_TTL
 
 
+def test_a_dead_idle_worker_is_counted_for_half_a_minute(redis_url: str, tmp_path: Path) -> None:
+    with idle_worker(redis_url, tmp_path) as one:
+        one.register_birth()
+        one.heartbeat()
+        assert 0 < one.connection.pttl(one.key) <= process.HEARTBEAT_TTL * 1000
+
+
 def test_masks_are_made_with_the_key_that_was_set(tmp_path: Path, redis_url: str) -> None:
     key = "a key that nobody guesses"
     service = Service(tmp_path, redis_url, mask_key=key)

@@ -106,7 +106,8 @@ def _misused(error: typer.TyperException) -> int:
     help has been shown."""
     context = getattr(error, "ctx", None)
     path = context.command_path if context else "csvjobs"
-    message = error.format_message()
+    # Pydantic's own prefix says nothing to a person.
+    message = error.format_message().replace("Value error, ", "")
     if message:
         complain(InvalidOption(message, hint=f"See `{path} --help`."))
     return error.exit_code

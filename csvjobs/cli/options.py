@@ -90,14 +90,20 @@ def pipeline_text(given: str) -> str:
     from csvjobs.pipelines.spec import from_file
 
     path = Path(given)
-    if path.suffix not in (".yaml", ".yml", ".json"):
+    if path == STANDARD:
+        hint = "Give its name, or the path of a YAML or JSON file."
+        raise InvalidOption("A pipeline is not read from standard input.", hint=hint)
+    if path.suffix not in (".yaml", ".yml", ".json") and not given.startswith(("/", "./", "../")):
         return given
     try:
-        return from_file(path.read_text("utf-8"), shown_name(path))
+        text = path.read_text("utf-8")
     except UnicodeDecodeError:
         raise InvalidOption(f"The pipeline file {given!r} is not UTF-8 text.") from None
     except OSError as error:
         raise InvalidOption(f"The pipeline file {given!r} cannot be read: {error.strerror}.") from None
+    if not text.strip():
+        raise InvalidOption(f"The pipeline file {given!r} is empty.")
+    return from_file(text, shown_name(path))
 
 
 def apply_text(given: str) -> str:

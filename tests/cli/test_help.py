@@ -57,6 +57,7 @@ def test_the_version_is_told(terminal: Terminal) -> None:
         (("status",), "Missing argument"),
         (("steps", "fill_mising"), "'fill_missing'"),
         (("pipelines", "nosuch"), "Known: tidy."),
+        (("jobs", "--status", "gone"), "'--status': 'gone' is not one of"),
     ],
 )
 def test_what_is_not_there_is_said_in_one_line(

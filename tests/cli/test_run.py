@@ -241,6 +241,9 @@ REFUSED = {
     "an unknown pipeline": (("in.csv", "-p", "tidi", "-o", "out.csv"), "Did you mean 'tidy'?"),
     "a pipeline that is not text": (("in.csv", "-p", "bytes.yaml", "-o", "out.csv"), "not UTF-8"),
     "bad YAML": (("in.csv", "-p", "bad.yaml", "-o", "out.csv"), "not valid YAML"),
+    "a pipeline without text": (("in.csv", "-p", "blank.yaml", "-o", "out.csv"), "'blank.yaml' is empty"),
+    "a pipeline on stdin": (("in.csv", "-p", "-", "-o", "out.csv"), "not read from standard input"),
+    "a path of no pipeline": (("in.csv", "-p", "./nosuch", "-o", "out.csv"), "'./nosuch' cannot be read"),
     "an unknown read option": (("in.csv", "-r", "delim=;", "-o", "out.csv"), "Did you mean 'delimiter'?"),
     "no output": (("in.csv",), "Missing option '--output'"),
     "a folder for output": (("in.csv", "-o", "."), "'.' is a folder"),
@@ -255,13 +258,20 @@ def test_what_cannot_be_done_is_said_in_one_line(at: Terminal) -> None:
     at.write("empty.csv", "")
     at.write("bytes.yaml", b"\xff\xfe")
     at.write("bad.yaml", "steps: [\n")
+    at.write("blank.yaml", "\n")
     for case, (asked, said) in REFUSED.items():
         typed = at.types("run", *asked)
         assert (typed.status, typed.out) == (2, ""), case
         assert typed.err.startswith("error "), case
         assert said in typed.err, case
         assert len(typed.err.splitlines()) <= 2, typed.err
-        assert names(at) == {"empty.csv", "bytes.yaml", "bad.yaml"}, case
+        assert names(at) == {"empty.csv", "bytes.yaml", "bad.yaml", "blank.yaml"}, case
+
+
+def test_a_path_is_read_as_a_pipeline_whatever_its_name(at: Terminal) -> None:
+    at.write("no-suffix", TRIM)
+    assert at.types("run", "in.csv", "-p", "./no-suffix", "-o", "out.csv").status == 0
+    assert at.read("out.csv") == TRIMMED
 
 
 def test_all_faults_of_a_pipeline_are_told_at_once(at: Terminal) -> None:

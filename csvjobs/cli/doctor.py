@@ -148,7 +148,7 @@ def _jobs(settings: Settings) -> str:
 def _queue(settings: Settings) -> str:
     if "redis_url" in settings.model_fields_set:
         with wiring.connect(settings.redis_url) as redis:
-            RqQueue(redis, settings.job_timeout).census()
+            RqQueue(redis, settings.job_timeout).check()
         return "the server at REDIS_URL answers"
     found = subprocess.run([binary(), "--version"], capture_output=True, text=True, check=False)
     if found.returncode:

@@ -44,5 +44,10 @@ class JobQueue(ABC):
         """The number of workers known to take jobs from that line."""
 
     @abstractmethod
+    def check(self) -> None:
+        """Raises QueueUnavailable also when the server answers but would refuse a job: one that is full, or
+        a replica."""
+
+    @abstractmethod
     def census(self) -> Census:
         """All waiting jobs, line by line, in order, and all that are registered as in flight."""

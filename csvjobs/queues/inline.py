@@ -50,6 +50,9 @@ class InlineQueue(JobQueue):
     def workers(self, priority: Priority = Priority.NORMAL) -> int:
         return 0
 
+    def check(self) -> None:
+        pass
+
     def census(self) -> Census:
         with self._lock:
             waiting, high = chain(*self._lines.values()), self._lines[Priority.HIGH]

@@ -121,6 +121,10 @@ class RqQueue(JobQueue):
             names = Worker.all_keys(queue=self._lines[priority])
             return self._redis.exists(*names) if names else 0
 
+    def check(self) -> None:
+        with self._breaker.guard("The queue"):
+            self._redis.set(f"{NAME}:check", "", px=1)
+
     def census(self) -> Census:
         # One transaction: a job that moves from one list to the next must not be missed in both.
         with self._breaker.guard("The queue"), self._redis.pipeline(transaction=True) as pipe:

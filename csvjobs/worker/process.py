@@ -269,12 +269,12 @@ def patient(url: str) -> Redis:
 
 
 def await_server(url: str) -> None:
-    """Waits until the server answers; logs now and then what it waits for."""
+    """Waits until the server accepts jobs; logs now and then what it waits for."""
     with connect(url) as redis:
         told = float("-inf")
         while True:
             try:
-                RqQueue(redis, 0).census()
+                RqQueue(redis, 0).check()
             except QueueUnavailable as error:
                 if time.monotonic() - told > REMIND_EVERY:
                     told = time.monotonic()
@@ -287,7 +287,7 @@ def await_server(url: str) -> None:
 def _shown(url: str) -> str:
     """The URL's address, without the password."""
     parts = urlsplit(url)
-    return parts.path if parts.scheme == "unix" else f"{parts.hostname}:{parts.port or 6379}"
+    return parts.path if parts.scheme == "unix" else f"{parts.hostname or 'localhost'}:{parts.port or 6379}"
 
 
 def main(program: Sequence[str] = PROGRAM, priority: Priority = Priority.NORMAL) -> None:

@@ -94,3 +94,17 @@ def test_a_redis_that_comes_back_empty_is_filled_again(away: Away) -> None:
     )
     service.start_worker()
     assert {job.status for job in service.judge()} == {Status.DONE}
+
+
+def test_a_redis_that_is_full_is_waited_for(away: Away) -> None:
+    service = away.service
+    service.redis.config_set("maxmemory", 1)
+    worker = service.start_worker()
+    service.start_reconciler()
+    service.jobs.append(away.post())
+    answer = away.client.get("/readyz")
+    assert (answer.status_code, answer.json()["code"]) == (503, "queue-unavailable")
+    service.redis.config_set("maxmemory", 0)
+    assert [job.status for job in service.judge()] == [Status.DONE]
+    assert worker.poll() is None
+    assert away.ready() == 200

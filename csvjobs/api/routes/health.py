@@ -32,4 +32,5 @@ async def readyz(services: Given) -> Readiness:
 def _check(services: Services) -> int:
     """The number of workers. Raises StorageUnavailable, DiskFull, QueueUnavailable."""
     check_free(services)
+    services.queue.check()
     return services.queue.workers()

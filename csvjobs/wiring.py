@@ -21,27 +21,31 @@ if TYPE_CHECKING:
     from csvjobs.flow.services import Services
 
 
-def services(settings: Settings) -> Services:
-    """The services of the API and the worker: jobs in folders; queue and index in Redis."""
+def services(settings: Settings, *, make: bool = True) -> Services:
+    """The services of the API and the worker: jobs in folders; queue and index in Redis. make: as for
+    `storage`."""
     # Imported here: commands that need no server would take half as long again to start.
     from csvjobs.circuit_breaker import CircuitBreaker
     from csvjobs.jobs.redis import RedisIndex
     from csvjobs.queues.rq import RqQueue
 
-    redis, name, breaker = connect(settings.redis_url), shared_name(settings), CircuitBreaker()
+    redis, stored, breaker = connect(settings.redis_url), storage(settings, make=make), CircuitBreaker()
+    name = shared_name(stored)
     index, queue = RedisIndex(redis, name, breaker), RqQueue(redis, settings.job_timeout, name, breaker)
-    return _services(settings, storage(settings), index, queue)
+    return _services(settings, stored, index, queue)
 
 
-def storage(settings: Settings) -> Storage:
-    """The storage of the jobs: local folders."""
-    return LocalStorage(settings.jobs_dir)
+def storage(settings: Settings, *, make: bool = True) -> Storage:
+    """The storage of the jobs: local folders. make: whether the jobs folder is made if it is missing. Whoever
+    joins a service that runs must not: the disk may be away for a while, and an empty folder in its place
+    would take jobs that are hidden when it is back. Raises BadSetup."""
+    return LocalStorage(settings.jobs_dir, make=make)
 
 
-def shared_name(settings: Settings) -> str:
+def shared_name(stored: Storage) -> str:
     """The name of the queue and the index in Redis, unique to the jobs folder: a service with another folder
     must not take these jobs."""
-    return f"csvjobs-{storage(settings).identity()}"
+    return f"csvjobs-{stored.identity()}"
 
 
 def local(settings: Settings, folder: Path) -> Services:

@@ -54,7 +54,7 @@ class Service:
         self.settings = Settings(redis_url=redis_url, **given)
         self.services: Services = wiring.services(self.settings)
         self.redis = Redis.from_url(redis_url)
-        self.name = wiring.shared_name(self.settings)
+        self.name = wiring.shared_name(self.services.storage)
         self.jobs: list[str] = []
         self.processes: list[subprocess.Popen[bytes]] = []
 

@@ -21,13 +21,14 @@ from tasks import FOLDER, TASKS
 
 from csvjobs.queues.rq import RUN
 from csvjobs.settings import Settings
-from csvjobs.wiring import shared_name
+from csvjobs.wiring import shared_name, storage
 from csvjobs.worker import process
 from csvjobs.worker.child import Children
 from csvjobs.worker.run_job import serve
 
 URL = os.environ["QUEUE_BENCH_URL"]
 SETTINGS = Settings(redis_url=URL, jobs_dir=FOLDER / "jobs")
+STORAGE = storage(SETTINGS)
 
 app = Celery(broker=URL.replace("unix://", "redis+socket://").replace("?db=", "?virtual_host="))
 app.conf.update(task_acks_late=True, worker_prefetch_multiplier=1, task_ignore_result=True)
@@ -37,7 +38,7 @@ late = {name: app.task(name=name)(task) for name, task in TASKS.items()}
 def putters(task: str) -> dict[str, Callable[[], object]]:
     """What sends a job to each contender."""
     redis = Redis.from_url(URL)
-    ours = process.queue(redis, shared_name(SETTINGS))
+    ours = process.queue(redis, shared_name(STORAGE))
     stock = Queue("stock", connection=redis, serializer=JSONSerializer)
     anew = "copy_anew" if task == "copy_kept" else task
 

@@ -28,7 +28,7 @@ def reconcile() -> None:
     # This shell's settings do not tell which workers the service has, so each job is put into the line it
     # asked for; if that has no workers, the service's own reconciler moves it to another.
     settings = load().model_copy(update={"priority_workers": 1})
-    reconciler = Reconciler(wiring.services(settings))
+    reconciler = Reconciler(wiring.services(settings, make=False))
     rounds = [reconciler.once()]
     for _ in range(IN_FLIGHT_ROUNDS):
         time.sleep(EVERY)

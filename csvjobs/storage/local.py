@@ -61,15 +61,21 @@ PROBE_PAUSE = 0.005
 
 
 class LocalStorage(Storage):
-    """Jobs as folders under `root`. Raises BadSetup when it is not writable."""
+    """Jobs as folders under `root`. make: whether to make what is missing there; else that is an error.
+    Raises BadSetup for it, and when `root` is not writable."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, *, make: bool = True) -> None:
         self.root = root
         self._incoming, self._pending, self._keys, self._scratch, self._trash, self._gone = folders = tuple(
             root / name for name in (".incoming", ".pending", ".keys", ".scratch", ".trash", ".gone")
         )
         self._spare = root / ".spare"
         self._uploads: dict[str, int] = {}
+        if not make and not self._incoming.is_dir():
+            raise BadSetup(
+                f"{root} is no jobs folder: it has no folder {self._incoming.name}.",
+                hint="Check CSVJOBS_JOBS_DIR, and that its disk is mounted.",
+            )
         try:
             root.mkdir(parents=True, exist_ok=True)
             for folder in folders:

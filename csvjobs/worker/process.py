@@ -233,8 +233,9 @@ def worker(
 ) -> CsvWorker:
     """A worker for one line of the queue. Only one, as with several RQ loses a job whose worker dies while
     taking it."""
+    stored = storage(settings, make=False)
     made = CsvWorker(
-        [queue(redis, shared_name(settings), priority)],
+        [queue(redis, shared_name(stored), priority)],
         connection=redis,
         serializer=JSONSerializer,
         worker_ttl=30,
@@ -242,7 +243,7 @@ def worker(
         job_monitoring_interval=HEARTBEAT_EVERY,
         log_job_description=False,
     )
-    made.children, made.storage = children, storage(settings)
+    made.children, made.storage = children, stored
     made.brief, made.drain = connect(settings.redis_url), settings.drain
     made.job_time, made.job_memory = most_time(settings), most_memory(settings)
     return made
@@ -295,6 +296,8 @@ def main(program: Sequence[str] = PROGRAM, priority: Priority = Priority.NORMAL)
     logs.start()
     with well_set_up():
         settings = load()
+        # Before five children say in turn that it is away.
+        storage(settings, make=False)
         children = Children(program)
         try:
             await_server(settings.redis_url)

@@ -54,7 +54,7 @@ def main() -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: sys.exit(0))
     with well_set_up():
-        reconciler = Reconciler(services(load()))
+        reconciler = Reconciler(services(load(), make=False))
     forever(reconciler)
 
 

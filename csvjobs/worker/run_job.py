@@ -102,7 +102,7 @@ def _listen(socket: Connection, orders: SimpleQueue[list[str]], leave: threading
 @cache
 def _services() -> Services:
     """The services, shared by all jobs of this process."""
-    return services(load())
+    return services(load(), make=False)
 
 
 def _memory() -> int:

@@ -22,7 +22,7 @@ import csvjobs
 from csvjobs.errors import BadSetup
 from csvjobs.priority import Priority
 from csvjobs.settings import Settings, load, well_set_up
-from csvjobs.wiring import connect
+from csvjobs.wiring import connect, storage
 from csvjobs.worker.embedded import Embedded
 from csvjobs.worker.exits import how_it_ended
 from csvjobs.worker.tied import tied
@@ -177,6 +177,7 @@ def up(settings: Settings) -> None:
     connect(settings.redis_url).close()
     with only_one(settings.jobs_dir) as lock, Supervisor(settings.drain) as supervisor:
         check_port_free(settings)
+        storage(settings)
         if "redis_url" not in settings.model_fields_set:
             settings = settings.model_copy(update={"redis_url": _start_queue(supervisor, settings, lock)})
         env = environment(settings)
@@ -193,8 +194,9 @@ def up(settings: Settings) -> None:
 
 def work(settings: Settings, workers: int = 1) -> None:
     """Runs workers and a reconciler on the Redis at `redis_url` until Ctrl-C or SIGTERM. Raises BadSetup if
-    that cannot be used."""
+    that or the jobs folder cannot be used."""
     connect(settings.redis_url).close()
+    storage(settings)
     with Supervisor(settings.drain) as supervisor:
         _start_workers(supervisor, environment(settings), workers, settings.priority_workers)
         while True:

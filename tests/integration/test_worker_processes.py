@@ -23,6 +23,7 @@ from csvjobs.errors import BadSetup
 from csvjobs.jobs.job import Status
 from csvjobs.queues.rq import RUN
 from csvjobs.settings import Settings
+from csvjobs.wiring import storage
 from csvjobs.worker import process
 from csvjobs.worker.child import PROGRAM, Children
 from csvjobs.worker.embedded import LONGEST_SOCKET, Embedded
@@ -153,6 +154,7 @@ def test_a_server_that_does_not_start_is_told(tmp_path: Path) -> None:
 def idle_worker(redis_url: str, folder: Path) -> Iterator[process.CsvWorker]:
     """A worker in this process, with a child that it has not waited for."""
     settings, children = Settings(redis_url=redis_url, jobs_dir=folder), Children(PROGRAM)
+    storage(settings)
     with process.patient(redis_url) as redis:
         one = process.worker(redis, settings, children)
         try:
@@ -261,6 +263,24 @@ def test_a_wrong_setting_is_told_in_one_line(program: str, wrong: tuple[str, str
     run = subprocess.run(command, env=env, cwd=ROOT, capture_output=True, text=True, check=False)
     assert run.returncode == 1
     assert run.stderr == f"{told}\n"
+
+
+@pytest.mark.parametrize(
+    "program", ["csvjobs.worker.process", "csvjobs.worker.reconciler", "csvjobs.worker.run_job 0"]
+)
+def test_who_joins_a_service_makes_no_jobs_folder_in_the_place_of_one_that_is_away(
+    program: str, redis_url: str, tmp_path: Path
+) -> None:
+    mount_point = tmp_path / "jobs"
+    mount_point.mkdir()
+    env = environment(Settings(redis_url=redis_url, jobs_dir=mount_point))
+    command = [sys.executable, "-m", *program.split()]
+    run = subprocess.run(command, env=env, capture_output=True, text=True, check=False)
+    assert run.returncode == 1
+    assert (
+        f"{mount_point} is no jobs folder: it has no folder .incoming. Check CSVJOBS_JOBS_DIR" in run.stderr
+    )
+    assert list(mount_point.iterdir()) == []
 
 
 def test_an_address_is_shown_without_its_password() -> None:

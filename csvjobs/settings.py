@@ -53,6 +53,14 @@ def listenable(name: str) -> str:
     return name
 
 
+def host_names(text: str) -> str:
+    """Names of hosts, separated by commas, or *. Raises ValueError."""
+    for name in filter(None, map(str.strip, text.split(","))):
+        if name != "*" and not re.fullmatch(r"[^\s/:*]+", name):
+            raise ValueError("It should be host names without scheme and port, separated by commas, or *")
+    return text
+
+
 def long_enough(key: SecretStr) -> SecretStr:
     """A key for hashes. Raises ValueError."""
     if len(key.get_secret_value()) < SHORTEST_KEY:
@@ -86,7 +94,7 @@ class Settings(BaseSettings):
         "127.0.0.1", description="Address that the API listens on."
     )
     port: int = Field(8000, ge=1, le=65535, description="Port that the API listens on.")
-    allowed_hosts: str | None = Field(
+    allowed_hosts: Annotated[str, AfterValidator(host_names)] | None = Field(
         None,
         description="Host names that the API answers to, separated by commas; * for any. Always allowed are "
         "CSVJOBS_HOST, IP addresses, names without a dot, and those in .localhost, .local and .internal.",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import signal
@@ -175,9 +176,9 @@ def up(settings: Settings) -> None:
     reconciler. Raises BadSetup when the jobs folder or the port is in use, no queue can be started, or
     REDIS_URL cannot be used."""
     connect(settings.redis_url).close()
+    storage(settings)
     with only_one(settings.jobs_dir) as lock, Supervisor(settings.drain) as supervisor:
         check_port_free(settings)
-        storage(settings)
         if "redis_url" not in settings.model_fields_set:
             settings = settings.model_copy(update={"redis_url": _start_queue(supervisor, settings, lock)})
         env = environment(settings)
@@ -238,15 +239,17 @@ def only_one(folder: Path) -> Iterator[int]:
 
 
 def check_port_free(settings: Settings) -> None:
-    """Raises BadSetup when the API's port is in use."""
+    """Raises BadSetup when the API cannot listen on its address and port."""
     with socket.socket(socket.AF_INET6 if ":" in settings.host else socket.AF_INET) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((settings.host, settings.port))
         except OSError as error:
+            other_port = error.errno in (errno.EADDRINUSE, errno.EACCES)
+            what = "PORT to another port" if other_port else "HOST to an address of this machine"
             raise BadSetup(
                 f"The API cannot listen on {settings.host}:{settings.port}: {error.strerror}.",
-                hint="Set CSVJOBS_PORT to another port.",
+                hint=f"Set CSVJOBS_{what}.",
             ) from None
 
 

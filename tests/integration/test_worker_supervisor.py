@@ -233,9 +233,22 @@ def test_a_port_in_use_is_told(embedded: Settings) -> None:
     with socket.socket() as taken:
         taken.bind((embedded.host, embedded.port))
         taken.listen()
-        with pytest.raises(BadSetup, match=str(embedded.port)):
+        with pytest.raises(BadSetup, match=str(embedded.port)) as told:
             check_port_free(embedded)
+        assert told.value.hint == "Set CSVJOBS_PORT to another port."
     check_port_free(embedded)
+
+
+def test_an_address_of_another_machine_is_told(embedded: Settings) -> None:
+    with pytest.raises(BadSetup, match=r"198\.51\.100\.1") as told:
+        check_port_free(embedded.model_copy(update={"host": "198.51.100.1"}))
+    assert told.value.hint == "Set CSVJOBS_HOST to an address of this machine."
+
+
+def test_a_jobs_folder_that_is_none_is_told(embedded: Settings, tmp_path: Path) -> None:
+    (tmp_path / "jobs").touch()
+    with pytest.raises(BadSetup, match=r"^The jobs folder .*/jobs cannot be written to"):
+        supervisor.up(embedded)
 
 
 def test_worker_py_processes_jobs_and_ends_at_sigterm(service: Service, tmp_path: Path) -> None:

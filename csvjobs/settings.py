@@ -61,6 +61,13 @@ def host_names(text: str) -> str:
     return text
 
 
+def no_file(path: Path) -> Path:
+    """A folder, which may be missing. Raises ValueError for a file."""
+    if os.path.isfile(path):  # noqa: PTH113 (Path's own raises an error where the folder may not be entered)
+        raise ValueError("It should be a folder")
+    return path
+
+
 def long_enough(key: SecretStr) -> SecretStr:
     """A key for hashes. Raises ValueError."""
     if len(key.get_secret_value()) < SHORTEST_KEY:
@@ -89,7 +96,9 @@ class Settings(BaseSettings):
         description="Redis or Valkey that holds the queue and the live progress.",
     )
     jobs_dir: Path = Field(Path("jobs"), description="Folder that holds one folder for each job.")
-    pipelines_dir: Path = Field(Path("pipelines"), description="Folder of named pipelines (*.yaml).")
+    pipelines_dir: Annotated[Path, AfterValidator(no_file)] = Field(
+        Path("pipelines"), description="Folder of named pipelines (*.yaml)."
+    )
     host: Annotated[str, AfterValidator(listenable)] = Field(
         "127.0.0.1", description="Address that the API listens on."
     )

@@ -85,6 +85,7 @@ def test_a_disk_that_is_full_is_wrong(at: Terminal) -> None:
         ("CSVJOBS_MASK_KEY", "short"),
         ("CSVJOBS_JOB_MEMORY", "99999999999999999999"),
         ("CSVJOBS_DRAIN", "soon"),
+        ("CSVJOBS_PIPELINES_DIR", __file__),
         ("CSVJOBS_ALLOWED_HOSTS", "https://csv.example.org"),
         ("CSVJOBS_ALLOWED_HOSTS", "csv.example.org, csv.example.org:8000"),
     ],

@@ -156,8 +156,17 @@ class Reconciler:
         storage, index = self._services.storage, self._services.index
         pending, there, shown = set(storage.pending()), set(storage.list()), set(index.ids())
         living = {*index.ids(Status.QUEUED), *index.ids(Status.PROCESSING)}
+        self._find_again(living - pending)
         wrong = sorted((living - pending) | (there ^ shown), reverse=True)[:SHOWN_AT_ONCE]
         return [job_id for job_id in wrong if self._show(job_id)]
+
+    def _find_again(self, unknown: Iterable[str]) -> None:
+        """Makes jobs pending again that have not ended: somebody deleted their markers, or copied the jobs
+        folder while they were accepted."""
+        for job_id in unknown:
+            with self._isolation.of(job_id):
+                if self._services.storage.has(job_id, REQUEST) and not self._services.storage.ended(job_id):
+                    self._services.storage.remember(job_id)
 
     def _show(self, job_id: str) -> bool:
         """Publishes the job's current state to the index; returns whether the job exists and is readable."""

@@ -167,6 +167,10 @@ class Storage(ABC):
         """The ids of the jobs that may not have ended, oldest first. Raises StorageUnavailable."""
 
     @abstractmethod
+    def remember(self, job_id: str) -> None:
+        """Adds a job that has not ended to `pending` again, in case it was lost there."""
+
+    @abstractmethod
     def free_bytes(self) -> int:
         """Free space where uploads are written."""
 

@@ -236,6 +236,10 @@ class LocalStorage(Storage):
     def pending(self) -> builtins.list[str]:
         return self._ids(self._pending)
 
+    def remember(self, job_id: str) -> None:
+        with self._reaching(), writing("The job"):
+            (self._pending / _checked(job_id)).touch()
+
     def free_bytes(self) -> int:
         with self._reaching():
             # Not the root: if the disk is not mounted, its mount point exists, but is empty.

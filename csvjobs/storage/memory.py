@@ -162,6 +162,9 @@ class MemoryStorage(Storage):
     def pending(self) -> builtins.list[str]:
         return [job_id for job_id in self.list() if not self.ended(job_id)]
 
+    def remember(self, job_id: str) -> None:
+        """Does nothing: what is pending is looked up."""
+
     def free_bytes(self) -> int:
         return shutil.disk_usage(tempfile.gettempdir()).free
 

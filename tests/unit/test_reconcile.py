@@ -23,6 +23,7 @@ from csvjobs.priority import Priority
 from csvjobs.queues.inline import InlineQueue
 from csvjobs.settings import Settings
 from csvjobs.storage.base import REQUEST
+from csvjobs.storage.local import LocalStorage
 from csvjobs.storage.memory import MemoryStorage
 
 
@@ -337,3 +338,19 @@ def test_a_queue_that_is_away_is_no_end_of_it(parts: Parts, monkeypatch: pytest.
             parts.rounds(1)
     parts.rounds(reconcile.UNKNOWN_ROUNDS)
     assert parts.waiting() == [job_id]
+
+
+def test_a_job_whose_marker_was_deleted_is_found_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reconcile, "SWEEP_EVERY", -1.0)
+    parts = Parts()
+    parts.storage = LocalStorage(tmp_path)  # type: ignore[assignment]
+    parts.reconciler = Reconciler(parts.services)
+    ended, lost = parts.submit(), parts.submit()
+    parts.finish(ended)
+    (tmp_path / ".pending" / lost).unlink()
+    parts.lose_queue_and_index()
+    parts.rounds(1 + reconcile.UNKNOWN_ROUNDS)
+    assert parts.waiting() == [lost]
+    assert parts.storage.pending() == [lost]

@@ -16,7 +16,7 @@ up: $(RUN)/.made ## Runs it all in this terminal; Ctrl-C ends it
 	@$(RUN)/csvjobs up
 
 test: $(TEST)/.made chromium libfaketime ## Runs all tests, and installs what they need
-	$(CLEAN) $(TEST)/python -m pytest -n 4 --dist loadfile --no-loadscope-reorder
+	$(CLEAN) $(TEST)/python -m pytest -n 6 --dist loadfile --no-loadscope-reorder
 
 soak: $(TEST)/.made ## Kills and freezes at random for some minutes; SOAK_SECONDS, SOAK_KILLS, SOAK_SEED
 	$(CLEAN) SOAK_SECONDS=$${SOAK_SECONDS:-180} SOAK_OUTAGES=$${SOAK_OUTAGES:-30,120} SOAK_FREEZE=$${SOAK_FREEZE:-120} $(TEST)/python -m pytest -s -o faulthandler_timeout=0 tests/faults/test_soak.py tests/faults/test_outages.py tests/faults/test_frozen.py

@@ -23,7 +23,7 @@ WHOLE = 1024**2
 FILES = 3
 
 LOADED = (
-    *("chardet", "duckdb", "httpx", "rich.progress", "rich.table", "typer"),
+    *("chardet", "duckdb", "httpx", "rich.markdown", "rich.progress", "rich.table", "typer"),
     *("csvjobs.client", "csvjobs.flow.preview", "csvjobs.flow.process", "csvjobs.flow.reconcile"),
     *("csvjobs.pipelines.schemas", "csvjobs.queues.rq", "csvjobs.wiring"),
 )

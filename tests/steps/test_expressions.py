@@ -111,7 +111,10 @@ def test_any_text_is_a_good_expression_or_has_a_clean_fault(bench: Bench, text: 
 
 MISTAKES = {
     "a = 'x' && b = 'y'": "write AND for &&",
+    "(a = 'x') && (b = 'y')": "write AND",
     "a = 'x' || b = 'y'": "write OR for ||",
+    "a === 'x'": "operator === here; write =",
+    "a !== 'x'": "write <>",
     "!(a = 'x')": "write NOT",
     "a =< 5": "write <=",
     "a => 5": "write >=",

@@ -18,8 +18,10 @@ TO_NUMBER = "write CAST(price AS DECIMAL); round and floor make whole numbers"
 
 FUNCTIONS = {
     "write NOT": "!",
-    "write AND between conditions, || between texts": "&",
+    "write AND between conditions, || between texts": "& &&",
     "write OR between conditions": "|",
+    "write =": "===",
+    "write <>": "!== ><",
     "write <=": "=<",
     "write >=": "=>",
     "write floor(a / b)": "//",

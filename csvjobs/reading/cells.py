@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Literal
 
-Kind = Literal["number", "moment", "address"]
+Kind = Literal["number", "datetime", "address"]
 
 _CURRENCY = rb"(?:[$]|\xc2\xa3|\xe2\x82\xac|\xc2\xa5)"
 _AMOUNT = rb"\d{1,3}(?:[., ']\d{3})+(?:[.,]\d+)?|\d+(?:[.,]\d*)?|[.,]\d+"
@@ -13,7 +13,7 @@ _DAY = rb"\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}"
 _CLOCK = rb"\d{1,2}:\d\d(?::\d\d(?:[.,]\d+)?)?(?: ?[AaPp]\.?[Mm]\.?)?(?:Z|[-+]\d\d:?\d\d)?"
 _PATTERNS: dict[Kind, bytes] = {
     "number": rb"[-+(]?%b? ?(?:%b)(?:[eE][-+]?\d+)?\)? ?(?:%%|%b)?" % (_CURRENCY, _AMOUNT, _CURRENCY),
-    "moment": rb"%b(?:[ T]+%b)?|%b" % (_DAY, _CLOCK, _CLOCK),
+    "datetime": rb"%b(?:[ T]+%b)?|%b" % (_DAY, _CLOCK, _CLOCK),
     "address": rb"(?:https?|ftp)://\S+|[\w.+-]+@[\w-]+\.[\w.-]+",
 }
 _KINDS = {name: re.compile(pattern) for name, pattern in _PATTERNS.items()}

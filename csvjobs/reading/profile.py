@@ -32,7 +32,7 @@ class ColumnProfile(BaseModel):
     filled: int
     empty: int = Field(description="Cells that are empty or one of the read option `nulls`.")
     distinct: int = Field(description="Distinct values among the filled cells.")
-    kinds: dict[str, int] = Field(description="How many cells look like a number, moment, address or text.")
+    kinds: dict[str, int] = Field(description="How many cells look like a number, datetime, address or text.")
     personal: dict[str, int] = Field(
         description="How many cells contain personal data, by kind: email, phone, iban, card, national_id. "
         "Numbers with check digits count only if these are right."

@@ -207,7 +207,7 @@ def _vote(first: Sequence[bytes], body: Sequence[Row], place: int) -> str | None
     usual = max(set(kinds), key=kinds.count)
     if usual is None or kinds.count(usual) < 0.8 * len(kinds):
         return None
-    if kind(cell) is None or (kind(cell) == "moment" and usual == "number"):
+    if kind(cell) is None or (kind(cell) == "datetime" and usual == "number"):
         return "name"
     return "heading" if _heading(cell, below) else "value"
 

@@ -433,6 +433,9 @@ def _is_locked(path: Path) -> bool:
 
 def _write_once(path: Path, content: bytes) -> bool:
     """Writes the file atomically and durably, unless it exists; returns whether this call wrote it."""
+    if path.exists():
+        # Mostly an end that is completed later: whoever looks into the folder meanwhile must find no draft.
+        return False
     draft = path.with_name(f".report.{uuid.uuid4().hex}")
     try:
         draft.write_bytes(content)

@@ -187,6 +187,14 @@ def test_a_marker_whose_commit_never_came_is_swept_but_not_during_a_commit(stora
     assert storage.pending() == sorted([under_way, alive])
 
 
+def test_an_end_after_the_first_writes_nothing_not_even_for_a_moment(storage: LocalStorage) -> None:
+    job_id = committed(storage)
+    storage.end(job_id, b"{}")
+    changed = (storage.root / job_id).stat().st_mtime_ns
+    assert not storage.end(job_id, b"{}")
+    assert (storage.root / job_id).stat().st_mtime_ns == changed
+
+
 def test_an_end_killed_before_it_removed_the_marker_can_be_finished(storage: LocalStorage) -> None:
     job_id = committed(storage)
     folder = storage.root / job_id

@@ -76,10 +76,10 @@ def target_option(*names: str, help: str) -> Any:  # noqa: A002 (as typer calls 
 
 
 def check_differ(targets: list[Path | None]) -> None:
-    """Raises InvalidOption when two files would be written to the same path."""
+    """Raises InvalidOption when two files have the same path."""
     places = [str(target) if target == STANDARD else str(target.resolve()) for target in targets if target]
     if twice := [place for place in places if places.count(place) > 1]:
-        raise InvalidOption(f"Two files would be written to {twice[0]}.", hint="Give each its own name.")
+        raise InvalidOption(f"Two files cannot both be {twice[0]}.", hint="Give each its own name.")
 
 
 def pipeline_text(given: str) -> str:

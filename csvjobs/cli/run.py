@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from csvjobs.cli.files import place, source, streams, workplace
+from csvjobs.cli.files import STANDARD, place, source, streams, workplace
 from csvjobs.cli.local import alone, interruptible, job_learnt, take
 from csvjobs.cli.options import (
     JOB_ID,
@@ -74,6 +74,8 @@ def run(
     rejected = rejected or _beside(output)
     beside = {REJECTED: rejected, FITTED: fitted, REPORT: report, PROFILE: profile, CHANGES: changes}
     check_differ([*beside.values(), output])
+    # The output may replace its input, when all went well; what describes it may not.
+    check_differ([*beside.values(), file if file != STANDARD else None])
     with clean_end(), workplace(output) as folder:
         services = alone(folder)
         processing = Processing(pipeline_text(pipeline), read_options(read), _learnt(apply))

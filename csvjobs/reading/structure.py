@@ -73,7 +73,10 @@ class Beginning(NamedTuple):
 
 
 def find_beginning(head: list[Line], dialect: Dialect, options: ReadOptions) -> Beginning:
-    """Where the table begins in a file that begins with the lines `head`; declared options win."""
+    """Where the table begins in a file that begins with the lines `head`; declared options win.
+
+    Raises EmptyFile.
+    """
     rows = list(islice(_rows(head, Tokenizer(dialect)), SAMPLE))
     start, sure = _start(rows) if options.skip is None else (_behind(rows, options.skip), 1.0)
     header = Found(options.header) if options.header is not None else _header(rows[start:])
@@ -81,6 +84,9 @@ def find_beginning(head: list[Line], dialect: Dialect, options: ReadOptions) -> 
         return otherwise
     start, count = _heading_rows(rows, start, options) if header.value else (start, 1)
     heading, body = rows[start : start + count], rows[start + count :]
+    if len(heading) < (options.header_rows or 0):
+        told = f"{options.header_rows} header rows are declared, but only {len(heading)} rows were found."
+        raise EmptyFile(told, hint="Set header_rows to fewer, or leave it out to detect it.")
     above = options.skip if options.skip is not None else rows[start].first - 1 if start else 0
     # What was detected is told anyway.
     data = _data(rows, start, len(heading)) if options.header_rows else None

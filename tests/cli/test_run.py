@@ -251,6 +251,7 @@ REFUSED = {
     "a missing other folder": (("in.csv", "-o", "out.csv", "--report", "no/r.json"), "'--report'"),
     "an output folder of the kernel": (("in.csv", "-o", "/proc/out.csv"), "/proc cannot be written to"),
     "two files in one place": (("in.csv", "-o", "out.csv", "--rejected", "./out.csv"), "Two files"),
+    "a report in the file's place": (("in.csv", "-o", "out.csv", "--report", "./in.csv"), "Two files"),
 }
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 from readbench import ReadBench
 
+from csvjobs.errors import EmptyFile
+
 ROWS = "2019-01-01,12.5,Kiel\n2019-01-02,13.5,Bonn\n2019-01-03,,Kiel\n"
 
 
@@ -274,7 +276,9 @@ def test_rows_of_names_can_be_declared(bench: ReadBench) -> None:
     table = bench.table(content, header_rows=2)
     assert (table.columns, table.rows) == (("length m", "width mm"), [("1", "2"), ("3", "4")])
     assert not table.reading.warnings
-    assert bench.read(content, header_rows=10).source.records == 0
+    assert bench.read(content, header_rows=4).source.records == 0
+    with pytest.raises(EmptyFile, match="5 header rows are declared, but only 4 rows"):
+        bench.read(content, header_rows=5)
 
 
 COMMENTED = b'% made, by hand\nday,n\n1,2\n% it\'s, "odd"\n3,4\n5,"a\n% b"\n%7,8\n'

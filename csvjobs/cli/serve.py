@@ -19,6 +19,7 @@ def serve() -> None:
         create_app(services(settings)),
         host=settings.host,
         port=settings.port,
+        http="h11",
         timeout_graceful_shutdown=5,
         access_log=False,
     )

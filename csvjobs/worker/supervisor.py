@@ -306,6 +306,8 @@ def _api(settings: Settings) -> list[str]:
     return [
         *(sys.executable, "-m", "uvicorn", "--factory", "csvjobs.api.app:served"),
         *("--host", settings.host, "--port", str(settings.port)),
+        # httptools loses the body of a request that offers an upgrade, as those of Java's own client do.
+        *("--http", "h11"),
         # Without a limit, open event streams would keep it running for ever.
         *("--timeout-graceful-shutdown", "5"),
         *("--no-access-log", "--log-level", "warning"),

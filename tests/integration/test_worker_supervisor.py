@@ -10,6 +10,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
 import pytest
 from chaos import Service, children, eventually, free_port, gone
 
@@ -23,6 +24,7 @@ from csvjobs.worker.supervisor import Program, check_port_free, environment, onl
 
 ROOT = Path(__file__).parents[2]
 UP = [sys.executable, "-c", "from csvjobs.worker.supervisor import *; up(load())"]
+SERVE = [sys.executable, "-m", "csvjobs", "serve"]
 WORKER = [sys.executable, str(ROOT / "worker.py")]
 
 
@@ -107,6 +109,23 @@ def test_up_runs_everything_and_one_interrupt_ends_it(up: Run, client: Service) 
     up.process.send_signal(signal.SIGINT)
     assert up.process.wait(timeout=15) == 0
     assert all(map(gone, family))
+
+
+@pytest.mark.parametrize("of_up", [True, False])
+def test_a_client_that_offers_an_upgrade_to_http_2_can_send_a_file(
+    redis_url: str, tmp_path: Path, of_up: bool
+) -> None:
+    settings = Settings(redis_url=redis_url, jobs_dir=tmp_path / "jobs", port=free_port())
+    api = Run(supervisor._api(settings) if of_up else SERVE, settings, tmp_path)
+    try:
+        eventually(lambda: supervisor._listens(settings))
+        offer = {"Connection": "Upgrade, HTTP2-Settings", "Upgrade": "h2c", "HTTP2-Settings": "AAMAAABk"}
+        address = f"http://127.0.0.1:{settings.port}/upload_csv"
+        answer = httpx.post(address, files={"file": b"a,b\n1,2\n"}, headers=offer, timeout=30)
+    finally:
+        api.process.kill()
+        api.process.wait()
+    assert answer.status_code == 202, answer.text
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])

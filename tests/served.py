@@ -75,6 +75,6 @@ def refused(answer: httpx.Response, status: int, code: str) -> dict[str, Any]:
     assert (body["status"], body["code"], body["type"]) == (status, code, f"/problems/{code}")
     assert body["title"]
     assert body["detail"]
-    assert body["instance"] == answer.request.url.path
+    assert body["instance"] == answer.request.url.raw_path.decode().partition("?")[0]
     assert body["request_id"] == answer.headers["x-request-id"]
     return body

@@ -12,7 +12,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from csvjobs.api.problems import problem
+from csvjobs.api.problems import path_of, problem
 from csvjobs.errors import Stopping
 
 log = logging.getLogger(__name__)
@@ -68,7 +68,8 @@ class CutOff:
         try:
             await self.app(scope, receive, noted)
         except asyncio.CancelledError:
-            log.warning("%s %s: cut off, as the service is being stopped", scope["method"], scope["path"])
+            path = path_of(scope)
+            log.warning("%s %s: cut off, as the service is being stopped", scope["method"], path)
             if not begun:
                 stopping = Stopping(hint="Send the request again when the service is back.")
                 await problem(Request(scope), stopping)(scope, receive, send)

@@ -16,6 +16,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.routing import Match
+from starlette.types import Scope
 
 from csvjobs.errors import (
     BadRequest,
@@ -76,7 +77,7 @@ def problem(request: Request, error: CsvjobsError, headers: Mapping[str, str] | 
         title=error.title(),
         status=error.status,
         detail=error.message,
-        instance=request.url.path,
+        instance=path_of(request.scope),
         code=error.code,
         hint=error.hint,
         errors=[ProblemError(detail=e.message, pointer=e.pointer, hint=e.hint) for e in error.errors] or None,
@@ -86,6 +87,13 @@ def problem(request: Request, error: CsvjobsError, headers: Mapping[str, str] | 
     named = {"X-Request-ID": body.request_id, **HEADERS.get(error.code, {}), **(headers or {})}
     content = body.model_dump(exclude_none=True)
     return JSONResponse(content, status_code=body.status, headers=named, media_type=MEDIA_TYPE)
+
+
+def path_of(scope: Scope) -> str:
+    """The path of the request as it was sent. Decoded, it could have line ends, which would forge lines of
+    the log, or a question mark."""
+    path: bytes = scope["raw_path"]
+    return path.decode("ascii")
 
 
 def install(app: FastAPI) -> None:
@@ -122,7 +130,7 @@ def describe(openapi: dict[str, Any]) -> dict[str, Any]:
 async def _ours(request: Request, error: Exception) -> Response:
     assert isinstance(error, CsvjobsError)  # noqa: S101 (what it is registered for)
     if error.status >= 500:
-        log.warning("%s %s: %s", request.method, request.url.path, error.message)
+        log.warning("%s %s: %s", request.method, path_of(request.scope), error.message)
     return problem(request, error)
 
 
@@ -139,12 +147,12 @@ async def _http(request: Request, error: Exception) -> Response:
     kind = OF_FRAMEWORK.get(error.status_code, InternalError)
     allow = {"Allow": _allowed(request)} if kind is WrongMethod else {}
     phrase = HTTPStatus(error.status_code).phrase.lower()
-    told = kind(f"{request.method} {request.url.path}: {phrase}.")
+    told = kind(f"{request.method} {path_of(request.scope)}: {phrase}.")
     return problem(request, told, {**(error.headers or {}), **allow})
 
 
 async def _left(request: Request, error: Exception) -> Response:
-    log.info("%s %s: the client disconnected early", request.method, request.url.path)
+    log.info("%s %s: the client disconnected early", request.method, path_of(request.scope))
     return Response()  # nobody reads it
 
 
@@ -162,7 +170,8 @@ def _allowed(request: Request) -> str:
 
 
 def _said(error: Any) -> str:
-    return str(error["msg"]).removeprefix("Value error, ")
+    said = str(error["msg"]).removeprefix("Value error, ")
+    return said if error["type"] == "missing" else f"{said} (found {str(error['input'])[:80]!r})"
 
 
 def _pointer(error: Any) -> str:

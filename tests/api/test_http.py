@@ -18,6 +18,19 @@ def test_an_unknown_path_is_a_problem(api: Served) -> None:
     refused(api.client.get("/nosuch"), 404, "not-found")
 
 
+@pytest.mark.parametrize("path", ["/no%0Asuch", "/jobs/x%3Fy", "/%C3%A9%20"])
+def test_a_problem_names_the_path_as_it_was_sent(api: Served, path: str) -> None:
+    answer = api.client.get(path)
+    assert (answer.status_code, answer.json()["instance"]) == (404, path)
+
+
+def test_an_invalid_value_is_told_with_its_place(api: Served) -> None:
+    body = refused(api.client.get("/jobs?limit=many&status=ready"), 422, "invalid-request")
+    places = {fault["pointer"]: fault["detail"] for fault in body["errors"]}
+    assert places["/query/limit"].endswith("(found 'many')")
+    assert places["/query/status"].endswith("(found 'ready')")
+
+
 @pytest.mark.parametrize(
     ("method", "path", "allow"),
     [

@@ -62,7 +62,7 @@ class Refused(CsvjobsError):
     @property
     def passing(self) -> bool:
         """Whether the same request may succeed in a moment."""
-        return self.http_status in (502, 503, 504) or self.problem.get("code") == KeyInUse.code
+        return self.http_status in (429, 502, 503, 504) or self.problem.get("code") == KeyInUse.code
 
 
 class Unreachable(ServiceError):
@@ -187,8 +187,11 @@ class Client:
                 seen(job)
                 if job.status.final:
                     return job
+            asked = time.monotonic()
             # The ETag as the service sent it: a newer service may have fields that change Job.version here.
             answer = self._get(job_id, WAIT, answer.headers.get("etag"))
+            if answer.status_code == 304 and time.monotonic() - asked < PAUSE:
+                time.sleep(PAUSE)  # a proxy answered, which does not wait for a change
 
     def download(
         self,
@@ -262,7 +265,9 @@ class Client:
             with self._http.stream("GET", path, headers=headers) as answer:
                 if not answer.is_success:
                     answer.read()
-                yield self._checked(answer)
+                if not _is_file(self._checked(answer), headers):
+                    raise self._stranger(answer)
+                yield answer
         except httpx.RequestError as error:
             raise self._unreachable(error) from None
 
@@ -293,6 +298,20 @@ class _Page(BaseModel):
 
     jobs: list[Job]
     next_cursor: str | None = None
+
+
+class _Fault(BaseModel):
+    detail: str
+    hint: str | None = None
+
+
+class _Problem(BaseModel, extra="allow"):
+    """What is read of a problem; if another server's members of these names are otherwise, nothing is."""
+
+    code: str = ""
+    detail: str = ""
+    hint: str | None = None
+    errors: list[_Fault] = []
 
 
 class _Arrived:
@@ -397,10 +416,15 @@ def shown_name(path: Path) -> str:
 def _problem(answer: httpx.Response) -> dict[str, Any]:
     """The problem (RFC 9457) in the response; empty when it is not one, for example from a proxy."""
     try:
-        problem = answer.json()
-    except ValueError:
+        return _Problem.model_validate_json(answer.content).model_dump(exclude_unset=True)
+    except ValidationError:
         return {}
-    return problem if isinstance(problem, dict) else {}
+
+
+def _is_file(answer: httpx.Response, asked: dict[str, str]) -> bool:
+    """Whether the response is a file or the range of it that was asked for, and no page of a proxy."""
+    kinds = (200, 206) if "Range" in asked else (200,)
+    return answer.status_code in kinds and not answer.headers.get("content-type", "").startswith("text/html")
 
 
 def _is_local(host: str) -> bool:

@@ -11,8 +11,8 @@ import typer
 from csvjobs.cli.files import STANDARD, place, workplace
 from csvjobs.cli.options import SERVER
 from csvjobs.cli.output import exit_status, remark, running, tell, transfer
-from csvjobs.client import Client
-from csvjobs.errors import ServiceError
+from csvjobs.client import Client, Refused
+from csvjobs.errors import CsvjobsError
 from csvjobs.jobs.job import Job, Status
 
 
@@ -21,7 +21,9 @@ def findable(job_id: str, server: str) -> Iterator[None]:
     """Prints how to find the job again when the user interrupts the block or the service is lost."""
     try:
         yield
-    except (KeyboardInterrupt, ServiceError, OSError):
+    except (KeyboardInterrupt, CsvjobsError, OSError) as error:
+        if isinstance(error, Refused) and error.http_status in (404, 410):
+            raise
         elsewhere = "" if server == SERVER else f" --server {server}"
         remark(f"The service still has the job. Follow it again: csvjobs status {job_id} --wait{elsewhere}")
         raise

@@ -18,8 +18,9 @@ from rich.progress import Progress
 from served import Served
 from terminal import Terminal
 
+from csvjobs.cli.follow import findable
 from csvjobs.cli.output import Bar
-from csvjobs.client import Client
+from csvjobs.client import Client, Refused
 
 CSV = "id,name\n00042,Ada\n"
 RAGGED = "a,b\n1,2\n3\n4,5\n6,7\n"
@@ -313,6 +314,15 @@ def test_whoever_loses_the_service_is_told_how_to_find_the_job_again(at: Termina
     assert typed.status == 3
     assert f"csvjobs status {job_id} --wait" in typed.err
     assert "error unreachable: " in typed.err
+
+
+@pytest.mark.parametrize(("status", "told"), [(502, True), (429, True), (404, False), (410, False)])
+def test_whoever_is_refused_while_waiting_is_told_if_there_is_still_a_job(
+    capsys: pytest.CaptureFixture[str], status: int, told: bool
+) -> None:
+    with pytest.raises(Refused), findable(NOBODY, "http://far"):
+        raise Refused({}, status)
+    assert (f"csvjobs status {NOBODY} --wait --server http://far" in capsys.readouterr().err) is told
 
 
 AWAY = [("submit", "in.csv", "-o", "out.csv"), ("status", NOBODY), ("download", NOBODY, "-o", "out.csv")]

@@ -13,6 +13,7 @@ from itertools import count
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import httpx
 import pytest
 from chaos import free_port
 from served import Served, lasting
@@ -313,6 +314,78 @@ def test_what_is_not_csvjobs_is_not_taken_for_it(file: Path, target: Path) -> No
             elsewhere.download(NOBODY, target, "output.csv")
         with pytest.raises(Refused, match="answered 502"):
             elsewhere.submit(file)
+
+
+@pytest.mark.parametrize(
+    "answer", [(200, "text/html"), (204, "text/csv"), (206, "text/csv"), (304, "text/csv")]
+)
+def test_what_is_no_file_is_not_saved_as_one(target: Path, answer: tuple[int, str]) -> None:
+    class Login(Elsewhere):
+        def do_GET(self) -> None:
+            self.send_response(answer[0])
+            self.send_header("Content-Type", answer[1])
+            self.end_headers()
+
+    with serving(Login) as login, pytest.raises(Unreachable, match=f"it answered {answer[0]}"):
+        login.download(NOBODY, target, "report.json")
+    assert target.read_bytes() == b"old"
+
+
+@pytest.mark.parametrize(
+    "body", [b'{"errors": {"a": ["b"]}}', b'{"detail": [{"msg": "no"}]}', b'{"hint": 5}', b"[" * 200_000]
+)
+def test_a_problem_of_another_kind_is_told_by_its_status(body: bytes) -> None:
+    class Other(Elsewhere):
+        def do_GET(self) -> None:
+            self.send_response(422)
+            self.end_headers()
+            self.wfile.write(body)
+
+    with serving(Other) as other, pytest.raises(Refused, match="answered 422") as refused:
+        other.job(NOBODY)
+    assert (refused.value.hint, refused.value.problem) == (None, {})
+
+
+def test_a_file_is_sent_again_to_who_asks_for_patience(
+    file: Path, monkeypatch: pytest.MonkeyPatch, api: Served
+) -> None:
+    monkeypatch.setattr("csvjobs.client.PAUSE", 0.0)
+    job = httpx.post(f"{api.url}/jobs", content=CSV).content
+
+    class Busy(Elsewhere):
+        asked = count()
+
+        def do_POST(self) -> None:
+            self.rfile.read(len(CSV))
+            busy = next(self.asked) == 0
+            self.send_response(429 if busy else 202)
+            self.end_headers()
+            self.wfile.write(b"" if busy else job)
+
+    with serving(Busy) as busy:
+        assert busy.submit(file).filename == "input.csv"
+
+
+def test_a_proxy_that_does_not_wait_is_asked_with_pauses(
+    monkeypatch: pytest.MonkeyPatch, api: Served
+) -> None:
+    pauses: list[float] = []
+    monkeypatch.setattr("csvjobs.client.time.sleep", pauses.append)
+    monkeypatch.setattr("csvjobs.client.PAUSE", 60.0)
+    ended = httpx.get(f"{api.url}/jobs/{api.done(CSV)['job_id']}").content
+
+    class Cached(Elsewhere):
+        asked = count()
+
+        def do_GET(self) -> None:
+            old = next(self.asked) < 3
+            self.send_response(304 if old else 200)
+            self.end_headers()
+            self.wfile.write(b"" if old else ended)
+
+    with serving(Cached) as cached:
+        assert cached.wait(NOBODY).status is Status.DONE
+    assert pauses == [60.0, 60.0]
 
 
 @pytest.mark.parametrize(

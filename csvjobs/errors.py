@@ -615,6 +615,12 @@ class UnfitPipeline(DataError):
         )
 
 
+def _brief(name: str) -> str:
+    """The beginning of a column's name; with escapes where it would do something to a terminal."""
+    beginning = name if len(name) <= 80 else f"{name[:80]}…"
+    return beginning if beginning.isprintable() else repr(beginning)
+
+
 class UnknownColumn(DataError):
     """A step names a column that the file, or the table that it looks things up in, does not have.
 
@@ -632,13 +638,13 @@ class UnknownColumn(DataError):
         several, shown = len(names) > 1, names[:12]
         near = {name: found for name in shown if (found := nearest(name, known))}
         meant = [f"{new!r} for {name!r}" if several else repr(new) for name, new in near.items()]
-        columns = f"The columns here are: {', '.join(known[:12])}{', …' if len(known) > 12 else ''}."
+        here = ", ".join(map(_brief, known[:12])) + (", …" if len(known) > 12 else "")
         listed = ", ".join(map(repr, shown)) + (", …" if len(names) > 12 else "")
         said = f"columns {listed}, which are" if several else f"column {listed}, which is"
         error = cls(
             f"Step {step} names the {said} not there.",
             column=names[0],
-            hint=f"Did you mean {', '.join(meant)}?" if meant else columns,
+            hint=f"Did you mean {', '.join(meant)}?" if meant else f"The columns here are: {here}.",
         )
         error.names = names
         return error

@@ -5,10 +5,9 @@ from __future__ import annotations
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from csvjobs.cli.options import SERVER, ServerOption
-from csvjobs.cli.output import tell
+from csvjobs.cli.output import Screen, tell
 from csvjobs.client import Client
 
 
@@ -28,4 +27,4 @@ def cancel(
     if json:
         typer.echo(found.to_json())
     else:
-        tell(found, Console(highlight=False))
+        tell(found, Screen())

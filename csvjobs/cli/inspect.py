@@ -5,13 +5,12 @@ from __future__ import annotations
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from csvjobs.cli.local import beginning
 from csvjobs.cli.options import FileArgument, ReadOption, read_options
-from csvjobs.cli.output import counted
+from csvjobs.cli.output import Screen, counted
 from csvjobs.cli.tables import SHOWN_COLUMNS, bad_ones, print_notes, print_rows, shown, table
 from csvjobs.client import shown_name
 from csvjobs.flow.apply import Processing
@@ -37,7 +36,7 @@ def inspect(
     if as_json:
         typer.echo(found.model_dump_json(indent=1))
         return
-    to = Console(highlight=False)
+    to = Screen()
     for title, told in (_findings(found), _columns(found)):
         to.print(title, markup=False, soft_wrap=True)
         to.print(told)

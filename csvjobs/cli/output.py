@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import re
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 from typing import Any
 
-from rich.console import Console
+from rich.console import Console, ConsoleOptions, RenderableType
 from rich.progress import (
     BarColumn,
     DownloadColumn,
@@ -20,14 +21,29 @@ from rich.progress import (
     TimeElapsedColumn,
     TransferSpeedColumn,
 )
+from rich.segment import Segment
 
 from csvjobs.client import Refused
 from csvjobs.errors import CsvjobsError, InvalidPipeline, ServiceError
 from csvjobs.jobs.job import Job, Status
 from csvjobs.reading.rejects import RejectGroup
 
+CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+
+
+class Screen(Console):
+    """A console on which the text of a file cannot do anything: control characters are shown as \ufffd."""
+
+    def __init__(self, *, stderr: bool = False) -> None:
+        super().__init__(stderr=stderr, highlight=False)
+
+    def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
+        for text, style, control in super().render(renderable, options):
+            yield Segment(text if control else CONTROLS.sub("\ufffd", text), style, control)
+
+
 # Progress and remarks go to stderr, so that the output of a command can be piped.
-console = Console(stderr=True, highlight=False)
+console = Screen(stderr=True)
 
 WELL, ENDED_BADLY, IMPOSSIBLE, FAILED, INTERRUPTED = 0, 1, 2, 3, 130
 SIGNALLED = 128

@@ -5,11 +5,10 @@ from __future__ import annotations
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from csvjobs.cli.local import beginning, interruptible
 from csvjobs.cli.options import FileArgument, PipelineOption, ReadOption, pipeline_text, read_options
-from csvjobs.cli.output import ENDED_BADLY, counted
+from csvjobs.cli.output import ENDED_BADLY, Screen, counted
 from csvjobs.cli.tables import bad_ones, print_notes, print_rows, shown
 from csvjobs.client import shown_name
 from csvjobs.flow.apply import Processing
@@ -51,7 +50,7 @@ def _tried(incoming: Incoming, filename: str, processing: Processing, *, partial
 
 
 def _print(found: Preview) -> None:
-    to = Console(highlight=False)
+    to = Screen()
     whole = "all" if found.complete else "the first"
     before = f"Before: {whole} {counted(found.before.records, 'row')}{bad_ones(found.faults)}"
     print_rows(to, before, found.before.columns, found.before.rows)

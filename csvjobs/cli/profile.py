@@ -6,13 +6,12 @@ import json
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.text import Text
 
 from csvjobs.cli.files import STANDARD, source, workplace
 from csvjobs.cli.local import alone
 from csvjobs.cli.options import FileArgument, ReadOption, read_options
-from csvjobs.cli.output import clean_end, exit_status, tell
+from csvjobs.cli.output import Screen, clean_end, exit_status, tell
 from csvjobs.cli.run import processed, submitted
 from csvjobs.cli.tables import SHOWN_COLUMNS, print_notes, shown, table
 from csvjobs.flow.apply import Processing
@@ -47,11 +46,11 @@ def profile(
         typer.echo(found.model_dump_json(indent=1))
     else:
         _print(found)
-        print_notes(Console(highlight=False), job.warnings)
+        print_notes(Screen(), job.warnings)
 
 
 def _print(found: TableProfile) -> None:
-    to = Console(highlight=False)
+    to = Screen()
     to.print(f"{found.rows:,} rows", soft_wrap=True)
     listed = table("column", "looks like", "filled", "empty", "about distinct", "from", "to", "most often")
     for column in found.columns[:SHOWN_COLUMNS]:

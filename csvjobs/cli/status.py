@@ -5,11 +5,10 @@ from __future__ import annotations
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from csvjobs.cli.follow import findable, follow
 from csvjobs.cli.options import SERVER, ServerOption
-from csvjobs.cli.output import exit_status, tell
+from csvjobs.cli.output import Screen, exit_status, tell
 from csvjobs.client import Client
 
 
@@ -31,5 +30,5 @@ def status(
     if json:
         typer.echo(found.to_json())
     else:
-        tell(found, Console(highlight=False))
+        tell(found, Screen())
     raise typer.Exit(exit_status(found))

@@ -185,5 +185,5 @@ def announce(services: Services, job: Job, terms: Terms) -> None:
 def base_name(filename: str) -> str:
     """The last part of a client's file name or path, without control characters; never empty."""
     last = PureWindowsPath(PurePosixPath(filename).name).name
-    clean = re.sub(r"[\x00-\x1f\x7f]", "", last).strip()
+    clean = re.sub(r"[\x00-\x1f\x7f-\x9f]", "", last).strip()
     return clean[:200] or "input.csv"

@@ -139,6 +139,7 @@ def test_bytes_that_look_like_a_boundary_stay_in_the_file(api: Served) -> None:
         ("../../etc/passwd", "passwd"),
         ("C:\\data\\täglich.csv", "täglich.csv"),
         ("a\nb\x00.csv", "ab.csv"),
+        ("a\x1b[2J\x9b2J.csv", "a[2J2J.csv"),
         ("/", "input.csv"),
     ],
 )

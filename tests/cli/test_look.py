@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import zipfile
 
+import pytest
 from terminal import Terminal
 
 from csvjobs.cli.local import CHUNK
@@ -23,6 +24,17 @@ def test_findings_columns_and_rows_are_shown(terminal: Terminal) -> None:
     assert "price 1 1 number 1 '1,50'" in told
     assert "Pear [b]x[/b] 1,50" in told
     assert "set skip: 0 if that is wrong." in told
+
+
+@pytest.mark.parametrize(
+    "command", [("inspect",), ("preview", "-p", "tidy"), ("profile",), ("run", "-p", "p.yaml", "-o", "o.csv")]
+)
+def test_what_a_file_says_does_nothing_to_the_terminal(terminal: Terminal, command: tuple[str, ...]) -> None:
+    terminal.write("odd.csv", "a\x1b[2J,\x9b2Jb\n\x1b]0;title\x07,2\n")
+    terminal.write("p.yaml", "steps: [{step: trim, columns: [c]}]")
+    typed = terminal.types(command[0], "odd.csv", *command[1:], **WIDE)
+    assert "[2J" in typed.out + typed.err
+    assert not {"\x1b", "\x9b", "\x07"} & set(typed.out + typed.err)
 
 
 def test_of_a_wide_table_as_many_columns_are_shown_as_can_be_read(terminal: Terminal) -> None:

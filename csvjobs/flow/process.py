@@ -19,6 +19,7 @@ from csvjobs.errors import (
     InternalError,
     InvalidFitted,
     InvalidPipeline,
+    JobNotFound,
     WorkerLost,
 )
 from csvjobs.flow.deliver import ERROR_TEXT, REJECTED, check_length
@@ -97,10 +98,32 @@ def _attempt(services: Services, request: Request, leave: threading.Event) -> No
     except (WorkerLost, *CHANGED) as error:
         _fail(services, job, error)
     except Exception as error:
-        log.exception("job %s: attempt %d of %d failed", job.job_id, number, bound)
-        if number < bound:
+        if _failed(services, job, error, number):
             raise
-        _fail(services, job, error if isinstance(error, CsvjobsError) else InternalError())
+
+
+def _failed(services: Services, job: Job, error: Exception, number: int) -> bool:
+    """Whether another attempt is to follow the failed one with this number; else the job is ended, unless it
+    was deleted meanwhile."""
+    bound = services.settings.job_attempts
+    if _is_deleted(services, job.job_id):
+        log.info("job %s stopped: it was deleted", job.job_id)
+        return False
+    log.error("job %s: attempt %d of %d failed", job.job_id, number, bound, exc_info=error)
+    if number < bound:
+        return True
+    _fail(services, job, error if isinstance(error, CsvjobsError) else InternalError())
+    return False
+
+
+def _is_deleted(services: Services, job_id: str) -> bool:
+    try:
+        request_of(services, job_id)
+    except JobNotFound:
+        return True
+    except CsvjobsError:
+        pass
+    return False
 
 
 def _lost(tries: int) -> WorkerLost:

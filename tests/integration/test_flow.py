@@ -5,6 +5,7 @@ import gzip
 import hashlib
 import io
 import json
+import logging
 import resource
 import sys
 import threading
@@ -455,6 +456,21 @@ def test_a_running_job_stops_when_it_is_cancelled_or_deleted(
         with pytest.raises(JobNotFound):
             view(services, job_id)
         assert listing(services, 10) == []
+
+
+def test_a_job_that_is_deleted_as_it_begins_is_no_failure(
+    services: Services, caplog: pytest.LogCaptureFixture
+) -> None:
+    job_id = submit(services, b"a,b\n1,2\n")
+
+    def engine(scratch: Path) -> DuckEngine:
+        delete(services, job_id)
+        return DuckEngine(scratch, 64 * 1024**2)
+
+    process(replace(services, engine=engine), job_id)
+    assert [record for record in caplog.records if record.levelno > logging.INFO] == []
+    with pytest.raises(JobNotFound):
+        view(services, job_id)
 
 
 def test_a_job_over_its_time_limit_ends_as_such(slow: tuple[Services, threading.Event]) -> None:

@@ -40,7 +40,7 @@ from csvjobs.errors import (
     JobNotFound,
     StorageUnavailable,
 )
-from csvjobs.storage.base import KEPT_FOR, REPORT, REQUEST, TOLD_FOR, Slot, Stat, Storage, writing
+from csvjobs.storage.base import FULL, KEPT_FOR, REPORT, REQUEST, TOLD_FOR, Slot, Stat, Storage, writing
 
 UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 LOCK = "lock"
@@ -197,7 +197,7 @@ class LocalStorage(Storage):
             try:
                 first = _write_once(folder / REPORT, report)
             except OSError as error:
-                if error.errno != errno.ENOSPC:
+                if error.errno not in FULL:
                     raise
                 self._spare.unlink(missing_ok=True)
                 first = _write_once(folder / REPORT, report)

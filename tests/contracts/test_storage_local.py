@@ -15,7 +15,7 @@ import pytest
 import uuid_utils
 
 from csvjobs import wiring
-from csvjobs.errors import BadSetup, DiskFull, JobGone, JobNotFound
+from csvjobs.errors import BadSetup, DiskFull, JobGone, JobNotFound, StorageUnavailable
 from csvjobs.flow import submit
 from csvjobs.settings import Settings
 from csvjobs.storage import local
@@ -229,6 +229,11 @@ def test_a_full_disk_has_its_own_error(storage: LocalStorage, monkeypatch: pytes
         storage.commit(waiting)
     with pytest.raises(DiskFull):
         storage.attempt(job_id)
+    with storage.scratch(job_id) as scratch:
+        (scratch / "made").write_bytes(b"a\n")
+        with pytest.raises(DiskFull):
+            storage.publish(job_id, "output.csv", scratch / "made")
+    assert not storage.has(job_id, "output.csv")
     with pytest.raises(DiskFull):
         storage.end(job_id, b"{}")
     assert storage.list() == [job_id]
@@ -238,25 +243,84 @@ def test_a_full_disk_has_its_own_error(storage: LocalStorage, monkeypatch: pytes
     assert storage.end(job_id, b"{}")
 
 
-def test_everything_is_on_disk_before_a_job_begins_or_ends(
+def test_everything_is_on_disk_before_it_is_said_to_be_kept(
     storage: LocalStorage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    synced: list[str] = []
-    sync = local._sync
+    synced: list[int] = []
+    fsync = os.fsync
 
-    def record(path: Path) -> None:
-        synced.append(path.name)
-        sync(path)
+    def record(descriptor: int) -> None:
+        synced.append(os.fstat(descriptor).st_ino)
+        fsync(descriptor)
 
-    monkeypatch.setattr(local, "_sync", record)
-    job_id = reserved(storage)
-    storage.commit(job_id)
-    assert set(synced[:2]) == {INPUT, REQUEST}
-    assert synced[2:] == [job_id, ".pending", "jobs"]
-    synced.clear()
+    def told() -> list[int]:
+        told = list(synced)
+        synced.clear()
+        return told
+
+    def of(*paths: Path) -> list[int]:
+        return [path.stat().st_ino for path in paths]
+
+    monkeypatch.setattr(local.os, "fsync", record)
+    storage.identity()
+    assert told() == of(storage.root / ".id")
+    job_id = committed(storage)
+    folder = storage.root / job_id
+    begun = told()
+    assert set(begun[:2]) == set(of(folder / INPUT, folder / REQUEST))
+    assert begun[2:] == of(folder, storage.root / ".pending", storage.root)
+    storage.attempt(job_id)
+    storage.forgive(job_id)
+    assert told() == of(folder / "attempts", folder / "attempts")
+    with storage.scratch(job_id) as scratch:
+        (scratch / "made").write_bytes(b"a\n")
+        storage.publish(job_id, "output.csv", scratch / "made")
+    assert told() == of(folder / "output.csv", folder)
     storage.end(job_id, b"{}")
-    assert synced[0].startswith(".report.")
-    assert synced[1:] == [job_id]
+    assert told() == of(folder / REPORT, folder)
+    with storage.claim("k") as slot:
+        assert slot is not None
+        slot.write(job_id.encode())
+    [key] = (storage.root / ".keys").iterdir()
+    assert told() == of(key, key.parent)
+
+
+@pytest.mark.parametrize("why", [errno.ENOSPC, errno.EDQUOT])
+def test_a_job_for_whose_report_there_is_no_room_ends_in_that_of_the_spare(
+    storage: LocalStorage, monkeypatch: pytest.MonkeyPatch, why: int
+) -> None:
+    job_id, spare, fsync = committed(storage), storage.root / ".spare", os.fsync
+
+    def full(descriptor: int) -> None:
+        if spare.exists():
+            raise OSError(why, os.strerror(why))
+        fsync(descriptor)
+
+    monkeypatch.setattr(local.os, "fsync", full)
+    assert storage.end(job_id, b"{}")
+    assert storage.read(job_id, REPORT) == b"{}"
+    assert storage.pending() == []
+
+
+def test_what_fails_for_another_reason_leaves_the_spare(
+    storage: LocalStorage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job_id = committed(storage)
+
+    def failing(descriptor: int) -> None:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    monkeypatch.setattr(local.os, "fsync", failing)
+    with pytest.raises(StorageUnavailable):
+        storage.end(job_id, b"{}")
+    assert not storage.ended(job_id)
+    assert (storage.root / ".spare").exists()
+
+
+def test_a_commit_leaves_no_file_open(storage: LocalStorage) -> None:
+    before = len(list(Path("/dev/fd").iterdir()))
+    committed(storage)
+    assert len(list(Path("/dev/fd").iterdir())) == before
 
 
 def test_a_folder_that_cannot_be_made_is_told(tmp_path: Path) -> None:

@@ -26,11 +26,11 @@ def unchanged(headers: Headers, etag: str | None, modified: float | None = None)
 
 
 def changed(headers: Headers, etag: str | None, modified: float) -> bool:
-    """Whether the client asks for a version that is no longer current (412): If-Match, compared strongly, or
-    without it If-Unmodified-Since."""
+    """Whether the client asks for a version that is no longer current (412): If-Match, or without it
+    If-Unmodified-Since. etag: a strong one, which no weak tag equals."""
     given = headers.get("if-match")
     if given is not None:
-        return not any(tag in ("*", etag) and not tag.startswith("W/") for tag in tags(given))
+        return not any(tag in ("*", etag) for tag in tags(given))
     since = _date(headers.get("if-unmodified-since"))
     return since is not None and int(modified) > since
 

@@ -113,6 +113,23 @@ def test_a_killed_run_frees_its_job_and_its_scratch_is_swept(storage: LocalStora
     assert entries(storage.root / ".scratch") == []
 
 
+def test_a_job_that_cannot_be_reached_keeps_no_others_scratch(
+    storage: LocalStorage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    jobs = sorted([committed(storage), committed(storage)])
+    for job_id in jobs:
+        (storage.root / ".scratch" / f"{job_id}.x").mkdir()
+
+    def leased(job_id: str) -> bool:
+        if job_id == jobs[0]:
+            raise StorageUnavailable("The job cannot be read or written: Permission denied.")
+        return False
+
+    monkeypatch.setattr(storage, "leased", leased)
+    storage.sweep_runs()
+    assert entries(storage.root / ".scratch") == [f"{jobs[0]}.x"]
+
+
 def test_an_upload_whose_process_died_is_swept_an_hour_after_its_last_byte(storage: LocalStorage) -> None:
     dead, slow = str(uuid_utils.uuid7()), reserved(storage)
     with subprocess.Popen(

@@ -19,10 +19,12 @@ from chaos import Service, eventually
 
 from csvjobs.errors import DiskFull, StorageUnavailable
 from csvjobs.flow.apply import Processing
+from csvjobs.flow.delete import delete
 from csvjobs.flow.process import process
 from csvjobs.flow.submit import Incoming
 from csvjobs.flow.view import view
 from csvjobs.jobs.job import Status
+from csvjobs.storage.local import SPARE, LocalStorage
 
 MIB = 1024**2
 ROW = b"%d,Ada Lovelace,London,0123456789\n"
@@ -135,6 +137,27 @@ def test_on_a_full_disk_jobs_can_be_cancelled_and_deleted(small: Service) -> Non
         assert client.delete(f"/jobs/{deleted}").status_code == 204
     assert small.services.storage.list() == [cancelled]
     assert view(small.services, cancelled).status is Status.CANCELLED
+
+
+def test_on_a_full_disk_a_job_that_has_ended_can_be_deleted(small: Service) -> None:
+    job_id = small.submit()
+    process(small.services, job_id)
+    fill(small.root.parent)
+    delete(small.services, job_id)
+    assert small.services.storage.list() == []
+
+
+def test_room_is_set_aside_for_the_ends_of_jobs_once_there_is_some(disk: Path) -> None:
+    storage = LocalStorage(disk / "jobs")
+    spare = storage.root / ".spare"
+    assert spare.stat().st_size == SPARE
+    others = fill(disk)
+    spare.unlink()
+    storage.sweep()
+    assert not spare.exists(), "what is short is left to the jobs"
+    others.unlink()
+    storage.sweep()
+    assert spare.stat().st_size == SPARE
 
 
 def test_a_run_ends_although_the_disk_is_full(small: Service) -> None:

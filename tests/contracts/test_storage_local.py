@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
+import resource
 import subprocess
 import sys
 import time
@@ -340,6 +342,28 @@ def test_a_commit_leaves_no_file_open(storage: LocalStorage) -> None:
     assert len(list(Path("/dev/fd").iterdir())) == before
 
 
+def test_what_cannot_be_opened_for_now_is_not_taken_for_missing(storage: LocalStorage) -> None:
+    job_id = committed(storage)
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (0, before[1]))
+    try:
+        with pytest.raises(OSError, match="Too many open files"):
+            storage.open(job_id, INPUT)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)
+
+
+def test_a_look_at_a_job_does_not_keep_a_run_from_it(
+    storage: LocalStorage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job_id = committed(storage)
+    with (storage.root / job_id / "lock").open("w") as look:
+        fcntl.flock(look, fcntl.LOCK_SH)
+        monkeypatch.setattr(local.time, "sleep", lambda _: fcntl.flock(look, fcntl.LOCK_UN))
+        with storage.lease(job_id) as mine:
+            assert mine
+
+
 def test_a_folder_that_cannot_be_made_is_told(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(BadSetup, match="cannot be written"):
@@ -367,6 +391,23 @@ def test_keys_are_swept_when_they_are_old_unless_they_are_held(storage: LocalSto
     with storage.claim("held"):
         storage.sweep()
     assert set((storage.root / ".keys").iterdir()) == {keys[b"held"], keys[b"new"]}
+
+
+def test_a_key_that_its_last_holder_gave_up_meanwhile_is_held_anew(
+    storage: LocalStorage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    flock = fcntl.flock
+
+    def late(descriptor: int, how: int) -> None:
+        monkeypatch.undo()
+        for key in (storage.root / ".keys").iterdir():
+            key.unlink()
+        flock(descriptor, how)
+
+    monkeypatch.setattr(local.fcntl, "flock", late)
+    with storage.claim("k") as first, storage.claim("k") as second:
+        assert first is not None
+        assert second is None
 
 
 def test_a_killed_holder_frees_its_key(storage: LocalStorage) -> None:

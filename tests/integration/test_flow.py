@@ -447,9 +447,10 @@ def test_a_running_job_stops_when_it_is_cancelled_or_deleted(
     stop(services, job_id)
     runner.join(30)
     assert not runner.is_alive()
+    assert services.queue.census().waiting == ()
     if stop is cancel:
         job = view(services, job_id)
-        assert job.status is Status.CANCELLED
+        assert (job.status, job.progress) == (Status.CANCELLED, None)
         assert set(job.files) == set()
         assert not services.storage.has(job_id, "output.csv")
     else:

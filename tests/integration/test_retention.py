@@ -9,6 +9,7 @@ import pytest
 
 from csvjobs.errors import InvalidOption, JobGone, JobNotFound
 from csvjobs.flow import expire
+from csvjobs.flow.cancel import cancel
 from csvjobs.flow.delete import delete
 from csvjobs.flow.deliver import deliver
 from csvjobs.flow.expire import Expiry
@@ -63,6 +64,9 @@ def test_the_job_tells_until_when_it_is_kept(services: Services) -> None:
     }
     waiting = view(services, submit(services, "30m"))
     assert (waiting.expires_at, waiting.retention) == (None, 1800)
+    cancelled = cancel(services, waiting.job_id)
+    assert cancelled.expires_at == cancelled.finished_at + timedelta(minutes=30)
+    assert cancelled == view(services, waiting.job_id)
 
 
 def test_without_a_setting_jobs_are_kept_unless_an_upload_says_otherwise(tmp_path: Path) -> None:

@@ -123,7 +123,7 @@ def _span(request: Request, delivery: Delivery, headers: dict[str, str]) -> Span
     first, last = match.groups()
     size = delivery.bytes
     if not first:
-        return Span(max(0, size - int(last)), size if int(last) else 0)
+        return Span(max(0, size - int(last)), size)
     if last and int(last) < int(first):
         return None
     return Span(int(first), min(size, int(last) + 1) if last else size)

@@ -48,7 +48,7 @@ def test_the_digest_and_the_strong_etag_are_of_the_bytes(api: Served, url: str) 
     digest = hashlib.sha256(CSV)
     assert headers["repr-digest"] == f"sha-256=:{base64.b64encode(digest.digest()).decode()}:"
     assert headers["etag"] == f'"{digest.hexdigest()}"'
-    assert "immutable" in headers["cache-control"]
+    assert {"private", "immutable"} <= set(headers["cache-control"].split(", "))
 
 
 def test_the_file_name_is_told_to_old_clients_and_new_ones(api: Served, url: str) -> None:
@@ -111,11 +111,13 @@ def test_if_range_sends_the_range_of_the_same_file_only(api: Served, url: str) -
 
 
 def test_what_the_client_has_is_not_sent_again(api: Served, url: str) -> None:
-    etag = api.client.get(url).headers["etag"]
+    headers = api.client.get(url).headers
+    etag = headers["etag"]
     for condition in (etag, f"W/{etag}", f'"other", {etag}', "*"):
         answer = api.client.get(url, headers={"If-None-Match": condition, "Range": "bytes=0-1"})
         assert (answer.status_code, answer.content) == (304, b"")
-        assert answer.headers["etag"] == etag
+        for name in ("etag", "cache-control", "last-modified"):
+            assert answer.headers[name] == headers[name]
     assert api.client.get(url, headers={"If-None-Match": '"other"'}).status_code == 200
 
 

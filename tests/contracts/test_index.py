@@ -110,6 +110,16 @@ def test_a_removed_job_is_forgotten(index: JobIndex) -> None:
     index.remove(gone.job_id)
     assert index.get(gone.job_id) is None
     assert index.list(10) == index.list(10, status=Status.QUEUED) == [kept]
+    assert index.ids() == index.ids(Status.QUEUED) == [kept.job_id]
+
+
+def test_a_snapshot_that_is_lost_is_left_out(redis_url: str) -> None:
+    with Redis.from_url(redis_url) as redis:
+        index, kept, lost = RedisIndex(redis), new_job(), new_job()
+        for job in (kept, lost):
+            index.put(job)
+        redis.delete(f"csvjobs:job:{lost.job_id}")
+        assert index.list(10) == [kept]
 
 
 def test_listeners_hear_every_change_until_they_stop(index: JobIndex) -> None:

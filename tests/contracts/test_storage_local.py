@@ -359,6 +359,7 @@ def test_a_look_at_a_job_does_not_keep_a_run_from_it(
     job_id = committed(storage)
     with (storage.root / job_id / "lock").open("w") as look:
         fcntl.flock(look, fcntl.LOCK_SH)
+        assert not storage.leased(job_id), "two who look are no run"
         monkeypatch.setattr(local.time, "sleep", lambda _: fcntl.flock(look, fcntl.LOCK_UN))
         with storage.lease(job_id) as mine:
             assert mine

@@ -1,5 +1,6 @@
 """A job from upload to report on the real engine, with local and in-memory storage."""
 
+import copy
 import csv
 import gzip
 import hashlib
@@ -322,6 +323,22 @@ def test_a_job_that_waits_for_another_attempt_says_which_were_made(services: Ser
     services.storage.attempt(job_id)
     job = view(services, job_id)
     assert (job.status, job.attempts) == (Status.QUEUED, 1)
+    with services.storage.lease(job_id):
+        assert view(services, job_id).status is Status.PROCESSING
+
+
+def test_a_job_that_ends_while_it_is_looked_at_is_not_said_to_wait(
+    services: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job_id = submit(services, b"a,b\n1,2\n")
+
+    def leased(job_id: str) -> bool:
+        cancel(replace(services, storage=storage), job_id)
+        return False
+
+    storage = copy.copy(services.storage)
+    monkeypatch.setattr(services.storage, "leased", leased)
+    assert view(services, job_id).status is Status.CANCELLED
 
 
 def test_a_file_that_is_not_what_was_received_is_not_processed(tmp_path: Path) -> None:
@@ -443,7 +460,10 @@ def test_a_running_job_stops_when_it_is_cancelled_or_deleted(
     runner = threading.Thread(target=process, args=(services, job_id))
     runner.start()
     assert started.wait(30)
-    assert view(services, job_id).status is Status.PROCESSING
+    job = view(services, job_id)
+    assert (job.status, job.attempts) == (Status.PROCESSING, 1)
+    assert job.started_at
+    assert job.progress
     stop(services, job_id)
     runner.join(30)
     assert not runner.is_alive()
@@ -472,6 +492,23 @@ def test_a_job_that_is_deleted_as_it_begins_is_no_failure(
     assert [record for record in caplog.records if record.levelno > logging.INFO] == []
     with pytest.raises(JobNotFound):
         view(services, job_id)
+
+
+def test_a_run_that_is_cancelled_at_its_very_end_leaves_no_output(
+    services: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job_id, publish = submit(services, b"a,b\n1,2\n"), services.storage.publish
+
+    def publish_late(job_id: str, name: str, path: Path) -> None:
+        publish(job_id, name, path)
+        cancel(services, job_id)
+
+    monkeypatch.setattr(services.storage, "publish", publish_late)
+    process(services, job_id)
+    job = view(services, job_id)
+    assert (job.status, job.files) == (Status.CANCELLED, {})
+    assert not services.storage.has(job_id, "output.csv")
+    assert [entry.status for entry in services.index.list(10)] == [Status.CANCELLED]
 
 
 def test_a_job_over_its_time_limit_ends_as_such(slow: tuple[Services, threading.Event]) -> None:

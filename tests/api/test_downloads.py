@@ -17,6 +17,8 @@ from openpyxl import load_workbook
 from served import Serve, Served, refused
 from workbooks import by_hand
 
+from csvjobs.api.downloads import disposition
+
 CSV = b"id,name\n00042,Ada\n00043,Grace\n"
 WHOLE = len(CSV)
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
@@ -55,6 +57,11 @@ def test_the_file_name_is_told_to_old_clients_and_new_ones(api: Served, url: str
     told = api.client.get(url).headers["content-disposition"]
     assert told.startswith('attachment; filename="r_sultat, _.output.csv"; ')
     assert told.endswith("filename*=UTF-8''r%C3%A9sultat%2C%20%CE%B1.output.csv")
+
+
+def test_a_file_name_has_nothing_that_an_old_client_would_unquote() -> None:
+    told = disposition('5%41 "a\\b".csv')
+    assert told == "attachment; filename=\"5_41 _a_b_.csv\"; filename*=UTF-8''5%2541%20%22a%5Cb%22.csv"
 
 
 @pytest.mark.parametrize(

@@ -139,6 +139,22 @@ def test_listeners_hear_every_change_until_they_stop(index: JobIndex) -> None:
     assert heard == changes
 
 
+def test_a_listener_that_was_cut_off_hears_again(redis_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("csvjobs.jobs.redis.LOOK_EVERY", 0.01)
+    heard: list[str] = []
+    with Redis.from_url(redis_url, retry=Retry(NoBackoff(), 0)) as redis:
+        index, job = RedisIndex(redis), new_job()
+        stop = index.listen(heard.append)
+        assert redis.client_kill_filter(_type="pubsub") == 1
+
+        def announced() -> bool:
+            index.put(job)
+            return job.job_id in heard
+
+        eventually(announced)
+        stop()
+
+
 def test_a_server_that_is_away_is_said_to_be() -> None:
     with Redis(unix_socket_path="/nonexistent/q.sock", retry=Retry(NoBackoff(), 0)) as redis:
         index = RedisIndex(redis)

@@ -34,6 +34,7 @@ from csvjobs.errors import (
     JobNotFound,
     MemoryLimit,
     PipelineNotFound,
+    QueueUnavailable,
     UploadTooLarge,
 )
 from csvjobs.flow.apply import Processing
@@ -318,13 +319,27 @@ def test_a_job_that_ends_its_process_each_time_is_given_up(services: Services) -
     assert f"{job.attempts} times" in job.error.message
 
 
-def test_a_job_that_waits_for_another_attempt_says_which_were_made(services: Services) -> None:
+def test_a_job_that_waits_for_another_attempt_says_which_were_made(
+    services: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(job_id: str) -> Job:
+        raise QueueUnavailable
+
     job_id = submit(services, b"a,b\n1,2\n")
     services.storage.attempt(job_id)
     job = view(services, job_id)
     assert (job.status, job.attempts) == (Status.QUEUED, 1)
     with services.storage.lease(job_id):
-        assert view(services, job_id).status is Status.PROCESSING
+        job = view(services, job_id)
+        assert (job.status, job.started_at) == (Status.PROCESSING, None)
+        monkeypatch.setattr(services.index, "get", away)
+        assert view(services, job_id) == job
+
+
+def test_a_listing_is_as_long_as_asked_for_although_jobs_were_just_deleted(services: Services) -> None:
+    jobs = [submit(services, b"a,b\n1,2\n") for _ in range(5)]
+    services.storage.delete(jobs[3], "deleted")
+    assert [job.job_id for job in listing(services, 2)] == [jobs[4], jobs[2]]
 
 
 def test_a_job_that_ends_while_it_is_looked_at_is_not_said_to_wait(

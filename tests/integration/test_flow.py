@@ -35,6 +35,8 @@ from csvjobs.errors import (
     MemoryLimit,
     PipelineNotFound,
     QueueUnavailable,
+    StorageUnavailable,
+    TimeLimit,
     UploadTooLarge,
 )
 from csvjobs.flow.apply import Processing
@@ -42,7 +44,7 @@ from csvjobs.flow.cancel import cancel
 from csvjobs.flow.delete import delete
 from csvjobs.flow.deliver import REJECTED, deliver
 from csvjobs.flow.named_tables import NamedTables
-from csvjobs.flow.process import process
+from csvjobs.flow.process import give_up, process
 from csvjobs.flow.services import Services
 from csvjobs.flow.submit import Incoming
 from csvjobs.flow.view import listing, view
@@ -305,6 +307,29 @@ def test_a_second_delivery_changes_nothing(services: Services) -> None:
     job = run(services, b"a,b\n1,2\n")
     process(services, job.job_id)
     assert view(services, job.job_id) == job
+    assert read(services, job, "output.csv") == b"a,b\n1,2\n"
+    assert services.storage.attempts(job.job_id) == 1
+
+
+def test_a_delivery_while_another_run_holds_the_job_changes_nothing(services: Services) -> None:
+    job_id = submit(services, b"a,b\n1,2\n")
+    with services.storage.lease(job_id):
+        process(services, job_id)
+        give_up(services, job_id, TimeLimit("It took too long."))
+        assert view(services, job_id).status is Status.PROCESSING
+        assert services.storage.attempts(job_id) == 0
+
+
+def test_a_killed_run_ends_its_job_once(services: Services) -> None:
+    job_id = submit(services, b"a,b\n1,2\n")
+    services.storage.attempt(job_id)
+    give_up(services, job_id, TimeLimit("It took too long."))
+    job = view(services, job_id)
+    assert job.error
+    assert (job.status, job.error.code, job.attempts) == (Status.ERROR, "time-limit", 1)
+    give_up(services, job_id, MemoryLimit("It took too much."))
+    assert view(services, job_id) == job
+    assert b"time-limit" in read(services, job, "error.txt")
 
 
 def test_a_job_that_ends_its_process_each_time_is_given_up(services: Services) -> None:
@@ -381,6 +406,18 @@ def test_a_job_with_damaged_files_says_so_is_listed_and_can_be_deleted(tmp_path:
     for job_id in (waiting, ended):
         delete(services, job_id)
     assert services.storage.list() == []
+
+
+def test_jobs_are_listed_although_they_cannot_be_reached(
+    services: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    jobs = [submit(services, b"a\n1\n") for _ in range(2)]
+
+    def denied(job_id: str) -> bool:
+        raise StorageUnavailable("The job cannot be read or written: Permission denied.")
+
+    monkeypatch.setattr(services.storage, "ended", denied)
+    assert [job.job_id for job in listing(services, 10)] == jobs[::-1]
 
 
 @pytest.mark.parametrize("name", ["input.csv", "applied.json"])

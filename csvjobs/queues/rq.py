@@ -103,8 +103,7 @@ class RqQueue(JobQueue):
         for entry in cast("list[bytes]", self._redis.zrange(started, 0, -1)):
             if _job_id(entry) == job_id:
                 pipe.zrem(started, entry)
-        for registry in (line.finished_job_registry, line.failed_job_registry, line.canceled_job_registry):
-            pipe.zrem(registry.key, job_id)
+        pipe.zrem(line.failed_job_registry.key, job_id)
         for waiting in (line.key, line.intermediate_queue_key):
             pipe.lrem(waiting, 0, job_id)
         pipe.delete(line.intermediate_queue.get_first_seen_key(job_id))

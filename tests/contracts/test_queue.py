@@ -228,6 +228,39 @@ def test_a_started_job_is_in_flight_until_withdrawn_and_leaves_nothing_behind(re
     assert left == []
 
 
+def test_a_job_that_failed_leaves_nothing_behind_when_it_is_withdrawn(redis: Redis) -> None:
+    jobs = RqQueue(redis, job_timeout=100)
+    [job_id] = ids(1)
+    jobs.put(job_id)
+    worker = Worker([queue(redis)], connection=redis, serializer=JSONSerializer)
+    assert take(redis) == job_id
+    job = Job.fetch(job_id, connection=redis, serializer=worker.serializer)
+    prepare_execution(worker, job)
+    worker.prepare_job_execution(job, remove_from_intermediate_queue=True)
+    worker.handle_job_failure(job, queue(redis), exc_string="died", execution=worker.execution)
+    failed = queue(redis).failed_job_registry
+    assert failed.get_job_ids() == [job_id]
+    jobs.withdraw(job_id)
+    assert failed.get_job_ids() == []
+    left = [key for key in redis.scan_iter() if job_id.encode() in key and b":execution:" not in key]
+    assert left == []
+
+
+def test_a_job_that_is_taken_before_it_has_its_turn_is_not_delivered_again(
+    redis: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    jobs = RqQueue(redis, job_timeout=100)
+    take_turns, [job_id] = jobs._take_turns, ids(1)
+
+    def late(keys: list[str], arguments: list[str]) -> None:
+        assert take(redis) == job_id
+        take_turns(keys, arguments)
+
+    monkeypatch.setattr(jobs, "_take_turns", late)
+    jobs.put(job_id, "ann")
+    assert jobs.census() == Census((), frozenset({job_id}))
+
+
 def test_the_message_is_json_and_names_our_function_and_limits(redis: Redis) -> None:
     jobs = RqQueue(redis, job_timeout=100)
     [job_id] = ids(1)

@@ -12,6 +12,7 @@ import sys
 import threading
 import zipfile
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -39,6 +40,7 @@ from csvjobs.errors import (
     TimeLimit,
     UploadTooLarge,
 )
+from csvjobs.flow import monitor
 from csvjobs.flow.apply import Processing
 from csvjobs.flow.cancel import cancel
 from csvjobs.flow.delete import delete
@@ -48,7 +50,7 @@ from csvjobs.flow.process import give_up, process
 from csvjobs.flow.services import Services
 from csvjobs.flow.submit import Incoming
 from csvjobs.flow.view import listing, view
-from csvjobs.jobs.job import Job, Request, Status
+from csvjobs.jobs.job import Job, Progress, Request, Status
 from csvjobs.jobs.memory import MemoryIndex
 from csvjobs.pipelines.named import NamedPipelines
 from csvjobs.queues.inline import InlineQueue
@@ -322,11 +324,16 @@ def test_a_delivery_while_another_run_holds_the_job_changes_nothing(services: Se
 
 def test_a_killed_run_ends_its_job_once(services: Services) -> None:
     job_id = submit(services, b"a,b\n1,2\n")
-    services.storage.attempt(job_id)
+    started = view(services, job_id).moved(Status.PROCESSING, attempts=1, progress=Progress(stage="read"))
+    services.index.put(started)
+    # The start of the second attempt could not be told to the index.
+    for _ in range(2):
+        services.storage.attempt(job_id)
     give_up(services, job_id, TimeLimit("It took too long."))
     job = view(services, job_id)
     assert job.error
-    assert (job.status, job.error.code, job.attempts) == (Status.ERROR, "time-limit", 1)
+    assert (job.status, job.error.code, job.attempts) == (Status.ERROR, "time-limit", 2)
+    assert job.progress is None
     give_up(services, job_id, MemoryLimit("It took too much."))
     assert view(services, job_id) == job
     assert b"time-limit" in read(services, job, "error.txt")
@@ -440,10 +447,12 @@ def test_a_job_whose_file_was_deleted_ends_at_the_first_attempt(tmp_path: Path, 
 def test_a_job_whose_request_cannot_be_read_ends_as_the_index_knows_it(tmp_path: Path) -> None:
     services = make(tmp_path, LocalStorage(tmp_path / "jobs"))
     job_id = submit(services, b"a\n1\n")
+    started = view(services, job_id).moved(Status.PROCESSING, progress=Progress(stage="read"))
+    services.index.put(started)
     (tmp_path / "jobs" / job_id / "job.json").write_text('{"job_id"')
     process(services, job_id)
     job = view(services, job_id)
-    assert (job.status, job.filename) == (Status.ERROR, "given.csv")
+    assert (job.status, job.filename, job.progress) == (Status.ERROR, "given.csv", None)
     assert job.error
     assert job.error.code == "job-damaged"
     assert services.storage.pending() == []
@@ -464,6 +473,21 @@ def test_our_own_fault_is_tried_again_and_then_told_without_details(services: Se
     assert job.status is Status.ERROR
     assert job.error.code == "internal-error"
     assert "secret" not in job.to_json().decode()
+
+
+@pytest.mark.parametrize("off", [-1, 1])
+def test_an_output_in_which_the_rows_do_not_add_up_is_not_delivered(services: Services, off: int) -> None:
+    class Miscounting(DuckEngine):
+        def copy(self, query: str, header: object, target: Path, write: object = None) -> int:
+            return super().copy(query, header, target, write) + off
+
+    settings = services.settings.model_copy(update={"job_attempts": 1})
+    faulty = replace(services, engine=lambda scratch: Miscounting(scratch, 64 * 1024**2), settings=settings)
+    job = run(faulty, b"a,b\n1,2\n3,4\n")
+    assert job.error
+    assert (job.status, job.error.code, set(job.files)) == (Status.ERROR, "account-mismatch", {"error.txt"})
+    with pytest.raises(JobHasNoOutput):
+        deliver(services, job.job_id)
 
 
 def test_cancelling_before_the_start_and_again(services: Services) -> None:
@@ -544,6 +568,24 @@ def test_a_job_that_is_deleted_as_it_begins_is_no_failure(
     assert [record for record in caplog.records if record.levelno > logging.INFO] == []
     with pytest.raises(JobNotFound):
         view(services, job_id)
+
+
+def test_a_run_that_is_told_to_leave_costs_no_attempt_and_its_job_waits_again(
+    slow: tuple[Services, threading.Event], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(monitor, "EVERY", 0.01)
+    (services, started), leave = slow, threading.Event()
+    job_id = submit(services, b"a,b\n1,2\n")
+    services.storage.attempt(job_id)
+    with ThreadPoolExecutor(1) as pool:
+        running = pool.submit(process, services, job_id, leave)
+        assert started.wait(30)
+        leave.set()
+        with pytest.raises(monitor.HandedBack):
+            running.result(30)
+    job = view(services, job_id)
+    assert (job.status, job.attempts, job.started_at) == (Status.QUEUED, 1, None)
+    assert services.index.get(job_id) == job
 
 
 def test_a_run_that_is_cancelled_at_its_very_end_leaves_no_output(
@@ -741,6 +783,20 @@ def test_a_copy_for_which_there_is_no_room_is_our_own_fault(
         assert view(services, job_id).status is Status.QUEUED
     process(services, job_id)
     assert view(services, job_id).error.code == "disk-full"
+
+
+@pytest.mark.parametrize(
+    ("free", "kept_free", "starts"), [(7, 10**9, False), (8, 10**9, True), (3, 4, False), (4, 4, True)]
+)
+def test_a_run_starts_where_there_is_room_for_its_file_or_what_is_to_be_left(
+    services: Services, monkeypatch: pytest.MonkeyPatch, free: int, kept_free: int, starts: bool
+) -> None:
+    job_id = submit(services, b"a,b\n1,2\n")
+    settings = services.settings.model_copy(update={"min_free_bytes": kept_free, "job_attempts": 1})
+    monkeypatch.setattr(services.storage, "free_bytes", lambda: free)
+    process(replace(services, settings=settings), job_id)
+    job = view(services, job_id)
+    assert (job.error and job.error.code) == (None if starts else "disk-full")
 
 
 def test_what_is_packed_too_large_ends_its_job_calmly(tmp_path: Path) -> None:

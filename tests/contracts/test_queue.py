@@ -269,6 +269,8 @@ def test_the_message_is_json_and_names_our_function_and_limits(redis: Redis) -> 
     assert job is not None
     assert (job.func_name, list(job.args)) == (RUN, [job_id])
     assert job.timeout == 160
+    assert 0 < job.result_ttl < 100_000, "it does not stay in Redis for ever"
+    assert 0 < job.failure_ttl < 100_000
     assert job.retries_left is None
     assert json.loads(job.data) == [RUN, None, [job_id], {}]
 

@@ -10,6 +10,7 @@ import pytest
 
 from csvjobs.errors import QueueUnavailable, StorageUnavailable
 from csvjobs.flow import reconcile
+from csvjobs.flow.delete import delete
 from csvjobs.flow.ending import end
 from csvjobs.flow.named_tables import NamedTables
 from csvjobs.flow.reconcile import Reconciler
@@ -33,6 +34,14 @@ class Parts:
     def __init__(self) -> None:
         self.storage, self.queue, self.index = MemoryStorage(), InlineQueue(), MemoryIndex()
         self.reconciler = Reconciler(self.services)
+
+    @classmethod
+    def on_disk(cls, folder: Path) -> Parts:
+        """The same with its jobs in a folder."""
+        parts = cls()
+        parts.storage = LocalStorage(folder)  # type: ignore[assignment]
+        parts.reconciler = Reconciler(parts.services)
+        return parts
 
     @property
     def services(self) -> Services:
@@ -74,6 +83,10 @@ class Parts:
 
 def no_engine(scratch: Path) -> NoReturn:
     raise AssertionError("the reconciler runs nothing")
+
+
+def untouched(job_id: str) -> NoReturn:
+    raise AssertionError("the queue is in order")
 
 
 @pytest.fixture
@@ -127,6 +140,15 @@ def test_a_job_said_to_be_in_flight_but_in_nobodys_hands_is_put_back(parts: Part
     assert parts.waiting() == [job_id]
 
 
+def test_a_job_that_was_put_back_is_given_its_time_again(parts: Parts) -> None:
+    job_id = parts.submit()
+    parts.lose_queue_and_index()
+    parts.rounds(reconcile.UNKNOWN_ROUNDS)
+    assert parts.queue.take() == job_id
+    parts.rounds(reconcile.IN_FLIGHT_ROUNDS - 1)
+    assert parts.waiting() == []
+
+
 def test_a_job_that_was_tried_before_is_given_longer(parts: Parts) -> None:
     tried, fresh = parts.submit(), parts.submit()
     for _ in range(2):
@@ -150,6 +172,8 @@ def test_workers_of_another_machine_are_waited_for(parts: Parts, monkeypatch: py
     job_id = parts.submit(Terms(priority=Priority.HIGH), priority_workers=1)
     with monkeypatch.context() as patch:
         patch.setattr(parts.queue, "workers", lambda asked: asked is Priority.HIGH)
+        # A job that is withdrawn while a worker takes it is taken for lost.
+        patch.setattr(parts.queue, "withdraw", untouched)
         parts.rounds(2)
         assert parts.queue.census().high == (job_id,)
     parts.rounds(1)
@@ -173,6 +197,42 @@ def test_an_end_that_was_killed_before_it_was_told_is_told(parts: Parts) -> None
     assert parts.index.get(job_id) == done
 
 
+def test_an_end_that_was_killed_before_its_marker_was_removed_is_completed(tmp_path: Path) -> None:
+    parts = Parts.on_disk(tmp_path)
+    job_id = parts.submit()
+    parts.rounds(1)
+    done = view(parts.services, job_id).model_copy(update={"status": Status.DONE})
+    parts.storage.end(job_id, done.to_json())
+    (tmp_path / ".pending" / job_id).touch()
+    parts.queue.withdraw(job_id)
+    parts.rounds(1)
+    assert parts.storage.pending() == []
+    assert parts.index.get(job_id) == done
+    parts.rounds(5)
+    assert parts.waiting() == []
+
+
+def test_a_job_in_whose_folder_something_is_in_the_way_keeps_no_other_waiting(tmp_path: Path) -> None:
+    parts = Parts.on_disk(tmp_path)
+    jobs = [parts.submit() for _ in range(2)]
+    (tmp_path / jobs[0] / "attempts").mkdir()
+    parts.lose_queue_and_index()
+    parts.rounds(reconcile.UNKNOWN_ROUNDS)
+    assert parts.waiting() == jobs
+
+
+def test_what_killed_runs_and_deletions_leave_is_swept(tmp_path: Path) -> None:
+    parts = Parts.on_disk(tmp_path)
+    job_id = parts.submit()
+    scratch, trash = tmp_path / ".scratch" / f"{job_id}.killed", tmp_path / ".trash" / "killed"
+    trash.mkdir()
+    parts.rounds(1)
+    assert not trash.exists()
+    scratch.mkdir()
+    parts.rounds(1)
+    assert not scratch.exists(), "a run's scratch may be large: it goes at once"
+
+
 def test_what_ended_is_never_put_back(parts: Parts) -> None:
     job_id = parts.submit()
     parts.finish(job_id)
@@ -192,10 +252,22 @@ def test_an_index_that_is_lost_again_is_restored_again(parts: Parts) -> None:
     assert found == {jobs[0]: Status.QUEUED, jobs[1]: Status.DONE, jobs[2]: Status.QUEUED}
 
 
-def test_a_deleted_job_does_not_linger_in_the_index(parts: Parts, monkeypatch: pytest.MonkeyPatch) -> None:
-    job_id, kept = parts.submit(), parts.submit()
+def test_a_lost_index_is_noticed_although_a_job_was_deleted_before(parts: Parts) -> None:
+    deleted, kept = parts.submit(), parts.submit()
     parts.rounds(1)
-    parts.storage.delete(job_id, "deleted")
+    delete(parts.services, deleted)
+    parts.rounds(1)
+    parts.lose_queue_and_index()
+    parts.rounds(1)
+    assert [job.job_id for job in parts.index.list(10)] == [kept]
+
+
+def test_a_deleted_job_does_not_linger_in_the_index(parts: Parts, monkeypatch: pytest.MonkeyPatch) -> None:
+    waiting, ended, kept = (parts.submit() for _ in range(3))
+    parts.finish(ended)
+    parts.rounds(1)
+    for job_id in (waiting, ended):
+        parts.storage.delete(job_id, "deleted")
     monkeypatch.setattr(reconcile, "SWEEP_EVERY", -1.0)
     parts.rounds(1)
     assert [job.job_id for job in parts.index.list(10)] == [kept]
@@ -344,9 +416,7 @@ def test_a_job_whose_marker_was_deleted_is_found_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(reconcile, "SWEEP_EVERY", -1.0)
-    parts = Parts()
-    parts.storage = LocalStorage(tmp_path)  # type: ignore[assignment]
-    parts.reconciler = Reconciler(parts.services)
+    parts = Parts.on_disk(tmp_path)
     ended, lost = parts.submit(), parts.submit()
     parts.finish(ended)
     (tmp_path / ".pending" / lost).unlink()

@@ -33,7 +33,6 @@ class Expiry:
         due = [job_id for job_id, time in self._due.items() if time <= now]
         deleted = []
         for job_id in due:
-            del self._due[job_id]
             with self._isolation.of(job_id), suppress(TableInUse):
                 self._expire(view(self._services, job_id))
                 deleted.append(job_id)
@@ -46,8 +45,10 @@ class Expiry:
         unknown = (job_id for job_id in there if job_id not in self._due and job_id not in pending)
         for job_id in islice(unknown, READ_AT_ONCE):
             with self._isolation.of(job_id):
-                expires_at = view(self._services, job_id).expires_at
-                self._due[job_id] = expires_at.timestamp() if expires_at else float("inf")
+                job = view(self._services, job_id)
+                # One that was committed after the look at the markers is not pending either.
+                if job.status.final:
+                    self._due[job_id] = job.expires_at.timestamp() if job.expires_at else float("inf")
 
     def _expire(self, job: Job) -> None:
         assert job.finished_at is not None  # noqa: S101 (jobs that are due have ended)

@@ -18,9 +18,10 @@ from csvjobs.flow.reconcile import Reconciler
 from csvjobs.flow.rerun import rerun
 from csvjobs.flow.services import Services
 from csvjobs.flow.submit import Incoming
+from csvjobs.flow.tables import name_table
 from csvjobs.flow.terms import granted
 from csvjobs.flow.view import listing, view
-from csvjobs.jobs.job import Job
+from csvjobs.jobs.job import Job, now
 from csvjobs.settings import Settings, seconds
 from csvjobs.wiring import local
 
@@ -93,6 +94,30 @@ def test_what_is_due_goes_whole_and_nothing_else(services: Services) -> None:
     assert [job.job_id for job in listing(services, 10)] == [waiting, later.job_id]
     expiry.once(end_of(later) + 100 * 24 * HOUR)
     assert services.storage.list() == [waiting], "a job that has not ended has no end to be kept from"
+
+
+@pytest.mark.parametrize("marked", [True, False])
+def test_a_job_that_was_looked_at_before_its_end_goes_in_time(services: Services, marked: bool) -> None:
+    """Its marker is missing too where it was committed between the looks at the markers and at the jobs."""
+    job_id, expiry = submit(services), Expiry(services)
+    marker = services.settings.jobs_dir / ".pending" / job_id
+    if not marked:
+        marker.unlink()
+    expiry.once(now().timestamp())
+    process(services, job_id)
+    expiry.once(end_of(view(services, job_id)) + 3 * HOUR)
+    assert services.storage.list() == []
+
+
+def test_a_job_whose_output_has_a_name_is_kept_and_the_others_go(services: Services) -> None:
+    named, other = ended(services), ended(services)
+    name_table(services, "codes", named.job_id)
+    expiry = Expiry(services)
+    for _ in range(2):
+        expiry.once(end_of(other) + 3 * HOUR)
+    assert services.storage.list() == [named.job_id]
+    services.tables.delete("codes")
+    assert expiry.once(end_of(other) + 3 * HOUR) == [named.job_id]
 
 
 def test_a_job_that_is_deleted_meanwhile_by_another_is_no_trouble(services: Services) -> None:

@@ -336,8 +336,9 @@ def test_a_waiting_job_that_cannot_be_read_is_told_once_and_not_put_back(
     assert len(caplog.records) == 1
 
 
+@pytest.mark.parametrize("why", [StorageUnavailable("Permission denied."), OSError("Too many open files")])
 def test_a_job_whose_folder_may_not_be_entered_is_told_once_and_the_others_go_on(
-    parts: Parts, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    parts: Parts, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, why: Exception
 ) -> None:
     monkeypatch.setattr(reconcile, "SWEEP_EVERY", -1.0)
     closed = parts.submit()
@@ -346,7 +347,7 @@ def test_a_job_whose_folder_may_not_be_entered_is_told_once_and_the_others_go_on
 
     def denied(job_id: str, name: str) -> bool:
         if job_id == closed:
-            raise StorageUnavailable("The job cannot be read or written: Permission denied.")
+            raise why
         return has(job_id, name)
 
     parts.lose_queue_and_index()

@@ -8,20 +8,44 @@ from pathlib import Path
 import pytest
 from chaos import eventually
 
-from csvjobs.errors import TimeLimit
+from csvjobs.errors import Cancelled, TimeLimit
 from csvjobs.flow import monitor
+from csvjobs.flow.services import Services
 from csvjobs.flow.submit import Incoming
+from csvjobs.jobs.job import Job
 from csvjobs.settings import Settings
 from csvjobs.wiring import local
+
+
+def submitted(folder: Path) -> tuple[Services, Job]:
+    services = local(Settings(min_free_bytes=0), folder)
+    with Incoming(services) as incoming:
+        incoming.write(b"a\n1\n")
+        return services, incoming.submit("a.csv")
+
+
+def test_a_reason_to_stop_stands_and_the_engine_is_interrupted_until_it_stops(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    services, job = submitted(tmp_path)
+    ended, interrupts = [True], list[int]()
+    monkeypatch.setattr(monitor, "EVERY", 0.001)
+    monkeypatch.setattr(services.storage, "ended", lambda _: bool(ended) and ended.pop())
+    with (
+        services.storage.lease(job.job_id),
+        monitor.Monitor(services, job, 100.0, 4) as running,
+        running.within(services.engine(tmp_path)) as engine,
+    ):
+        monkeypatch.setattr(engine, "interrupt", lambda: interrupts.append(1))
+        eventually(lambda: len(interrupts) > 2)
+        with pytest.raises(Cancelled):
+            running.check()
 
 
 def test_a_look_that_fails_is_told_once_and_others_follow(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    services = local(Settings(min_free_bytes=0), tmp_path)
-    with Incoming(services) as incoming:
-        incoming.write(b"a\n1\n")
-        job = incoming.submit("a.csv")
+    services, job = submitted(tmp_path)
     failures = [OSError(errno.EMFILE, "Too many open files")] * 3
 
     def ended(job_id: str) -> bool:

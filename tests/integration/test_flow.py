@@ -45,6 +45,7 @@ from csvjobs.flow.apply import Processing
 from csvjobs.flow.cancel import cancel
 from csvjobs.flow.delete import delete
 from csvjobs.flow.deliver import REJECTED, deliver
+from csvjobs.flow.idempotency import claimed
 from csvjobs.flow.named_tables import NamedTables
 from csvjobs.flow.process import give_up, process
 from csvjobs.flow.services import Services
@@ -238,6 +239,29 @@ def test_what_prevents_a_job_is_refused_and_leaves_nothing(services: Services) -
         submit(services, b"")
     assert services.storage.list() == []
     assert services.queue.census().waiting == ()
+
+
+def test_a_request_that_died_at_its_commit_makes_no_second_job(
+    services: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    commit = services.storage.commit
+
+    def killed(job_id: str) -> None:
+        commit(job_id)
+        raise KeyboardInterrupt
+
+    def send() -> str:
+        with claimed(services, "", "a key") as slot, Incoming(services) as incoming:
+            incoming.write(b"a,b\n1,2\n")
+            return incoming.submit("given.csv", slot=slot).job_id
+
+    with monkeypatch.context() as patch:
+        patch.setattr(services.storage, "commit", killed)
+        with pytest.raises(KeyboardInterrupt):
+            send()
+    [job_id] = services.storage.list()
+    assert send() == job_id
+    assert services.storage.list() == [job_id]
 
 
 def test_limits_stop_an_upload_while_it_streams(tmp_path: Path) -> None:

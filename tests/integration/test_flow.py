@@ -264,7 +264,7 @@ def test_a_request_that_died_at_its_commit_makes_no_second_job(
     assert services.storage.list() == [job_id]
 
 
-def test_limits_stop_an_upload_while_it_streams(tmp_path: Path) -> None:
+def test_limits_stop_an_upload_while_it_streams(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     small = make(tmp_path, MemoryStorage(), max_upload_bytes=10)
     with Incoming(small) as incoming:
         incoming.write(b"a\n" * 5)
@@ -274,6 +274,13 @@ def test_limits_stop_an_upload_while_it_streams(tmp_path: Path) -> None:
     full = replace(small, settings=small.settings.model_copy(update={"min_free_bytes": 1 << 62}))
     with pytest.raises(DiskFull):
         Incoming(full)
+    monkeypatch.setattr("csvjobs.flow.submit.CHECK_FREE_EVERY", 4)
+    some = replace(small, settings=small.settings.model_copy(update={"min_free_bytes": 1}))
+    with Incoming(some) as incoming:
+        incoming.write(b"a\n")
+        monkeypatch.setattr(some.storage, "free_bytes", lambda: 0)
+        with pytest.raises(DiskFull):
+            incoming.write(b"1\n")
 
 
 def test_learnt_values_are_written_down(services: Services) -> None:

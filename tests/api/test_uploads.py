@@ -20,6 +20,8 @@ import pytest
 from chaos import eventually
 from served import Serve, Served, refused
 
+from csvjobs.api.uploads import MAX_FIELD_BYTES
+
 pytestmark = pytest.mark.usefixtures("tidy_up")
 CSV = b'id,name\n00042,"Ada, Countess"\n'
 
@@ -155,6 +157,13 @@ def test_an_empty_file_is_refused(api: Served) -> None:
 def test_a_form_without_a_file_is_refused(api: Served) -> None:
     body = refused(api.client.post("/upload_csv", files={"pipeline": (None, "tidy")}), 400, "bad-request")
     assert "-F file=@" in str(body["hint"])
+
+
+def test_a_field_is_refused_that_is_longer_than_any_has_to_be(api: Served) -> None:
+    for name in ("pipeline", "nosuch"):
+        answer = api.client.post("/upload_csv", data={name: "x" * (MAX_FIELD_BYTES + 1)}, files={"file": CSV})
+        detail = refused(answer, 422, "invalid-option")["detail"]
+        assert detail == f"The field {name!r} is longer than {MAX_FIELD_BYTES} bytes."
 
 
 def test_two_files_are_refused(api: Served) -> None:

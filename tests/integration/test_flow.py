@@ -241,6 +241,19 @@ def test_what_prevents_a_job_is_refused_and_leaves_nothing(services: Services) -
     assert services.queue.census().waiting == ()
 
 
+def test_a_file_is_kept_whole_where_a_disk_takes_it_piece_by_piece(
+    services: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Short(io.FileIO):
+        def write(self, content: bytes) -> int:
+            return super().write(content[:3])
+
+    monkeypatch.setattr("csvjobs.flow.submit.FileIO", Short)
+    content = b"a,b\n1,2\n3,4\n"
+    job = run(services, content)
+    assert (job.status, read(services, job, "input.csv")) == (Status.DONE, content)
+
+
 def test_a_request_that_died_at_its_commit_makes_no_second_job(
     services: Services, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -143,6 +143,7 @@ def test_bytes_that_look_like_a_boundary_stay_in_the_file(api: Served) -> None:
         ("a\nb\x00.csv", "ab.csv"),
         ("a\x1b[2J\x9b2J.csv", "a[2J2J.csv"),
         ("/", "input.csv"),
+        pytest.param("x" * 300, "x" * 200, id="long"),
     ],
 )
 def test_only_the_base_name_of_a_file_is_kept(api: Served, sent: str, kept: str) -> None:

@@ -519,19 +519,31 @@ def test_our_own_fault_is_tried_again_and_then_told_without_details(services: Se
     assert "secret" not in job.to_json().decode()
 
 
-@pytest.mark.parametrize("off", [-1, 1])
-def test_an_output_in_which_the_rows_do_not_add_up_is_not_delivered(services: Services, off: int) -> None:
+def miscounting(services: Services, *off: int) -> Services:
+    """The same, whose engine counts so many rows too many in one output after the other."""
+    left = list(off)
+
     class Miscounting(DuckEngine):
         def copy(self, query: str, header: object, target: Path, write: object = None) -> int:
-            return super().copy(query, header, target, write) + off
+            return super().copy(query, header, target, write) + (left.pop() if left else 0)
 
+    return replace(services, engine=lambda scratch: Miscounting(scratch, 64 * 1024**2))
+
+
+@pytest.mark.parametrize("off", [-1, 1])
+def test_an_output_in_which_the_rows_do_not_add_up_is_not_delivered(services: Services, off: int) -> None:
     settings = services.settings.model_copy(update={"job_attempts": 1})
-    faulty = replace(services, engine=lambda scratch: Miscounting(scratch, 64 * 1024**2), settings=settings)
-    job = run(faulty, b"a,b\n1,2\n3,4\n")
+    job = run(replace(miscounting(services, off, off), settings=settings), b"a,b\n1,2\n3,4\n")
     assert job.error
     assert (job.status, job.error.code, set(job.files)) == (Status.ERROR, "account-mismatch", {"error.txt"})
     with pytest.raises(JobHasNoOutput):
         deliver(services, job.job_id)
+
+
+def test_what_does_not_add_up_at_first_is_read_with_care(services: Services) -> None:
+    job = run(miscounting(services, 1), b"a,b\n1,2\n3,4\n")
+    assert (job.status, job.attempts) == (Status.DONE, 1)
+    assert read(services, job, "output.csv") == b"a,b\n1,2\n3,4\n"
 
 
 def test_cancelling_before_the_start_and_again(services: Services) -> None:

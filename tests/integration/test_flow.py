@@ -226,6 +226,7 @@ def test_a_header_alone_is_a_table_without_rows(services: Services) -> None:
     assert job.status is Status.DONE
     assert job.rows.out == 0
     assert read(services, job, "output.csv") == b"a,b\n"
+    assert job.files["output.csv"].sha256 == hashlib.sha256(b"a,b\n").hexdigest()
 
 
 def test_what_prevents_a_job_is_refused_and_leaves_nothing(services: Services) -> None:

@@ -163,6 +163,8 @@ def test_a_job_delivered_twice_runs_once(service: Service) -> None:
     )
     assert (job.status, job.attempts) == (Status.DONE, 1)
     assert service.attempts(job_id) == 1
+    # What is done does not stay in Redis for ever.
+    eventually(lambda: service.redis.ttl(RqJob.key_for(job_id)) > 0)
 
 
 def test_a_cancelled_run_stops_and_its_worker_goes_on(service: Service) -> None:

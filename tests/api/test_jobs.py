@@ -43,6 +43,7 @@ def test_a_job_tells_its_whole_story(api: Served) -> None:
     assert job["pipeline"]["name"] == "tidy"
     assert set(job["detected"]) >= {"encoding", "delimiter", "header"}
     assert job["links"]["download"] == f"/download_csv/{job['job_id']}/"
+    assert "cancel" not in job["links"]
     assert set(job["files"]) == {"output.csv", "rejected.csv"}
 
 
@@ -96,8 +97,10 @@ def test_jobs_of_high_priority_have_workers_of_their_own(serve: Serve) -> None:
 def test_the_status_has_a_weak_etag_until_it_changes(serve: Serve) -> None:
     alone = serve()
     url = f"/jobs/{alone.post(CSV)['job_id']}"
-    etag = alone.client.get(url).headers["etag"]
+    headers = alone.client.get(url).headers
+    etag = headers["etag"]
     assert etag.startswith('W/"')
+    assert headers["cache-control"] == "no-cache"
     same = alone.client.get(url, headers={"If-None-Match": etag})
     assert (same.status_code, same.content) == (304, b"")
     for condition in ("*", f'"other", {etag}', etag.removeprefix("W/")):

@@ -109,6 +109,25 @@ def test_a_number_says_what_its_format_means_by_it(code: str, number: str, text:
     assert shown(code)(number) == text
 
 
+@pytest.mark.parametrize(
+    ("code", "number", "text"),
+    [
+        ("yyyy-mm-dd", "0", "1904-01-01"),
+        ("yyyy-mm-dd", "0.5", "1904-01-01T12:00:00"),
+        ("yyyy-mm-dd", "59", "1904-02-29"),
+        ("h:mm", "0.4375", "10:30:00"),
+        ("yyyy-mm-dd", "-1", "-1"),
+    ],
+)
+def test_a_number_of_days_since_1904(code: str, number: str, text: str) -> None:
+    assert shown(code, epoch1904=True)(number) == text
+
+
+@pytest.mark.parametrize("code", ["General", "000", "yyyy-mm-dd", "h:mm"])
+def test_what_is_no_number_stays_as_it_is(code: str) -> None:
+    assert shown(code)("1.2.3") == "1.2.3"
+
+
 def test_days_may_be_counted_from_1904(bench: ReadBench) -> None:
     """44653 is 46115 without the 1462 days between the two beginnings."""
     rows = '<row><c t="str"><v>day</v></c></row><row><c s="1"><v>44653</v></c></row>'
@@ -349,9 +368,10 @@ def test_damage_is_found_also_where_much_follows_the_rows(bench: ReadBench) -> N
         bench.read(book.replace(b"<v>1050<", b"<v>9050<"))
 
 
-def test_a_sheet_has_no_rows_below_its_last(bench: ReadBench) -> None:
+@pytest.mark.parametrize("skip", [2, 99])
+def test_a_sheet_has_no_rows_below_its_last(bench: ReadBench, skip: int) -> None:
     with pytest.raises(EmptyFile, match="below the lines to skip"):
-        bench.read(by_openpyxl([["a"], [1]]), skip=99)
+        bench.read(by_openpyxl([["a"], [1]]), skip=skip)
 
 
 def test_a_sheet_without_cells_is_empty(bench: ReadBench) -> None:

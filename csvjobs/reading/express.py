@@ -19,10 +19,9 @@ def express(path: Path, facts: Facts, dialect: Dialect, columns: tuple[str, ...]
     silently change or lose: a delimiter after the last cell, spaces or text next to quotes, blank lines,
     mixed line ends.
     """
-    usual = dialect in _USUAL and facts.bom in (None, "utf-8-sig")
     stray = facts.quotes % 2 or not set(facts.beside_quotes) <= {dialect.delimiter}
     odd = stray or (facts.blank_lines and len(columns) > 1)
-    if odd or not (usual and facts.utf8 and _one_line_end(facts)):
+    if odd or not (dialect in _USUAL and facts.utf8 and _one_line_end(facts)):
         return None
     records = facts.outside["\n"] + (not facts.final_newline)
     if facts.outside[dialect.delimiter] != (len(columns) - 1) * records:

@@ -25,6 +25,7 @@ from hypothesis import strategies as st
 from csvjobs.engines.base import ReadFailed
 from csvjobs.engines.duckdb import DuckEngine
 from csvjobs.errors import (
+    AccountMismatch,
     DamagedJob,
     DiskFull,
     EmptyUpload,
@@ -752,6 +753,40 @@ def test_a_file_is_unpacked_once_also_where_the_careful_lane_takes_over(services
     assert read(services, job, "output.csv") == b"a,b\n1,2\n"
     first, second = times
     assert first == second
+
+
+class LosingEngine(DuckEngine):
+    """Loses all rows but one in copying, if not all of them come from a clean copy."""
+
+    def __init__(self, scratch: Path, *, always: bool) -> None:
+        super().__init__(scratch, 64 * 1024**2)
+        self._loses, self._always = False, always
+
+    def relation(self, source: Source, *, numbered: bool) -> str:
+        self._loses = self._always or source.path.name != "clean.csv"
+        return super().relation(source, numbered=numbered)
+
+    def copy(self, query: str, *given: Any, **named: Any) -> int:
+        return super().copy(f"{query} LIMIT 1" if self._loses else query, *given, **named)
+
+
+def test_where_rows_are_lost_the_file_is_read_with_care(services: Services) -> None:
+    losing = replace(services, engine=lambda scratch: LosingEngine(scratch, always=False))
+    job = run(losing, b"a,b\n1,2\n3,4\n")
+    assert job.status is Status.DONE
+    assert read(services, job, "output.csv") == b"a,b\n1,2\n3,4\n"
+
+
+def test_where_rows_are_lost_all_the_same_nothing_is_published(services: Services) -> None:
+    losing = replace(services, engine=lambda scratch: LosingEngine(scratch, always=True))
+    job_id = submit(losing, b"a,b\n1,2\n3,4\n")
+    for _ in range(services.settings.job_attempts - 1):
+        with pytest.raises(AccountMismatch, match="2 rows came in"):
+            process(losing, job_id)
+    process(losing, job_id)
+    job = view(services, job_id)
+    assert (job.status, job.error.code) == (Status.ERROR, "account-mismatch")
+    assert "output.csv" not in job.files
 
 
 class HungryEngine(DuckEngine):

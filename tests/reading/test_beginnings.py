@@ -127,6 +127,15 @@ def test_lines_to_skip_are_skipped_however_many_and_say_nothing_of_the_table(
     assert table.seen == 1000 + len(above)
 
 
+@pytest.mark.parametrize(("header", "rows"), [(False, [("1", "2"), ("3", "4")]), (True, [("3", "4")])])
+def test_a_line_to_skip_is_counted_though_it_may_be_a_row(
+    bench: ReadBench, header: bool, rows: list[tuple[str, ...]]
+) -> None:
+    table = bench.table(b"a,b\n1,2\n3,4\n", skip=1, header=header)
+    assert table.rows == rows
+    assert table.counts == (len(rows), 0, {"lines above the table": 1})
+
+
 @pytest.mark.parametrize("skip", [2, 3, 10**9])
 def test_where_all_lines_are_skipped_there_is_no_table(bench: ReadBench, skip: int) -> None:
     with pytest.raises(EmptyFile, match="no rows below its first 2 lines"):

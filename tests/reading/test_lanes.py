@@ -120,6 +120,21 @@ SOUP = st.lists(
 ).map(lambda pieces: b"a,b\n" + b"".join(pieces))
 
 
+@pytest.mark.parametrize(
+    ("content", "options", "cells"),
+    [
+        (b"a,b\n#c,d\n1,2\n", {"comment": "#"}, [("1", "2")]),
+        (b'a,b\n"x\\\\y",2\n', {"escape": "\\"}, [("x\\y", "2")]),
+        (b"a,b\n'x\"y',2\n", {"quote": "'"}, [('x"y', "2")]),
+        (b'a,b\n"x",2\n', {"quote": ""}, [('"x"', "2")]),
+    ],
+)
+def test_what_is_declared_holds_though_the_file_looks_like_any_other(
+    lab: Lab, content: bytes, options: dict[str, str], cells: Cells
+) -> None:
+    assert lab.cells(lab.read(content, **options).source) == cells
+
+
 @settings(max_examples=400)
 @given(st.one_of(written(), SOUP), st.sampled_from([None, False]))
 @example(b'a,b\n" ",c\n', None)

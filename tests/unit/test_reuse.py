@@ -95,10 +95,24 @@ def test_the_key_and_the_limits_are_those_of_the_run(
     second.close()
 
 
-def test_all_that_a_run_sets_is_set_anew(engine: Callable[..., DuckEngine], tmp_path: Path) -> None:
-    def settings(of: DuckEngine) -> dict[str, str]:
-        return dict(of.rows("SELECT name, value FROM duckdb_settings() WHERE name <> 'temp_directory'"))
+def settings(of: DuckEngine) -> dict[str, str]:
+    return dict(of.rows("SELECT name, value FROM duckdb_settings() WHERE name <> 'temp_directory'"))
 
+
+def test_what_is_kept_to_learn_from_leaves_the_settings_and_the_order_as_they_were(
+    engine: Callable[..., DuckEngine],
+) -> None:
+    one = engine("one")
+    before = settings(one)
+    with one.kept("SELECT 'x' AS c0") as relation:
+        assert one.rows(relation) == [("x",)]
+        assert one.rows("SELECT current_setting('preserve_insertion_order')") == [(True,)]
+    assert settings(one) == before
+    assert one.rows("SELECT count(*) FROM duckdb_tables()") == [(0,)]
+    one.close()
+
+
+def test_all_that_a_run_sets_is_set_anew(engine: Callable[..., DuckEngine], tmp_path: Path) -> None:
     first = engine("first")
     fresh = settings(first)
     with first.kept("SELECT 'x' AS c0") as relation:

@@ -223,8 +223,6 @@ class Run:
     def _transform(self, engine: Engine, planned: Plan, source: Source) -> None:
         write, outcome = self.pipeline.write, self.outcome
         output = self.scratch / write.filename
-        # The output of an earlier try must not go into the digest.
-        output.unlink(missing_ok=True)
         engine.counting(planned.counters)
         with GrowingDigest(output) as digest:
             out = engine.copy(planned.query(counting=True), planned.columns.names, output, write)

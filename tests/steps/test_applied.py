@@ -330,3 +330,17 @@ def test_what_was_learnt_by_other_steps_is_of_no_use(bench: Bench) -> None:
     assert caught.value.column == "a"
     with pytest.raises(NotLearnt):
         bench.table([FILL, {"step": "trim"}, FILL], *FIT, known=bench.fitted[:1])
+
+
+@pytest.mark.parametrize(
+    ("names", "rows"), [(("c",), [("b",), ("a",)]), (("c", "y"), [("b", "unknown"), ("a", None)])]
+)
+def test_what_a_target_has_taught_needs_no_target(
+    bench: Bench, names: tuple[str, ...], rows: list[tuple[Cell, ...]]
+) -> None:
+    step = {"step": "target", "columns": ["c"], "target": "y", "smooth": 0}
+    learnt_from = ("c", "y"), [("a", "1"), ("a", "3"), ("b", "5")]
+    out = bench.applied([step], learnt_from, names, rows)
+    assert [float(row[0]) for row in out.rows] == [5, 2]
+    assert [row[1:] for row in out.rows] == [[cell or "" for cell in row[1:]] for row in rows]
+    assert out.warnings == []

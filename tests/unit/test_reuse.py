@@ -14,6 +14,7 @@ from csvjobs.engines.options import WriteOptions
 
 MIB = 1024**2
 SECRET = "'0123456789abcdef'"
+UTC = "2026-04-03 00:00:00+00"
 
 
 @pytest.fixture
@@ -59,6 +60,11 @@ def test_two_runs_at_once_do_not_share(engine: Callable[..., DuckEngine], idle: 
     [
         (f"SET VARIABLE mine = {SECRET}", "SELECT getvariable('mine')", None),
         ("SET preserve_insertion_order = false", "SELECT current_setting('preserve_insertion_order')", True),
+        (
+            "SET GLOBAL TimeZone = 'Asia/Tokyo'",
+            "SELECT CAST(TIMESTAMPTZ '2026-04-03 00:00:00Z' AS VARCHAR)",
+            UTC,
+        ),
         ("CREATE TEMP TABLE mine AS SELECT 1", "SELECT count(*) FROM duckdb_tables()", 0),
         ("CREATE TEMP VIEW mine AS SELECT 1", "SELECT count(*) FROM duckdb_views() WHERE NOT internal", 0),
         ("CREATE TEMP MACRO mine() AS 1", "SELECT count(*) FROM duckdb_functions() WHERE NOT internal", 0),

@@ -155,17 +155,3 @@ def test_a_sample_and_its_rest_are_all_rows_each_once_and_in_order(
     for part in (drawn, rest):
         assert part.rows == sorted(part.rows, reverse=bool(before))
         assert part.steps[-1].dropped == 10 - len(part.rows)
-
-
-@pytest.mark.parametrize(
-    "step",
-    [
-        {"step": "drop_missing", "columns": ["x"], "missing": [*"bcdefgh"]},
-        {"step": "cast", "columns": ["x"], "to": "boolean", "true": [*"abcdegh"]},
-    ],
-)
-def test_a_step_with_many_words_keeps_the_order_of_many_rows(bench: Bench, step: dict[str, Any]) -> None:
-    # As many as several threads share.
-    rows = [(str(place), "a") for place in range(300_000)]
-    out = bench.table([step], ("place", "x"), rows)
-    assert [row[0] for row in out.rows] == [row[0] for row in rows]

@@ -134,6 +134,14 @@ def test_how_long_a_record_may_be(bench: ReadBench, record: bytes, kept: bool) -
         assert record.startswith(first["_record"].encode())
 
 
+@pytest.mark.parametrize("careful", [False, True])
+def test_a_record_may_be_far_longer_than_the_others(bench: ReadBench, careful: bool) -> None:
+    """Longer than the engine takes a line to be, unless it is told."""
+    rows = [("1", "x"), ("2", "y" * 3 * 1024**2), ("3", "z")]
+    content = "".join(f"{one},{other}\n" for one, other in [("a", "b"), *rows]).encode()
+    assert bench.table(content, careful=careful).rows == rows
+
+
 def test_a_line_without_an_end_is_not_held_in_memory(bench: ReadBench) -> None:
     """Only its beginning is kept; what follows is read as if nothing had been."""
     content = b"a,b\n1,2\n" + b"x" * 20_000_000 + b"\n3,4\n"

@@ -199,3 +199,10 @@ def test_any_object_comes_as_its_values(given: dict[str, object], plain: bool, i
 def test_a_number_keeps_its_digits(number: object) -> None:
     text = str(number).replace("E+", "e")
     assert cells(f'{{"n": {text}}}') == {"n": text}
+
+
+def test_a_row_far_longer_than_the_others_is_read(bench: ReadBench) -> None:
+    """Longer than the engine takes a line to be, unless it is told."""
+    cells = ["x", "y" * 3 * 1024**2, "z"]
+    table = bench.table(lines(*(json.dumps({"a": cell}) for cell in cells)))
+    assert [row[0] for row in table.rows] == cells

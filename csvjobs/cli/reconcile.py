@@ -30,7 +30,7 @@ def reconcile() -> None:
     settings = load().model_copy(update={"priority_workers": 1})
     reconciler = Reconciler(wiring.services(settings, make=False))
     rounds = [reconciler.once()]
-    for _ in range(IN_FLIGHT_ROUNDS):
+    while len(rounds) <= IN_FLIGHT_ROUNDS or rounds[-1].more:
         time.sleep(EVERY)
         rounds.append(reconciler.once())
     for line in _told(rounds):

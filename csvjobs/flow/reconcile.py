@@ -32,23 +32,26 @@ BACK_OFF_ROUNDS = 2
 
 SWEEP_EVERY = 60.0
 SHOWN_AT_ONCE = 2000
-"""Jobs corrected in the index in one such round at most; the rest are corrected in later rounds."""
+"""Jobs corrected in the index in one round at most; the rest follow in the next rounds."""
 
 
 @dataclass(frozen=True)
 class Mended:
-    """The result of a round: how many jobs have not ended, and the ids of the jobs that it changed."""
+    """The result of a round: how many jobs have not ended, and the ids of the jobs that it changed. `more`:
+    whether it left some for the next round, as they were many."""
 
     unfinished: int
     put_back: list[str]
     listed: list[str]
     deleted: list[str]
+    more: bool
 
 
 class Reconciler:
     """Finds and repairs jobs that died or were lost. Any number may run at once.
 
-    The work of a round is proportional to the number of jobs that have not ended.
+    The work of a round is proportional to the number of jobs that have not ended. What is to be done to
+    others, which can be many, is done some in a round: jobs that died must not wait for it.
     """
 
     def __init__(self, services: Services) -> None:
@@ -59,22 +62,19 @@ class Reconciler:
         self._isolation = Isolation()
         self._expiry = Expiry(services, self._isolation)
         self._witness: str | None = None
+        self._index_behind = False
 
     def once(self) -> Mended:
         """One round; call it about once a second. Raises QueueUnavailable."""
-        deleted: list[str] = []
         self._services.storage.sweep_runs()
         due = time.monotonic() - self._swept > SWEEP_EVERY
         if due:
             self._swept = time.monotonic()
-            now = self._clock.now()
-            self._services.storage.sweep(now)
-            deleted = self._expiry.once(now)
+            self._services.storage.sweep(self._clock.now())
+        deleted = self._expiry.once(self._clock.now()) if due or self._expiry.behind else []
         unfinished, put_back = self._restore_queue()
-        listed = self._restore_index()
-        if due:
-            listed += self._refresh_index()
-        return Mended(unfinished, put_back, listed, deleted)
+        listed = self._refresh_index() if due or self._index_behind or self._index_lost() else []
+        return Mended(unfinished, put_back, listed, deleted, self._expiry.behind or self._index_behind)
 
     def _restore_queue(self) -> tuple[int, list[str]]:
         """The number of jobs that have not ended, and the ids of those put back."""
@@ -136,29 +136,35 @@ class Reconciler:
         self._services.index.put(view(self._services, job_id))
         self._services.storage.end(job_id, self._services.storage.read(job_id, REPORT))
 
-    def _restore_index(self) -> list[str]:
-        """Rebuilds an index that lacks a job it used to have: it has lost them all."""
-        index, storage = self._services.index, self._services.storage
+    def _index_lost(self) -> bool:
+        """Whether the index lacks a job that it used to have: it has lost them all."""
+        index = self._services.index
         if self._witness and index.get(self._witness):
-            return []
+            return False
         if self._witness and self._deleted(self._witness):
             # Deleted, not lost: any other job that the index has will do.
             self._witness = next(iter(index.ids()), None)
-            return []
-        there = reversed(storage.list())
-        listed = [job_id for job_id in there if index.get(job_id) is None and self._show(job_id)]
-        self._witness = next(iter(index.ids()), None)
-        return listed
+            return False
+        return True
 
     def _refresh_index(self) -> list[str]:
-        """Corrects the index where it missed updates while Redis was away: jobs that it lacks, that were
-        deleted, or that it shows as unfinished though they have ended. The newest first, some per round."""
+        """Corrects the index where it was lost, or missed updates while Redis was away: jobs that it lacks,
+        that were deleted, or that it shows as unfinished though they have ended. The newest first, some per
+        round."""
         storage, index = self._services.storage, self._services.index
         pending, there, shown = set(storage.pending()), set(storage.list()), set(index.ids())
-        living = {*index.ids(Status.QUEUED), *index.ids(Status.PROCESSING)}
-        self._find_again(living - pending)
-        wrong = sorted((living - pending) | (there ^ shown), reverse=True)[:SHOWN_AT_ONCE]
-        return [job_id for job_id in wrong if self._show(job_id)]
+        wrong = sorted((self._living() - pending) | (there ^ shown), reverse=True)
+        listed = [job_id for job_id in wrong[:SHOWN_AT_ONCE] if self._show(job_id)]
+        self._find_again(self._living() - pending)
+        self._index_behind = len(wrong) > SHOWN_AT_ONCE and bool(listed)
+        # The oldest: it does not change, so only a refresh lists it again once it is lost.
+        self._witness = min({*listed, *(shown & there)}, default=None)
+        return listed
+
+    def _living(self) -> set[str]:
+        """The jobs that the index shows as unfinished."""
+        index = self._services.index
+        return {*index.ids(Status.QUEUED), *index.ids(Status.PROCESSING)}
 
     def _find_again(self, unknown: Iterable[str]) -> None:
         """Makes jobs pending again that have not ended: somebody deleted their markers, or copied the jobs

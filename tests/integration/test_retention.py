@@ -10,6 +10,7 @@ import pytest
 from csvjobs.errors import InvalidOption, JobGone, JobNotFound
 from csvjobs.flow import expire
 from csvjobs.flow.cancel import cancel
+from csvjobs.flow.clock import SteadyClock
 from csvjobs.flow.delete import delete
 from csvjobs.flow.deliver import deliver
 from csvjobs.flow.expire import Expiry
@@ -164,6 +165,33 @@ def test_many_jobs_are_looked_at_some_at_a_time(services: Services, monkeypatch:
         expiry.once(end_of(last) + 3 * HOUR)
         left.append(len(services.storage.list()))
     assert left == [3, 1, 0]
+
+
+def test_many_jobs_are_deleted_some_in_a_round_and_the_rest_in_the_next_ones(
+    services: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    last = [ended(services) for _ in range(5)][-1]
+    monkeypatch.setattr(expire, "DELETED_AT_ONCE", 2)
+    monkeypatch.setattr(SteadyClock, "now", lambda _: end_of(last) + 3 * HOUR)
+    reconciler = Reconciler(services)
+    rounds = [reconciler.once() for _ in range(4)]
+    assert [len(mended.deleted) for mended in rounds] == [2, 2, 1, 0]
+    assert [mended.more for mended in rounds] == [True, True, False, False]
+    assert services.storage.list() == []
+
+
+def test_what_many_jobs_are_deleted_for_is_looked_up_once(
+    services: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    jobs = [ended(services) for _ in range(4)]
+    name_table(services, "kept", jobs[0].job_id)
+    looks, newest = [], services.tables.newest
+    monkeypatch.setattr(services.tables, "newest", lambda: looks.append(1) or newest())
+    expiry = Expiry(services)
+    assert expiry.once(end_of(jobs[-1]) + 3 * HOUR) == [job.job_id for job in jobs[1:]]
+    assert len(looks) == 1
+    services.tables.delete("kept")
+    assert expiry.once(end_of(jobs[-1]) + 3 * HOUR) == [jobs[0].job_id]
 
 
 def test_a_round_of_the_reconciler_deletes_what_is_due(tmp_path: Path) -> None:

@@ -303,6 +303,19 @@ def test_some_jobs_are_corrected_in_a_round(parts: Parts, monkeypatch: pytest.Mo
     assert left == [2, 1]
 
 
+def test_a_lost_index_is_restored_some_jobs_in_a_round_the_newest_first(
+    parts: Parts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    jobs = [parts.submit() for _ in range(5)]
+    parts.rounds(1)
+    parts.lose_queue_and_index()
+    monkeypatch.setattr(reconcile, "SHOWN_AT_ONCE", 2)
+    rounds = [parts.reconciler.once() for _ in range(4)]
+    assert [mended.listed for mended in rounds] == [jobs[:2:-1], jobs[2:0:-1], jobs[:1], []]
+    assert [mended.more for mended in rounds] == [True, True, False, False]
+    assert parts.waiting() == jobs, "what has to run does not wait for the list"
+
+
 @pytest.mark.parametrize("when", ["at the first look", "later"])
 def test_a_job_whose_files_are_damaged_is_told_once_and_the_others_go_on(
     parts: Parts, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, when: str

@@ -5,9 +5,12 @@ from __future__ import annotations
 import http.client
 import threading
 from collections.abc import Iterator
+from contextlib import ExitStack, closing
 from pathlib import Path
+from select import select
 from urllib.parse import quote
 
+import httpx
 import pytest
 import uvicorn
 from chaos import eventually, free_port
@@ -41,9 +44,28 @@ def port(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
     running.join()
 
 
-def test_a_preview_ends_when_its_client_goes_away(port: int, tmp_path: Path) -> None:
+def endless_preview(port: int) -> http.client.HTTPConnection:
     client = http.client.HTTPConnection("127.0.0.1", port)
     client.request("POST", f"/preview?pipeline={quote(ENDLESS)}", ROWS, {"Content-Type": "text/csv"})
+    return client
+
+
+def test_a_preview_ends_when_its_client_goes_away(port: int, tmp_path: Path) -> None:
+    client = endless_preview(port)
     eventually(lambda: list(tmp_path.glob(".incoming/*/sample.csv")))
     client.close()
+    eventually(lambda: not list(tmp_path.glob(".incoming/*")))
+
+
+def test_of_many_previews_some_run_at_once_and_the_next_when_one_ends(port: int, tmp_path: Path) -> None:
+    quick = http.client.HTTPConnection("127.0.0.1", port)
+    with ExitStack() as clients:
+        endless = [clients.enter_context(closing(endless_preview(port))) for _ in range(submit.LOOKS_AT_ONCE)]
+        eventually(lambda: len(list(tmp_path.glob(".incoming/*/sample.csv"))) == len(endless))
+        clients.enter_context(closing(quick)).request("POST", "/preview", ROWS, {"Content-Type": "text/csv"})
+        for _ in range(3):
+            assert httpx.get(f"http://127.0.0.1:{port}/jobs", timeout=60).json() == {"jobs": []}
+        assert not select([quick.sock], [], [], 0)[0], "it waits"
+        endless[0].close()
+        assert quick.getresponse().status == 200
     eventually(lambda: not list(tmp_path.glob(".incoming/*")))

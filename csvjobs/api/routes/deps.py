@@ -15,12 +15,13 @@ from csvjobs.flow.services import Services
 from csvjobs.storage.base import Slot
 
 
-def _services(request: Request) -> Services:
+# Functions that do not wait are async too: the framework would call others in threads, which can be busy.
+async def _services(request: Request) -> Services:
     services: Services = request.app.state.services
     return services
 
 
-def _watch(request: Request) -> Watch:
+async def _watch(request: Request) -> Watch:
     watch: Watch = request.app.state.watch
     return watch
 
@@ -32,7 +33,7 @@ MAX_OWNER = 200
 KEY = re.compile(r'"((?:[\x20\x21\x23-\x5b\x5d-\x7e]|\\["\\]){1,255})"|([\x21\x23-\x7e][\x21-\x7e]{0,254})')
 
 
-def _owner(request: Request, services: Given) -> str:
+async def _owner(request: Request, services: Given) -> str:
     """The owner of the request, from the header a proxy sets; empty when no such header is configured."""
     header = services.settings.owner_header
     return request.headers.get(header, "").strip()[:MAX_OWNER] if header else ""

@@ -30,6 +30,10 @@ router = APIRouter(tags=["jobs"])
 
 T = TypeVar("T")
 
+LOOKS_AT_ONCE = 4
+"""Inspections and previews that run at once; others wait for their turn. Each holds a thread and memory: were
+they many, uploads and questions about jobs would wait for them."""
+
 Partial = Annotated[
     bool, Query(description="Whether only the beginning of the file is sent, about 256 KB, cut anywhere.")
 ]
@@ -216,8 +220,9 @@ async def try_out(request: Request, services: Given, partial: Partial = False) -
 async def _looked(
     request: Request, services: Services, look: Callable[..., T], seconds: float = math.inf
 ) -> T:
-    """What a look at an upload finds within so many seconds; it ends early when the client goes away."""
-    async with received(request, services, aside=("partial",)) as (incoming, form):
+    """What a look at an upload finds within so many seconds from its turn; it ends early when the client goes
+    away."""
+    async with received(request, services, aside=("partial",)) as (incoming, form), request.app.state.looks:
         deadline = Deadline(seconds)
 
         def looked() -> T:

@@ -908,6 +908,16 @@ class DamagedJob(ServiceError):
     status = 500
 
 
+class ServiceBusy(ServiceError):
+    """The service has as many connections and files open as its system allows.
+
+    Try again in a moment. If it lasts, raise the limit of open files (`ulimit -n`) of the service.
+    """
+
+    code = "service-busy"
+    status = 503
+
+
 class Stopping(ServiceError):
     """The service is being stopped.
 

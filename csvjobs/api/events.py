@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 
 from csvjobs.api.watch import Watch
-from csvjobs.errors import JobNotFound
+from csvjobs.errors import DamagedJob, JobNotFound, StorageUnavailable
 from csvjobs.jobs.job import Job
 
 COMMENT_EVERY = 15.0
@@ -19,13 +19,13 @@ async def events(
     """Yields events named `job` and finally `end`; the id of each is the job's version.
 
     seen: the Last-Event-ID of a client that reconnects; that version is not sent again.
-    Ends without `end` when the job is deleted meanwhile: a client that asks again is told.
+    Ends without `end` when the job is deleted meanwhile or cannot be read: a client that asks again is told.
     """
     yield f"retry: {RETRY_MS}\n\n".encode()
     while not watch.closing:
         try:
             job = await watch.changes(job_id, seen, COMMENT_EVERY)
-        except JobNotFound:
+        except (JobNotFound, DamagedJob, StorageUnavailable, OSError):
             return
         if job.version == seen and not job.status.final:
             yield b": still here\n\n"

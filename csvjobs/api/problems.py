@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 from collections.abc import Mapping
 from http import HTTPStatus
@@ -23,6 +24,7 @@ from csvjobs.errors import (
     CsvjobsError,
     InternalError,
     InvalidRequest,
+    ServiceBusy,
     UnknownAddress,
     WrongMethod,
 )
@@ -38,6 +40,7 @@ HEADERS = {
     "idempotency-key-in-use": {"Retry-After": "1"},
     "queue-unavailable": {"Retry-After": "5"},
     "storage-unavailable": {"Retry-After": "5"},
+    "service-busy": {"Retry-After": "5"},
     "service-stopping": {"Retry-After": "5", "Connection": "close"},
     "disk-full": {"Retry-After": "60"},
     "unsupported-coding": {"Accept-Encoding": "gzip, zstd, identity"},
@@ -102,6 +105,7 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http)
     app.add_exception_handler(ClientDisconnect, _left)
+    app.add_exception_handler(OSError, _busy)
     app.add_exception_handler(Exception, _unexpected)
 
 
@@ -154,6 +158,13 @@ async def _http(request: Request, error: Exception) -> Response:
 async def _left(request: Request, error: Exception) -> Response:
     log.info("%s %s: the client disconnected early", request.method, path_of(request.scope))
     return Response()  # nobody reads it
+
+
+async def _busy(request: Request, error: Exception) -> Response:
+    """Too many open files; any other error of the system is unexpected."""
+    if not isinstance(error, OSError) or error.errno not in (errno.EMFILE, errno.ENFILE):
+        raise error
+    return await _ours(request, ServiceBusy())
 
 
 async def _unexpected(request: Request, error: Exception) -> Response:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import resource
 import shutil
 import signal
 import threading
@@ -16,6 +17,7 @@ from chaos import eventually
 from served import Serve, Served, refused
 
 from csvjobs.flow.process import process
+from csvjobs.flow.view import view
 
 CSV = b"id,name\n00042,Ada\n"
 NOBODY = "01890000-0000-7000-8000-000000000000"
@@ -205,6 +207,26 @@ def test_the_events_of_a_job_that_is_deleted_meanwhile_stop(serve: Serve) -> Non
         assert alone.client.delete(f"/jobs/{job_id}").is_success
         assert [event["event"] for event in told] in ([], ["end"])
     refused(alone.client.get(f"/jobs/{job_id}/events"), 410, "job-gone")
+
+
+def test_without_another_open_file_the_service_says_so_until_it_has_one(serve: Serve) -> None:
+    alone = serve()
+    [server] = alone.service.processes
+    job_id = alone.post(CSV)["job_id"]
+    with (
+        httpx.Client(base_url=alone.url) as other,
+        other.stream("GET", f"/jobs/{job_id}/events") as answer,
+    ):
+        told = events(answer)
+        next(told)
+        before = resource.prlimit(server.pid, resource.RLIMIT_NOFILE)
+        resource.prlimit(server.pid, resource.RLIMIT_NOFILE, (3, before[1]))
+        refused(alone.client.get(f"/jobs/{job_id}"), 503, "service-busy")
+        refused(alone.client.post("/upload_csv", content=CSV), 503, "service-busy")
+        alone.service.services.index.put(view(alone.service.services, job_id))
+        assert list(told) == []
+        resource.prlimit(server.pid, resource.RLIMIT_NOFILE, before)
+    assert alone.job(job_id)["status"] == "queued"
 
 
 def pages(served: Served, **query: Any) -> Iterator[dict[str, Any]]:

@@ -38,9 +38,11 @@ class NamedPipelines:
         if not self._fixed(name) and self.versions(name):
             return self.stored.get(name, version)
         if version is not None or not self._fixed(name):
-            near = nearest(name, self.names())
-            hint = f"Did you mean {near!r}?" if near else f"Known: {', '.join(self.names())}."
+            known = self.names()
+            near = nearest(name, known)
+            some = f"Known: {', '.join(known[:12])}{', …' if len(known) > 12 else ''}."
             asked = name if version is None else f"{name}@{version}"
+            hint = f"Did you mean {near!r}?" if near else some
             raise PipelineNotFound(f"There is no pipeline {asked!r}.", hint=hint)
         path = self.folder / f"{name}.yaml"
         if not path.is_file():

@@ -44,6 +44,14 @@ def test_each_change_is_a_version_and_all_can_be_had(named: NamedPipelines) -> N
     assert named.names() == ["mine", "ours", "tidy"]
 
 
+def test_of_many_names_a_few_are_told(named: NamedPipelines) -> None:
+    for number in range(20):
+        (named.folder / f"p{number:02}.yaml").write_text(TRIM)
+    with pytest.raises(PipelineNotFound) as caught:
+        named.get("x")
+    assert caught.value.hint == f"Known: ours, {', '.join(f'p{number:02}' for number in range(11))}, …."
+
+
 def test_another_process_sees_them(named: NamedPipelines) -> None:
     named.put("mine", TRIM)
     assert NamedPipelines(named.folder).get("mine").version == 1

@@ -54,8 +54,8 @@ class Watch:
         try:
             while True:
                 event.clear()
-                job = await to_thread.run_sync(look_at, self.services, job_id)
                 left = deadline - loop.time()
+                job = await to_thread.run_sync(look_at, self.services, job_id, seen if left > 0 else None)
                 if job.version != seen or job.status.final or left <= 0 or self._closing.is_set():
                     return job
                 await self._wait(event, min(left, LOOK_EVERY))

@@ -50,6 +50,20 @@ def test_the_start_is_estimated_from_the_last_jobs(services: Services) -> None:
         assert job.version == look_at(services, job_id).version
 
 
+def test_nothing_is_estimated_for_those_who_wait_for_a_change(
+    services: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    took(services, 100)
+    first, second = submit(services), submit(services)
+    seen = look_at(services, second)
+    with monkeypatch.context() as patch:
+        patch.setattr(services.index, "list", None)
+        assert look_at(services, second, seen.version).version == seen.version
+    services.queue.withdraw(first)
+    moved = look_at(services, second, seen.version)
+    assert (moved.position, moved.estimated_start_at is None) == (0, False)
+
+
 def test_where_nobody_works_nothing_is_estimated(services: Services, monkeypatch: pytest.MonkeyPatch) -> None:
     took(services, 100)
     monkeypatch.setattr(services.queue, "workers", lambda _: 0)

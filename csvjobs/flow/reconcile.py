@@ -38,7 +38,7 @@ SHOWN_AT_ONCE = 2000
 @dataclass(frozen=True)
 class Mended:
     """The result of a round: how many jobs have not ended, and the ids of the jobs that it changed. `more`:
-    whether it left some for the next round, as they were many."""
+    whether it left wrong entries of the list for the next round, as they were many."""
 
     unfinished: int
     put_back: list[str]
@@ -74,7 +74,7 @@ class Reconciler:
         deleted = self._expiry.once(self._clock.now()) if due or self._expiry.behind else []
         unfinished, put_back = self._restore_queue()
         listed = self._refresh_index() if due or self._index_behind or self._index_lost() else []
-        return Mended(unfinished, put_back, listed, deleted, self._expiry.behind or self._index_behind)
+        return Mended(unfinished, put_back, listed, deleted, more=self._index_behind)
 
     def _restore_queue(self) -> tuple[int, list[str]]:
         """The number of jobs that have not ended, and the ids of those put back."""

@@ -96,7 +96,7 @@ def path_of(scope: Scope) -> str:
     """The path of the request as it was sent. Decoded, it could have line ends, which would forge lines of
     the log, or a question mark."""
     path: bytes = scope["raw_path"]
-    return path.decode("ascii")
+    return path.decode("ascii", "backslashreplace")
 
 
 def install(app: FastAPI) -> None:

@@ -18,10 +18,10 @@ from csvjobs.pipelines.step import Column, Columns, missing
 PLAIN_MOMENT = r"[^T]*T[0-9:.]*"
 ZONED_MOMENT = r"[^T]*T[0-9:.]*(Z|[+-].*)"
 SHEET_DAY = r"(190[1-9]|19[1-9]\d|[2-9]\d\d\d)-.*"
+"""Earlier dates have a different calendar in spreadsheets."""
+
 SHEET_MOMENT = rf"{SHEET_DAY}T[0-9:]*(\.\d{{1,3}})?"
 """A sheet's time is a fraction of a day, and exact to the millisecond only."""
-
-"""Earlier dates have a different calendar in spreadsheets."""
 
 
 class Candidate(NamedTuple):

@@ -37,8 +37,8 @@ CHUNK = 1024**2
 WAIT = 25.0
 TRIES = 5
 PAUSE = 0.25
-"""Backoff before a file is sent again or a download resumed: PAUSE * 2**n seconds before the n-th retry
-without progress."""
+"""Backoff before a file is sent again, a download resumed, or a job asked for again: PAUSE * 2**n seconds
+before the n-th retry without progress."""
 
 MOST_IN_URL = 500
 """Characters of a pipeline that are sent in the URL; proxies refuse long ones."""
@@ -179,7 +179,8 @@ class Client:
         return self.job(job_id) if answer.status_code == 304 else self._job(answer)
 
     def wait(self, job_id: str, seen: Callable[[Job], None] = lambda job: None) -> Job:
-        """Follows the job to its end; `seen(job)` is called on each change."""
+        """Follows the job to its end, also while the service is started again; `seen(job)` is called on each
+        change."""
         answer = self._get(job_id)
         while True:
             if answer.status_code != 304:
@@ -189,7 +190,7 @@ class Client:
                     return job
             asked = time.monotonic()
             # The ETag as the service sent it: a newer service may have fields that change Job.version here.
-            answer = self._get(job_id, WAIT, answer.headers.get("etag"))
+            answer = self._news(job_id, answer.headers.get("etag"))
             if answer.status_code == 304 and time.monotonic() - asked < PAUSE:
                 time.sleep(PAUSE)  # a proxy answered, which does not wait for a change
 
@@ -239,6 +240,19 @@ class Client:
     def _get(self, job_id: str, wait: float = 0.0, etag: str | None = None) -> httpx.Response:
         headers = {"If-None-Match": etag} if etag else {}
         return self._call("GET", f"/jobs/{quote(job_id, safe='')}", params={"wait": wait}, headers=headers)
+
+    def _news(self, job_id: str, etag: str | None) -> httpx.Response:
+        """The response on the next change of a job that was there before, or after a while."""
+        for number in range(1, TRIES):
+            try:
+                return self._get(job_id, WAIT, etag)
+            except Refused as error:
+                if not error.passing:
+                    raise
+            except Unreachable:
+                pass
+            time.sleep(PAUSE * 2**number)
+        return self._get(job_id, WAIT, etag)
 
     def _job(self, answer: httpx.Response) -> Job:
         try:

@@ -6,11 +6,13 @@ import os
 import socket
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from itertools import count
 from pathlib import Path
+from types import SimpleNamespace
 from urllib.parse import urlsplit
 
 import httpx
@@ -161,7 +163,10 @@ def test_a_service_that_is_not_there_is_unreachable(file: Path, target: Path) ->
         Client("http://127.0.0.1:port")
 
 
-def test_a_service_that_goes_away_meanwhile_is_unreachable(idle: Served, file: Path) -> None:
+def test_a_service_that_goes_away_meanwhile_is_unreachable(
+    idle: Served, file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("csvjobs.client.PAUSE", 0.0)
     with Client(idle.url) as client, pytest.raises(Unreachable):
         client.wait(client.submit(file).job_id, lambda _: idle.service.processes[0].kill())
 
@@ -241,6 +246,31 @@ def test_a_file_is_sent_again_to_a_service_that_is_started_again(idle: Served, t
         job = client.submit(large, sent=restart)
     assert idle.service.services.storage.list() == [job.job_id]
     assert sum(sent) == len(LARGE)
+
+
+def test_a_job_is_followed_over_a_restart_of_the_service(
+    idle: Served, file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[Job] = []
+    pauses: list[float] = []
+
+    def stop(job: Job) -> None:
+        seen.append(job)
+        if not job.status.final:
+            idle.service.processes[0].kill()
+            idle.service.processes[0].wait()
+
+    def start(pause: float) -> None:
+        pauses.append(pause)
+        if len(pauses) == 2:
+            idle.service.start_api(urlsplit(idle.url).port)
+            process(idle.service.services, seen[0].job_id)
+
+    monkeypatch.setattr("csvjobs.client.time", SimpleNamespace(monotonic=time.monotonic, sleep=start))
+    with Client(idle.url) as client:
+        assert client.wait(client.submit(file).job_id, stop).status is Status.DONE
+    assert [job.status for job in seen] == [Status.QUEUED, Status.DONE]
+    assert len(pauses) == 2
 
 
 def test_a_caller_may_ask_again_with_its_own_key(idle: Served, file: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 from test_retention import end_of, make, submit
@@ -13,7 +14,7 @@ from csvjobs.flow.estimate import look_at, with_estimate
 from csvjobs.flow.process import process
 from csvjobs.flow.services import Services
 from csvjobs.flow.view import view
-from csvjobs.jobs.job import now
+from csvjobs.jobs.job import Status, now
 from csvjobs.priority import Priority
 
 
@@ -24,14 +25,15 @@ def services(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Services:
     return made
 
 
-def took(services: Services, seconds: float) -> None:
-    """A job that is done took so long."""
+def took(services: Services, seconds: float, status: Status = Status.DONE) -> None:
+    """A job that has ended took so long."""
     job_id = submit(services)
     services.queue.withdraw(job_id)
     process(services, job_id)
     job = view(services, job_id)
     assert job.started_at is not None
-    services.index.put(job.model_copy(update={"finished_at": job.started_at + timedelta(seconds=seconds)}))
+    ended = {"status": status, "finished_at": job.started_at + timedelta(seconds=seconds)}
+    services.index.put(job.model_copy(update=ended))
 
 
 def test_without_a_job_to_go_by_nothing_is_estimated(services: Services) -> None:
@@ -42,6 +44,7 @@ def test_without_a_job_to_go_by_nothing_is_estimated(services: Services) -> None
 def test_the_start_is_estimated_from_the_last_jobs(services: Services) -> None:
     for seconds in (100, 300):
         took(services, seconds)
+    took(services, 5000, Status.ERROR)
     first, _, third = (submit(services) for _ in range(3))
     for job_id, seconds in ((first, 100), (third, 300)):
         before, job, after = now(), look_at(services, job_id), now()
@@ -98,9 +101,13 @@ def test_a_job_that_has_ended_has_no_estimate(services: Services) -> None:
 
 
 def test_a_queue_that_is_away_says_nothing(services: Services, monkeypatch: pytest.MonkeyPatch) -> None:
-    def away(job_id: str) -> int:
+    def away(*_: object, **__: object) -> NoReturn:
         raise QueueUnavailable
 
-    monkeypatch.setattr(services.queue, "position", away)
     job_id = submit(services)
+    with monkeypatch.context() as patch:
+        patch.setattr(services.index, "list", away)
+        job = look_at(services, job_id)
+        assert (job.position, job.workers, job.estimated_start_at) == (0, 2, None)
+    monkeypatch.setattr(services.queue, "position", away)
     assert look_at(services, job_id) == view(services, job_id)

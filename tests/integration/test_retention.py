@@ -69,6 +69,7 @@ def test_the_job_tells_until_when_it_is_kept(services: Services) -> None:
     cancelled = cancel(services, waiting.job_id)
     assert cancelled.expires_at == cancelled.finished_at + timedelta(minutes=30)
     assert cancelled == view(services, waiting.job_id)
+    assert view(services, submit(services, "2h")).retention == 7200
 
 
 def test_without_a_setting_jobs_are_kept_unless_an_upload_says_otherwise(tmp_path: Path) -> None:

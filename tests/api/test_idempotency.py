@@ -69,6 +69,7 @@ def test_what_is_no_key_is_refused(api: Served, key: str) -> None:
         (CSV + b"1,2\n", {}),
         (CSV, {"filename": "b.csv"}),
         (CSV, {"delimiter": ";"}),
+        (CSV, {"retention": "1h"}),
         (CSV, {"pipeline": "steps: [{step: trim}]"}),
     ],
 )
@@ -90,14 +91,15 @@ def test_a_form_is_the_same_whatever_its_boundary_and_the_order_of_its_fields(ap
 
 
 def test_a_rerun_under_a_key_makes_one_job(api: Served) -> None:
-    old = api.done(CSV)["job_id"]
+    old, other = (api.done(CSV)["job_id"] for _ in range(2))
 
-    def rerun(**query: str) -> httpx.Response:
+    def rerun(job_id: str, **query: str) -> httpx.Response:
         headers = {"Idempotency-Key": "rerun"}
-        return api.client.post(f"/jobs/{old}/rerun", params=query, headers=headers)
+        return api.client.post(f"/jobs/{job_id}/rerun", params=query, headers=headers)
 
-    assert made(rerun()) == made(rerun())
-    refused(rerun(delimiter=";"), 422, "idempotency-key-reused")
+    assert made(rerun(old)) == made(rerun(old))
+    for another in (rerun(old, delimiter=";"), rerun(old, retention="1h"), rerun(other)):
+        refused(another, 422, "idempotency-key-reused")
 
 
 def test_while_the_request_is_under_way_another_is_refused(serve: Serve) -> None:

@@ -111,7 +111,11 @@ def test_the_jobs_do_not_depend_on_each_other(api: Served) -> None:
 def test_a_job_that_waits_can_be_run_again_too(serve: Serve) -> None:
     alone = serve()
     first = alone.post(b"a,b\n1,2\n")
-    assert alone.client.post(f"/jobs/{first['job_id']}/rerun").json()["status"] == "queued"
+    second = alone.client.post(f"/jobs/{first['job_id']}/rerun").json()
+    assert second["status"] == "queued"
+    # The bytes are there once, however often they are run again.
+    one, other = (alone.root / job["job_id"] / "input.csv" for job in (first, second))
+    assert one.samefile(other)
 
 
 @pytest.mark.parametrize(
@@ -130,3 +134,10 @@ def test_what_makes_no_sense_is_refused(api: Served, query: dict[str, str], stat
 
 def test_a_job_that_is_not_there_cannot_be_run_again(api: Served) -> None:
     refused(api.client.post(f"/jobs/{NOBODY}/rerun"), 404, "job-not-found")
+
+
+def test_a_job_whose_file_is_not_there_any_more_cannot_be_run_again(api: Served) -> None:
+    job_id = api.done(b"a\n1\n")["job_id"]
+    (api.root / job_id / "input.csv").unlink()
+    refused(api.client.post(f"/jobs/{job_id}/rerun"), 404, "file-not-found")
+    assert not api.leftovers()

@@ -24,8 +24,9 @@ from csvjobs.flow.process import process
 from csvjobs.flow.rerun import rerun
 from csvjobs.flow.services import Services
 from csvjobs.flow.submit import Incoming
-from csvjobs.flow.view import view
+from csvjobs.flow.view import request_of, view
 from csvjobs.jobs.job import Job, Status
+from csvjobs.pipelines.spec import build
 from csvjobs.storage.local import LocalStorage
 from csvjobs.storage.memory import MemoryStorage
 
@@ -152,6 +153,9 @@ def test_a_rerun_applies_what_it_is_told(services: Services) -> None:
     applied = rerun(services, plain.job_id, Processing(None, {}, learnt.job_id)).job_id
     process(services, applied)
     assert output(services, view(services, applied)) == "a,b\n2,x\n8,y\n"
+    beside = rerun(services, plain.job_id, Processing(FILL, {}, learnt.job_id)).job_id
+    declared = [build(request_of(services, job_id).pipeline).read.delimiter for job_id in (applied, beside)]
+    assert declared == [";", None]
     anew = rerun(services, applied, Processing(FILL)).job_id
     process(services, anew)
     assert view(services, anew).applied is None

@@ -198,6 +198,9 @@ def test_a_job_goes_on_meaning_the_table_that_it_was_sent_with(services: Service
     assert output(services, late) == "id,code,name\n1,07,\n2,08,eight\n"
     anew = rerun(services, early, Processing(LOOKUP))
     assert anew.tables["codes"].version == 2
+    learnt = run(services, ORDERS, f"{LOOKUP[:-1]}, {{step: scale, columns: [id], method: minmax}}]")
+    applied = rerun(services, run(services, ORDERS).job_id, Processing(None, {}, learnt.job_id))
+    assert applied.tables == learnt.tables
 
 
 def test_a_table_that_is_gone_ends_the_job(services: Services) -> None:

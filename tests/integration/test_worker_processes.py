@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hmac
+import os
 import signal
 import subprocess
 import sys
@@ -14,6 +15,7 @@ from pathlib import Path
 import pytest
 from chaos import ROOT, Service, eventually, gone
 from redis import Redis
+from rq.exceptions import StopRequested
 from rq.job import Job as RqJob
 from rq.serializers import JSONSerializer
 from rq.utils import now
@@ -212,9 +214,25 @@ def test_a_dead_worker_is_noticed_within_half_a_minute(redis_url: str, tmp_path:
         [ours], redis = one.queues, one.connection
         job = RqJob.create(RUN, timeout=3600, origin=ours.name, connection=redis, serializer=JSONSerializer)
         job.save()
-        one._begin(job, ours)
-        [(_, expires)] = redis.zrange(ours.started_job_registry.key, 0, -1, withscores=True)
+        execution = one._begin(job, ours)
+        [(entry, expires)] = redis.zrange(ours.started_job_registry.key, 0, -1, withscores=True)
         assert expires - now().timestamp() <= process.HEARTBEAT_TTL
+        # While the job runs, that is put off.
+        redis.zadd(ours.started_job_registry.key, {entry: 1})
+        one.maintain_heartbeats(job, execution)
+        assert redis.zscore(ours.started_job_registry.key, entry) >= expires
+
+
+def test_a_signal_that_comes_twice_at_once_is_one(
+    redis_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ended: list[int] = []
+    monkeypatch.setattr(os, "_exit", ended.append)
+    with idle_worker(redis_url, tmp_path) as one:
+        with pytest.raises(StopRequested):
+            one.request_stop(signal.SIGTERM, None)
+        one.request_stop(signal.SIGTERM, None)
+        assert ended == []
 
 
 def test_a_dead_idle_worker_is_counted_for_half_a_minute(redis_url: str, tmp_path: Path) -> None:

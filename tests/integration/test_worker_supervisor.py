@@ -102,6 +102,9 @@ def test_up_runs_everything_and_one_interrupt_ends_it(up: Run, client: Service) 
     parts = ("valkey-server", "uvicorn", "worker.reconciler", "worker.process")
     assert [len(up.members(part)) for part in parts] == [1, 1, 1, 2]
     assert len(up.family()) == 5
+    runs = [run for worker in up.members("worker.process") for run in children(worker)]
+    # When memory runs out, a run shall end, not the service.
+    assert [Path(f"/proc/{run}/oom_score_adj").read_text() for run in runs] == ["500\n"] * 2
     client.submit()
     [job] = client.judge()
     assert job.status is Status.DONE
@@ -202,6 +205,33 @@ def test_what_cannot_be_started_for_a_while_is_started_later(
             told = "brief cannot be started (No such file or directory); again in 0.5 s"
             eventually(lambda: running.tend() or told in capsys.readouterr().err)
         eventually(lambda: running.tend() or starts.read_text() == "\n\n")
+
+
+def test_the_queue_outlives_who_uses_it_and_what_is_printed_may_be_no_text(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    env, ends = dict(os.environ), tmp_path / "ends"
+    loop = "while true; do sleep 0.01; done"
+    with supervisor.Supervisor() as running:
+        for name, last in (("queue", True), ("user", False)):
+            trap = f"trap 'sleep 0.{0 if last else 2}; echo {name} >> {ends}; exit' TERM"
+            script = rf"{trap}; printf '\377\n'; echo {name} is up; {loop}"
+            running.start(Program(name, ["sh", "-c", script], last=last), env)
+        printed = list[str]()
+        eventually(lambda: printed.append(capsys.readouterr().err) or "".join(printed).count(" is up") == 2)
+    assert ends.read_text() == "user\nqueue\n"
+
+
+def test_who_started_it_with_nohup_wants_no_hangup_to_end_it() -> None:
+    before, went_on = signal.signal(signal.SIGHUP, signal.SIG_IGN), False
+    try:
+        with supervisor.Supervisor() as running:
+            os.kill(os.getpid(), signal.SIGHUP)
+            running.tend()
+            went_on = True
+        assert went_on
+    finally:
+        signal.signal(signal.SIGHUP, before)
 
 
 def test_nobody_who_reads_what_it_says_is_no_end_of_it(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -189,15 +189,16 @@ def test_a_file_that_was_cut_short_on_disk_is_not_sent_as_whole(api: Served, nam
 
 def test_a_dialect_of_its_own_is_told_of_the_output(api: Served) -> None:
     write = "write: {profile: excel, delimiter: ;, header: false}"
-    job = api.done(b"id,name\n1,Zo\xc3\xab\n", pipeline=write)
+    job = api.done(b"id,name\n1,Zo\xc3\xab\n2\n", pipeline=write)
     form = {"delimiter": ";", "header": False, "encoding": "utf-8"}
     assert job["output"] == {"name": "output.csv", **form}
     answer = api.client.get(f"/download_csv/{job['job_id']}/")
     assert answer.content == b"\xef\xbb\xbf1;Zo\xc3\xab\r\n"
     assert answer.headers["content-type"] == "text/csv; charset=utf-8; header=absent"
     assert hashlib.sha256(answer.content).hexdigest() == job["files"]["output.csv"]["sha256"]
-    given = api.client.get(f"/jobs/{job['job_id']}/input.csv")
-    assert given.headers["content-type"] == "text/csv; charset=utf-8; header=present"
+    for other in ("input.csv", "rejected.csv"):
+        given = api.client.get(f"/jobs/{job['job_id']}/{other}")
+        assert given.headers["content-type"] == "text/csv; charset=utf-8; header=present"
 
 
 @pytest.mark.parametrize(
@@ -230,7 +231,7 @@ def test_a_failed_job_has_its_reason_and_no_output(api: Served) -> None:
     assert answer.text.startswith("unknown-column (column nmae): ")
     assert "Did you mean 'name'?" in answer.text
     body = refused(api.client.get(f"/download_csv/{job['job_id']}/"), 409, "job-has-no-output")
-    assert "nmae" in body["detail"]
+    assert ("nmae" in body["detail"], body["hint"]) == (True, job["error"]["hint"])
 
 
 def test_an_unfinished_job_has_an_input_and_no_output_yet(serve: Serve) -> None:

@@ -61,6 +61,7 @@ def test_the_type_of_a_problem_is_the_address_of_a_page_about_it(api: Served) ->
     page = api.client.get(problem["type"])
     assert page.headers["content-type"].startswith("text/html")
     assert page.headers["content-security-policy"].startswith("default-src 'self'; ")
+    assert page.headers["referrer-policy"] == "same-origin"
     assert "<h1>There is no such job.</h1>" in page.text
     assert "<code>GET /jobs</code> lists all jobs." in page.text
     assert "`" not in "".join(api.client.get(f"/problems/{code}").raise_for_status().text for code in kinds())

@@ -109,7 +109,7 @@ def _offset(delivery: Delivery, cursor: str | None) -> int:
     if cursor is None:
         return 0
     digits = cursor.partition("-")[0]
-    if not (digits.isascii() and digits.isdecimal()) or cursor != _cursor(delivery, int(digits)):
+    if not digits.isdecimal() or cursor != _cursor(delivery, int(digits)):
         raise InvalidOption(
             f"The cursor {cursor!r} is not one of this job's.", hint="Take it from `next` of the page before."
         )

@@ -28,7 +28,7 @@ class NamedTables:
 
     def get(self, name: str, version: int | None = None) -> TableRef:
         """A version of the table, by default the newest. Raises TableNotFound."""
-        return TableRef.model_validate_json(self._stored.get(name, version)[1])
+        return TableRef.model_validate_json(self._stored.get(_checked(name), version)[1])
 
     def put(self, name: str, job_id: str, sha256: str) -> tuple[TableRef, bool]:
         """Makes a job's output the newest version of that name; returns whether the version is new.
@@ -52,13 +52,24 @@ class NamedTables:
 
     def delete(self, name: str) -> None:
         """Deletes the name with its versions; the jobs stay. Raises TableNotFound."""
-        if not NAME.fullmatch(name) or not self._stored.delete(name):
-            raise TableNotFound(f"There is no table {name!r}.")
+        if not self._stored.delete(_checked(name)):
+            raise _unknown(name)
 
     def versions(self, name: str) -> list[int]:
         """The version numbers of a name, oldest first."""
-        return self._stored.of(name) if NAME.fullmatch(name) else []
+        return self._stored.of(name)
 
     def newest(self) -> list[TableRef]:
         """The newest version of each name."""
         return [self.get(name) for name in self._stored.names()]
+
+
+def _checked(name: str) -> str:
+    """The name. Raises TableNotFound for one that no table can have."""
+    if not NAME.fullmatch(name):
+        raise _unknown(name)
+    return name
+
+
+def _unknown(name: str) -> TableNotFound:
+    return TableNotFound(f"There is no table {name[:120]!r}.")

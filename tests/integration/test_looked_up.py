@@ -85,6 +85,23 @@ def test_a_table_is_what_a_job_has_made_however_it_was_written(
     assert found == [("code", "name"), ("07", 'a "b"', 1), (None, "", 2)]
 
 
+@pytest.mark.parametrize(
+    "rows",
+    [
+        ["code,name", "'07','a'"],
+        ["# a,b", "# c,d", "code,name", "1,2"],
+        ["x,y", *["1;2;3,4;5"] * 5],
+    ],
+)
+def test_what_could_mean_another_dialect_is_of_the_table(
+    services: Services, tmp_path: Path, rows: list[str]
+) -> None:
+    written = "\n".join(rows).encode()
+    job_id = run(services, written, "", delimiter=",", quote='"', skip="0", header="true").job_id
+    found = cells(services, pinned(services, asks(job_id)), tmp_path / "scratch")[job_id]
+    assert [row[:2] for row in found] == [tuple(row.split(",")) for row in rows]
+
+
 def test_a_job_that_was_deleted_is_told_of(services: Services) -> None:
     job_id = run(services, CODES).job_id
     delete(services, job_id)
@@ -145,12 +162,14 @@ def test_of_many_who_give_a_name_at_once_each_makes_a_version(tmp_path: Path) ->
 
 
 def test_odd_names_and_too_many_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    tables = NamedTables(tmp_path)
-    for name in ("", "../x", "a/b", ".hidden", "x@1", "x" * 101, "é"):
+    tables = NamedTables(tmp_path / "tables")
+    NamedTables(tmp_path).put("x", "job", "0")
+    for name in ("", "../x", "a/b", ".hidden", "x@1", "x" * 101, "x" * 300, "é", "\0"):
         with pytest.raises(InvalidOption):
             tables.put(name, "job", "0")
-        with pytest.raises(TableNotFound):
-            tables.delete(name)
+        for act in (tables.get, tables.delete):
+            with pytest.raises(TableNotFound):
+                act(name)
     monkeypatch.setattr(versions, "MAX_NAMES", 1)
     tables.put("a", "job", "0")
     with pytest.raises(TooManyTables):
@@ -242,6 +261,9 @@ def test_a_table_that_is_gone_is_missed(services: Services, tmp_path: Path) -> N
     other = {job_id: tables[job_id].model_copy(update={"sha256": "0" * 64})}
     with pytest.raises(TableGone, match="sha256"):
         cells(services, other, tmp_path / "changed")
+    services.storage.withdraw(job_id, "output.csv")
+    with pytest.raises(TableGone, match="was deleted"):
+        cells(services, tables, tmp_path / "gone")
     delete(services, job_id)
     with pytest.raises(TableGone, match=f"job {job_id}, whose output it is, was deleted"):
         cells(services, tables, tmp_path / "deleted")

@@ -212,6 +212,8 @@ def test_the_fits_pipeline_is_taken_whole_and_options_beside_it_win(services: Se
 def test_a_pipeline_beside_it_must_be_the_same(services: Services) -> None:
     learnt = run(services, "a\n1\n3\n", pipeline=FILL, bad_rows="fail")
     assert output(services, run(services, "a,b\n,1\n", learnt.job_id, FILL)) == "a,b\n2,1\n"
+    # As a form may send them: with spaces around the id, and for none.
+    assert output(services, run(services, "a,b\n,1\n", f" {learnt.job_id}\n", " ")) == "a,b\n2,1\n"
     for other in (FILL.replace("mean", "median"), LABEL, "tidy"):
         with pytest.raises(PipelineMismatch):
             submit(services, "a\n1\n", learnt.job_id, other)

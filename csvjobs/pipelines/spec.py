@@ -58,7 +58,7 @@ class Pipeline(BaseModel):
         if self.steps:
             options = zip(self.steps, document["steps"], strict=True)
             document["steps"] = [{"step": step.step, **given} for step, given in options]
-        return yaml.safe_dump(document, sort_keys=False, allow_unicode=True)
+        return yaml.dump(document, Dumper=_Dumper, sort_keys=False, allow_unicode=True)
 
     def document(self) -> dict[str, Any]:
         """The whole pipeline as plain data; `build` restores it."""
@@ -67,6 +67,15 @@ class Pipeline(BaseModel):
     @property
     def sha256(self) -> str:
         return digest(self.document())
+
+
+class _Dumper(yaml.SafeDumper):
+    """Escapes a next line (U+0085) within a text: unescaped, YAML reads it as a space."""
+
+    def analyze_scalar(self, scalar: str) -> Any:
+        analysis = super().analyze_scalar(scalar)
+        analysis.allow_single_quoted &= "\x85" not in scalar
+        return analysis
 
 
 def digest(data: dict[str, Any]) -> str:

@@ -131,6 +131,13 @@ def test_the_other_names_of_steps_are_of_steps_and_are_no_steps() -> None:
     assert not ELSEWHERE.keys() & OWN.keys()
 
 
+def test_yaml_gives_every_character_back() -> None:
+    breaks = [*map(chr, range(1, 0xA1)), "\u2028", "\u2029", "\ufeff", "\U0001f600", "null", "- a", "a: b #c"]
+    mapping = {f"{one}a{one} b": text for one in breaks for text in (one, f"a {one} b", f"a\n{one}")}
+    pipeline = build({"steps": [{"step": "replace", "columns": breaks, "mapping": mapping}]})
+    assert parse(pipeline.yaml()) == pipeline
+
+
 def test_a_tab_is_a_tab_however_yaml_has_it() -> None:
     for tab in (r'"\t"', r"'\t'", r"\t"):
         made = parse(f"read: {{delimiter: {tab}}}\nwrite: {{delimiter: {tab}}}\n")

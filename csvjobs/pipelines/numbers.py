@@ -74,8 +74,10 @@ class Numbers:
         return centre + off / scale
 
     def deviation(self) -> float:
-        """The population standard deviation (ddof 0)."""
+        """The population standard deviation (ddof 0); infinite if a distance from the mean is no double."""
         mean = self.mean
+        if math.isinf(max(self.high - mean, mean - self.low)):
+            return math.inf
         scale = self._scale(mean)
         distance = f"(({self._ref} - {constant(mean)}) * {constant(scale)})"
         # The mean of many large, close numbers is not a double: subtract the rounding of the mean.

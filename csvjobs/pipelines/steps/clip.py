@@ -1,11 +1,13 @@
 """Limits numbers to a lower and an upper bound."""
 
+from math import isfinite
 from typing import Annotated, ClassVar, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from csvjobs.engines.base import Sql
+from csvjobs.errors import NotANumber
 from csvjobs.pipelines.step import (
     Change,
     Column,
@@ -85,10 +87,15 @@ class Clip(LearningStep):
         return [Need(name, "quantile", part) for part in self.quantiles or (0.25, 0.75)]
 
     def _bounds(self, name: str, learnt: Learnt) -> tuple[float | None, float | None]:
+        """The lower and the upper bound, given or learnt. Raises NotANumber."""
         if self.quantiles is None and self.iqr is None:
             return self.lower, self.upper
         first, third = self.learnt_of(name, learnt)
-        beyond = (self.iqr or 0.0) * (third - first)
+        if self.iqr is None:
+            return first, third
+        if not isfinite(third - first):
+            raise NotANumber(f"The numbers of column {name!r} are too far apart to clip.", column=name)
+        beyond = self.iqr * (third - first)
         return first - beyond, third + beyond
 
 

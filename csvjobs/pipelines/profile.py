@@ -211,11 +211,11 @@ def _filled(rows: Sequence[Sequence[str | None]], place: int, nulls: Sequence[st
 
 def _spread(facts: Sequence[Any], cells: Sequence[str], *, whole: bool) -> Spread:
     count, low, high, quartiles = facts
-    drawn = [float(cell) for cell in cells if re.fullmatch(NUMBER, cell, re.ASCII)]
+    drawn = (float(cell) for cell in cells if re.fullmatch(NUMBER, cell, re.ASCII))
     numbers = sorted(filter(isfinite, drawn))
     if whole and numbers:
         quartiles = [_quantile(numbers, part) for part in QUARTERS]
-    return Spread(count=count, low=low, high=high, about_quartiles=quartiles, bars=_bars(drawn))
+    return Spread(count=count, low=low, high=high, about_quartiles=quartiles, bars=_bars(numbers))
 
 
 def _quantile(numbers: Sequence[float], part: float) -> float:
@@ -232,7 +232,5 @@ def _bars(numbers: Sequence[float]) -> list[int]:
     width = high / BARS - low / BARS
     if not width:
         return [len(numbers)]
-    counts = Counter(
-        min(BARS - 1, max(0, int(number / width - low / width))) for number in numbers if isfinite(number)
-    )
+    counts = Counter(min(BARS - 1, max(0, int(number / width - low / width))) for number in numbers)
     return [counts[place] for place in range(BARS)]

@@ -1,6 +1,7 @@
 """Profiles of tables, compared with what Python finds in the same cells."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from statistics import median
 
@@ -58,6 +59,21 @@ def test_quartiles_of_a_small_table_are_those_of_numpy(engine: DuckEngine, tmp_p
         found = column(engine, tmp_path, list(map(str, cells)))
         assert found.numbers is not None
         assert found.numbers.about_quartiles == np.quantile(cells, [0.25, 0.5, 0.75]).tolist()
+
+
+def test_what_is_no_double_or_means_missing_is_not_among_the_numbers(
+    engine: DuckEngine, tmp_path: Path
+) -> None:
+    path = tmp_path / "table.csv"
+    path.write_text("x\n1\n-999\n2\n1e400\n4\n")
+    relation = engine.relation(Source(path, Dialect(), 1, ("x",), 5), numbered=True)
+    sql = replace(engine.sql, nulls=("-999",))
+    [found] = profile(engine, sql, relation, Columns([Column("x", "c0")]), 5).columns
+    assert (found.filled, found.empty) == (4, 1)
+    assert found.numbers is not None
+    assert (found.numbers.count, found.numbers.low, found.numbers.high) == (3, 1, 4)
+    assert found.numbers.about_quartiles == np.quantile([1, 2, 4], [0.25, 0.5, 0.75]).tolist()
+    assert found.numbers.bars == np.histogram([1, 2, 4], len(found.numbers.bars))[0].tolist()
 
 
 @pytest.mark.parametrize(

@@ -236,6 +236,8 @@ PLAIN = b"a,b\n1,2\n3,4\n"
         (b'a,b\n"x\ny, z",""\n', True),
         (b"a,b\n1\n", False),
         (b"a,b\n1,2\n\n3,4\n", False),
+        (b"a,b\n1,2,3\n\n", False),
+        (b'a\n"1\n', False),
         (b'a,b\n1, "x"\n', False),
         (b'a,b\n1,"x" \n', False),
         (b"a,b\n1,2\r\n3,4\n", False),

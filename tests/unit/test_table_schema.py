@@ -40,6 +40,7 @@ def rules(field: dict[str, Any], **schema: Any) -> list[dict[str, Any]]:
         ({"type": "string", "categories": [{"value": "x", "label": "X"}]}, {"one_of": ["x"]}),
         ({"type": "integer"}, {"type": "integer"}),
         ({"type": "integer", "groupChar": ","}, {"type": "integer", "group": ","}),
+        ({"type": "integer", "groupChar": "."}, {"type": "integer", "group": ".", "decimal": ","}),
         (
             {"type": "integer", "constraints": {"minimum": 0, "exclusiveMaximum": 10}},
             {"type": "integer", "at_least": "0", "below": "10"},
@@ -273,6 +274,7 @@ def test_a_schema_comes_back_as_it_was() -> None:
         {"type": "yearmonth"},
         {"type": "string", "format": "email", "constraints": {"pattern": ".*[.]org"}},
         {"type": "date", "format": "%d %b %Y", "constraints": {"exclusiveMinimum": "03 Apr 2026"}},
+        {"type": "date", "format": "%d.%m.%Y", "constraints": {"minimum": "01.02.0999"}},
         {"type": "datetime", "format": "%d.%m.%Y %H:%M", "constraints": {"enum": ["03.04.2026 10:30"]}},
         {"type": "datetime", "constraints": {"maximum": "2026-04-03T10:30:00.5"}},
         {"type": "number", "decimalChar": ",", "groupChar": ".", "constraints": {"minimum": "0,125"}},

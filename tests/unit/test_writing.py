@@ -324,6 +324,8 @@ def test_a_column_that_was_cast_has_its_type_in_parquet(
         ("boolean", ["yes", "no"], [True, False]),
         ("date", ["2026-04-03", None], [datetime(2026, 4, 3), None]),
         ("date", ["1899-12-31"], ["1899-12-31"]),
+        ("date", ["1900-02-28"], ["1900-02-28"]),
+        ("date", ["1901-01-01"], [datetime(1901, 1, 1)]),
         ("datetime", ["2026-04-03T10:30:00"], [datetime(2026, 4, 3, 10, 30)]),
         ("datetime", ["2026-04-03T10:30:00Z"], ["2026-04-03T10:30:00Z"]),
     ],

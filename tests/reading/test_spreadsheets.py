@@ -146,10 +146,10 @@ def test_what_stands_in_the_file_is_understood(bench: ReadBench) -> None:
     strings = [
         "<t>name</t>",
         "<r><rPr><b/></rPr><t>bo</t></r><r><t xml:space='preserve'>ld </t></r><rPh><t>X</t></rPh>",
-        "<t>a_x000D_b_x005F_x0041_</t>",
+        "<t>a_x000D_b_x005F_x0041__xD83D__xDE00__xD83D_</t>",
     ]
     table = bench.table(by_hand(rows, strings=strings))
-    assert table.rows == [("bold ", "xy"), ("a\rb_x0041_", "#DIV/0!"), ("false", None), (None, "")]
+    assert table.rows == [("bold ", "xy"), ("a\rb_x0041_😀\ufffd", "#DIV/0!"), ("false", None), (None, "")]
     assert table.counts == (4, 0, {"blank lines": 2})
     notes = " ".join(table.reading.warnings)
     assert "errors such as #N/A, read as these texts: 1." in notes

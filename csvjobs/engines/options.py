@@ -88,6 +88,14 @@ class WriteOptions(BaseModel):
         return self
 
     @property
+    def given(self) -> dict[str, Any]:
+        """The options that restore these: those that `profile` and `encoding` do not set by themselves."""
+        profiled = WriteOptions(profile=self.profile)
+        implied = WriteOptions(profile=self.profile, encoding=self.encoding).model_dump()
+        implied |= {"profile": None, "encoding": profiled.encoding}
+        return {name: value for name, value in self.model_dump().items() if value != implied[name]}
+
+    @property
     def filename(self) -> str:
         """The name of the job's output file."""
         return f"output.{self.format}{PACKED[self.compression]}"

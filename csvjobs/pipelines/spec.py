@@ -55,6 +55,8 @@ class Pipeline(BaseModel):
         """The pipeline as YAML, without defaults; `parse` restores it."""
         # Excludes None as well: in a pipeline file, null would be a text like any other.
         document = self.model_dump(mode="json", by_alias=True, exclude_defaults=True, exclude_none=True)
+        if "write" in document:
+            document["write"] = self.write.given
         if self.steps:
             options = zip(self.steps, document["steps"], strict=True)
             document["steps"] = [{"step": step.step, **given} for step, given in options]

@@ -186,9 +186,33 @@ def test_a_pipeline_as_yaml_is_the_same_pipeline(text: str) -> None:
     assert parse(parse(text).yaml()) == parse(text)
 
 
+@pytest.mark.parametrize(
+    "options",
+    [
+        "{profile: excel}",
+        "{profile: excel, bom: false}",
+        "{profile: excel, newline: lf}",
+        "{profile: excel-unicode, delimiter: ','}",
+        "{profile: excel-unicode, encoding: utf-8}",
+        "{profile: excel-unicode, bom: false}",
+        "{encoding: utf-16}",
+        "{encoding: utf-16, bom: false}",
+        "{bom: true}",
+    ],
+)
+def test_a_pipeline_as_yaml_writes_as_its_author_said(options: str) -> None:
+    """Also where an option is given that a profile or the encoding would set otherwise."""
+    pipeline = parse(f"write: {options}")
+    assert parse(pipeline.yaml()) == pipeline
+
+
 def test_a_pipeline_as_yaml_says_no_more_than_its_author() -> None:
     assert parse(TRIM).yaml() == "steps:\n- step: trim\n"
     assert parse("{}").yaml() == "{}\n"
+    excel = "write:\n  profile: excel\n  delimiter: ;\n"
+    assert parse(excel).yaml() == excel
+    unmarked = "write:\n  profile: excel\n  bom: false\n"
+    assert parse(unmarked).yaml() == unmarked
 
 
 @pytest.mark.parametrize("step", STEPS, ids=wire_name)

@@ -182,7 +182,9 @@ def _pipelines(settings: Settings) -> str:
         try:
             named.get(name)
         except InvalidPipeline as error:
-            raise BadSetup(f"{settings.pipelines_dir / name}.yaml: {error}") from None
+            newest = max(named.versions(name), default=None)
+            where = f"{name}@{newest}" if newest else settings.pipelines_dir / f"{name}.yaml"
+            raise BadSetup(f"{where}: {error}") from None
     return f"{len(named.names())} in {settings.pipelines_dir}"
 
 

@@ -124,6 +124,16 @@ def test_a_pipeline_that_is_none_is_named(at: Terminal, content: bytes) -> None:
     assert line.startswith("WRONG  pipelines  pipelines/broken.yaml: ")
 
 
+def test_a_stored_pipeline_that_is_none_is_named_with_its_version(at: Terminal) -> None:
+    """As one of a newer csvjobs is, with an option that this one does not have."""
+    (at.folder / "pipelines/stored/theirs").mkdir(parents=True)
+    at.write("pipelines/stored/theirs/1.json", b'{"steps": []}')
+    at.write("pipelines/stored/theirs/2.json", b'{"steps": [], "report": {"newer": false}}')
+    [line] = wrong(examined(at))
+    assert line.startswith("WRONG  pipelines  theirs@2: ")
+    assert "There is no option 'newer'." in line
+
+
 def test_a_port_that_somebody_has_is_wrong(at: Terminal) -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]

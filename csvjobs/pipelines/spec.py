@@ -202,9 +202,21 @@ def _validated(
         return model.model_validate(data)
     except ValidationError as invalid:
         for fault in invalid.errors():
-            places = (str(place).replace("~", "~0").replace("/", "~1") for place in fault["loc"])
+            places = (place.replace("~", "~0").replace("/", "~1") for place in _place(data, fault))
             errors.append(_fault(model, fault).at("/".join([pointer, *places]), step))
         return None
+
+
+def _place(data: Any, fault: Any) -> Iterator[str]:
+    """Where in the data the fault is. Pydantic's place also names types, and options of our own making."""
+    places = fault["loc"]
+    for at, place in enumerate(places, 1):
+        inside = data if isinstance(data, dict) else range(len(data) if isinstance(data, list) else 0)
+        if place in inside:
+            data = data[place]
+            yield str(place)
+        elif fault["type"] == "missing" and at == len(places):
+            yield str(place)
 
 
 def _fault(model: type[BaseModel], fault: Any) -> InvalidOption:

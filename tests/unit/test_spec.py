@@ -49,6 +49,29 @@ def test_all_faults_are_told_at_once_each_with_its_place() -> None:
     assert told["/steps/1/colums"] == "Did you mean 'columns'?"
 
 
+@pytest.mark.parametrize(
+    ("step", "place"),
+    [
+        ("{step: pivot, name: a, value: b, function: avg}", "/function"),
+        ("{step: target, columns: [a], target: b, smooth: -1}", "/smooth"),
+        ("{step: aggregate, values: {a: {avg: b}}}", "/values/a"),
+        ("{step: cast, columns: [a], to: date, format: '%Q'}", "/format"),
+        ("{step: cast, columns: [a], to: date, format: ['%Y-%m-%d', '%Q']}", "/format/1"),
+        ("{step: derive, values: {'': a}}", "/values/"),
+        ("{step: sort, by: [a, {as: number}]}", "/by/1/column"),
+        ("{step: validate, rules: [{column: a, unique: all}]}", "/rules/0/unique"),
+    ],
+)
+def test_a_pointer_leads_to_what_was_written(step: str, place: str) -> None:
+    assert set(faults(f"steps: [{step}]")) == {f"/steps/0{place}"}
+
+
+@pytest.mark.parametrize("other", ["method: keep_last, with: '#'", "method: hash, visible: 2"])
+def test_a_mask_takes_no_option_of_another_method(other: str) -> None:
+    [told] = faults(f"steps: [{{step: mask, columns: [a], {other}}}]").values()
+    assert "is for method: " in told
+
+
 def test_people_are_told_the_step_by_its_number_from_1_and_programs_a_pointer() -> None:
     with pytest.raises(InvalidPipeline) as caught:
         parse("nmae: x\nread: {skip: a}\nsteps:\n- step: tirm\n- {step: trim, colums: [a]}\n- trim\n")

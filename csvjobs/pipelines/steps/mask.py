@@ -2,10 +2,14 @@
 
 from typing import ClassVar, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
+from pydantic_core import PydanticCustomError
 
 from csvjobs.engines.base import Sql
 from csvjobs.pipelines.step import Change, Column, Columns, ColumnStep, Example, Learnt, Names, missing
+
+REDACTED = "***"
+VISIBLE = 4
 
 
 class Mask(ColumnStep):
@@ -27,8 +31,16 @@ class Mask(ColumnStep):
     step: Literal["mask"] = "mask"
     columns: Names = Field(description="Names of the columns to hide.")
     method: Literal["redact", "keep_last", "hash"] = Field(description="How to hide a cell.")
-    with_: str = Field("***", alias="with", description="The text for `method: redact`.")
-    visible: int = Field(4, ge=1, le=100, description="How many characters `method: keep_last` keeps.")
+    with_: str = Field(REDACTED, alias="with", description="The text for `method: redact`.")
+    visible: int = Field(VISIBLE, ge=1, le=100, description="How many characters `method: keep_last` keeps.")
+
+    @model_validator(mode="after")
+    def _of_its_method(self) -> "Mask":
+        if self.method != "redact" and self.with_ != REDACTED:
+            raise PydanticCustomError("no_method", "With is for method: redact only")
+        if self.method != "keep_last" and self.visible != VISIBLE:
+            raise PydanticCustomError("no_method", "Visible is for method: keep_last only")
+        return self
 
     def change(self, columns: Columns, learnt: Learnt, sql: Sql) -> Change:
         def cell(column: Column) -> str:

@@ -71,7 +71,7 @@ class Pivot(Step):
     value: str | None = Field(
         None, description="The column whose cells fill them; not for `function: count`."
     )
-    function: Literal["only", "first"] | Function = Field(
+    function: Literal["only", "first", Function] = Field(
         "only", description="How to combine the rows that belong to one cell."
     )
     separator: str = Field(SEPARATOR, description="The text between joined cells; for `function: join` only.")

@@ -29,9 +29,11 @@ LONGEST = 100 * 365 * UNITS["d"]
 def seconds(text: str) -> int:
     """Parses a duration: `90`, `90s`, `30m`, `12h` or `7d`, in seconds. Raises ValueError."""
     match = re.fullmatch(r"\s*([0-9]{1,10})\s*([smhd]?)\s*", text)
-    found = int(match[1]) * UNITS[match[2]] if match else 0
-    if not 0 < found <= LONGEST:
+    if not match:
         raise ValueError("It should be a time in seconds, or like 30m, 12h, 7d")
+    found = int(match[1]) * UNITS[match[2]]
+    if not 0 < found <= LONGEST:
+        raise ValueError("It should be longer than 0 s and at most 100 years")
     return found
 
 

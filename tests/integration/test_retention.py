@@ -214,6 +214,12 @@ def test_no_other_time_can_be_asked_for(services: Services, asked: str) -> None:
     assert services.storage.list() == []
 
 
+@pytest.mark.parametrize("asked", ["0", "0h", "9999999d"])
+def test_a_time_out_of_bounds_is_told_the_bounds(services: Services, asked: str) -> None:
+    with pytest.raises(InvalidOption, match="longer than 0 s and at most 100 years"):
+        submit(services, asked)
+
+
 @pytest.mark.parametrize(
     ("text", "meant"), [("90", 90), ("90s", 90), ("30m", 1800), (" 12 h ", 43200), ("7d", 604800)]
 )

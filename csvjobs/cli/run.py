@@ -65,6 +65,7 @@ def run(
 ) -> None:
     """Process a file locally, without a service.
 
+    Without --pipeline it uses tidy, which changes no value; with --apply, the pipeline that learnt.
     Existing files are replaced, once the new ones are complete.
 
     Example: `csvjobs run examples/contacts.csv -p crm-clean -o clean.csv`

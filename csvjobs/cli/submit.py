@@ -50,6 +50,8 @@ def submit(
 ) -> None:
     """Submit a file to a service; prints the job's id.
 
+    Without --pipeline it uses tidy, which changes no value; with --apply, the pipeline that learnt.
+
     Example: `csvjobs submit my.csv -p tidy -o clean.csv`
     """
     with clean_end(), Client(server) as client:

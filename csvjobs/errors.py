@@ -26,7 +26,7 @@
     │   └── PreviewTimeout · PreviewTooLarge
     ├── Cancelled        not a fault: a client cancelled the job
     └── ServiceError     the service's own fault (5xx); retried where that can help, always logged
-        ├── QueueUnavailable · StorageUnavailable · DiskFull · Stopping
+        ├── QueueUnavailable · StorageUnavailable · DiskFull · ServiceBusy · Stopping
         └── DamagedJob · AccountMismatch · WorkerLost · InternalError · BadSetup
 
 The docstring of a class is its title and, below, what to do in general: docs/errors.md and the pages at

@@ -164,7 +164,7 @@ async def _busy(request: Request, error: Exception) -> Response:
     """Too many open files; any other error of the system is unexpected."""
     if not isinstance(error, OSError) or error.errno not in (errno.EMFILE, errno.ENFILE):
         raise error
-    return await _ours(request, ServiceBusy())
+    return await _ours(request, ServiceBusy(hint=ServiceBusy.help()))
 
 
 async def _unexpected(request: Request, error: Exception) -> Response:

@@ -46,7 +46,7 @@ def request_of(services: Services, job_id: str) -> Request:
         return _stored(services, job_id, REQUEST, Request)
     except FileNotFound:
         # A folder without a request is no job, whatever else it holds.
-        raise JobNotFound(f"There is no job {job_id!r}.") from None
+        raise JobNotFound(f"There is no job {job_id!r}.", hint=JobNotFound.help()) from None
 
 
 def _stored(services: Services, job_id: str, name: str, model: type[M]) -> M:

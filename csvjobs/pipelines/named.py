@@ -117,7 +117,7 @@ class NamedPipelines:
     def _check_free(self, name: str) -> None:
         if self._fixed(name):
             what = "is built in" if name == TIDY.name else "is a file of the service's own"
-            raise PipelineFixed(f"The pipeline {name!r} {what}.", hint="Take another name.")
+            raise PipelineFixed(f"The pipeline {name!r} {what}.", hint=PipelineFixed.help())
 
     def _valid(self, name: str) -> Pipeline | None:
         try:

@@ -39,8 +39,8 @@ def to_schema(pipeline: Pipeline) -> dict[str, Any]:
     step, or a rule has no counterpart."""
     checks = [step for step in pipeline.steps if isinstance(step, Validate)]
     if len(checks) != 1:
-        found = f"The pipeline {pipeline.name!r} has the step validate {len(checks)} times"
-        raise InvalidOption(f"{found}; a Table Schema is made of one.")
+        found = f"The pipeline {pipeline.name!r} has {len(checks) or 'no'} steps validate"
+        raise InvalidOption(f"{found}; a Table Schema is made from exactly one.")
     [check] = checks
     if check.table_schema:
         return check.table_schema.model_dump(mode="json", by_alias=True, exclude_unset=True)

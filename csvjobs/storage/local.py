@@ -327,7 +327,8 @@ class LocalStorage(Storage):
             if error.errno not in (errno.ENOENT, errno.ENOTDIR):
                 raise
             if self._folder(job_id).is_dir():
-                raise FileNotFound(f"Job {job_id} has no file {Path(error.filename).name!r}.") from None
+                said = f"Job {job_id} has no file {Path(error.filename).name!r}."
+                raise FileNotFound(said, hint=FileNotFound.help()) from None
             raise self._missing(job_id) from None
 
     def _missing(self, job_id: str) -> JobNotFound:
@@ -394,7 +395,7 @@ def _checked(job_id: str) -> str:
 
 
 def _not_found(job_id: str) -> JobNotFound:
-    return JobNotFound(f"There is no job {job_id!r}.")
+    return JobNotFound(f"There is no job {job_id!r}.", hint=JobNotFound.help())
 
 
 def _away(root: Path, error: OSError) -> StorageUnavailable:

@@ -223,7 +223,8 @@ def test_without_another_open_file_the_service_says_so_until_it_has_one(serve: S
         next(told)
         before = resource.prlimit(server.pid, resource.RLIMIT_NOFILE)
         resource.prlimit(server.pid, resource.RLIMIT_NOFILE, (3, before[1]))
-        refused(alone.client.get(f"/jobs/{job_id}"), 503, "service-busy")
+        busy = refused(alone.client.get(f"/jobs/{job_id}"), 503, "service-busy")
+        assert "Try again" in busy["hint"]
         refused(alone.client.post("/upload_csv", content=CSV), 503, "service-busy")
         alone.service.services.index.put(view(alone.service.services, job_id))
         assert list(told) == []

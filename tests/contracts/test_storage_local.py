@@ -193,8 +193,9 @@ def test_it_is_told_for_a_month_that_a_job_was_deleted(storage: LocalStorage) ->
     with pytest.raises(JobGone):
         storage.open(job_id, INPUT)
     storage.sweep(time.time() + TOLD_FOR + 60)
-    with pytest.raises(JobNotFound, match="There is no job"):
+    with pytest.raises(JobNotFound, match="There is no job") as caught:
         storage.open(job_id, INPUT)
+    assert "30 days" in (caught.value.hint or "")
 
 
 def test_a_marker_whose_commit_never_came_is_swept_but_not_during_a_commit(storage: LocalStorage) -> None:

@@ -260,8 +260,9 @@ def test_what_is_no_read_option_is_refused(
 def test_a_job_that_is_not_there_is_refused(at: Terminal, api: Served, command: tuple[str, ...]) -> None:
     typed = at.types(*command, "-s", api.url)
     assert (typed.status, typed.out) == (2, "")
-    assert typed.err.startswith("error job-not-found: ")
-    assert len(typed.err.splitlines()) == 1
+    said, *hint = typed.err.splitlines()
+    assert said.startswith("error job-not-found: ")
+    assert " ".join(map(str.strip, hint)).startswith("Check the id: ")
 
 
 def test_a_damaged_file_is_not_saved(at: Terminal, api: Served) -> None:

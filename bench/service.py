@@ -94,4 +94,5 @@ def _valkey(socket: Path) -> list[str]:
 
 def _api(port: int) -> list[str]:
     server = [sys.executable, "-m", "uvicorn", "main:app", "--port", str(port), "--log-level", "warning"]
-    return [*server, "--timeout-graceful-shutdown", "2"]
+    # h11, as `csvjobs up` runs it.
+    return [*server, "--http", "h11", "--timeout-graceful-shutdown", "2"]

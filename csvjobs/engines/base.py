@@ -205,8 +205,8 @@ class Sql(ABC):
 class Engine(ABC):
     """The engine of one run. A relation is the text of a query with text columns, NULL for an empty cell.
 
-    Raises: ReadFailed if the source is not as clean as declared; Unsure from `refused`; MemoryLimit,
-    DiskFull; Interrupted after `interrupt`.
+    Raises: ReadFailed if the source is not as clean as declared, or cannot be read on several cores; Unsure
+    from `refused`; MemoryLimit, DiskFull; Interrupted after `interrupt`.
     """
 
     sql: Sql
@@ -217,7 +217,8 @@ class Engine(ABC):
 
     @abstractmethod
     def spare(self) -> None:
-        """Switches to using less memory, at the price of time."""
+        """Switches to one core, at the price of time: needs less memory, and reads every file that is as
+        clean as declared."""
 
     @abstractmethod
     def kept(self, query: str) -> AbstractContextManager[str]:

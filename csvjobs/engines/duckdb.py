@@ -29,10 +29,10 @@ from csvjobs.errors import (
 from csvjobs.reading.parquet import what_it_says
 from csvjobs.reading.source import Source
 
-# Smaller than DuckDB's default of 32 MiB; measured to be faster and to need less memory. It must hold the
-# longest record.
-BUFFER = 8 * 1024**2
-MAX_LINE = 2 * 1024**2
+# DuckDB reads a file in pieces of this size, each on any core; one must hold the longest record. Smaller than
+# its default of 32 MiB; measured to be faster and to need less memory. With `max_line_size` as well, which
+# would let a buffer hold several pieces, a core idles at times, and it may lose the last record.
+BUFFER = 2 * 1024**2
 
 # Memory that the engine reserves for a column, measured without any step: room for a few times 2048 cells,
 # most of which a table of few rows never touches. On one thread it is less, and rows may be more.
@@ -224,7 +224,8 @@ class DuckEngine(Engine):
         return " UNION ALL ".join(self._parts(source)) or _numbered(whole)
 
     def spare(self) -> None:
-        """Uses one thread: each holds blocks of its own, in a sort one for each spilled run."""
+        """Uses one thread: each holds blocks of its own, in a sort one for each spilled run. Only then does
+        DuckDB read without guessing whether a piece of the file begins within quotes."""
         self._threads = 1
         self._execute("SET threads = 1")
 
@@ -296,13 +297,12 @@ class DuckEngine(Engine):
         if not self._connection.list_filesystems():
             self._connection.register_filesystem(Parts())
         for part, before in divided(source, self._threads):
-            read = self._read_csv(source, part.name, 0 if before else source.skip, BUFFER // self._threads)
+            read = self._read_csv(source, part.name, 0 if before else source.skip)
             yield _numbered(read, before)
 
-    def _read_csv(self, source: Source, path: str, skip: int, buffer: int = BUFFER) -> str:
+    def _read_csv(self, source: Source, path: str, skip: int) -> str:
         self._make_room(len(source.columns), source.records)
         columns = ", ".join(f"'c{i}': 'VARCHAR'" for i in range(len(source.columns)))
-        longest = max(MAX_LINE, source.longest + 2)
         # Without new_line: with it, skip and CRLF, DuckDB 2.0 loses the first record; unset, it reads both.
         given = {
             "auto_detect": "false",
@@ -315,8 +315,8 @@ class DuckEngine(Engine):
             "columns": f"{{{columns}}}",
             "strict_mode": "true",
             "allow_quoted_nulls": "false",
-            "max_line_size": str(longest),
-            "buffer_size": str(max(buffer, 2 * longest)),
+            "buffer_size": str(max(BUFFER, source.longest + 2)),
+            "parallel": str(self._threads > 1),
             "compression": "'none'",
         }
         options = ", ".join(f"{name} = {value}" for name, value in given.items())

@@ -131,7 +131,7 @@ class Run:
             return read(self.found, self.scratch, scan, force_careful=careful)
 
     def _tried(self, reading: Reading, numbers: LineNumbers) -> Plan:
-        """Makes the output: the fastest way first, then without late learning or with less memory as needed;
+        """Makes the output: the fastest way first, then without late learning or on one core as needed;
         returns the plan that succeeded."""
         late, spare, warnings = True, False, self.outcome.warnings
         while True:
@@ -139,11 +139,12 @@ class Run:
                 return self._made(reading, numbers, late=late, spare=spare)
             except Unsure:
                 late = False
-            except MemoryLimit:
+            except (MemoryLimit, ReadFailed, AccountMismatch) as reason:
                 if spare:
                     raise
+                log.info("job %s: on one core: %s", self.monitor.job.job_id, reason)
                 spare = True
-                self.outcome.warnings = [*warnings, SPARE]
+                self.outcome.warnings = [*warnings, SPARE] if isinstance(reason, MemoryLimit) else warnings
 
     def _made(self, reading: Reading, numbers: LineNumbers, *, late: bool, spare: bool) -> Plan:
         """Makes the output and returns its plan. Raises Unsure when `late` but steps have to learn first."""

@@ -66,7 +66,7 @@ class Facts(BaseModel):
     If it is the delimiter alone, every quote begins or ends a cell; only then does parity tell what is
     outside.
 
-    `blank_lines` may be true because of text inside quotes, but is never false for a blank line outside.
+    `blank_lines`: whether there are any outside quotes, by parity.
 
     `joints` counts the lines but the first that begin with a byte order mark of UTF-8, as they do where files
     were joined.
@@ -183,34 +183,37 @@ class FactsCollector:
         outside, inside = pieces[self._inside :: 2], pieces[not self._inside :: 2]
         self._quotes += len(pieces) - 1
         self._inside ^= len(pieces) % 2 == 0
-        if outside:
-            self._look_beside(outside, opened=self._inside and len(pieces) > 1)
         bare, quoted = (b"".join(part).translate(None, _OTHERS) for part in (outside, inside))
+        if outside:
+            parts = self._between_quotes(outside, opened=self._inside and len(pieces) > 1)
+            self._look_beside(parts)
+            self._look_for_blank_lines(parts, bare)
         found = {mark: bare.count(mark.encode()) for mark in self._outside}
         for mark, number in found.items():
             self._outside[mark] += number
         self._nul += bare.count(0) + quoted.count(0)
         self._add_newlines(data, found["\n"] + quoted.count(b"\n"), found["\r"] + quoted.count(b"\r"))
-        self._look_for_blank_lines(data, bare, quoted)
-
-    def _look_for_blank_lines(self, data: bytes, *bare: bytes) -> None:
-        """Blank lines may span two chunks. Lines with several cells have structural bytes between their
-        ends."""
-        suspect = data[:1] in b"\r\n" or any(map(_may_be_blank, bare))
-        if suspect and not self._blank_lines:
-            seen = self._last + data
-            self._blank_lines = any(pattern in seen for pattern in _BLANK_LINES)
         self._last = data[-1:]
 
-    def _look_beside(self, outside: list[bytes], *, opened: bool) -> None:
-        """Records the bytes next to quotes. Between two pieces of `outside`, and after the last if `opened`,
-        is quoted text."""
+    def _between_quotes(self, outside: list[bytes], *, opened: bool) -> list[bytes]:
+        """The pieces of `outside`, the first with the byte before it if that is outside too. Between two of
+        them, and after the last if `opened`, is quoted text."""
         last = self._last_outside
         parts = [b"", *outside] if last == b'"' else [last + outside[0], *outside[1:]]
         self._last_outside = b'"' if opened else parts[-1][-1:] or b'"'
-        if opened:
-            parts.append(b"")
+        return [*parts, b""] if opened else parts
+
+    def _look_beside(self, parts: list[bytes]) -> None:
+        """Records the bytes next to quotes."""
         self._beside.update(map(_last, filter(None, parts[:-1])), map(_first, filter(None, parts[1:])))
+
+    def _look_for_blank_lines(self, parts: list[bytes], bare: bytes) -> None:
+        """Lines with several cells have structural bytes between their ends, so most chunks are done at
+        once."""
+        suspect = parts[0][:1] in b"\r\n" or _may_be_blank(bare)
+        if suspect and not self._blank_lines:
+            seen = b'"'.join(parts)
+            self._blank_lines = any(pattern in seen for pattern in _BLANK_LINES)
 
     def _add_newlines(self, data: bytes, lf: int, cr: int) -> None:
         crlf = data.count(b"\r\n") if cr and lf else 0

@@ -104,15 +104,6 @@ def test_marks_stand_all_over_a_file() -> None:
     assert places[-1] > 36_000
 
 
-@given(SOUP)
-@example(b'"\n\n')
-def test_blank_lines_are_never_overlooked(content: bytes) -> None:
-    facts = gather([content])
-    lines = content.replace(b"\r\n", b"\n").replace(b"\r", b"\n").split(b"\n")
-    if content and b"" in lines[:-1]:
-        assert facts.blank_lines
-
-
 @given(SOUP, st.lists(st.integers(1, 6), min_size=1, max_size=5))
 @example(b'"\r\r\n', [1])
 def test_chunks_make_no_difference(content: bytes, sizes: list[int]) -> None:

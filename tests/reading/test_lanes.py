@@ -234,6 +234,8 @@ PLAIN = b"a,b\n1,2\n3,4\n"
         (PLAIN.replace(b"\n", b"\r\n"), True),
         (b"\xef\xbb\xbf" + PLAIN, True),
         (b'a,b\n"x\ny, z",""\n', True),
+        (b'a,b\n"x\n\ny",2\n', True),
+        (b'a,b\n"x\n\ny",2\n\n', False),
         (b"a,b\n1\n", False),
         (b"a,b\n1,2\n\n3,4\n", False),
         (b"a,b\n1,2,3\n\n", False),

@@ -1,6 +1,7 @@
-"""The bare engine: the two passes that the service makes, by hand, as well as DuckDB can do them.
+"""The bare engine: the two passes that the service makes, by hand.
 
-`python bench/bare_duckdb.py INPUT OUTPUT MEMORY`; prints the seconds between connecting and closing as JSON.
+`python bench/bare_duckdb.py INPUT OUTPUT MEMORY [BUFFER]`; prints the seconds between connecting and closing
+as JSON. BUFFER: bytes of a reading buffer, if not DuckDB's default.
 """
 
 from __future__ import annotations
@@ -21,11 +22,11 @@ NAMES = ("id", "first_name", "last_name", "city", "age", "salary", "balance", "j
 READ = """
 read_csv('{source}', auto_detect = false, header = false, skip = 1, delim = ',', quote = '"', escape = '"',
     new_line = '\\n', comment = '', columns = {{{columns}}}, strict_mode = true, allow_quoted_nulls = false,
-    max_line_size = 2097152, buffer_size = 8388608, compression = 'none')
+    {more} compression = 'none')
 """
 
 
-def fill(source: Path, target: Path, memory: str) -> dict[str, float]:
+def fill(source: Path, target: Path, memory: str, buffer: str = "") -> dict[str, float]:
     """Fills `salary` with its mean and `balance` with its median; seconds of both passes."""
     seconds: dict[str, float] = {}
     with timed(seconds, "total"), duckdb.connect() as connection:
@@ -33,7 +34,8 @@ def fill(source: Path, target: Path, memory: str) -> dict[str, float]:
             connection.execute(f"SET {setting}")
         connection.execute(f"SET temp_directory = '{target}.spill'")
         columns = ", ".join(f"'{name}': 'VARCHAR'" for name in NAMES)
-        read = READ.format(source=source, columns=columns)
+        more = f"buffer_size = {buffer}," if buffer else ""
+        read = READ.format(source=source, columns=columns, more=more)
         with timed(seconds, "fit"):
             learn = "SELECT avg(TRY_CAST(salary AS DOUBLE)), median(TRY_CAST(balance AS DOUBLE))"
             [(mean, median)] = connection.execute(f"{learn} FROM {read}").fetchall()
@@ -53,4 +55,4 @@ def timed(seconds: dict[str, float], name: str) -> Iterator[None]:
 
 
 if __name__ == "__main__":
-    print(json.dumps(fill(Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3])))
+    print(json.dumps(fill(Path(sys.argv[1]), Path(sys.argv[2]), *sys.argv[3:])))

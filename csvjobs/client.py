@@ -127,12 +127,10 @@ class Client:
         file, with a negative number when it starts again. Raises Damaged when the file becomes shorter
         meanwhile, BadRequest for such a key."""
         path = Path(path)
-        if key and not PRINTABLE.fullmatch(key):
-            raise BadRequest("The key is not 1 to 255 printable ASCII characters.", hint="Use a UUID.")
         given = {"filename": shown_name(path), "pipeline": pipeline, "apply": apply, **options}
         long = {name: given.pop(name) for name in ("pipeline", "apply") if _is_long(given[name])}
         kind, head, tail = _with_form(long) if long else ("text/csv", b"", b"")
-        headers = {"Content-Type": kind, "Idempotency-Key": key or str(uuid.uuid4())}
+        headers = {"Content-Type": kind, **_keyed(key)}
 
         def post(sent: Callable[[int], None]) -> Job:
             with path.open("rb", buffering=0) as file:
@@ -144,11 +142,19 @@ class Client:
 
         return _again(post, sent, TRIES if path.is_file() else 1)
 
-    def rerun(self, job_id: str, pipeline: str = "", *, apply: str = "", **options: str) -> Job:
-        """Makes a new job from the file of another one. pipeline, options: as for `submit`; apply: a job's
-        id; by default those of the other job."""
-        given = {"pipeline": pipeline, "apply": apply, **options}
-        return self._job(self._call("POST", f"/jobs/{quote(job_id, safe='')}/rerun", data=given))
+    def rerun(
+        self, job_id: str, pipeline: str = "", *, apply: str = "", key: str = "", **options: str
+    ) -> Job:
+        """Makes a new job from the file of another one. pipeline, key, options: as for `submit`; apply: a
+        job's id; by default pipeline, apply and read options are those of the other job. When the connection
+        breaks, it is asked for again, which makes no second job. Raises BadRequest for such a key."""
+        given, headers = {"pipeline": pipeline, "apply": apply, **options}, _keyed(key)
+
+        def post(_: Callable[[int], None]) -> Job:
+            path = f"/jobs/{quote(job_id, safe='')}/rerun"
+            return self._job(self._call("POST", path, data=given, headers=headers))
+
+        return _again(post, lambda count: None, TRIES)
 
     def jobs(self, status: Status | None = None) -> Iterator[Job]:
         """All jobs, or those in one status, newest first; fetched a page at a time."""
@@ -371,6 +377,13 @@ class _Counted:
     def __call__(self, count: int) -> None:
         self.bytes += count
         self._sent(count)
+
+
+def _keyed(key: str) -> dict[str, str]:
+    """The header with the key, or with a new one. Raises BadRequest."""
+    if key and not PRINTABLE.fullmatch(key):
+        raise BadRequest("The key is not 1 to 255 printable ASCII characters.", hint="Use a UUID.")
+    return {"Idempotency-Key": key or str(uuid.uuid4())}
 
 
 def _again(post: Callable[[Callable[[int], None]], Job], sent: Callable[[int], None], tries: int) -> Job:

@@ -66,6 +66,15 @@ ApplyOption = Annotated[
         help="Apply the fitted parameters of a job instead of learning: its id, or its fitted.json file.",
     ),
 ]
+KeyOption = Annotated[
+    str, typer.Option("--key", help="Idempotency key: repeated with it, the command makes no second job.")
+]
+RetentionOption = Annotated[
+    str, typer.Option("--retention", help="How long the job is kept after its end, like 12h or 7d.")
+]
+PriorityOption = Annotated[
+    str, typer.Option("--priority", help="normal, or high if the service has workers for it.")
+]
 ServerOption = Annotated[str, typer.Option("--server", "-s", help="URL of the service.")]
 SERVER = "http://127.0.0.1:8000"
 

@@ -10,8 +10,11 @@ import typer
 from csvjobs.cli.follow import to_its_end
 from csvjobs.cli.options import (
     SERVER,
+    KeyOption,
     PipelineOption,
+    PriorityOption,
     ReadOption,
+    RetentionOption,
     ServerOption,
     pipeline_text,
     read_options,
@@ -28,6 +31,9 @@ def rerun(
     apply: Annotated[
         str, typer.Option("--apply", "-a", metavar="JOB", help="Apply the fitted parameters of this job.")
     ] = "",
+    key: KeyOption = "",
+    retention: RetentionOption = "",
+    priority: PriorityOption = "",
     wait: Annotated[bool, typer.Option("--wait", "-w", help="Follow the new job to its end.")] = False,
     output: Annotated[
         Path | None,
@@ -37,10 +43,11 @@ def rerun(
 ) -> None:
     """Process the file of a job again, without sending it again; prints the new job's id.
 
-    Options that are not given are those of the old job.
+    Without --pipeline, --read or --apply it uses what the old job had.
 
     Example: `csvjobs rerun 01a20bb3-f8d8-76f6-9be9-fca0ab82e341 --read encoding=cp1250`
     """
     with clean_end(), Client(server) as client:
-        made = client.rerun(job, pipeline_text(pipeline), apply=apply, **read_options(read))
+        given = {"apply": apply, "key": key, "retention": retention, "priority": priority}
+        made = client.rerun(job, pipeline_text(pipeline), **{**given, **read_options(read)})
         to_its_end(client, made, output, wait=wait)

@@ -13,8 +13,11 @@ from csvjobs.cli.options import (
     SERVER,
     ApplyOption,
     FileArgument,
+    KeyOption,
     PipelineOption,
+    PriorityOption,
     ReadOption,
+    RetentionOption,
     ServerOption,
     apply_text,
     pipeline_text,
@@ -31,16 +34,9 @@ def submit(
     pipeline: PipelineOption = "",
     read: ReadOption = None,
     apply: ApplyOption = "",
-    key: Annotated[
-        str, typer.Option("--key", help="Idempotency key: sent again with it, the file makes no second job.")
-    ] = "",
-    retention: Annotated[
-        str,
-        typer.Option("--retention", help="How long the job is kept after its end, like 12h or 7d."),
-    ] = "",
-    priority: Annotated[
-        str, typer.Option("--priority", help="normal, or high if the service has workers for it.")
-    ] = "",
+    key: KeyOption = "",
+    retention: RetentionOption = "",
+    priority: PriorityOption = "",
     wait: Annotated[bool, typer.Option("--wait", "-w", help="Follow the job to its end.")] = False,
     output: Annotated[
         Path | None,

@@ -9,6 +9,7 @@ import re
 import signal
 import threading
 from collections.abc import Iterator
+from datetime import datetime, timedelta
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -81,6 +82,18 @@ def test_rerun_takes_the_file_that_is_there(at: Terminal, api: Served) -> None:
     assert again != job_id
     assert at.types("status", again, "--wait", "-s", api.url).status == 0
     assert at.types("download", again, "-o", "-", "-s", api.url).out == "name\nAda\n"
+
+
+def test_rerun_takes_the_terms_that_submit_takes(at: Terminal, api: Served) -> None:
+    job_id = at.types("submit", "in.csv", "-s", api.url).out.strip()
+    asked = ("rerun", job_id, "--key", "mine", "--retention", "2h", "--wait", "-s", api.url)
+    first, second = (at.types(*asked).out.strip() for _ in range(2))
+    assert ONE_ID.fullmatch(first + "\n")
+    assert second == first != job_id
+    job = api.job(first)
+    ended, expires = (datetime.fromisoformat(job[name]) for name in ("finished_at", "expires_at"))
+    assert expires - ended == timedelta(hours=2)
+    assert at.types("rerun", job_id, "--priority", "urgent", "-s", api.url).status == 2
 
 
 def test_submit_works_in_a_pipe(at: Terminal, api: Served) -> None:

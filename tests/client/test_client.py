@@ -230,6 +230,14 @@ def test_a_file_whose_answer_is_lost_is_sent_again_and_makes_one_job(
     assert sum(sent) == len(CSV)
 
 
+def test_a_rerun_whose_answer_is_lost_is_asked_for_again_and_makes_one_job(idle: Served, file: Path) -> None:
+    with Client(idle.url) as client:
+        first = client.submit(file)
+    with Lossy(idle.url, 1) as lossy, Client(lossy.url) as client:
+        again = client.rerun(first.job_id)
+    assert idle.service.services.storage.list() == [first.job_id, again.job_id]
+
+
 def test_a_file_is_sent_again_to_a_service_that_is_started_again(idle: Served, tmp_path: Path) -> None:
     large = tmp_path / "large.csv"
     large.write_bytes(LARGE)

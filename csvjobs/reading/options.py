@@ -24,6 +24,7 @@ from csvjobs.reading.charset import codec_of
 MAX_COLUMNS = 20_000
 MAX_RECORD_BYTES = 16 * 1024**2
 MAX_OPEN_LINES = 1000
+MOST_OPEN_LINES = 1_000_000
 
 DETECT = "detect"
 """The value of an option that is to be detected, although it was declared elsewhere."""
@@ -162,7 +163,7 @@ class ReadOptions(BaseModel):
     max_open_lines: int = Field(
         MAX_OPEN_LINES,
         ge=1,
-        le=1_000_000,
+        le=MOST_OPEN_LINES,
         description="A quoted cell that spans more lines counts as one whose closing quote is missing: its "
         "first line is rejected with the code too-many-open-lines, the others are read as rows.",
     )

@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from csvjobs.reading.options import MAX_OPEN_LINES, MAX_RECORD_BYTES
+from csvjobs.reading.options import MAX_OPEN_LINES, MAX_RECORD_BYTES, MOST_OPEN_LINES
 from csvjobs.reading.source import Dialect
 
 
@@ -150,8 +150,9 @@ class Tokenizer:
         self._escape = dialect.escape.encode()
         self._comment = dialect.comment.encode()
         # The last line of those in `back` that leave a quote open when they begin inside one: so each line is
-        # examined once, and not by each record that may reach it.
-        self._open_to = 0
+        # examined once, and not by each record that may reach it. `_opened`: the last of them that begins the
+        # quote it leaves open.
+        self._open_to = self._opened = 0
         d, q = re.escape(self._delimiter), re.escape(self._quote or b"\0")
         inside = rb"[^%b]*+(?:%b%b[^%b]*+)*+" % (q, q, q, q)
         if self._escape:
@@ -162,7 +163,7 @@ class Tokenizer:
         unquoted = rb"(?!%b)%b*+" % (q, _other_than(d, rb"\r\n"))
         cell = rb"(?:%b|%b)" % (quoted, unquoted)
         self._whole = re.compile(rb"%b(?:%b%b)*+" % (cell, d, cell))
-        self._open = re.compile(rb"(?:%b%b)*+%b%b" % (cell, d, q, inside))
+        self._open = re.compile(rb"((?:%b%b)*+)%b%b" % (cell, d, q, inside))
         self._cell = re.compile(rb"(?:^|%b)(%b)" % (d, cell))
         self._quoted = re.compile(quoted)
         self._before = re.compile(rb"(?:%b%b)*+" % (cell, d))
@@ -170,7 +171,7 @@ class Tokenizer:
     def records(self, given: Iterable[Line]) -> Iterator[Record]:
         """All records, good and bad; blank lines are records without text; comments are left out."""
         source, back = iter(given), deque[Line]()
-        self._open_to = 0
+        self._open_to = self._opened = 0
         while (line := back.popleft() if back else next(source, None)) is not None:
             if not self.is_comment(line):
                 yield self.record(line, source, back)
@@ -253,7 +254,8 @@ class Tokenizer:
         """The record that begins with a line that leaves a quote open; if it is bad, its other lines are in
         `back`."""
         count, fault = max(0, self._open_to - first.number), "too-many-open-lines"
-        while count + 1 < self.max_open_lines:
+        # Each quote of a record may have so many lines; all together they may not take any memory.
+        while count < MOST_OPEN_LINES and self._open_lines(first, count) < self.max_open_lines:
             if count == len(back) and (more := next(source, None)):
                 back.append(more)
             if count == len(back):
@@ -263,15 +265,21 @@ class Tokenizer:
             if line.start + len(line.content) - first.start > self.max_record_bytes:
                 fault = "record-too-long"
                 break
-            # A line that begins inside a quote reads like one that begins with a quote.
-            inside = self._quote + line.content
-            if self._quote in line.content and self._whole.fullmatch(inside):
-                return _record([first, *(back.popleft() for _ in range(count + 1))])
-            if self._quote in line.content and not self._open.fullmatch(inside):
-                fault = "unclosed-quote"
-                break
+            if self._quote in line.content:
+                # A line that begins inside a quote reads like one that begins with a quote.
+                inside = self._quote + line.content
+                if self._whole.fullmatch(inside):
+                    return _record([first, *(back.popleft() for _ in range(count + 1))])
+                if not (opened := self._open.fullmatch(inside)):
+                    fault = "unclosed-quote"
+                    break
+                self._opened = line.number if opened[1] else self._opened
             count, self._open_to = count + 1, line.number
         return _record([first], fault)
+
+    def _open_lines(self, first: Line, count: int) -> int:
+        """The lines of the open quote, when `count` lines after the first belong to the record."""
+        return first.number + count + 1 - max(first.number, self._opened)
 
 
 def line_ends(content: bytes) -> int:

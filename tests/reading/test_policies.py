@@ -65,6 +65,16 @@ def test_how_many_lines_a_quote_may_stay_open(bench: ReadBench, lines: int, code
     assert table.rows[-1] == ("2", "3")
 
 
+@pytest.mark.parametrize("between", [",", ",c,"])
+def test_a_row_of_several_quotes_may_have_more_lines(bench: ReadBench, between: str) -> None:
+    row = between.join(['"x\ny"'] * 5)
+    width = row.count(",") + 1
+    content = f"{','.join('abcdefghi'[:width])}\n{row}\n" + f'{row}\n1,"z\nz\nz"\n' * 2
+    table = bench.table(content.encode(), delimiter=",", careful=True, max_open_lines=2)
+    assert len(table.rows) == 3
+    assert [row["_line"] for row in table.rejects if row["_code"] == "too-many-open-lines"] == ["14", "23"]
+
+
 @pytest.mark.parametrize(
     ("most", "bad", "rows", "too_many"),
     [

@@ -53,14 +53,14 @@ class Trial(NamedTuple):
 
 
 def find_dialect(
-    head: list[Line], options: ReadOptions, top: bytes = b""
+    head: list[Line], options: ReadOptions, top: bytes = b"", *, cut: bool = False
 ) -> tuple[Dialect, dict[str, Found]]:
-    """The dialect of a file that begins with the lines `head`, above which lines may have been skipped, `top`
-    the first of them; declared options win."""
+    """The dialect of a file that begins with the lines `head`, `cut` off the rest or not, above which lines
+    may have been skipped, `top` the first of them; declared options win."""
     declared = _SEPARATOR.fullmatch(top or (head[0].content if head else b""))
     if declared and options.delimiter is None:
         options = options.model_copy(update={"delimiter": declared[1].decode()})
-    trials = [_trial(head, dialect) for dialect in _candidates(head, options)]
+    trials = [_trial(head, dialect, cut=cut) for dialect in _candidates(head, options)]
     ranked = sorted(trials, key=lambda trial: trial.score, reverse=True)
     if options.delimiter is None:
         ranked[0] = _spaced(ranked[0], head)
@@ -105,9 +105,10 @@ def _in_single_quotes(text: bytes, delimiter: str) -> bool:
     return bool(re.search(_IN_SINGLE_QUOTES % (mark, mark), text))
 
 
-def _trial(head: list[Line], dialect: Dialect) -> Trial:
+def _trial(head: list[Line], dialect: Dialect, *, cut: bool) -> Trial:
     tokenizer = Tokenizer(dialect)
-    records = list(islice((r for r in tokenizer.records(head) if r.text.strip()), SAMPLE_RECORDS))
+    found = tokenizer.beginning(head, cut=cut)
+    records = list(islice((r for r in found if r.text.strip()), SAMPLE_RECORDS))
     said = [record for record in records if not record.text.startswith(COMMENT)] or records
     rows = [tokenizer.cells(record) for record in said if not record.fault]
     if not rows:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from itertools import islice
-from operator import length_hint
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -15,7 +14,7 @@ from csvjobs.reading.header import Header
 from csvjobs.reading.options import MAX_OPEN_LINES, ReadOptions
 from csvjobs.reading.personal import personal
 from csvjobs.reading.reading import Look
-from csvjobs.reading.records import Line, LineEnds, Record, Tokenizer, decodable
+from csvjobs.reading.records import LineEnds, Tokenizer, decodable
 
 SHOWN_ROWS = 20
 SHOWN_VALUES = 5
@@ -76,7 +75,7 @@ def first_rows(found: Look, options: ReadOptions) -> tuple[list[list[str | None]
     header, open_lines = found.header, MAX_OPEN_LINES if found.table else options.max_open_lines
     tokenizer = Tokenizer(found.dialect, open_lines, options.max_record_bytes)
     below = [line for line in found.head if line.number > header.before]
-    records = tokenizer.records(below) if found.whole else _whole_records(below, tokenizer)
+    records = tokenizer.beginning(below, cut=not found.whole)
     faults = Counter[str]()
     rows = []
     for record in records:
@@ -98,16 +97,6 @@ def line_end_doubts(found: Look) -> list[str]:
     for record in [] if found.table else Tokenizer(found.dialect).records(found.head):
         ends.add(record.ending, record.last)
     return ends.doubts()
-
-
-def _whole_records(beginning: list[Line], tokenizer: Tokenizer) -> Iterator[Record]:
-    """The records that end within the lines: a quote still open at the end may be closed later in the
-    file."""
-    left = iter(beginning)
-    for record in tokenizer.records(left):
-        if record.fault == "unclosed-quote" and not length_hint(left):
-            return
-        yield record
 
 
 def _said(tokenizer: Tokenizer, cell: bytes) -> str | None:

@@ -115,8 +115,8 @@ def look(
     head, whole = first_lines(text, options, cut=facts.cut)
     if table := text_table(text, head, options, cut=facts.cut):
         return _look_at(table, facts, path, {"encoding": encoding, **packed}, tick)
-    dialect, found = find_dialect(head, options, _skipped_top(text, options))
-    beginning = find_beginning(head, dialect, options)
+    dialect, found = find_dialect(head, options, _skipped_top(text, options), cut=not whole)
+    beginning = find_beginning(head, dialect, options, cut=not whole)
     header = _own(header_of(beginning, options), options)
     detected = {"encoding": encoding, **found, "skip": beginning.skip, "header": beginning.header, **packed}
     if header.marks:

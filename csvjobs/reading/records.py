@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections import deque
 from collections.abc import Iterable, Iterator
+from operator import length_hint
 from typing import NamedTuple
 
 from csvjobs.reading.options import MAX_OPEN_LINES, MAX_RECORD_BYTES, MOST_OPEN_LINES
@@ -175,6 +176,15 @@ class Tokenizer:
         while (line := back.popleft() if back else next(source, None)) is not None:
             if not self.is_comment(line):
                 yield self.record(line, source, back)
+
+    def beginning(self, head: list[Line], *, cut: bool) -> Iterator[Record]:
+        """The records of a file's first lines. If these were `cut` off the rest, only those that end there: a
+        quote still open may be closed later."""
+        left = iter(head)
+        for record in self.records(left):
+            if cut and record.fault == "unclosed-quote" and not length_hint(left):
+                return
+            yield record
 
     def is_comment(self, line: Line) -> bool:
         """Whether a line at which a record could begin is a comment."""

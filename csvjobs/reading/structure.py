@@ -72,12 +72,16 @@ class Beginning(NamedTuple):
     data: Row | None = None
 
 
-def find_beginning(head: list[Line], dialect: Dialect, options: ReadOptions) -> Beginning:
-    """Where the table begins in a file that begins with the lines `head`; declared options win.
+def find_beginning(
+    head: list[Line], dialect: Dialect, options: ReadOptions, *, cut: bool = False
+) -> Beginning:
+    """Where the table begins in a file that begins with the lines `head`, `cut` off the rest or not; declared
+    options win.
 
     Raises EmptyFile.
     """
-    rows = list(islice(_rows(head, Tokenizer(dialect)), SAMPLE))
+    rows = list(islice(_rows(head, Tokenizer(dialect), cut=cut), SAMPLE))
+    rows = rows or list(islice(_rows(head, Tokenizer(dialect), cut=False), SAMPLE))
     start, sure = _start(rows) if options.skip is None else (_behind(rows, options.skip), 1.0)
     header = Found(options.header) if options.header is not None else _header(rows[start:])
     if otherwise := _cut_otherwise(head, rows, start, header, dialect, options):
@@ -93,8 +97,8 @@ def find_beginning(head: list[Line], dialect: Dialect, options: ReadOptions) -> 
     return Beginning(_joined(heading), body, Found(above, sure), header, len(heading), data=data)
 
 
-def _rows(head: list[Line], tokenizer: Tokenizer) -> Iterator[Row]:
-    for record in tokenizer.records(head):
+def _rows(head: list[Line], tokenizer: Tokenizer, *, cut: bool) -> Iterator[Row]:
+    for record in tokenizer.beginning(head, cut=cut):
         if record.text:
             # Splits a bad row at every delimiter: the best guess at its cells.
             cells = tokenizer.cells(record._replace(plain=True) if record.fault else record)

@@ -142,3 +142,10 @@ def test_the_line_that_tells_the_delimiter_counts_although_it_is_skipped(
     content = f"sep=:\n{above}a,b:c\n1,2:3\n4,5:6\n".replace("\n", end)
     assert bench.table(content.encode("utf-8-sig"), skip=skip).rows == [("1,2", "3"), ("4,5", "6")]
     assert bench.table(content.encode(), skip=skip, delimiter=",").rows == [("1", "2:3"), ("4", "5:6")]
+
+
+@pytest.mark.parametrize("text", ["k;v\n" * 990, ("k;v;w" + "x" * 4000 + "\n") * 300, "|a|b|c|\n" * 990])
+def test_a_cell_that_goes_on_below_the_first_lines_is_not_taken_for_rows(bench: ReadBench, text: str) -> None:
+    table = bench.table(b"id,kind,text\n" + f'1,x,"{text}"\n'.encode() * 4)
+    assert (table.columns, table.reading.detected["skip"].value) == (("id", "kind", "text"), 0)
+    assert table.rows == [("1", "x", text)] * 4

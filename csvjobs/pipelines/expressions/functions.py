@@ -27,7 +27,7 @@ from csvjobs.pipelines.patterns import Pattern
 from csvjobs.pipelines.readings import BLANKS
 
 CLOCK = ("hour", "minute", "second")
-PARTS = ("year", "quarter", "month", "day", "isodow")
+PARTS = ("year", "quarter", "month", "day", "isodow", "week", "isoyear")
 PATTERN: TypeAdapter[str] = TypeAdapter(Pattern)
 
 Taken = Callable[[Values, Term], Any]
@@ -265,8 +265,10 @@ def _since(values: Values, part: str, term: Term) -> str:
     return f"({' + '.join(parts) or '0'})"
 
 
-def _date_trunc(values: Values, part: str, date: Date) -> Date:
-    return Date(f"CAST(DATE_TRUNC('{part}', {date.sql}) AS DATE)")
+def _date_trunc(values: Values, part: str, term: Term) -> Date | Time:
+    if part in CLOCK:
+        return Time(f"DATE_TRUNC('{part}', {values.time(term).sql})")
+    return Date(f"CAST(DATE_TRUNC('{part}', {values.date(term).sql}) AS DATE)")
 
 
 TEXT, NUMBER, DATE, WRITTEN = Values.text, Values.number, Values.date, Values.written
@@ -433,7 +435,8 @@ FUNCTIONS: dict[str, Function] = {
     },
     "date_part": Function(
         "extract(part from time)",
-        f"one of {', '.join(PARTS)} (1 is Monday, 7 Sunday), {', '.join(CLOCK)}",
+        f"one of {', '.join(PARTS)}, {', '.join(CLOCK)}; isodow is 1 on Monday and 7 on Sunday; week is "
+        "the one of ISO 8601, and isoyear its year",
         (_one_of(*PARTS, *CLOCK), _any),
         _date_part,
     ),
@@ -445,9 +448,10 @@ FUNCTIONS: dict[str, Function] = {
         _date_diff,
     ),
     "date_trunc": Function(
-        "date_trunc(part, date)",
-        "the first day of the date's year, quarter or month",
-        (_one_of("year", "quarter", "month"), DATE),
+        "date_trunc(part, time)",
+        "the first day of the year, quarter, month or week (a Monday), the day itself, or the beginning of "
+        "the hour, minute or second",
+        (_one_of("year", "quarter", "month", "week", "day", *CLOCK), _any),
         _date_trunc,
     ),
 }

@@ -15,6 +15,7 @@ NO_CLOCK = "expressions have no clock: write a date, DATE '2026-04-03'"
 ALONE = "write the expression alone, without SELECT, WHERE or ORDER BY"
 REGEXP = "write regexp_matches(text, pattern)"
 TO_NUMBER = "write CAST(price AS DECIMAL); round and floor make whole numbers"
+SECONDS = "date_diff('second', sent, received) counts the seconds between two"
 
 FUNCTIONS = {
     "write NOT": "!",
@@ -60,7 +61,23 @@ FUNCTIONS = {
     "write lower(text)": "lcase lowercase",
     "write round(number, decimals), floor or ceil": "trunc truncate rounddown roundup",
     "write ln(number) or log10(number)": "log",
-    "write split_part(text, at, n)": "split",
+    "write split_part(text, at, n)": "split string_split str_split string_to_array",
+    "write regexp_extract(text, pattern, group) or, for columns of cells, use the step extract": (
+        "-> ->> json_extract json_extract_string json_extract_scalar json_value get_json_object "
+        "regexp_extract_all regexp_substr"
+    ),
+    "write upper(left(text, 1)) || lower(substring(text, 2))": "initcap proper capitalize title",
+    "put the step join before this one, or write concat(a, b, …)": "concat_ws textjoin",
+    "write CASE WHEN price < 0 THEN -1 WHEN price > 0 THEN 1 ELSE 0 END": "sign",
+    "write DATE '1970-01-01' + floor(sent / 86400) for the date of a number of seconds since 1970": (
+        "from_unixtime unix_timestamp epoch epoch_ms make_timestamp to_unixtime"
+    ),
+    "write CAST(y || '-' || m || '-' || d AS DATE), with two digits each for m and d": (
+        "make_date date_from_parts datefromparts"
+    ),
+    f"times are not moved here; {SECONDS}": (
+        "to_hours to_minutes to_seconds to_milliseconds to_microseconds"
+    ),
     "put the step pad before this one": "lpad rpad zfill",
     "use the step sample to draw rows at random": "random rand",
     "put the step mask before this one, with method: hash": "md5 sha sha1 sha256 hash",

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from csvjobs.engines.base import DIRECTIVES, Sql
+from csvjobs.pipelines.expressions.hints import SECONDS
 from csvjobs.pipelines.expressions.terms import (
     NUMBERS,
     Date,
@@ -50,6 +51,12 @@ CALLED = {
     Truth: "a condition",
     Nothing: "NULL",
 }
+
+APART = {
+    Date: "; CAST(paid AS DATE) - CAST(sent AS DATE) is the number of days between two",
+    Time: f"; {SECONDS}",
+}
+"""What a date or a time in the place of a number is probably meant for."""
 
 
 class Loss(NamedTuple):
@@ -104,7 +111,7 @@ class Values:
             case Nothing():
                 return Number(f"CAST(NULL AS {NUMBERS})")
             case _:
-                raise Misfit(f"expected a number, found {CALLED[type(term)]}")
+                raise Misfit(f"expected a number, found {CALLED[type(term)]}{APART.get(type(term), '')}")
 
     def date(self, term: Term) -> Date:
         """The date of a time, or of a text that spells a date (2026-04-03) or begins with one and spells a

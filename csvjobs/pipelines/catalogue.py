@@ -1,5 +1,7 @@
 """All steps, in the order of the documentation. A test compares this tuple with the folder."""
 
+from collections.abc import Collection
+
 from csvjobs.pipelines.installed import installed
 from csvjobs.pipelines.step import Step
 from csvjobs.pipelines.steps.aggregate import Aggregate
@@ -119,3 +121,48 @@ ELSEWHERE = {
     for name in names.split()
 }
 """The steps that do what others call by these names."""
+
+OPTIONS_ELSEWHERE = {
+    "column": "columns",
+    "separator": "sep",
+    "at_least": "min minimum ge gte",
+    "at_most": "max maximum le lte",
+    "above": "gt greater_than",
+    "below": "lt less_than",
+    "equals": "eq is equal",
+    "not_equals": "ne is_not",
+    "one_of": "in isin enum",
+    "none_of": "not_in notin",
+    "matches": "regex regexp pattern",
+    "is_missing": "is_null isnull isna",
+    "lower": "min minimum",
+    "upper": "max maximum",
+    "count": "bins",
+    "on": "by key keys left_on",
+    "name": "columns var_name names_to",
+    "value": "values value_name values_to",
+    "names": "columns mapping",
+    "columns": "subset cols value_vars",
+    "by": "columns subset key keys index on sep separator delimiter",
+    "function": "aggfunc agg",
+    "to": "type dtype",
+    "group": "thousands thousands_separator",
+    "invalid": "errors on_error",
+    "method": "with strategy how",
+    "pattern": "regex regexp",
+    "text": "from old find",
+    "with": "to new value replacement sep separator method strategy",
+    "into": "names as",
+    "rows": "n count size",
+    "fraction": "frac share",
+    "seed": "random_state",
+    "values": "columns aggregates agg",
+    "query": "sql",
+}
+"""For our options what others call them; the first option that a step has is meant."""
+
+
+def option_meant(name: str, known: Collection[str]) -> str | None:
+    """The one of the known options that others call by this name."""
+    others = OPTIONS_ELSEWHERE.items()
+    return next((ours for ours, names in others if ours in known and name.lower() in names.split()), None)

@@ -14,7 +14,7 @@ from pydantic.fields import FieldInfo
 
 from csvjobs.engines.options import WriteOptions
 from csvjobs.errors import CsvjobsError, InvalidOption, InvalidPipeline, nearest
-from csvjobs.pipelines.catalogue import BY_NAME, ELSEWHERE
+from csvjobs.pipelines.catalogue import BY_NAME, ELSEWHERE, option_meant
 from csvjobs.pipelines.plain import plain
 from csvjobs.pipelines.report import ReportOptions
 from csvjobs.pipelines.step import Step
@@ -222,14 +222,21 @@ def _place(data: Any, fault: Any) -> Iterator[str]:
 def _fault(model: type[BaseModel], fault: Any) -> InvalidOption:
     if fault["type"] == "extra_forbidden":
         known = list(_fields(_within(model, fault["loc"])))
-        return _unknown("option", str(fault["loc"][-1]), known)
+        name = str(fault["loc"][-1])
+        meant = option_meant(name, known) if issubclass(model, Step) else None
+        return _unknown("option", name, known, meant)
     if fault["type"] == "missing":
         return InvalidOption("This option must be given.")
     found = f" (found {_shown(fault['input'])})"
-    message = fault["msg"].removeprefix("Value error, ").replace(" after validation", "")
+    message = (
+        fault["msg"]
+        .removeprefix("Value error, ")
+        .replace(" after validation", "")
+        .replace("dictionary", "mapping")
+    )
     listed = fault["type"] in ("list_type", "tuple_type") and isinstance(fault["input"], str)
     hint = f"Write `[{fault['input']}]`." if listed else None
-    if fault["type"] == "string_pattern_mismatch":
+    if fault["type"] in ("string_pattern_mismatch", "dict_type"):
         hint = _described(model, fault["loc"])
     return InvalidOption(f"{message}{found}.", hint=hint)
 

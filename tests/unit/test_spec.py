@@ -6,7 +6,7 @@ import re
 import pytest
 
 from csvjobs.errors import InvalidPipeline, PipelineNotFound
-from csvjobs.pipelines.catalogue import ELSEWHERE, OWN
+from csvjobs.pipelines.catalogue import ELSEWHERE, OPTIONS_ELSEWHERE, OWN
 from csvjobs.pipelines.named import NamedPipelines
 from csvjobs.pipelines.spec import build, from_file, parse, with_read
 from csvjobs.reading.options import ReadOptions
@@ -147,6 +147,44 @@ def test_a_value_that_yaml_takes_for_something_else_is_told_to_need_quotes(value
 )
 def test_a_step_that_others_call_by_another_name_is_told(name: str, step: str) -> None:
     assert faults(f"steps: [{{step: {name}}}]") == {"/steps/0/step": f"Did you mean {step!r}?"}
+
+
+@pytest.mark.parametrize(
+    ("step", "name", "option"),
+    [
+        ("filter", "min", "at_least"),
+        ("clip", "min", "lower"),
+        ("cast", "thousands", "group"),
+        ("cast", "errors", "invalid"),
+        ("dedupe", "subset", "by"),
+        ("drop_missing", "subset", "columns"),
+        ("sort", "columns", "by"),
+        ("split", "columns", "column"),
+        ("lookup", "by", "on"),
+        ("pivot", "aggfunc", "function"),
+        ("sample", "N", "rows"),
+    ],
+)
+def test_an_option_that_others_call_by_another_name_is_told(step: str, name: str, option: str) -> None:
+    assert faults(f"steps: [{{step: {step}, {name}: x}}]")[f"/steps/0/{name}"] == f"Did you mean {option!r}?"
+
+
+def test_the_least_value_of_a_rule_is_called_at_least() -> None:
+    told = faults("steps: [{step: validate, rules: [{column: a, min: 0}]}]")
+    assert told == {"/steps/0/rules/0/min": "Did you mean 'at_least'?"}
+
+
+def test_the_other_names_of_options_are_of_options() -> None:
+    fields = [each for step in OWN.values() for each in step.model_fields.items()]
+    assert OPTIONS_ELSEWHERE.keys() <= {field.alias or name for name, field in fields}
+
+
+def test_what_is_to_be_a_mapping_is_explained() -> None:
+    with pytest.raises(InvalidPipeline) as caught:
+        parse("steps: [{step: lookup, table: t, on: zip, columns: [city]}]")
+    [fault] = caught.value.errors
+    assert fault.message == "Step 1 (lookup), on: Input should be a valid mapping (found 'zip')."
+    assert "a list of names, or pairs" in (fault.hint or "")
 
 
 def test_the_other_names_of_steps_are_of_steps_and_are_no_steps() -> None:

@@ -7,6 +7,7 @@ memory.
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -173,9 +174,17 @@ def not_a_number(cells: Cells, count: int, example: str) -> str:
     found = f"{count} cell{'s' if count > 1 else ''} of column {cells.column!r}"
     said = f"{found} {'are' if count > 1 else 'is'} not a number, for example {example[:80]!r}"
     if cells.strict:
-        hint = "Clean the column first, for example with filter or fill_missing and its option missing."
-        raise NotANumber(f"{said}.", column=cells.column, cell=example, hint=hint)
+        raise NotANumber(f"{said}.", column=cells.column, cell=example, hint=_advice(example))
     return said
+
+
+def _advice(example: str) -> str:
+    """What to do about a cell that should be a number."""
+    if re.match(r"\d{4}-\d\d-\d\d", example):
+        return (
+            "The step sql compares dates, for example max(CAST(sent AS DATE)); derive makes numbers of them."
+        )
+    return "Name texts that mean missing in the read option nulls, or clean the column with replace or cast."
 
 
 def _text(engine: Engine, sql: Sql, table: str, need: Need, cells: Cells) -> Any:

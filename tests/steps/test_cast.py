@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from workbench import Bench
 
 from csvjobs.engines.base import shape
-from csvjobs.errors import AmbiguousFormat
+from csvjobs.errors import AmbiguousFormat, InvalidCell
 from csvjobs.pipelines.steps.cast import DATES, TIMES
 
 few = settings(max_examples=5)
@@ -210,3 +210,15 @@ def test_one_format_for_the_column_or_a_question(bench: Bench, column: list[tupl
     else:
         known = [day.date().isoformat() if day else "" for day in (whole or read)[0]]
         assert cast(bench, cells, to="date", invalid="empty") == known
+
+
+@pytest.mark.parametrize(
+    ("to", "hint"),
+    [("date", "Set format"), ("boolean", "Set true and false"), ("decimal", "Set decimal and group")],
+)
+def test_a_cell_that_does_not_fit_tells_which_options_say_how_it_is_written(
+    bench: Bench, to: str, hint: str
+) -> None:
+    with pytest.raises(InvalidCell) as caught:
+        cast(bench, ["3.4.26 €"], to=to)
+    assert (caught.value.hint or "").startswith(hint)

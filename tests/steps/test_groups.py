@@ -161,6 +161,15 @@ def test_a_sum_that_is_too_large_ends_the_job(bench: Bench, step: dict[str, obje
         bench.table([step], ("key", "n", "x"), rows)
 
 
+@pytest.mark.parametrize(
+    ("cell", "hint"), [("-", "the read option nulls"), ("2026-04-03", "max(CAST(sent AS DATE))")]
+)
+def test_what_to_do_about_a_cell_that_is_no_number_is_told(bench: Bench, cell: str, hint: str) -> None:
+    with pytest.raises(NotANumber) as caught:
+        bench.table([{"step": "aggregate", "values": {"last": {"max": "x"}}}], ("x",), [(cell,)])
+    assert hint in (caught.value.hint or "")
+
+
 @given(
     table=st.lists(
         st.tuples(*[st.none() | st.text(st.characters(codec="utf-8", exclude_characters="\0"))] * 3),

@@ -83,6 +83,7 @@ class Aggregate(Step):
     `{distinct: column}` the number of different ones. `{sum: column}`, `mean`, `median`, `stddev`,
     `stddev_pop`, `min` and `max` take numbers: missing cells are left out, and any other cell that is not a
     number ends the job. Without any number, the result is empty; a sum too large for a double ends the job.
+    The step `sql` has the first and last date of a group: `max(CAST(sent AS DATE))`.
 
     Sums are exact, 0.1 + 0.2 = 0.3, if no number of the group has more than 28 digits before the decimal
     point and ten after it; `min`, `max` and `median` if the result has no more (27 digits for a median

@@ -43,9 +43,10 @@ class Cast(LearningStep):
     spaces.
 
     A format is made of strptime directives: `%Y` (2026), `%y` (69 to 99 are 1969 to 1999, 00 to 68 are 2000
-    to 2068), `%m`, `%d`, `%b` (Apr), `%B` (April), `%H`, `%I` with `%p` (10 PM), `%M`, `%S` (with or without
-    a fraction of up to six digits), and at the end `%z` (Z, +02:00, +0200 or +02). To cut off more digits,
-    put `replace` before this step, with the pattern `([.]\d{6})\d+` and `with: '\1'`.
+    to 2068), `%m`, `%d`, `%b` (Apr) and `%B` (April) in English, `%H`, `%I` with `%p` (10 PM), `%M`, `%S`
+    (with or without a fraction of up to six digits), and at the end `%z` (Z, +02:00, +0200 or +02). To cut
+    off more digits, put `replace` before this step, with the pattern `([.]\d{6})\d+` and `with: '\1'`. For
+    dates without a day, such as Apr 2026, put one in front: the pattern `^` and `with: '1 '`.
 
     One format applies to a whole column: of a list, the one that fits every cell. Without `format`, common
     formats with a four-digit year are tried. If two formats fit all cells but give different dates
@@ -116,11 +117,20 @@ class Cast(LearningStep):
         said = f"{cells} of column {name!r} cannot be read as {self._called(chosen['reading'])}"
         said += f", for example {(chosen['example'] or '')[:80]!r}"
         if self.invalid == "fail":
-            hint = (
-                "Clean the column first, set options that describe its cells, or set invalid: empty or keep."
-            )
-            raise InvalidCell(f"{said}.", column=name, cell=chosen["example"], hint=hint)
+            raise InvalidCell(f"{said}.", column=name, cell=chosen["example"], hint=self._advice)
         return f"{said}; {'left empty' if self.invalid == 'empty' else 'left as found'}."
+
+    @property
+    def _advice(self) -> str:
+        """What to do about a cell that does not fit."""
+        match self.to:
+            case "date" | "datetime":
+                first = "Set format to how the cells are written, for example '%d.%m.%y'"
+            case "boolean":
+                first = "Set true and false to the words in the column"
+            case _:
+                first = "Set decimal and group to how numbers are written, remove other signs with replace"
+        return f"{first}, or set invalid: empty or keep."
 
     def _called(self, reading: Reading | None) -> str:
         return reading.called if reading else f"a {self.to} of any format that was tried"

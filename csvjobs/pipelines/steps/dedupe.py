@@ -17,7 +17,8 @@ class Dedupe(Step):
 
     Cells are equal if they are the same text, character for character: put `trim` before this step where
     spaces differ. Two empty cells are equal, but an empty cell and a quoted empty one (`""`) are different
-    here.
+    here. So one row without an address stays of many; to keep them all, use the step `sql` instead:
+    `SELECT * FROM input QUALIFY email IS NULL OR row_number() OVER (PARTITION BY email) = 1`.
     """
 
     example: ClassVar = Example(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from functools import lru_cache
@@ -68,6 +69,7 @@ class DuckSql(Sql):
 
     def substitute(self, expression: str, pattern: str, replacement: str) -> str:
         _check_pattern(pattern, replacement)
+        _check_dollars(pattern, replacement)
         return f"regexp_replace({expression}, {self.text(pattern)}, {self.text(replacement)}, 'g')"
 
     def group(self, expression: str, pattern: str, number: int) -> str:
@@ -472,6 +474,25 @@ def _check_pattern(pattern: str, replacement: str = "") -> None:
             connection.execute("SELECT regexp_replace('', ?, ?)", [pattern, replacement]).fetchall()
         except duckdb.InvalidInputException as error:
             raise _bad_pattern(pattern, _first_line(error)) from None
+
+
+def _check_dollars(pattern: str, replacement: str) -> None:
+    """Raises BadPattern for $1 where the pattern has such a group and no group is used: other languages write
+    groups so, and here it would be put into every match as it is."""
+    dollars = [] if "\\" in replacement else re.findall(r"\$\{?([1-9])(?!\d)", replacement)
+    for number in dollars:
+        if _has_group(pattern, number):
+            said = f"The replacement {replacement[:80]!r} uses no group: ${number} is a text like any other."
+            hint = rf"Write \{number} for the group; to insert the text, write the pattern's groups as (?:…)."
+            raise BadPattern(said, hint=hint)
+
+
+def _has_group(pattern: str, number: str) -> bool:
+    try:
+        _check_pattern(pattern, rf"\{number}")
+    except BadPattern:
+        return False
+    return True
 
 
 def _bad_pattern(pattern: str, error: str) -> BadPattern:

@@ -462,7 +462,8 @@ def _item(node: Node) -> Item:
 def _modifier(node: Node) -> Node:
     allowed = MODIFIERS.get(node["type"])
     if allowed is None or node.keys() - allowed - {"type"}:
-        raise NotParsed("DISTINCT ON, OFFSET and LIMIT of a part cannot be used here")
+        first = "QUALIFY row_number() OVER (PARTITION BY a ORDER BY b) = 1 keeps the first row for each a"
+        raise NotParsed(f"DISTINCT ON, OFFSET and LIMIT of a part cannot be used here; {first}")
     return node
 
 

@@ -142,6 +142,21 @@ def test_what_is_no_query_over_the_table_is_refused(query: str) -> None:
         build({"steps": [sql(query)]})
 
 
+@pytest.mark.parametrize(
+    ("query", "hint"),
+    [
+        ("SELECT DISTINCT ON (a) a, b FROM input", "QUALIFY row_number() OVER (PARTITION BY a"),
+        ("SELECT a FROM input UNION SELECT b FROM input", "UNION and its like cannot be used here"),
+        ("SELECT a FROM input WHERE a >", "syntax error"),
+    ],
+)
+def test_a_query_is_not_told_to_be_an_expression(query: str, hint: str) -> None:
+    with pytest.raises(InvalidPipeline) as caught:
+        build({"steps": [sql(query)]})
+    assert hint in str(caught.value.errors[0])
+    assert "write the expression alone" not in str(caught.value.errors[0])
+
+
 @pytest.mark.parametrize("text", HOSTILE, ids=lambda text: text[:30])
 def test_what_is_no_expression_is_refused_in_each_part(text: str) -> None:
     for query in (

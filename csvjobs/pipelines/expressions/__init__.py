@@ -160,7 +160,8 @@ def faults(kind: str, text: str, before: str = "") -> Iterator[None]:
     try:
         yield
     except NotParsed as error:
-        raise _fault(kind, f"{error}{spelt(str(error), text)}", error.place) from None
+        hint = spelt(str(error), text, query=not before)
+        raise _fault(kind, f"{error}{hint}", error.place) from None
     except Wrong as error:
         raise _fault(kind, str(error), place(error.node, text, before)) from None
     except Misfit as error:

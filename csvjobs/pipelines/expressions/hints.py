@@ -118,13 +118,15 @@ def instead(name: str, known: Sequence[str] = ()) -> str:
     return f"; did you mean {near!r}?" if near else ""
 
 
-def spelt(said: str, text: str) -> str:
-    """The hint for a text that the parser `said` is not SQL, after a semicolon; empty if there is none."""
+def spelt(said: str, text: str, *, query: bool) -> str:
+    """The hint for an expression or a `query` that the parser `said` is not SQL, after a semicolon; empty if
+    there is none."""
     bare = re.sub(QUOTED, "''", text, flags=re.DOTALL)
     if more := bare.count("(") - bare.count(")"):
         return "; a bracket is not closed" if more > 0 else "; there is a closing bracket too many"
     both = f"{said}\n{bare}"
-    found = (hint for at, hint in SPELLINGS.items() if re.search(at, both, re.IGNORECASE | re.DOTALL))
+    spellings = {at: hint for at, hint in SPELLINGS.items() if not (query and hint == ALONE)}
+    found = (hint for at, hint in spellings.items() if re.search(at, both, re.IGNORECASE | re.DOTALL))
     return "".join(f"; {hint}" for hint in islice(found, 1))
 
 

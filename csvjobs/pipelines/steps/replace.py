@@ -16,11 +16,11 @@ class Replace(ColumnStep):
     r"""Replaces a text wherever it occurs in a cell, the matches of a pattern, or whole cells by a mapping.
 
     `text` is matched literally and case-sensitively, and its `with` is inserted literally. `pattern` is a
-    regular expression in RE2 syntax; in its `with`, `\1` to `\9` stand for what its groups capture, `\0` for
-    the whole match and `\\` for a backslash. Both replace all occurrences from left to right, and inserted
-    text is not searched again. With `whole: true` they replace only cells that equal the text, or that the
-    pattern matches completely. `mapping: {DE: Germany, FR: France}` replaces each cell that equals one of its
-    keys, case-sensitively; other cells stay as they are.
+    regular expression in RE2 syntax; in its `with`, `\1` to `\9`, not `$1`, stand for what its groups
+    capture, `\0` for the whole match and `\\` for a backslash. Both replace all occurrences from left to
+    right, and inserted text is not searched again. With `whole: true` they replace only cells that equal the
+    text, or that the pattern matches completely. `mapping: {DE: Germany, FR: France}` replaces each cell that
+    equals one of its keys, case-sensitively; other cells stay as they are.
 
     An empty cell, quoted (`""`) or not, stays as it is: use `fill_missing` for those. A text of the read
     option `nulls` is replaced like any other. A cell of which nothing is left becomes the empty string.

@@ -33,8 +33,9 @@ class Sort(Step):
     """Sorts the rows by one column, or by several: each further one orders the rows that are equal so far.
 
     Texts are compared by code point: upper case before lower case, and digits as text, so 10 comes before 9.
-    `as: number` compares numbers (12, -1.5, 3e8), and puts cells that are not numbers after them. Missing
-    cells come last, in both orders. Rows that are equal in all columns named keep their order.
+    Dates sort correctly as `cast` writes them, 2026-04-03. `as: number` compares numbers (12, -1.5, 3e8), and
+    puts cells that are not numbers after them. Missing cells come last, in both orders. Rows that are equal
+    in all columns named keep their order.
     """
 
     example: ClassVar = Example(

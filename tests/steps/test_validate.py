@@ -6,10 +6,13 @@ import re
 from collections.abc import Callable
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from test_any_text import cells, headers, texts
 from workbench import Bench
+
+from csvjobs.errors import WrongColumns
 
 numbers = st.integers(-20, 20).map(str) | st.sampled_from(
     ["1.5", "-0", "+7", "007", "1e1", " 3 ", "x", "1_0"]
@@ -68,3 +71,10 @@ def test_columns_of_any_name(bench: Bench, names: list[str]) -> None:
     step = {"step": "validate", "columns": names, "rules": [*rules, together]}
     out = bench.table([step], names, [names, names, [*names[1:], names[0]]])
     assert (out.header, out.rows) == (names, [names])
+
+
+@pytest.mark.parametrize("match", ["exact", "equal", "subset", "partial"])
+def test_a_table_that_lacks_columns_is_told_with_those_that_it_has(bench: Bench, match: str) -> None:
+    with pytest.raises(WrongColumns) as caught:
+        bench.text([{"step": "validate", "columns": ["signup"], "columns_match": match}], "id,created\n1,2\n")
+    assert "It has the columns 'id', 'created'." in (caught.value.hint or "")

@@ -96,7 +96,7 @@ SPELLINGS = {
     r"&&": "write AND for &&",
     r"^chained.*\|\|": "write OR for ||, which joins texts",
     r"\?": f"for a ? b : c {IF}",
-    r";\s*\S": "put commas between arguments, not semicolons",
+    r"\n.*;\s*\S": "put commas between arguments, not semicolons",
     r"\n.*\bis\s+(?:not\s+)?(?:none|empty|missing|blank|na|nan)\b": IS_NULL,
     r"\b(?:regexp|rlike)\b": REGEXP,
     r"^it is more than one.*\d,\d": "write numbers with a point and without other separators: 1000.5",

@@ -127,10 +127,11 @@ def _check_columns(found: Sequence[str], wanted: Sequence[str], match: Match) ->
     """Raises WrongColumns if the columns found do not match those wanted."""
     lacking = [name for name in wanted if name not in found]
     beyond = [name for name in found if name not in wanted]
+    here = f"It has {_listed(found)}. Correct the header, or put rename before this step."
     if match == "partial" and len(lacking) == len(wanted):
-        raise WrongColumns(f"The table has none of the columns {', '.join(wanted[:TOLD])}.")
+        raise WrongColumns(f"The table has none of the columns {', '.join(wanted[:TOLD])}.", hint=here)
     if lacking and match in ("exact", "equal", "subset"):
-        raise WrongColumns(f"The table lacks {_listed(lacking)}.", column=lacking[0])
+        raise WrongColumns(f"The table lacks {_listed(lacking)}.", column=lacking[0], hint=here)
     if beyond and match in NO_OTHERS:
         hint = "Drop them beforehand, or set columns_match (in a Table Schema fieldsMatch): subset."
         raise WrongColumns(f"The table must not have {_listed(beyond)}.", hint=hint)

@@ -482,8 +482,8 @@ def _check_dollars(pattern: str, replacement: str) -> None:
     dollars = [] if "\\" in replacement else re.findall(r"\$\{?([1-9])(?!\d)", replacement)
     for number in dollars:
         if _has_group(pattern, number):
-            said = f"The replacement {replacement[:80]!r} uses no group: ${number} is a text like any other."
-            hint = rf"Write \{number} for the group; to insert the text, write the pattern's groups as (?:…)."
+            said = rf"The replacement {replacement[:80]!r} uses no group: write \{number}, not ${number}."
+            hint = "If the text is meant, write the groups of the pattern as (?:…)."
             raise BadPattern(said, hint=hint)
 
 

@@ -11,7 +11,7 @@ from rich.text import Text
 from csvjobs.cli.local import beginning
 from csvjobs.cli.options import FileArgument, ReadOption, read_options
 from csvjobs.cli.output import Screen, counted
-from csvjobs.cli.tables import SHOWN_COLUMNS, bad_ones, print_notes, print_rows, shown, table
+from csvjobs.cli.tables import SHOWN_COLUMNS, bad_ones, columns_of, print_notes, print_rows, shown, table
 from csvjobs.client import shown_name
 from csvjobs.flow.apply import Processing
 from csvjobs.flow.inspect import Inspection
@@ -57,8 +57,7 @@ def _findings(found: Inspection) -> tuple[str, Table]:
 def _columns(found: Inspection) -> tuple[str, Table]:
     much = "all" if found.complete else "the first"
     width = len(found.rows[0]) if found.rows else len(found.columns)
-    some = f" (the first {SHOWN_COLUMNS} shown)" if width > SHOWN_COLUMNS else ""
-    seen = f"{counted(width, 'column')}{some} in {much} {counted(found.records, 'record')}"
+    seen = f"{columns_of(width)} in {much} {counted(found.records, 'record')}"
     title = seen + bad_ones(found.faults)
     listed = table("column", "filled", "distinct", "types", "examples")
     for column in found.columns[:SHOWN_COLUMNS]:

@@ -11,9 +11,9 @@ from rich.text import Text
 from csvjobs.cli.files import STANDARD, source, workplace
 from csvjobs.cli.local import alone
 from csvjobs.cli.options import FileArgument, ReadOption, read_options
-from csvjobs.cli.output import Screen, clean_end, exit_status, tell
+from csvjobs.cli.output import Screen, clean_end, counted, exit_status, tell
 from csvjobs.cli.run import processed, submitted
-from csvjobs.cli.tables import SHOWN_COLUMNS, print_notes, shown, table
+from csvjobs.cli.tables import SHOWN_COLUMNS, columns_of, print_notes, shown, table
 from csvjobs.flow.apply import Processing
 from csvjobs.flow.deliver import PROFILE
 from csvjobs.pipelines.profile import Profiles, TableProfile
@@ -51,7 +51,7 @@ def profile(
 
 def _print(found: TableProfile) -> None:
     to = Screen()
-    to.print(f"{found.rows:,} rows", soft_wrap=True)
+    to.print(f"{counted(found.rows, 'row')}, {columns_of(found.width)}", soft_wrap=True)
     listed = table("column", "looks like", "filled", "empty", "about distinct", "from", "to", "most often")
     for column in found.columns[:SHOWN_COLUMNS]:
         often = next(iter(column.drawn.top.items()), None)

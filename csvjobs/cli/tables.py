@@ -9,6 +9,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from csvjobs.cli.output import counted
+
 SHOWN_ROWS = 5
 SHOWN_COLUMNS = 50
 FOLDED_AT = 12
@@ -51,6 +53,12 @@ def print_notes(to: Console, notes: Iterable[str]) -> None:
     """Prints a line for each note."""
     for note in notes:
         to.print(Text("note  ", "yellow").append(note, "default"), soft_wrap=True)
+
+
+def columns_of(width: int) -> str:
+    """The number of columns of a table that has a line for each of the first ones."""
+    some = f" (the first {SHOWN_COLUMNS} shown)" if width > SHOWN_COLUMNS else ""
+    return counted(width, "column") + some
 
 
 def bad_ones(faults: Mapping[str, int]) -> str:

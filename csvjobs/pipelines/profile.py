@@ -70,12 +70,14 @@ class ColumnSummary(BaseModel):
 
 
 class TableProfile(BaseModel):
-    """A table and its first columns. `drawn`: the number of rows sampled, spread over the table."""
+    """A table and its first columns. `drawn`: the number of rows sampled, spread over the table. `width`: the
+    number of columns it has, of which only the first MOST_COLUMNS are described."""
 
     model_config = ConfigDict(frozen=True)
 
     rows: int
     drawn: int
+    width: int
     columns: list[ColumnSummary]
 
 
@@ -91,6 +93,7 @@ class Profiles(BaseModel):
 def profile(engine: Engine, sql: Sql, relation: str, columns: Columns, rows: int) -> TableProfile:
     """One scan of the relation, which has ROW and about `rows` rows; a second one for the bounds of numbers
     and dates."""
+    table_width = len(columns)
     columns = Columns(columns[:MOST_COLUMNS])
     numbers = ", ".join(f"{sql.number(_there(sql, c.sql))} AS n{i}" for i, c in enumerate(columns))
     facts = [fact for i, c in enumerate(columns) for fact in _facts(sql, c.sql, f"n{i}")]
@@ -108,7 +111,7 @@ def profile(engine: Engine, sql: Sql, relation: str, columns: Columns, rows: int
     ]
     asked = [_bounds(sql, *each) for each in zip(columns, summaries, cells, strict=True)]
     bounded = list(map(_bounded, summaries, _found(engine, relation, asked)))
-    return TableProfile(rows=count, drawn=len(sample or []), columns=bounded)
+    return TableProfile(rows=count, drawn=len(sample or []), width=table_width, columns=bounded)
 
 
 def _bounds(sql: Sql, column: Column, summary: ColumnSummary, cells: Sequence[str]) -> list[str]:

@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 from chaos import ROOT
-from playwright.sync_api import Browser, Locator, Page, expect
+from playwright.sync_api import Browser, Locator, Page, Route, expect
 from served import Served
 
 from csvjobs.pipelines.catalogue import BY_NAME
@@ -784,6 +784,14 @@ def test_what_the_pipeline_will_do_is_shown_before_the_file_is_sent(page: Page) 
     assert not page.evaluate("axe.run()")["violations"]
 
 
+def widened(route: Route) -> None:
+    """As if the output had more columns than a profile describes."""
+    answer = route.fetch()
+    profile = answer.json()
+    profile["output"]["width"] = 3000
+    route.fulfill(response=answer, json=profile)
+
+
 @pytest.mark.parametrize("page", ["light", "dark"], indirect=True)
 def test_what_the_columns_hold_is_drawn(page: Page) -> None:
     own_pipeline(page, "steps: [{step: trim}]\nreport: {profile: true}")
@@ -795,9 +803,12 @@ def test_what_the_columns_hold_is_drawn(page: Page) -> None:
     ]
     long_ids = b"\n1234567890123456".join(rated)
     page.locator("#file").set_input_files(file(long_ids))  # type: ignore[arg-type]
+    page.route("**/profile.json", widened)
     page.get_by_role("button", name="Process", exact=True).click()
     expect(status(page)).to_have_text("done")
     expect(page.locator("#job-steps li")).to_have_text(["trim 2 cells changed"])
+    expect(page.locator("#profile-input p")).to_have_text("12 rows, 7 columns.")
+    expect(page.locator("#profile-output p")).to_have_text("12 rows, 3,000 columns, the first 7 are shown.")
     for side in ("input", "output"):
         rows = page.locator(f"#profile-{side} tbody tr")
         expect(rows).to_have_count(7)

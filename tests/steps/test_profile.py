@@ -47,6 +47,14 @@ def test_a_small_table_is_told_exactly(engine: DuckEngine, tmp_path: Path) -> No
     assert y.drawn.top == {"b": 2}
 
 
+def test_of_a_wide_table_the_first_columns_are_told_and_how_many_there_are(
+    engine: DuckEngine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("csvjobs.pipelines.profile.MOST_COLUMNS", 2)
+    found = profiled(engine, tmp_path, "x,y,z\n1,2,3\n")
+    assert ([column.name for column in found.columns], found.width) == (["x", "y"], 3)
+
+
 @pytest.mark.parametrize("cells", [["1e308", "-1e308", "1"], ["1e308", "-1e308", "inf", "nan"]])
 def test_numbers_may_span_all_that_there_are(engine: DuckEngine, tmp_path: Path, cells: list[str]) -> None:
     numbers = column(engine, tmp_path, cells * 10).numbers

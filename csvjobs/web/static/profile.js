@@ -22,10 +22,13 @@ export async function showProfile(job) {
 }
 
 function fillSide(box, profile) {
-  const more = profile.columns.length > SHOWN_COLUMNS ? `, the first ${SHOWN_COLUMNS} are shown` : "";
+  // A profile made by an older version does not say how wide the table is.
+  const width = profile.width ?? profile.columns.length;
+  const shown = profile.columns.slice(0, SHOWN_COLUMNS);
+  const more = width > shown.length ? `, the first ${shown.length} are shown` : "";
   const drawn = profile.drawn < profile.rows ? ` Charts and most frequent values are from a sample of ${many(profile.drawn, "row")}.` : "";
-  box.querySelector("p").textContent = `${many(profile.rows, "row")}, ${many(profile.columns.length, "column")}${more}.${drawn}`;
-  box.querySelector("tbody").replaceChildren(...profile.columns.slice(0, SHOWN_COLUMNS).map(row));
+  box.querySelector("p").textContent = `${many(profile.rows, "row")}, ${many(width, "column")}${more}.${drawn}`;
+  box.querySelector("tbody").replaceChildren(...shown.map(row));
 }
 
 function row(column) {

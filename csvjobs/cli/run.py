@@ -86,7 +86,8 @@ def run(
         _place(services, job_id, {**beside, job.output.name: output})
     tell(job)
     if REJECTED in job.files:
-        kept = f"The rejected rows are in {rejected}."
+        where = "on standard output" if rejected == STANDARD else f"in {rejected}"
+        kept = f"The rejected rows are {where}."
         remark(kept if rejected else "Keep the rejected rows with --rejected PATH.")
     elif job.status is Status.DONE and rejected and not streams(rejected) and rejected.exists():
         # Not removed: it may be the input of this run, or be in the middle of manual correction.

@@ -177,6 +177,9 @@ def test_in_a_pipe_rejected_rows_are_pointed_at(at: Terminal) -> None:
     assert (typed.status, typed.out) == (0, GOOD_ROWS)
     assert "--rejected" in typed.err
     assert at.types("run", "ragged.csv", "-o", "-", "--rejected", "bad.csv").out == GOOD_ROWS
+    piped = at.types("run", "ragged.csv", "-o", "good.csv", "--rejected", "-")
+    assert (piped.out, at.read("good.csv")) == (BAD_ROWS, GOOD_ROWS)
+    assert "The rejected rows are on standard output." in piped.err
     assert at.read("bad.csv") == BAD_ROWS
 
 

@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 from chaos import ROOT
-from playwright.sync_api import Browser, Locator, Page, Route, expect
+from playwright.sync_api import APIResponse, Browser, Locator, Page, Route, expect
 from served import Served
 
 from csvjobs.pipelines.catalogue import BY_NAME
@@ -568,6 +568,13 @@ def test_the_progress_goes_back_only_where_the_job_has_begun_anew(page: Page, se
         expect(page.locator("#job-stage")).to_have_text(f"Writing the output, {percent} %")
 
 
+def held(page: Page, pattern: str) -> list[tuple[Route, APIResponse]]:
+    """Keeps back the answer to the next such request; the list has it as soon as it is there."""
+    kept: list[tuple[Route, APIResponse]] = []
+    page.route(pattern, lambda route: kept.append((route, route.fetch())), times=1)
+    return kept
+
+
 def test_a_job_is_deleted(page: Page) -> None:
     send(page, file(b"a\n1\n", "gone.csv"))
     expect(status(page)).to_have_text("done")
@@ -575,10 +582,18 @@ def test_a_job_is_deleted(page: Page) -> None:
         expect(status(page)).to_have_text("done")
         page.get_by_role("button", name="Delete").click()
         expect(page.get_by_role("dialog")).to_contain_text("Delete gone.csv and everything made from it?")
+        if answer == "Delete":
+            before = held(page, "**/jobs?limit=*")
+            page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
         page.get_by_role("dialog").get_by_role("button", name=answer).click()
     expect(page.locator("#job")).to_be_hidden()
     expect(page.locator("#recent").get_by_text("gone.csv")).to_have_count(0)
     expect(page.get_by_role("heading", name="Recent jobs")).to_be_focused()
+    # A list that was asked for before, and comes late, does not bring it back.
+    [(late, answer)] = before
+    with page.expect_event("requestfinished", lambda request: request == late.request):
+        late.fulfill(response=answer)
+    expect(page.locator("#recent").get_by_text("gone.csv")).to_have_count(0)
 
 
 def test_a_pipeline_of_ones_own_is_kept_for_the_next_try(page: Page) -> None:

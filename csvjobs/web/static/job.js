@@ -259,9 +259,9 @@ async function remove() {
   const { ok, status, body } = await ask(job.links.self, { method: "DELETE" });
   // Somebody else may have been faster.
   if (!ok && status !== 404 && status !== 410) return fault($("act-fault"), body);
-  await recent();
   if (shown === job) location.hash = "";
   $("recent-title").focus();
+  recent();
 }
 
 // `applying` is told of a job whose learnt values shall be used.

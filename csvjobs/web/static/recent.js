@@ -8,11 +8,15 @@ const MOST_AT_ONCE = 200;
 let count = PAGE;
 let timer = null;
 let told = "";
+let asked = 0;
 
 // Once more until the service answers; whoever waits for it hears of a "back" at the document.
 export async function recent() {
   clearTimeout(timer);
+  const mine = (asked += 1);
   const { ok, status, body } = await listed();
+  // What was asked for since then knows more, and may have come first.
+  if (mine !== asked) return;
   const back = ok && !$("offline").hidden;
   $("away").hidden = ok || !status;
   $("offline").hidden = ok || Boolean(status);

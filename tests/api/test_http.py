@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import stat
 from typing import Any
@@ -119,6 +120,17 @@ def test_every_failure_is_described_as_a_problem(api: Served) -> None:
         for status, answer in operation["responses"].items():
             if int(status) >= 400:
                 assert answer["content"] == PROBLEM, (method, path, status)
+
+
+@pytest.mark.parametrize("path", ["/pipelines/{name}", "/pipelines/{name}/schema"])
+def test_an_example_of_the_document_is_accepted_as_it_stands(api: Served, path: str) -> None:
+    body = api.client.get("/openapi.json").json()["paths"][path]["put"]["requestBody"]
+    for kind, one in body["content"].items():
+        text = one["example"] if isinstance(one["example"], str) else json.dumps(one["example"])
+        sent = {"content": text, "headers": {"Content-Type": kind}}
+        answer = api.client.put(path.replace("{name}", "example"), **sent)
+        assert answer.status_code == 201, answer.text
+        api.client.delete("/pipelines/example").raise_for_status()
 
 
 def test_every_reference_of_the_document_leads_somewhere(api: Served) -> None:

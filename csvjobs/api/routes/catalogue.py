@@ -96,7 +96,10 @@ async def diff_pipelines(
     openapi_extra={
         "requestBody": {
             "required": True,
-            "content": {YAML: {"schema": {"type": "string"}}, "application/json": {"schema": {}}},
+            "content": {
+                YAML: {"schema": {"type": "string"}, "example": "steps:\n- step: trim\n"},
+                "application/json": {"schema": {}, "example": {"steps": [{"step": "trim"}]}},
+            },
         }
     },
     responses={201: {"model": PipelineInfo}, **responses(400, 409, 412, 413, 422, 507)},
@@ -146,7 +149,17 @@ async def get_schema(
 @router.put(
     "/pipelines/{name}/schema",
     operation_id="put_schema",
-    openapi_extra={"requestBody": {"required": True, "content": {"application/json": {"schema": {}}}}},
+    openapi_extra={
+        "requestBody": {
+            "required": True,
+            "content": {
+                "application/json": {
+                    "schema": {},
+                    "example": {"fields": [{"name": "id", "constraints": {"required": True}}]},
+                }
+            },
+        }
+    },
     responses={201: {"model": PipelineInfo}, **responses(400, 409, 413, 422, 507)},
 )
 async def put_schema(

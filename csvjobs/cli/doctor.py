@@ -142,7 +142,8 @@ def _jobs(settings: Settings) -> str:
         raise DiskFull(
             f"Only {free // 1024**2} MiB are free.", hint="Free some space, or set CSVJOBS_JOBS_DIR."
         )
-    return f"{settings.jobs_dir.resolve()}, {free / 1024**3:.1f} GiB free"
+    state = "" if there == folder else " (not there yet)"
+    return f"{folder}{state}, {free / 1024**3:.1f} GiB free"
 
 
 def _queue(settings: Settings) -> str:

@@ -45,10 +45,12 @@ def test_a_key_that_is_too_short_is_not_told(terminal: Terminal) -> None:
 def test_a_good_setup_is_well(at: Terminal) -> None:
     typed = examined(at)
     assert wrong(typed) == []
-    assert f"{at.folder / 'jobs'}, " in typed.out
+    assert f"{at.folder / 'jobs'} (not there yet), " in typed.out
     assert "embedded: Valkey" in typed.out
     assert "2 in pipelines" in typed.out
     assert not (at.folder / "jobs").exists()
+    (at.folder / "jobs").mkdir()
+    assert f"{at.folder / 'jobs'}, " in examined(at).out
 
 
 def test_a_redis_that_is_away_is_wrong(at: Terminal) -> None:

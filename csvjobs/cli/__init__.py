@@ -59,6 +59,7 @@ def _main(
 
 def main() -> None:
     """Runs the command line and exits; for the exit status see EXIT_STATUS."""
+    _stand_in()
     if isinstance(sys.stdout, TextIOWrapper) and sys.stdout.encoding.lower() != "utf-8":
         # What the terminal's encoding lacks is written as its code, as on stderr.
         sys.stdout.reconfigure(errors="backslashreplace")
@@ -74,6 +75,19 @@ def main() -> None:
         _flush()
         os._exit(status)
     sys.exit(status)
+
+
+def _stand_in() -> None:
+    """Opens the null device for each standard stream that is closed: no file that is opened later shall get
+    its number, and be taken for it. sys.stdout stays None, which tells that it was closed."""
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            # The lowest number that is free is this one.
+            os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)
+    if sys.stderr is None:
+        sys.stderr = open(2, "w", encoding="utf-8", closefd=False)  # noqa: SIM115 (kept to the end)
 
 
 def _flush() -> None:

@@ -452,6 +452,16 @@ def test_where_there_is_no_standard_output_nothing_is_begun(at: Terminal) -> Non
     assert "standard output is closed" in typed.err
 
 
+@pytest.mark.parametrize(("number", "file", "status"), [(0, "-", 2), (2, "in.csv", 0)])
+def test_a_standard_stream_that_is_closed_is_empty(at: Terminal, number: int, file: str, status: int) -> None:
+    pipes = {("stdin", "stdout", "stderr")[number]: None}
+    running = at.starts("run", file, "-o", "out.csv", preexec_fn=lambda: os.close(number), **pipes)
+    typed = at.ended(running)
+    assert typed.status == status
+    assert ("empty-upload" in typed.err) is (file == "-")
+    assert (at.folder / "out.csv").exists() is (status == 0)
+
+
 def test_a_reader_that_goes_away_is_no_fault(at: Terminal) -> None:
     reader, writer = os.pipe()
     os.close(reader)

@@ -596,6 +596,22 @@ def test_a_job_is_deleted(page: Page) -> None:
     expect(page.locator("#recent").get_by_text("gone.csv")).to_have_count(0)
 
 
+def test_a_file_that_is_written_to_while_it_is_sent_is_told(page: Page, tmp_path: Path) -> None:
+    log = tmp_path / "log.csv"
+    log.write_bytes(b"a\n1\n")
+    send(page, log)
+    expect(status(page)).to_have_text("done")
+    expect(page.locator("#refused")).to_be_hidden()
+
+    def written(route: Route) -> None:
+        log.write_bytes(b"a\n1\n2\n")
+        route.fulfill(status=202, json={"job_id": "a-job"})
+
+    page.route("**/upload_csv", written)
+    send(page, log)
+    expect(page.locator("#refused")).to_contain_text("The file was changed while it was sent")
+
+
 def test_a_pipeline_of_ones_own_is_kept_for_the_next_try(page: Page) -> None:
     text = "steps: [{step: trim, columns: [nmae]}]"
     own_pipeline(page, text)

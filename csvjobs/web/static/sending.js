@@ -5,6 +5,7 @@ import { choice, steps } from "./choice.js";
 import { recent } from "./recent.js";
 import { OF_PIPELINES, chosen, forget, look, options } from "./look.js";
 
+const CHANGED = { detail: "The file was changed while it was sent: the job, which is listed below, may have parts of it from before and from after.", hint: "Send it again when nobody writes to it." };
 const INVITATION = [$("chosen").textContent, $("chosen-size").textContent];
 
 const pipeline = choice("");
@@ -62,6 +63,8 @@ function send(event, opened) {
 async function ended(opened, open) {
   const { status, responseText } = request;
   const stopped = request.stopped;
+  // A browser notices it only where it begins to read.
+  const changed = status === 202 && (await unreadable(file()));
   request = null;
   busy(false);
   if (status !== 202) {
@@ -71,7 +74,10 @@ async function ended(opened, open) {
   }
   $("file").value = "";
   choose();
-  opened(JSON.parse(responseText).job_id, open);
+  if (!changed) return opened(JSON.parse(responseText).job_id, open);
+  document.querySelector("#submit .primary").focus();
+  fault($("refused"), CHANGED);
+  recent();
 }
 
 // At its place, where it may be told already.

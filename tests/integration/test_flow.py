@@ -522,7 +522,7 @@ def test_our_own_fault_is_tried_again_and_then_told_without_details(services: Se
 
 
 def miscounting(services: Services, *off: int) -> Services:
-    """The same, whose engine counts so many rows too many in one output after the other."""
+    """The same, whose engine counts so many rows too many in one output after the other, then rightly."""
     left = list(off)
 
     class Miscounting(DuckEngine):
@@ -535,15 +535,17 @@ def miscounting(services: Services, *off: int) -> Services:
 @pytest.mark.parametrize("off", [-1, 1])
 def test_an_output_in_which_the_rows_do_not_add_up_is_not_delivered(services: Services, off: int) -> None:
     settings = services.settings.model_copy(update={"job_attempts": 1})
-    job = run(replace(miscounting(services, off, off), settings=settings), b"a,b\n1,2\n3,4\n")
+    # In each lane twice: the second time on one core.
+    job = run(replace(miscounting(services, *[off] * 4), settings=settings), b"a,b\n1,2\n3,4\n")
     assert job.error
     assert (job.status, job.error.code, set(job.files)) == (Status.ERROR, "account-mismatch", {"error.txt"})
     with pytest.raises(JobHasNoOutput):
         deliver(services, job.job_id)
 
 
-def test_what_does_not_add_up_at_first_is_read_with_care(services: Services) -> None:
-    job = run(miscounting(services, 1), b"a,b\n1,2\n3,4\n")
+@pytest.mark.parametrize("times", [1, 2, 3])
+def test_what_does_not_add_up_at_first_is_read_again(services: Services, times: int) -> None:
+    job = run(miscounting(services, *[1] * times), b"a,b\n1,2\n3,4\n")
     assert (job.status, job.attempts) == (Status.DONE, 1)
     assert read(services, job, "output.csv") == b"a,b\n1,2\n3,4\n"
 
@@ -751,8 +753,8 @@ def test_a_file_is_unpacked_once_also_where_the_careful_lane_takes_over(services
     job = run(doubting, gzip.compress(b"a,b\n1,2\n"))
     assert job.status is Status.DONE
     assert read(services, job, "output.csv") == b"a,b\n1,2\n"
-    first, second = times
-    assert first == second
+    assert len(times) > 1
+    assert len(set(times)) == 1
 
 
 class LosingEngine(DuckEngine):

@@ -35,7 +35,7 @@ GRACE = 3.0
 
 LAST_GRACE = 2.0
 STEADY_AFTER = 30.0
-LONGEST_PAUSE = 10.0
+SHORTEST_PAUSE, LONGEST_PAUSE = 0.25, 10.0
 LOCK_WITHIN = 5.0
 
 
@@ -55,7 +55,7 @@ class Supervised:
 
     program: Program
     env: dict[str, str]
-    failures: int = 0
+    pause: float = SHORTEST_PAUSE
     due: float = 0.0
     process: subprocess.Popen[bytes] = field(init=False)
 
@@ -86,7 +86,7 @@ class Supervised:
             return
         if not self.due:
             if time.monotonic() - self.began > STEADY_AFTER:
-                self.failures = 0
+                self.pause = SHORTEST_PAUSE
             self._pause(f"ended ({how_it_ended(self.process.returncode)})")
         elif time.monotonic() > self.due:
             self.due = 0.0
@@ -97,10 +97,9 @@ class Supervised:
                 self._pause(f"cannot be started ({error.strerror})")
 
     def _pause(self, why: str) -> None:
-        pause = min(0.25 * 2**self.failures, LONGEST_PAUSE)
-        self.failures += 1
-        self.due = time.monotonic() + pause
-        say("csvjobs", f"{self.program.name} {why}; again in {pause:g} s")
+        self.due = time.monotonic() + self.pause
+        say("csvjobs", f"{self.program.name} {why}; again in {self.pause:g} s")
+        self.pause = min(2 * self.pause, LONGEST_PAUSE)
 
     def kill(self) -> None:
         with suppress(ProcessLookupError):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import socket
@@ -20,7 +21,7 @@ from csvjobs.priority import Priority
 from csvjobs.settings import Settings
 from csvjobs.worker import supervisor
 from csvjobs.worker.embedded import Embedded
-from csvjobs.worker.supervisor import Program, check_port_free, environment, only_one, say
+from csvjobs.worker.supervisor import Program, Supervised, check_port_free, environment, only_one, say
 
 ROOT = Path(__file__).parents[2]
 UP = [sys.executable, "-c", "from csvjobs.worker.supervisor import *; up(load())"]
@@ -205,6 +206,24 @@ def test_what_cannot_be_started_for_a_while_is_started_later(
             told = "brief cannot be started (No such file or directory); again in 0.5 s"
             eventually(lambda: running.tend() or told in capsys.readouterr().err)
         eventually(lambda: running.tend() or starts.read_text() == "\n\n")
+
+
+def test_what_cannot_be_started_is_tried_again_however_long_that_lasts(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def short_of_memory(_: Supervised) -> None:
+        raise OSError(errno.ENOMEM, os.strerror(errno.ENOMEM))
+
+    tries = 1500  # over four hours
+    with supervisor.Supervisor() as running:
+        child = running.start(Program("brief", ["true"]), dict(os.environ))
+        child.process.wait()
+        with monkeypatch.context() as replaced:
+            replaced.setattr(Supervised, "start", short_of_memory)
+            for _ in range(tries):
+                running.tend()
+                child.due = sys.float_info.min
+    assert capsys.readouterr().err.count("; again in 10 s") == tries - 6
 
 
 def test_the_queue_outlives_who_uses_it_and_what_is_printed_may_be_no_text(

@@ -94,6 +94,19 @@ def test_names_are_no_values(bench: ReadBench, content: str, header: bool) -> No
     assert any("taken for data" in warning for warning in reading.warnings) is not header
 
 
+@pytest.mark.parametrize(
+    "cell",
+    [
+        *("1e5", "-1.5E-3", "(1200)", "1 200", "1'200,5", ".5", "5.", "$ 12", "12,50 €", "5 %"),
+        *("1/2/2024", "2024-01-02 10:30", "10:30 pm", "10:30 p.m.", "10:30:15.25", "2024-01-02T10:30Z"),
+        *("10:30+02:00", "ann@mail.example", "https://csv.example/a?b=c", "ftp://csv.example"),
+    ],
+)
+def test_a_first_row_of_values_is_one_of_the_rows(bench: ReadBench, cell: str) -> None:
+    reading = bench.read(f'"{cell}";word\n'.encode() * 4, delimiter=";")
+    assert (reading.source.columns, reading.source.records) == (("column_1", "column_2"), 4)
+
+
 def test_what_is_declared_wins(bench: ReadBench) -> None:
     title = b"Title\na,b\n1,2\n3,4\n"
     assert bench.read(title).source.columns == ("a", "b")

@@ -93,6 +93,13 @@ def run(services: Services, content: bytes, **pipeline: Any) -> Job:
     return view(services, job_id)
 
 
+def second_line(job: Job) -> int:
+    """The line of the second row: a row of Parquet has a number only; a line of JSON, or a row of a sheet,
+    counts what stands above it."""
+    kind = job.detected.get("format")
+    return {"jsonl": 2, "parquet": 2, "xlsx": 3}.get(kind.value if kind else "", 3)
+
+
 def text(services: Services, job: Job, name: str | None = None) -> bytes:
     with deliver(services, job.job_id, name).file as file:
         return file.read()
@@ -124,16 +131,21 @@ def test_rows_that_break_a_rule_are_set_aside_with_their_numbers(services: Servi
         text(services, job, "output.csv") == b'id,name,born\n00042,Zo\xc3\xab,1990-01-31\n19,"",2026-04-03\n'
     )
     [bad] = csv.DictReader(io.StringIO(text(services, job, REJECTED).decode(), newline=""))
-    kind = job.detected.get("format")
-    # A row of Parquet has a number only; a line of JSON, or a row of a sheet, counts what stands above it.
-    expected = {"jsonl": "2", "parquet": "2", "xlsx": "3"}.get(kind.value if kind else "", "3")
-    assert (bad["id"], bad["name"], bad["_line"], bad["_code"]) == (
+    assert (bad["id"], bad["name"], int(bad["_line"]), bad["_code"]) == (
         "00007",
         'a "b",\nc',
-        expected,
+        second_line(job),
         "required",
     )
     assert job.rows.rejected == 1
+
+
+def test_a_row_that_breaks_a_rule_ends_the_job_if_it_is_to(services: Services, content: bytes) -> None:
+    rules = [{"column": "born", "required": True, "on_fail": "fail"}]
+    job = run(services, content, steps=[{"step": "validate", "rules": rules}])
+    assert job.error
+    assert (job.status, job.error.code, job.error.column) == (Status.ERROR, "rule-broken", "born")
+    assert job.error.line == second_line(job)
 
 
 def test_a_look_and_a_preview_show_what_a_job_would_read(services: Services, content: bytes) -> None:

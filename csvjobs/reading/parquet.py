@@ -20,7 +20,7 @@ from typing import Any
 import duckdb
 from duckdb.sqltypes import DuckDBPyType
 
-from csvjobs.errors import DamagedArchive, EncryptedArchive
+from csvjobs.errors import DamagedArchive, EmptyFile, EncryptedArchive
 from csvjobs.reading.clean import PLAIN, Cell
 from csvjobs.reading.header import Header
 from csvjobs.reading.rejects import Failed, Reject, RejectsWriter
@@ -131,13 +131,16 @@ class Parquet(Table):
             said = what_it_says(error)
             if "encrypt" in said.lower():
                 raise EncryptedArchive("The Parquet file is encrypted.", hint="Send it plain.") from None
+            if "at least one non-root column" in said:
+                hint = "Send a file with at least one."
+                raise EmptyFile("The Parquet file holds no columns.", hint=hint) from None
             raise DamagedArchive(f"The Parquet file is damaged or cut short: {said}.", hint=HINT) from None
 
 
 def what_it_says(error: duckdb.Error) -> str:
     """The first line of an error, without its kind and without local paths."""
     first = re.sub(r"^[A-Za-z ]+ Error: ", "", str(error).splitlines()[0]).rstrip(".")
-    return re.sub(r"""(\bfile )?(['"])/.*?\2""", "the file", first)
+    return re.sub(r"""(\b(Parquet )?file )?(['"])/.*?\3""", "the file", first)
 
 
 def _text(value: str, kind: DuckDBPyType, depth: int = 0) -> str:

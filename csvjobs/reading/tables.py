@@ -13,7 +13,7 @@ from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
-from csvjobs.errors import BadRow, EmptyFile, TooManyColumns
+from csvjobs.errors import BadRow, TooManyColumns
 from csvjobs.reading.careful import ABOVE, BLANK_LINES, KEPT, Failures
 from csvjobs.reading.clean import PLAIN, Cell, CleanWriter, record
 from csvjobs.reading.header import Header, column_names
@@ -123,10 +123,8 @@ class Sieve:
 
 
 def named_head(names: Sequence[str], rows: Iterable[Sequence[Cell]], options: ReadOptions) -> Head:
-    """The head of a table whose format names the columns. Raises EmptyFile, TooManyColumns."""
+    """The head of a table whose format names the columns. Raises TooManyColumns."""
     check_width(len(names), options)
-    if not names:
-        raise EmptyFile("The file holds no columns.", hint="Send a file with at least one.")
     columns, warnings = column_names(names)
     text, whole = first_text(rows)
     top = record(columns).splitlines(keepends=True)

@@ -191,6 +191,26 @@ def test_where_more_lines_are_bad_than_are_looked_at_the_look_is_not_of_the_whol
     assert 0 < found.faults["bad-json"] < 5000
 
 
+@pytest.mark.parametrize(("rows", "complete"), [(2000, True), (2001, False)])
+def test_a_look_tells_whether_it_is_of_all_rows(
+    services: Services, tmp_path: Path, rows: int, complete: bool
+) -> None:
+    path = tmp_path / "made.parquet"
+    with duckdb.connect() as connection:
+        connection.execute(f"COPY (SELECT range AS a FROM range({rows})) TO '{path}'")
+    for content in (path.read_bytes(), b'{"a": 1}\n' * rows):
+        with Incoming(services) as incoming:
+            incoming.write(content)
+            assert inspect(incoming, "given").complete is complete
+
+
+def test_a_name_of_several_lines_is_no_row_of_a_look(services: Services) -> None:
+    with Incoming(services) as incoming:
+        incoming.write(b'{"a\\nb": 1}\n{"a\\nb": 2}\n')
+        found = inspect(incoming, "given")
+    assert ([column.name for column in found.columns], found.rows) == (["a\nb"], [["1"], ["2"]])
+
+
 def test_a_line_that_was_cut_off_is_not_bad(services: Services) -> None:
     with Incoming(services) as incoming:
         incoming.write(as_jsonl()[:-10])

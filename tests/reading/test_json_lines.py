@@ -100,6 +100,7 @@ def test_the_policies_for_bad_rows_hold_here_too(bench: ReadBench) -> None:
     assert replaced.rows == [("\ufffd",)]
     long = bench.table(lines('{"a": 1}', json.dumps({"a": "x" * 2000})), max_record_bytes=1024)
     assert [(r["_line"], r["_code"]) for r in long.rejects] == [("2", "record-too-long")]
+    assert bench.table(lines('{"a": 1}', '{"b": 1}'), max_columns=2).columns == ("a", "b")
     with pytest.raises(TooManyColumns):
         bench.read(lines('{"a": 1}', '{"b": 1}'), max_columns=1)
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from readbench import ReadBench
 
-from csvjobs.errors import DamagedArchive, NotCsv
+from csvjobs.errors import DamagedArchive, EmptyFile, NotCsv
 from csvjobs.reading.parquet import what_it_says
 
 
@@ -123,6 +123,7 @@ def test_a_file_cut_short_is_damaged(bench: ReadBench, tmp_path: Path) -> None:
     [
         "Invalid Input Error: Footer length error in file '/srv/jobs/1/input.csv'",
         'Invalid Input Error: Failed to read file "/srv/jobs/1/input.csv": Snappy decompression failure',
+        "Invalid Input Error: Failed to read Parquet file '/srv/jobs/1/a.csv': Snappy decompression failure",
     ],
 )
 def test_what_is_damaged_is_told_without_where_it_lies(told: str) -> None:
@@ -131,6 +132,13 @@ def test_what_is_damaged_is_told_without_where_it_lies(told: str) -> None:
         "Footer length error in the file",
         "Failed to read the file: Snappy decompression failure",
     )
+
+
+def test_a_table_without_columns_is_empty_not_damaged(bench: ReadBench) -> None:
+    # As written for a data frame without columns: version 1, the root of the schema, no rows, no row groups.
+    footer = bytes.fromhex("1502 191c 48") + b"\6schema" + bytes.fromhex("1500 00 1600 190c 00")
+    with pytest.raises(EmptyFile, match="no columns"):
+        bench.read(b"PAR1" + footer + len(footer).to_bytes(4, "little") + b"PAR1")
 
 
 def test_names_are_those_of_the_file(bench: ReadBench, tmp_path: Path) -> None:

@@ -62,5 +62,5 @@ def _all(form: str, texts: set[str]) -> bool:
 
 def formats(cells: Sequence[str]) -> list[str]:
     """The formats of dates and times that fit all cells."""
-    texts = {cell.strip() for cell in cells}
+    texts = set(cells)
     return [one for one in chain(DATES, TIMES) if all(moment(text, one) for text in texts)]

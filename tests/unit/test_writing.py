@@ -316,6 +316,7 @@ def test_a_column_that_was_cast_has_its_type_in_parquet(
     ("to", "cells", "values"),
     [
         ("integer", ["007", None, "-3"], [7, None, -3]),
+        ("integer", [None, None], [None, None]),
         ("integer", ["123456789012345", "1"], [123456789012345, 1]),
         ("integer", ["1234567890123456", "1"], ["1234567890123456", "1"]),
         ("decimal", ["1.10", "NA"], [1.1, None]),
@@ -360,6 +361,8 @@ def test_what_a_sheet_cannot_hold_is_told_before_it_is_written(engine: DuckEngin
         typed(planned, WriteOptions(format="xlsx"))
 
     target.unlink(missing_ok=True)
+    written("SELECT CAST(range AS VARCHAR) AS c0 FROM range(1048575)", ["a"])
+    written("SELECT repeat('a', 32767) AS c0", ["a"])
     with pytest.raises(TooManyRows, match="room for 1048575 rows; the table has 1048576"):
         written("SELECT CAST(range AS VARCHAR) AS c0 FROM range(1048576)", ["a"])
     with pytest.raises(FieldTooLong, match="one has 32768") as error:

@@ -319,6 +319,7 @@ def test_jobs_are_listed_over_all_pages_and_can_be_cancelled_and_deleted(idle: S
         assert [job.job_id for job in client.jobs()] == made[::-1]
         assert client.cancel(made[0]).status is Status.CANCELLED
         assert [job.job_id for job in client.jobs(Status.CANCELLED)] == made[:1]
+        assert [job.job_id for job in client.jobs(Status.QUEUED)] == made[:0:-1]
         client.delete(made[0])
         assert [job.job_id for job in client.jobs(Status.CANCELLED)] == []
         with pytest.raises(Refused, match="deleted"):
@@ -336,7 +337,7 @@ def test_a_file_that_is_replaced_keeps_its_mode(client: Client, api: Served, tar
 def serving(handler: type[SimpleHTTPRequestHandler]) -> Iterator[Client]:
     """A client of such a server."""
     with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        threading.Thread(target=server.serve_forever).start()
+        threading.Thread(target=server.serve_forever, args=(0.01,)).start()
         try:
             with Client(f"http://127.0.0.1:{server.server_port}") as client:
                 yield client
@@ -384,8 +385,12 @@ def test_a_problem_of_another_kind_is_told_by_its_status(body: bytes) -> None:
     assert (refused.value.hint, refused.value.problem) == (None, {})
 
 
+@pytest.mark.parametrize(
+    ("status", "problem"),
+    [(429, b""), (502, b""), (503, b""), (504, b""), (409, b'{"code": "idempotency-key-in-use"}')],
+)
 def test_a_file_is_sent_again_to_who_asks_for_patience(
-    file: Path, monkeypatch: pytest.MonkeyPatch, api: Served
+    file: Path, monkeypatch: pytest.MonkeyPatch, api: Served, status: int, problem: bytes
 ) -> None:
     monkeypatch.setattr("csvjobs.client.PAUSE", 0.0)
     job = httpx.post(f"{api.url}/jobs", content=CSV).content
@@ -396,12 +401,49 @@ def test_a_file_is_sent_again_to_who_asks_for_patience(
         def do_POST(self) -> None:
             self.rfile.read(len(CSV))
             busy = next(self.asked) == 0
-            self.send_response(429 if busy else 202)
+            self.send_response(status if busy else 202)
             self.end_headers()
-            self.wfile.write(b"" if busy else job)
+            self.wfile.write(problem if busy else job)
 
     with serving(Busy) as busy:
         assert busy.submit(file).filename == "input.csv"
+
+
+def test_what_a_pipe_held_is_not_sent_again_without_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("csvjobs.client.PAUSE", 0.0)
+    reader, writer = os.pipe()
+    os.write(writer, CSV)
+    os.close(writer)
+
+    class Busy(Elsewhere):
+        asked = count()
+
+        def do_POST(self) -> None:
+            next(self.asked)
+            self.send_error(503)
+
+    with serving(Busy) as busy, pytest.raises(Refused, match="503"):
+        busy.submit(f"/dev/fd/{reader}")
+    os.close(reader)
+    assert next(Busy.asked) == 1
+
+
+def test_what_is_no_id_asks_for_nothing_else() -> None:
+    asked: list[str] = []
+
+    class Listening(Elsewhere):
+        def do_GET(self) -> None:
+            asked.append(self.path.partition("?")[0])
+            self.send_error(404)
+
+        do_POST = do_DELETE = do_GET  # noqa: N815 (as the base class calls them)
+
+    with serving(Listening) as client:
+        for method in (client.job, client.cancel, client.rerun, client.delete):
+            with pytest.raises(Refused):
+                method("../tables/x?y")
+    job = "/jobs/..%2Ftables%2Fx%3Fy"
+    assert asked == [job, f"{job}/cancel", f"{job}/rerun", job]
 
 
 def test_a_proxy_that_does_not_wait_is_asked_with_pauses(

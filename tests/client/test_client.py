@@ -12,6 +12,7 @@ from contextlib import contextmanager, suppress
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from itertools import count
 from pathlib import Path
+from stat import filemode
 from types import SimpleNamespace
 from urllib.parse import urlsplit
 
@@ -20,7 +21,7 @@ import pytest
 from chaos import free_port
 from served import Served, lasting
 
-from csvjobs.client import Client, Damaged, Refused, Unreachable
+from csvjobs.client import TRIES, Client, Damaged, Refused, Unreachable
 from csvjobs.errors import BadRequest
 from csvjobs.flow.process import process
 from csvjobs.jobs.job import Job, Status
@@ -87,6 +88,11 @@ def test_read_options_are_passed_on(client: Client, file: Path, target: Path) ->
     assert target.read_bytes() == b"column_1,column_2\n" + CSV
 
 
+def test_a_pipeline_too_long_for_a_url_is_sent(client: Client, file: Path) -> None:
+    pipeline = f"name: long\nsteps: []\n# {'x' * 100_000}\n"
+    assert client.submit(file, pipeline).pipeline.name == "long"
+
+
 def test_what_a_pipe_holds_is_sent(client: Client, tmp_path: Path, target: Path) -> None:
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
@@ -151,7 +157,11 @@ def test_what_is_refused_says_why(client: Client, file: Path, target: Path) -> N
     assert target.read_bytes() == b"old"
 
 
-def test_a_service_that_is_not_there_is_unreachable(file: Path, target: Path) -> None:
+def test_a_service_that_is_not_there_is_unreachable_at_once(
+    file: Path, target: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pauses: list[float] = []
+    monkeypatch.setattr("csvjobs.client.time.sleep", pauses.append)
     with Client(f"http://127.0.0.1:{free_port()}") as client:
         with pytest.raises(Unreachable):
             client.submit(file)
@@ -159,6 +169,7 @@ def test_a_service_that_is_not_there_is_unreachable(file: Path, target: Path) ->
             client.wait(NOBODY)
         with pytest.raises(Unreachable):
             client.download(NOBODY, target)
+    assert pauses == []
     with pytest.raises(BadRequest, match="Invalid port"):
         Client("http://127.0.0.1:port")
 
@@ -238,22 +249,30 @@ def test_a_rerun_whose_answer_is_lost_is_asked_for_again_and_makes_one_job(idle:
     assert idle.service.services.storage.list() == [first.job_id, again.job_id]
 
 
-def test_a_file_is_sent_again_to_a_service_that_is_started_again(idle: Served, tmp_path: Path) -> None:
+def test_a_file_is_sent_again_to_a_service_that_is_started_again(
+    idle: Served, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     large = tmp_path / "large.csv"
     large.write_bytes(LARGE)
     sent: list[int] = []
+    pauses: list[float] = []
 
-    def restart(count: int) -> None:
+    def stop(count: int) -> None:
         sent.append(count)
         if len(sent) == 3:
             idle.service.processes[0].kill()
             idle.service.processes[0].wait()
+
+    def start(pause: float) -> None:
+        pauses.append(pause)
+        if len(pauses) == 2:
             idle.service.start_api(urlsplit(idle.url).port)
 
+    monkeypatch.setattr("csvjobs.client.time", SimpleNamespace(sleep=start))
     with Client(idle.url) as client:
-        job = client.submit(large, sent=restart)
+        job = client.submit(large, sent=stop)
     assert idle.service.services.storage.list() == [job.job_id]
-    assert sum(sent) == len(LARGE)
+    assert (sum(sent), len(pauses)) == (len(LARGE), 2)
 
 
 def test_a_job_is_followed_over_a_restart_of_the_service(
@@ -309,6 +328,9 @@ class Elsewhere(SimpleHTTPRequestHandler):
     def do_POST(self) -> None:
         self.send_error(502)
 
+    def do_DELETE(self) -> None:
+        self.send_error(308)
+
     def log_message(self, *_: object) -> None:
         pass
 
@@ -328,9 +350,16 @@ def test_jobs_are_listed_over_all_pages_and_can_be_cancelled_and_deleted(idle: S
 
 def test_a_file_that_is_replaced_keeps_its_mode(client: Client, api: Served, target: Path) -> None:
     job_id = api.done(CSV)["job_id"]
-    target.chmod(0o600)
-    client.download(job_id, target)
-    assert (target.read_bytes(), target.stat().st_mode & 0o777) == (CSV, 0o600)
+    target.chmod(0o644)
+    drafts: list[str] = []
+
+    def look(count: int) -> None:
+        drafts.extend(filemode(path.stat().st_mode) for path in target.parent.iterdir() if path != target)
+
+    client.download(job_id, target, received=look)
+    assert (target.read_bytes(), filemode(target.stat().st_mode)) == (CSV, "-rw-r--r--")
+    # Nobody else may read what is not yet there.
+    assert drafts == ["-rw-------"]
 
 
 @contextmanager
@@ -345,10 +374,15 @@ def serving(handler: type[SimpleHTTPRequestHandler]) -> Iterator[Client]:
             server.shutdown()
 
 
-def test_what_is_not_csvjobs_is_not_taken_for_it(file: Path, target: Path) -> None:
+def test_what_is_not_csvjobs_is_not_taken_for_it(
+    file: Path, target: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("csvjobs.client.PAUSE", 0.0)
     with serving(Elsewhere) as elsewhere:
         with pytest.raises(Unreachable, match="is not csvjobs"):
             elsewhere.job(NOBODY)
+        with pytest.raises(Unreachable, match="it answered 308"):
+            elsewhere.delete(NOBODY)
         with pytest.raises(Unreachable, match="it answered 301 /login"):
             elsewhere.download(NOBODY, target, "output.csv")
         with pytest.raises(Refused, match="answered 502"):
@@ -407,6 +441,23 @@ def test_a_file_is_sent_again_to_who_asks_for_patience(
 
     with serving(Busy) as busy:
         assert busy.submit(file).filename == "input.csv"
+
+
+def test_a_file_that_is_refused_the_second_time_is_not_sent_a_third(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("csvjobs.client.PAUSE", 0.0)
+
+    class Refusing(Elsewhere):
+        asked = count()
+
+        def do_POST(self) -> None:
+            self.rfile.read(len(CSV))
+            self.send_error(413 if next(self.asked) else 503)
+
+    with serving(Refusing) as refusing, pytest.raises(Refused, match="413"):
+        refusing.submit(file)
+    assert next(Refusing.asked) == 2
 
 
 def test_what_a_pipe_held_is_not_sent_again_without_it(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -482,15 +533,18 @@ def test_a_damaged_file_is_not_saved(
     assert target.read_bytes() == b"old"
 
 
-def test_a_download_that_breaks_off_goes_on_where_it_stopped(api: Served, target: Path) -> None:
+def test_a_download_that_breaks_off_goes_on_where_it_stopped(
+    api: Served, target: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("csvjobs.client.PAUSE", 0.0)
     job_id = api.done(LARGE)["job_id"]
     received: list[int] = []
     # Whoever began anew would never come to the end.
-    with Lossy(api.url, most=len(LARGE) // 3) as lossy, Client(lossy.url) as client:
+    with Lossy(api.url, most=len(LARGE) // 8) as lossy, Client(lossy.url) as client:
         client.download(job_id, target, received=received.append)
     assert target.read_bytes() == LARGE
     assert sum(received) == len(LARGE)
-    assert lossy.connections > 3
+    assert lossy.connections > TRIES + 1
 
 
 def test_a_download_goes_on_with_a_service_that_is_started_again(idle: Served, target: Path) -> None:
@@ -518,31 +572,57 @@ def test_a_download_that_cannot_go_on_is_damaged(
     assert target.read_bytes() == b"old"
 
 
-class Changing(SimpleHTTPRequestHandler):
-    """A server that breaks off after the first bytes, and has another file each time that it is asked."""
+class Breaking(Elsewhere):
+    """A server that breaks off after the first three bytes of six, and answers the second request otherwise:
+    status, ETag, Content-Range."""
 
-    versions = count()
-    tagged = True
+    second: tuple[int, str, str]
+    asked: list[dict[str, str]]
 
     def do_GET(self) -> None:
-        self.send_response(206 if "Range" in self.headers else 200)
-        if self.tagged:
-            self.send_header("ETag", f'"{next(self.versions)}"')
-        self.send_header("Content-Range", "bytes 3-99/100")
-        self.send_header("Content-Length", "100")
+        self.asked.append(dict(self.headers))
+        status, tag, span = self.second if len(self.asked) > 1 else (200, self.second[1] and '"1"', "")
+        self.send_response(status)
+        self.send_header("ETag", tag)
+        self.send_header("Content-Range", span)
+        self.send_header("Content-Length", "3" if len(self.asked) > 1 else "6")
         self.end_headers()
         self.wfile.write(b"a,b")
 
-    def log_message(self, *_: object) -> None:
-        pass
+
+@pytest.fixture
+def breaking(monkeypatch: pytest.MonkeyPatch) -> type[Breaking]:
+    monkeypatch.setattr("csvjobs.client.PAUSE", 0.0)
+    return type("Breaking", (Breaking,), {"asked": []})
 
 
-@pytest.mark.parametrize(("tagged", "said"), [(True, "became another file"), (False, "broke off")])
+def test_the_rest_of_the_same_file_is_asked_for(target: Path, breaking: type[Breaking]) -> None:
+    breaking.second = (206, '"1"', "bytes 3-5/6")
+    with serving(breaking) as client:
+        client.download(NOBODY, target, "output.csv")
+    assert target.read_bytes() == b"a,ba,b"
+    target.write_bytes(b"old")
+    _, asked = breaking.asked
+    assert (asked["Range"], asked["If-Range"]) == ("bytes=3-", '"1"')
+    # The range would be one of what a proxy packed.
+    assert asked["Accept-Encoding"] == "identity"
+
+
+@pytest.mark.parametrize(
+    ("second", "error", "said"),
+    [
+        ((206, '"2"', "bytes 3-5/6"), Damaged, "became another file"),
+        ((206, '"1"', "bytes 0-2/6"), Damaged, "became another file"),
+        ((200, '"2"', ""), Damaged, "became another file"),
+        ((206, "", "bytes 3-5/6"), Damaged, "broke off"),
+        ((410, '"1"', ""), Refused, "answered 410"),
+    ],
+)
 def test_two_files_are_never_mixed(
-    target: Path, monkeypatch: pytest.MonkeyPatch, tagged: bool, said: str
+    target: Path, breaking: type[Breaking], second: tuple[int, str, str], error: type[Exception], said: str
 ) -> None:
-    monkeypatch.setattr(Changing, "tagged", tagged)
-    with serving(Changing) as client, pytest.raises(Damaged, match=said):
+    breaking.second = second
+    with serving(breaking) as client, pytest.raises(error, match=said):
         client.download(NOBODY, target, "output.csv")
     assert target.read_bytes() == b"old"
 

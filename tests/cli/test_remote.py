@@ -105,10 +105,11 @@ def test_submit_works_in_a_pipe(at: Terminal, api: Served) -> None:
 def test_submit_takes_a_pipeline_file_and_read_options(at: Terminal, api: Served) -> None:
     at.write("p.yaml", "name: mine\nsteps:\n  - step: select\n    columns: [b]\n")
     at.write("tabs.csv", "a,x\tb\n1\t2\n")
-    asked = ("-p", "p.yaml", "-r", "delimiter=\\t", "-o", "out.csv")
+    asked = ("-p", "p.yaml", "-r", "delimiter=\\t", "--retention", "2h", "-o", "out.csv")
     typed = at.types("submit", "tabs.csv", *asked, "-s", api.url)
     assert (typed.status, at.read("out.csv")) == (0, "b\n2\n")
     assert "pipeline mine" in typed.err
+    assert re.search(r"\n      kept until \d{4}-\d\d-\d\d \d\d:\d\d UTC\n", typed.err)
 
 
 def test_submit_tells_why_the_job_ended_in_error(at: Terminal, api: Served) -> None:
@@ -231,6 +232,7 @@ def test_jobs_are_listed_cancelled_and_deleted(at: Terminal, idle: Served) -> No
     assert json.loads(line)["job_id"] == first
     assert at.types("jobs", "-n", "1", "-s", idle.url).out == f"{lines[0]}\n"
     assert json.loads(at.types("cancel", second, "--json", "-s", idle.url).out)["status"] == "cancelled"
+    assert at.types("status", second, "-s", idle.url).status == 1
     assert at.types("delete", first, "-s", idle.url) == (0, "", "")
     assert at.types("status", first, "-s", idle.url).err.startswith("error job-gone: ")
 

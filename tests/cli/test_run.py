@@ -120,6 +120,24 @@ def test_rejected_rows_lie_beside_the_output(at: Terminal) -> None:
     assert "1 × missing-cell in column b: line 3. " in typed.err
 
 
+def test_what_became_of_each_row_is_told(at: Terminal) -> None:
+    at.write("rows.csv", "id,b,c\n" + "1\n" * 12 + "1,2,3\n1,2,3\n4,5,6\n")
+    steps = "steps: [{step: dedupe}, {step: unpivot, columns: [b, c]}]"
+    told = at.types("run", "rows.csv", "-p", steps, "-o", "out.csv").err.splitlines()
+    assert told[1:3] == [
+        "      15 rows in, 4 out, 12 rejected, 1 dropped by dedupe (step 1), 2 added by unpivot (step 2)",
+        "      12 × missing-cell in column b: line 2, 3, 4, 5, 6, …. "
+        "The record has fewer cells than the table has columns.",
+    ]
+
+
+def test_the_line_is_told_that_ends_the_job(at: Terminal) -> None:
+    at.write("words.csv", "id,b\n1,2\n3,x\n")
+    cast = "steps: [{step: cast, columns: [b], to: integer}]"
+    typed = at.types("run", "words.csv", "-p", cast, "-o", "out.csv")
+    assert (typed.status, "invalid-cell (line 3): Step 1 (cast): 1 cell" in typed.err) == (1, True)
+
+
 def test_rejected_rows_are_corrected_and_run_again(at: Terminal) -> None:
     at.write("twice.yaml", "read: {delimiter: ';'}\nsteps: [{step: label, columns: [b]}]")
     at.write("semicolons.csv", "a;b\n1;x\n2\n3;y;z\n")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+import tracemalloc
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -89,6 +90,15 @@ def test_of_a_long_line_no_more_than_its_beginning_is_held(content: bytes, chunk
         found = list(Text(io.BytesIO(content), 0, longest, check_bytes=False))
     cut = [line._replace(content=line.content[: longest + 1]) for line in lines(io.BytesIO(content))]
     assert found == cut
+
+
+def test_a_line_takes_no_more_memory_than_its_beginning() -> None:
+    content = io.BytesIO(b"x" * 32 * 1024**2)
+    tracemalloc.start()
+    [line] = Text(content, 0, 1000, check_bytes=False)
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert (len(line.content), most < 8 * 1024**2) == (1001, True)
 
 
 @given(content=SOUP)

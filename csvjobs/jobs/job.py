@@ -344,7 +344,7 @@ class Job(Model):
         at = max(now(), self.started_at or self.created_at)
         times: dict[str, Any] = {"finished_at": at} if status.final else {"started_at": at}
         if status is Status.QUEUED:
-            times = {"started_at": None, "progress": None}
+            times = {"started_at": None}
         return self.model_copy(update={**times, **known, "status": status})
 
     @property

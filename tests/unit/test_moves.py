@@ -40,6 +40,10 @@ def test_the_times_of_a_job_are_in_order_although_the_clock_is_set_back(
     monkeypatch.setattr("csvjobs.jobs.job.now", lambda: BEGUN.created_at - timedelta(days=1))
     ended = BEGUN.moved(Status.PROCESSING).moved(Status.DONE)
     assert ended.created_at == ended.started_at == ended.finished_at
+    monkeypatch.setattr("csvjobs.jobs.job.now", lambda: BEGUN.created_at + timedelta(days=1))
+    running = BEGUN.moved(Status.PROCESSING)
+    monkeypatch.setattr("csvjobs.jobs.job.now", lambda: BEGUN.created_at)
+    assert running.moved(Status.DONE).finished_at == running.started_at
 
 
 def test_a_job_that_is_handed_back_has_not_begun_to_run() -> None:
@@ -49,3 +53,8 @@ def test_a_job_that_is_handed_back_has_not_begun_to_run() -> None:
 def test_a_job_that_never_ran_is_not_done() -> None:
     with pytest.raises(ValueError, match="is queued cannot become done"):
         BEGUN.moved(Status.DONE)
+
+
+def test_a_job_that_runs_does_not_begin_once_more() -> None:
+    with pytest.raises(ValueError, match="is processing cannot become processing"):
+        BEGUN.moved(Status.PROCESSING).moved(Status.PROCESSING)

@@ -35,11 +35,15 @@ def wrong(typed: Typed) -> list[str]:
     return bad
 
 
-def test_a_key_that_is_too_short_is_not_told(terminal: Terminal) -> None:
-    typed = terminal.types("doctor", CSVJOBS_MASK_KEY="too-short-a-key")
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [("CSVJOBS_MASK_KEY", "a-secret-short"), ("REDIS_URL", "redis://:a-secret@host:port/0")],
+)
+def test_what_is_secret_is_not_told(terminal: Terminal, variable: str, value: str) -> None:
+    typed = terminal.types("doctor", **{variable: value})
     assert typed.status == 3
-    assert "CSVJOBS_MASK_KEY" in typed.out
-    assert "too-short" not in typed.out + typed.err
+    assert variable in typed.out
+    assert "a-secret" not in typed.out + typed.err
 
 
 def test_a_good_setup_is_well(at: Terminal) -> None:
@@ -87,6 +91,8 @@ def test_a_disk_that_is_full_is_wrong(at: Terminal) -> None:
         ("CSVJOBS_MASK_KEY", "short"),
         ("CSVJOBS_JOB_MEMORY", "99999999999999999999"),
         ("CSVJOBS_DRAIN", "soon"),
+        ("CSVJOBS_RETENTION", "0"),
+        ("CSVJOBS_RETENTION", "36501d"),
         ("CSVJOBS_PIPELINES_DIR", __file__),
         ("CSVJOBS_ALLOWED_HOSTS", "https://csv.example.org"),
         ("CSVJOBS_ALLOWED_HOSTS", "csv.example.org, csv.example.org:8000"),

@@ -86,10 +86,11 @@ def test_the_workers_are_those_of_the_line_in_which_the_job_waits(
 
 
 def test_a_job_that_is_on_its_way_back_to_the_queue_tells_who_works(services: Services) -> None:
+    took(services, 100)
     job_id = submit(services)
     services.queue.withdraw(job_id)
     job = look_at(services, job_id)
-    assert (job.position, job.workers) == (None, 2)
+    assert (job.position, job.workers, job.estimated_start_at) == (None, 2, None)
 
 
 def test_a_job_that_has_ended_has_no_estimate(services: Services) -> None:

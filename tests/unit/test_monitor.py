@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import errno
+import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -66,3 +68,43 @@ def test_a_look_that_fails_is_told_once_and_others_follow(
     with services.storage.lease(job.job_id), monitor.Monitor(services, job, 0.0, 4) as running:
         eventually(lambda: out_of_time(running))
     assert [record.levelname for record in caplog.records if "a look" in record.getMessage()] == ["ERROR"]
+
+
+def test_each_stage_begins_where_the_one_before_ends_and_is_timed_as_a_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    services, job = submitted(tmp_path)
+    monkeypatch.setattr(monitor, "EVERY", 0.001)
+
+    def told() -> tuple[str, float]:
+        shown = services.index.get(job.job_id)
+        assert shown
+        assert shown.progress
+        return shown.progress.stage, shown.progress.fraction
+
+    with services.storage.lease(job.job_id), monitor.Monitor(services, job, 100.0, 4) as running:
+        with running.stage("read"):
+            running.check(4)
+            eventually(lambda: told() == ("read", 0.3))
+        with running.stage("fit"):
+            eventually(lambda: told() == ("fit", 0.3))
+        once = running.timings["read"]
+        with running.stage("read"):
+            pass
+    assert running.timings["read"] >= once > 0
+
+
+def test_nothing_is_told_of_a_run_after_its_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    services, job = submitted(tmp_path)
+    looks = threading.Event()
+
+    def slowly(_: str) -> bool:
+        looks.set()
+        time.sleep(0.05)
+        return False
+
+    monkeypatch.setattr(monitor, "EVERY", 0.001)
+    monkeypatch.setattr(services.storage, "ended", slowly)
+    with services.storage.lease(job.job_id), monitor.Monitor(services, job, 100.0, 4):
+        assert looks.wait(10)
+    assert not [thread for thread in threading.enumerate() if thread.name == f"monitor {job.job_id}"]

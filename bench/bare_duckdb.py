@@ -1,7 +1,7 @@
 """The bare engine: the two passes that the service makes, by hand.
 
-`python bench/bare_duckdb.py INPUT OUTPUT MEMORY [BUFFER]`; prints the seconds between connecting and closing
-as JSON. BUFFER: bytes of a reading buffer, if not DuckDB's default.
+`python bench/bare_duckdb.py INPUT OUTPUT MEMORY [SIZES]`; prints the seconds between connecting and closing
+as JSON. SIZES: options of read_csv for its buffers, if not DuckDB's own.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ NAMES = ("id", "first_name", "last_name", "city", "age", "salary", "balance", "j
 READ = """
 read_csv('{source}', auto_detect = false, header = false, skip = 1, delim = ',', quote = '"', escape = '"',
     new_line = '\\n', comment = '', columns = {{{columns}}}, strict_mode = true, allow_quoted_nulls = false,
-    {more} compression = 'none')
+    {sizes} compression = 'none')
 """
 
 
-def fill(source: Path, target: Path, memory: str, buffer: str = "") -> dict[str, float]:
+def fill(source: Path, target: Path, memory: str, sizes: str = "") -> dict[str, float]:
     """Fills `salary` with its mean and `balance` with its median; seconds of both passes."""
     seconds: dict[str, float] = {}
     with timed(seconds, "total"), duckdb.connect() as connection:
@@ -34,8 +34,7 @@ def fill(source: Path, target: Path, memory: str, buffer: str = "") -> dict[str,
             connection.execute(f"SET {setting}")
         connection.execute(f"SET temp_directory = '{target}.spill'")
         columns = ", ".join(f"'{name}': 'VARCHAR'" for name in NAMES)
-        more = f"buffer_size = {buffer}," if buffer else ""
-        read = READ.format(source=source, columns=columns, more=more)
+        read = READ.format(source=source, columns=columns, sizes=sizes)
         with timed(seconds, "fit"):
             learn = "SELECT avg(TRY_CAST(salary AS DOUBLE)), median(TRY_CAST(balance AS DOUBLE))"
             [(mean, median)] = connection.execute(f"{learn} FROM {read}").fetchall()

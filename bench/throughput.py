@@ -18,8 +18,8 @@ ROUNDS = 3
 CLOSE_ROUNDS = 9
 """A goal that is closer than single rounds are to each other takes more of them."""
 MEMORY = ("512MB", "768MB", "1GB", "2GB", "4GB")
-BUFFER = str(2 * 1024**2)
-"""Bytes of the engine's reading buffers in a job."""
+SIZES = "max_line_size = 2097152, buffer_size = 8388608,"
+"""The engine's reading buffers in a job."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ def bare_engine(source: Path) -> list[Row]:
         for _ in range(CLOSE_ROUNDS):
             jobs.append(run_job(serving, source, peak=False))
             bare.append(_scripted("bare_duckdb.py", waiting, source, memory))
-            tuned.append(_scripted("bare_duckdb.py", waiting, source, memory, BUFFER))
+            tuned.append(_scripted("bare_duckdb.py", waiting, source, memory, SIZES))
     return list(_against_bare(jobs, bare, tuned, memory))
 
 

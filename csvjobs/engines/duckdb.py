@@ -30,10 +30,10 @@ from csvjobs.errors import (
 from csvjobs.reading.parquet import what_it_says
 from csvjobs.reading.source import Source
 
-# DuckDB reads a file in pieces of this size, each on any core; one must hold the longest record. Smaller than
-# its default of 32 MiB; measured to be faster and to need less memory. With `max_line_size` as well, which
-# would let a buffer hold several pieces, a core idles at times, and it may lose the last record.
-BUFFER = 2 * 1024**2
+# DuckDB reads a file in pieces of this size, each on any core, several to a buffer; one must hold the longest
+# record. Smaller than its default of 32 MiB; measured to be faster and to need less memory.
+PIECE = 2 * 1024**2
+PIECES, PIECES_OF_PART = 4, 2
 
 # Memory that the engine reserves for a column, measured without any step: room for a few times 2048 cells,
 # most of which a table of few rows never touches. On one thread it is less, and rows may be more.
@@ -299,10 +299,10 @@ class DuckEngine(Engine):
         if not self._connection.list_filesystems():
             self._connection.register_filesystem(Parts())
         for part, before in divided(source, self._threads):
-            read = self._read_csv(source, part.name, 0 if before else source.skip)
+            read = self._read_csv(source, part.name, 0 if before else source.skip, PIECES_OF_PART)
             yield _numbered(read, before)
 
-    def _read_csv(self, source: Source, path: str, skip: int) -> str:
+    def _read_csv(self, source: Source, path: str, skip: int, pieces: int = PIECES) -> str:
         self._make_room(len(source.columns), source.records)
         columns = ", ".join(f"'c{i}': 'VARCHAR'" for i in range(len(source.columns)))
         # Without new_line: with it, skip and CRLF, DuckDB 2.0 loses the first record; unset, it reads both.
@@ -317,9 +317,9 @@ class DuckEngine(Engine):
             "columns": f"{{{columns}}}",
             "strict_mode": "true",
             "allow_quoted_nulls": "false",
-            "buffer_size": str(max(BUFFER, source.longest + 2)),
             "parallel": str(self._threads > 1),
             "compression": "'none'",
+            **_sizes(source.longest + 2, pieces),
         }
         options = ", ".join(f"{name} = {value}" for name, value in given.items())
         return f"SELECT * FROM read_csv({self.sql.text(path)}, {options})"
@@ -515,6 +515,14 @@ def _padded(key: bytes, pad: int) -> bytes:
 
 def _blob(value: bytes) -> str:
     return f"unhex('{value.hex()}')"
+
+
+def _sizes(longest: int, pieces: int) -> dict[str, str]:
+    """The sizes of a piece and a buffer. For a record longer than a usual piece, a buffer is one piece:
+    DuckDB 2.0 loses the last record of some files if pieces do not fill a buffer."""
+    if longest > PIECE:
+        return {"buffer_size": str(longest)}
+    return {"max_line_size": str(PIECE), "buffer_size": str(pieces * PIECE)}
 
 
 def _first_line(error: Exception) -> str:

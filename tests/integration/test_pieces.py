@@ -25,8 +25,7 @@ def table(cell: str, bytes_: int = 5_000_000) -> str:
     return "id,text\n" + "".join(f"{n},{cell}\n" for n in range(bytes_ // len(cell)))
 
 
-@pytest.mark.parametrize("cell", [LIKE_ROWS, LIKE_CELLS])
-@pytest.mark.parametrize("bad", ["", "one cell\n"])
+@pytest.mark.parametrize(("cell", "bad"), [(LIKE_ROWS, ""), (LIKE_CELLS, "one cell\n")])
 def test_a_cell_may_look_like_rows(services: Services, cell: str, bad: str) -> None:
     content = table(cell)
     job = run(services, (content + bad).encode())
